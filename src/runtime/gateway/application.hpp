@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/gateway/exchange.hpp"
+
+namespace appd::gateway {
+
+/// Gives a pool thread its next exchange.
+class ExchangeSource {
+ public:
+  /// `done` is over (answered, broken off, or its front is gone): the pool thread will not touch it
+  /// again. Gives the exchange to run next on this thread, or null: return from `serve`. Never waits;
+  /// may be called with the interpreter held.
+  virtual std::shared_ptr<Exchange> next(std::shared_ptr<Exchange> done) noexcept = 0;
+
+ protected:
+  ~ExchangeSource() = default;
+};
+
+/// What answers requests: the WSGI application, or a test's stand-in.
+class Application {
+ public:
+  virtual ~Application() = default;
+
+  /// Runs `first`, then what `source` gives, until it gives null. Called on a pool thread without the
+  /// interpreter. Every exchange is answered or broken off when it is handed back.
+  virtual void serve(std::shared_ptr<Exchange> first, ExchangeSource& source) noexcept = 0;
+};
+
+}  // namespace appd::gateway

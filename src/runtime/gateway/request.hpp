@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/gateway/variables.hpp"
+
+namespace appd::gateway {
+
+/// The front servers that need something of their own (told from SERVER_SOFTWARE).
+enum class Front { nginx, apache, lighttpd, haproxy, caddy, other };
+
+/// What the operator decides about the variables that reach the application.
+struct EnvironPolicy {
+  std::string mount;                     ///< "" or "/prefix": becomes SCRIPT_NAME where the path has it
+  bool trust_script_name = false;        ///< take the front's SCRIPT_NAME / PATH_INFO as they are
+  bool trust_forwarded_proto = false;    ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
+  bool trust_uwsgi_scheme = false;       ///< UWSGI_SCHEME may set wsgi.url_scheme
+  bool drop_remote_user = false;         ///< remove REMOTE_USER and AUTH_TYPE
+};
+
+/// Why a request is not given to the application.
+struct Refusal {
+  unsigned status;     ///< HTTP status of the answer
+  std::string reason;  ///< one sentence for log and answer; nothing that the client may not see
+};
+
+/// One request: the front's variables made into what WSGI's environ may hold.
+///
+/// Used by one thread at a time: the loop prepares it, then the pool thread that runs the call reads
+/// it. All views live until `clear`. Warm objects are reused without allocating.
+class Request {
+ public:
+  Request() = default;
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  /// Forgets the request, keeps the memory.
+  void clear() noexcept;
+
+  /// The raw variables; the decoder swaps them in before `prepare`.
+  VariableBlock& block() noexcept { return block_; }
+
+  /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot be
+  /// served is answered with the refusal (always 400). The descriptive members (method, uri …) are
+  /// valid after a refusal too, for the log.
+  std::optional<Refusal> prepare(const EnvironPolicy& policy);
+
+  /// Records the true length of a body that was spooled, as CONTENT_LENGTH.
+  void set_content_length(std::uint64_t length);
+
+  /// What environ gets (PEP 3333's CGI part): each name once; SCRIPT_NAME, PATH_INFO, QUERY_STRING,
+  /// REQUEST_METHOD, SERVER_NAME, SERVER_PORT, SERVER_PROTOCOL always there.
+  std::span<const Variable> environ() const noexcept { return environ_; }
+
+  std::string_view method() const noexcept { return method_; }
+  /// As the client sent it (REQUEST_URI), else script name + path + query: for logs only.
+  std::string_view uri() const noexcept { return uri_; }
+  std::string_view url_scheme() const noexcept { return https_ ? "https" : "http"; }
+  bool is_head() const noexcept { return method_ == "HEAD"; }
+  Front front() const noexcept { return front_; }
+
+  /// None: the body ends where the wire says (chunked upload; FastCGI only).
+  std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
+
+  /// The value of a cleaned variable, or "" (linear: for logs and rare decisions).
+  std::string_view find(std::string_view name) const noexcept;
+
+ private:
+  VariableBlock block_;
+  std::vector<Variable> environ_;
+  std::deque<std::string> made_;  // values that are in no variable: joined, decoded, computed
+  std::string_view method_;
+  std::string_view uri_;
+  std::optional<std::uint64_t> content_length_;
+  Front front_ = Front::other;
+  bool https_ = false;
+};
+
+}  // namespace appd::gateway
