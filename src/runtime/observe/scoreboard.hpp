@@ -13,25 +13,28 @@
 namespace appd::observe {
 
 /// What one pool thread does, in memory shared by master and workers. Written by that thread alone
-/// (no line is written by two threads), read by anyone at any time. The text of a request may be torn
-/// while it changes; `sequence` tells (odd: being written).
+/// (no line is written by two threads), read by anyone at any time. The text of a request may be
+/// torn while it changes; `sequence` tells (odd: being written).
 struct alignas(64) ThreadSlot {
-  static constexpr std::size_t kTextSize = 240;
+  static constexpr std::size_t kTextSize = 224;  ///< makes a slot four cache lines
 
-  /// Notes a request's start. `started`: steady clock, nanoseconds. A longer text is cut.
-  void begin(std::int64_t started, std::string_view method, std::string_view uri) noexcept;
+  /// Notes a request's start. `start`: support::monotonic_ns(). A longer text is cut.
+  void begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept;
+  /// Notes its end and counts it.
   void end() noexcept;
 
   std::atomic<std::uint32_t> sequence{0};
+  std::atomic<std::uint32_t> text_size{0};
   std::atomic<std::int64_t> started{0};  ///< 0: idle
   std::atomic<std::uint64_t> requests{0};
-  std::atomic<std::uint16_t> text_size{0};
-  std::array<std::atomic<char>, kTextSize> text{};
+  /// "GET /path", eight bytes to a word: a whole text costs a few stores.
+  std::array<std::atomic<std::uint64_t>, kTextSize / 8> text{};
 };
+static_assert(sizeof(ThreadSlot) == 256);
 
 /// A request in progress as read from a slot.
 struct RunningRequest {
-  unsigned thread;
+  unsigned thread;  ///< from 1
   std::chrono::nanoseconds age;
   std::string text;  ///< "GET /path"
 };
@@ -40,18 +43,23 @@ struct RunningRequest {
 /// survives a worker's death, so the master can say what the worker was serving.
 class Scoreboard {
  public:
-  /// Throws std::system_error when the mapping cannot be had.
+  /// Throws std::system_error when the mapping cannot be had. Both numbers are at least 1.
   Scoreboard(unsigned workers, unsigned threads);
   ~Scoreboard();
   Scoreboard(const Scoreboard&) = delete;
   Scoreboard& operator=(const Scoreboard&) = delete;
 
+  /// The slots of a worker's pool threads; `index` counts from 0.
   std::span<ThreadSlot> worker(unsigned index) noexcept;
+  /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
+  /// counted from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;
   /// Before a slot's place is given to a new worker; counters stay.
   void clear(unsigned index) noexcept;
 
  private:
+  std::span<const ThreadSlot> row(unsigned index) const noexcept;
+
   ThreadSlot* slots_;
   unsigned workers_;
   unsigned threads_;

@@ -25,7 +25,8 @@ struct WorkerMessage {
   enum class Kind : std::uint8_t {
     step,    ///< `step` begins
     ready,   ///< it accepts connections
-    failed,  ///< `step` failed, `text` says why in one line; the worker then exits with exit_code::kStart
+    failed,  ///< `step` failed, `text` says why in one line; the worker then exits with
+             ///< exit_code::kStart
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;
@@ -37,8 +38,8 @@ enum class MasterOrder : std::uint8_t {
   drain,  ///< stop accepting, finish what runs, exit 0
 };
 
-/// One end of the pair of sockets between a master and one worker (SOCK_SEQPACKET, close-on-exec). The
-/// other side's death reads as the end of the stream; a worker that sees it drains and exits.
+/// One end of the pair of sockets between a master and one worker (SOCK_SEQPACKET, close-on-exec).
+/// The other side's death reads as the end of the stream; a worker that sees it drains and exits.
 class WorkerLink {
  public:
   WorkerLink() = default;

@@ -1,0 +1,134 @@
+#include "runtime/observe/scoreboard.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+
+#include "runtime/support/monotonic.hpp"
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::observe {
+namespace {
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "shared between processes");
+
+using Text = std::array<char, ThreadSlot::kTextSize>;
+
+std::size_t append(Text& text, std::size_t at, std::string_view part) noexcept {
+  const std::size_t size = std::min(part.size(), text.size() - at);
+  std::memcpy(text.data() + at, part.data(), size);
+  return at + size;
+}
+
+constexpr std::size_t words_of(std::size_t bytes) noexcept {
+  return (bytes + 7) / 8;
+}
+
+struct Reading {
+  std::int64_t started;
+  std::string text;
+};
+
+// A release store cannot be seen before the odd sequence that precedes it, and what follows an
+// acquire load is read after it: so a reader that finds the same even sequence at both ends has one
+// text. (The usual fences would say the same, but ThreadSanitizer does not know them.)
+std::optional<Reading> read(const ThreadSlot& slot) {
+  constexpr int kTries = 100;  // a worker may have died inside `begin`: then the text is what it is
+  Reading reading{};
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint32_t before = slot.sequence.load(std::memory_order_acquire);
+    reading.started = slot.started.load(std::memory_order_acquire);
+    const std::size_t size = std::min<std::size_t>(slot.text_size.load(std::memory_order_acquire),
+                                                   ThreadSlot::kTextSize);
+    Text text;
+    for (std::size_t word = 0; word < words_of(size); ++word) {
+      const std::uint64_t bytes = slot.text[word].load(std::memory_order_acquire);
+      std::memcpy(text.data() + word * 8, &bytes, sizeof bytes);
+    }
+    reading.text.assign(text.data(), size);
+    if (before % 2 == 0 && slot.sequence.load(std::memory_order_relaxed) == before) break;
+  }
+  if (reading.started == 0) return std::nullopt;
+  return reading;
+}
+
+}  // namespace
+
+void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept {
+  Text made;
+  std::size_t size = append(made, 0, method);
+  size = append(made, size, " ");
+  size = append(made, size, uri);
+  std::fill(made.begin() + static_cast<std::ptrdiff_t>(size),
+            made.begin() + static_cast<std::ptrdiff_t>(words_of(size) * 8), '\0');
+
+  const std::uint32_t before = sequence.load(std::memory_order_relaxed);
+  sequence.store(before + 1, std::memory_order_relaxed);
+  started.store(start, std::memory_order_release);
+  text_size.store(static_cast<std::uint32_t>(size), std::memory_order_release);
+  for (std::size_t word = 0; word < words_of(size); ++word) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, made.data() + word * 8, sizeof bytes);
+    text[word].store(bytes, std::memory_order_release);
+  }
+  sequence.store(before + 2, std::memory_order_release);
+}
+
+void ThreadSlot::end() noexcept {
+  started.store(0, std::memory_order_release);
+  // The only writer: no read-modify-write instruction is needed.
+  requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+Scoreboard::Scoreboard(unsigned workers, unsigned threads) : workers_(workers), threads_(threads) {
+  assert(workers > 0 && threads > 0);
+  const std::size_t count = std::size_t{workers} * threads;
+  void* memory = ::mmap(nullptr, count * sizeof(ThreadSlot), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) support::throw_errno("mmap", "scoreboard");
+  slots_ = static_cast<ThreadSlot*>(memory);
+  std::uninitialized_default_construct_n(slots_, count);
+}
+
+Scoreboard::~Scoreboard() {
+  ::munmap(slots_, std::size_t{workers_} * threads_ * sizeof(ThreadSlot));
+}
+
+std::span<ThreadSlot> Scoreboard::worker(unsigned index) noexcept {
+  assert(index < workers_);
+  return {slots_ + std::size_t{index} * threads_, threads_};
+}
+
+std::span<const ThreadSlot> Scoreboard::row(unsigned index) const noexcept {
+  assert(index < workers_);
+  return {slots_ + std::size_t{index} * threads_, threads_};
+}
+
+std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
+  std::vector<RunningRequest> requests;
+  const std::int64_t now = support::monotonic_ns();
+  unsigned thread = 0;
+  for (const ThreadSlot& slot : row(index)) {
+    ++thread;
+    auto reading = read(slot);
+    if (!reading) continue;
+    const std::chrono::nanoseconds age(std::max<std::int64_t>(now - reading->started, 0));
+    requests.push_back({thread, age, std::move(reading->text)});
+  }
+  return requests;
+}
+
+void Scoreboard::clear(unsigned index) noexcept {
+  for (ThreadSlot& slot : worker(index)) {
+    slot.started.store(0, std::memory_order_relaxed);
+    slot.text_size.store(0, std::memory_order_relaxed);
+    slot.sequence.store(0, std::memory_order_release);
+  }
+}
+
+}  // namespace appd::observe

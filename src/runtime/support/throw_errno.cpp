@@ -1,0 +1,16 @@
+#include "runtime/support/throw_errno.hpp"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace appd::support {
+
+void throw_errno(std::string_view call, std::string_view detail) {
+  const int error = errno;
+  std::string text(call);
+  if (!detail.empty()) text.append(" ").append(detail);
+  throw std::system_error(error, std::system_category(), text);
+}
+
+}  // namespace appd::support
