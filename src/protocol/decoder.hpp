@@ -31,12 +31,13 @@ struct Event {
     aborted,   ///< the front gave `id` up; the decoder has forgotten it
     reply,     ///< `bytes` must be sent to the front as they are, as soon as the connection can
     refused,   ///< `id` gets an answer of `status`; `detail` says why, for log and answer. The decoder
-               ///< swallows the rest of that request; `release` it when answered. `close` as below
+               ///< swallows the rest of that request; `release` it when answered
     fatal,     ///< the connection cannot go on: close it. `detail` says why; nothing can be answered
   };
   Kind kind = Kind::starved;
   RequestId id = 0;
-  bool keep_connection = false;  ///< with `request` and `refused`: the connection stays open afterwards
+  bool keep_connection = false;  ///< with `request`, `refused`, `reply`: the connection stays open after
+                                 ///< it. Not so: after a ping's pong, a role refused without KEEP_CONN
   std::uint16_t status = 0;      ///< with `refused`
   std::string_view bytes;        ///< valid until the next call of `next`
   std::string detail;            ///< with `refused` and `fatal`; names the offset in the connection
@@ -56,11 +57,14 @@ class Decoder {
   /// After `fatal` the decoder is only to be destroyed.
   virtual Event next(std::string_view& input) = 0;
 
-  /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse).
+  /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse). They
+  /// are as sent but for two repairs: uwsgi modifier 30 (SCRIPT_NAME cut off PATH_INFO), and the true
+  /// CONTENT_LENGTH where nginx's unbuffered SCGI announces too little.
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 
-  /// After `request`, once: how long the body is. With 0 a body_end follows at once, whatever the
-  /// wire still holds; bytes beyond the length are swallowed. uwsgi and SCGI cannot do kUnknownLength.
+  /// After `request`, once, before `next` is called again: how long the body is. With 0 a body_end
+  /// follows at once, whatever the wire still holds; bytes beyond the length are swallowed. uwsgi and
+  /// SCGI cannot do kUnknownLength.
   virtual void expect_body(RequestId id, std::uint64_t length) = 0;
 
   /// The request is answered: its id is free; what the front still sends for it is swallowed.
@@ -68,7 +72,8 @@ class Decoder {
 
   /// True while a request's beginning is in and its variables are not complete (header timeout).
   virtual bool inside_head() const noexcept = 0;
-  /// True when the front still owes bytes of a request that was released (to drain before closing).
+  /// True when the front still owes bytes of a request that was released (to drain before closing);
+  /// also when the length of what it owes is not known (a refused uwsgi or SCGI request).
   virtual bool owes_body() const noexcept = 0;
 };
 
