@@ -1,13 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "runtime/gateway/name_index.hpp"
+#include "runtime/gateway/string_pool.hpp"
 #include "runtime/gateway/variables.hpp"
 
 namespace appd::gateway {
@@ -17,11 +18,17 @@ enum class Front { nginx, apache, lighttpd, haproxy, caddy, other };
 
 /// What the operator decides about the variables that reach the application.
 struct EnvironPolicy {
-  std::string mount;                     ///< "" or "/prefix": becomes SCRIPT_NAME where the path has it
-  bool trust_script_name = false;        ///< take the front's SCRIPT_NAME / PATH_INFO as they are
-  bool trust_forwarded_proto = false;    ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
-  bool trust_uwsgi_scheme = false;       ///< UWSGI_SCHEME may set wsgi.url_scheme
-  bool drop_remote_user = false;         ///< remove REMOTE_USER and AUTH_TYPE
+  std::string mount;               ///< "" or "/prefix": becomes SCRIPT_NAME where the path has it
+  bool trust_script_name = false;  ///< take the front's SCRIPT_NAME / PATH_INFO as they are
+  bool trust_forwarded_proto = false;  ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
+  bool trust_uwsgi_scheme = false;     ///< UWSGI_SCHEME may set wsgi.url_scheme
+  bool drop_remote_user = false;       ///< remove REMOTE_USER and AUTH_TYPE
+};
+
+/// What says where a request's body ends.
+enum class BodyEnd : std::uint8_t {
+  on_wire,    ///< the wire itself can (FastCGI's empty STDIN): a length may be missing
+  by_length,  ///< CONTENT_LENGTH alone (uwsgi, SCGI): missing means none
 };
 
 /// Why a request is not given to the application.
@@ -32,8 +39,8 @@ struct Refusal {
 
 /// One request: the front's variables made into what WSGI's environ may hold.
 ///
-/// Used by one thread at a time: the loop prepares it, then the pool thread that runs the call reads
-/// it. All views live until `clear`. Warm objects are reused without allocating.
+/// Used by one thread at a time: the loop prepares it, then the pool thread that runs the call
+/// reads it. All views live until `clear`. Warm objects are reused without allocating.
 class Request {
  public:
   Request() = default;
@@ -46,10 +53,11 @@ class Request {
   /// The raw variables; the decoder swaps them in before `prepare`.
   VariableBlock& block() noexcept { return block_; }
 
-  /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot be
-  /// served is answered with the refusal (always 400). The descriptive members (method, uri …) are
-  /// valid after a refusal too, for the log.
-  std::optional<Refusal> prepare(const EnvironPolicy& policy);
+  /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot
+  /// be served is answered with the refusal (always 400). The descriptive members (method, uri,
+  /// front) are valid after a refusal too, for the log; environ is then as far as it came. Once per
+  /// `clear`.
+  std::optional<Refusal> prepare(const EnvironPolicy& policy, BodyEnd body_end);
 
   /// Records the true length of a body that was spooled, as CONTENT_LENGTH.
   void set_content_length(std::uint64_t length);
@@ -65,21 +73,58 @@ class Request {
   bool is_head() const noexcept { return method_ == "HEAD"; }
   Front front() const noexcept { return front_; }
 
-  /// None: the body ends where the wire says (chunked upload; FastCGI only).
+  /// None: the body ends where the wire says (chunked upload; BodyEnd::on_wire only), and environ
+  /// has no CONTENT_LENGTH until `set_content_length`.
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
+  /// True when CONTENT_LENGTH was less than what the client announced and has been put right: nginx
+  /// before 1.29.6 with `scgi_request_buffering off`. Worth a warning that names the directive.
+  bool length_mended() const noexcept { return length_mended_; }
 
   /// The value of a cleaned variable, or "" (linear: for logs and rare decisions).
   std::string_view find(std::string_view name) const noexcept;
 
  private:
+  /// What prepare must know of variables that never reach environ.
+  struct Aside {
+    std::string_view content_length;
+    std::string_view transfer_encoding;
+    std::string_view uwsgi_scheme;
+  };
+  /// The value of one more variable of the same name.
+  struct Repeat {
+    std::size_t position;  ///< in environ_
+    std::size_t order;     ///< on the wire
+    std::string_view value;
+  };
+
+  std::optional<Refusal> collect(Aside& aside);
+  std::optional<Refusal> add(const Variable& variable);
+  void join_repeats();
+  void describe();
+  std::optional<Refusal> settle_length(BodyEnd body_end, const Aside& aside);
+  void settle_scheme(const EnvironPolicy& policy, const Aside& aside);
+  void settle_path(const EnvironPolicy& policy);
+  void settle_server();
+  void settle_remote(const EnvironPolicy& policy);
+
+  // Through the index: while `prepare` runs, before the emptied places are taken out.
+  Variable* look_up(std::string_view name) noexcept;
+  std::string_view value_of(std::string_view name) noexcept;
+  void set(std::string_view name, std::string_view value);
+  void drop(std::string_view name) noexcept;
+  void drop_empty(std::string_view name) noexcept;
+
   VariableBlock block_;
-  std::vector<Variable> environ_;
-  std::deque<std::string> made_;  // values that are in no variable: joined, decoded, computed
+  std::vector<Variable> environ_;  // while `prepare` runs: an empty name marks a dropped one
+  NameIndex index_;
+  std::vector<Repeat> repeats_;
+  StringPool made_;  // values that are in no variable: joined, decoded, computed
   std::string_view method_;
   std::string_view uri_;
   std::optional<std::uint64_t> content_length_;
   Front front_ = Front::other;
   bool https_ = false;
+  bool length_mended_ = false;
 };
 
 }  // namespace appd::gateway

@@ -1,0 +1,89 @@
+#include "runtime/gateway/name_index.hpp"
+
+#include <bit>
+#include <cassert>
+#include <cstring>
+#include <random>
+
+namespace appd::gateway {
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t make_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+// Set once before main; after a fork the children share it, which does no harm.
+const std::uint64_t kSeed = make_seed();
+
+// Folding the full product keeps a chosen difference of two names from passing through unchanged,
+// as it would through a plain multiplication whatever the seed.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+  const Wide product = Wide{a} * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+template <typename Word>
+std::uint64_t load(const char* from) noexcept {
+  Word word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
+// The last bytes of a name: up to eight, read with overlapping loads.
+std::uint64_t load_tail(const char* from, std::size_t size) noexcept {
+  if (size >= 4) {
+    return load<std::uint32_t>(from) << 32 | load<std::uint32_t>(from + size - 4);
+  }
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < size; ++i) word = word << 8 | static_cast<unsigned char>(from[i]);
+  return word;
+}
+
+std::uint32_t hash_of(std::string_view name) noexcept {
+  constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;
+  constexpr std::uint64_t kOdd2 = 0xd1342543de82ef95;
+  std::uint64_t hash = kSeed ^ (name.size() * kOdd1);
+  const char* at = name.data();
+  std::size_t left = name.size();
+  for (; left > 8; left -= 8, at += 8) {
+    hash = fold(hash ^ load<std::uint64_t>(at), kSeed ^ kOdd2);
+  }
+  hash = fold(hash ^ load_tail(at, left), kSeed ^ kOdd1);
+  return static_cast<std::uint32_t>(hash ^ hash >> 32);
+}
+
+}  // namespace
+
+void NameIndex::reset(std::size_t names) {
+  slots_.assign(std::bit_ceil(2 * names + 2), Slot{0, kFree});
+}
+
+std::size_t NameIndex::probe(std::uint32_t hash, std::string_view name,
+                             std::span<const Variable> list) const noexcept {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.place == kFree) return at;
+    if (slot.hash == hash && list[slot.place].name == name) return at;
+  }
+}
+
+std::size_t NameIndex::find(std::string_view name, std::span<const Variable> list) const noexcept {
+  const Slot& slot = slots_[probe(hash_of(name), name, list)];
+  return slot.place == kFree ? kNone : slot.place;
+}
+
+std::size_t NameIndex::find_or_note(std::string_view name, std::size_t place,
+                                    std::span<const Variable> list) noexcept {
+  assert(place < kFree && 2 * place < slots_.size());
+  const std::uint32_t hash = hash_of(name);
+  Slot& slot = slots_[probe(hash, name, list)];
+  if (slot.place != kFree) return slot.place;
+  slot = {hash, static_cast<std::uint32_t>(place)};
+  return kNone;
+}
+
+}  // namespace appd::gateway

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/gateway/variables.hpp"
+
+namespace appd::gateway {
+
+/// Finds variables by name: a hash index over a list that it is given with each call. Clients
+/// choose header names, so the hash is seeded per process: nobody can prepare names that fall
+/// together.
+class NameIndex {
+ public:
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  /// Forgets all and makes room for `names` of them; a warm index allocates nothing.
+  void reset(std::size_t names);
+
+  /// The place of `name` in `list`, or kNone.
+  std::size_t find(std::string_view name, std::span<const Variable> list) const noexcept;
+
+  /// The place of `name` in `list`, or kNone: `name` is then noted for `place`, where the caller
+  /// puts it. At most as many names as `reset` was told.
+  std::size_t find_or_note(std::string_view name, std::size_t place,
+                           std::span<const Variable> list) noexcept;
+
+ private:
+  struct Slot {
+    std::uint32_t hash;
+    std::uint32_t place;
+  };
+  static constexpr std::uint32_t kFree = ~std::uint32_t{0};
+
+  /// The slot of `name`, or the free one where it belongs.
+  std::size_t probe(std::uint32_t hash, std::string_view name,
+                    std::span<const Variable> list) const noexcept;
+
+  std::vector<Slot> slots_;  // a power of two, at most half full
+};
+
+}  // namespace appd::gateway
