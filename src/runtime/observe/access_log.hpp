@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/observe/access_format.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::observe {
+
+/// Where one line per request goes. Any thread may write; processes may share the file.
+class AccessLog {
+ public:
+  /// `target`: "-" is stdout, else a file that is appended to (made with mode 0640). `format`: ""
+  /// is the default. Throws std::system_error, std::invalid_argument (see AccessFormat).
+  AccessLog(const std::string& target, std::string_view format);
+
+  void write(const gateway::AccessRecord& record) const noexcept;
+
+ private:
+  AccessFormat format_;
+  support::UniqueFd fd_;
+};
+
+}  // namespace appd::observe

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <string_view>
+
+namespace appd::observe {
+
+/// A line of a log while it is made; on the stack unless it is long.
+using Line = fmt::basic_memory_buffer<char, 1024>;
+
+/// Appends `text` so that it can neither end the line nor command a terminal: control characters
+/// and bytes that are no UTF-8 become \xNN.
+void append_text(Line& line, std::string_view text);
+
+/// Appends `text` for a place between double quotes: '"', '\' and all that is not printable ASCII
+/// become \xNN.
+void append_quoted(Line& line, std::string_view text);
+
+/// "2026-11-20T09:31:26.123Z"
+void append_iso_time(Line& line, std::chrono::system_clock::time_point time);
+
+/// "20/Nov/2026:09:31:26 +0000", as in the common log format.
+void append_common_time(Line& line, std::chrono::system_clock::time_point time);
+
+/// Writes all of `line` with one write(2) where the descriptor lets it. Waits a fifth of a second
+/// at most for a non-blocking one; what then is left, or cannot be written at all, is lost: a log
+/// has nowhere to complain. SIGPIPE must be ignored.
+void write_line(int fd, std::string_view line) noexcept;
+
+}  // namespace appd::observe

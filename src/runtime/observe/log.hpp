@@ -1,0 +1,47 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/observe/access_log.hpp"
+
+namespace appd::observe {
+
+/// "debug", "info", "warning" (or "warn"), "error"; none for anything else.
+std::optional<gateway::Level> parse_level(std::string_view name) noexcept;
+
+/// The process's log on a descriptor (stderr), and the way to its access log. One event is one
+/// write(2); the text's further lines are indented, so no text from outside can pass for an event.
+///
+///   2026-11-20T09:31:26.123Z info  [12345 worker 2] text           a terminal, a file, a pipe
+///   <6>[worker 2] text                                             the journal, which adds the
+///   rest
+class Log final : public gateway::Reporter {
+ public:
+  /// `role`: "master", "worker 2". `access`: outlives the log; null: none. `fd` is borrowed; it is
+  /// taken for the journal when JOURNAL_STREAM in the environment names it. SIGPIPE must be
+  /// ignored.
+  Log(gateway::Level threshold, std::string role, const AccessLog* access = nullptr,
+      int fd = STDERR_FILENO);
+
+  bool wants(gateway::Level level) const noexcept override { return level >= threshold_; }
+  void report(gateway::Level level, std::string_view message) noexcept override;
+
+  bool wants_access() const noexcept override { return access_ != nullptr; }
+  void access(const gateway::AccessRecord& record) noexcept override;
+
+ private:
+  void append_prefix(Line& line, gateway::Level level) const;
+
+  const gateway::Level threshold_;
+  const std::string role_;
+  const AccessLog* const access_;
+  const int fd_;
+  const bool journal_;
+};
+
+}  // namespace appd::observe
