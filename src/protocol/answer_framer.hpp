@@ -15,13 +15,13 @@
 
 namespace appd::protocol {
 
-/// A list of byte ranges for one gathered write, with the storage of the framing among them. Reused:
-/// `clear` keeps the memory. Ranges that are not framing view the caller's bytes.
+/// A list of byte ranges for one gathered write, with the storage of the framing among them.
+/// Reused: `clear` keeps the memory. Ranges that are not framing view the caller's bytes.
 class Gather {
  public:
   void clear() noexcept;
-  void add(std::string_view bytes);          ///< views `bytes`
-  void add_copy(std::string_view framing);   ///< stores `framing` (at most a few dozen bytes) itself
+  void add(std::string_view bytes);         ///< views `bytes`
+  void add_copy(std::string_view framing);  ///< stores `framing` (at most a few dozen bytes) itself
   std::span<const iovec> parts() const noexcept { return parts_; }
   std::size_t size() const noexcept { return size_; }  ///< bytes in all
 
@@ -37,14 +37,14 @@ class Gather {
 
 /// How an answer that cannot be completed is ended, so that the front shows it as incomplete.
 enum class Break : std::uint8_t {
-  close,            ///< close the connection, send nothing more
-  end_request,      ///< END_REQUEST without the empty STDOUT, then close
-  corrupt,          ///< a record header of version 0, then close
-  end_and_keep,     ///< END_REQUEST; the connection stays for its other requests
+  close,         ///< close the connection, send nothing more
+  end_request,   ///< END_REQUEST without the empty STDOUT, then close
+  corrupt,       ///< a record header of version 0, then close
+  end_and_keep,  ///< END_REQUEST; the connection stays for its other requests
 };
 
-/// Which one, for a FastCGI answer: by front, whether a Content-Length was announced, and whether other
-/// requests are on the connection. uwsgi and SCGI can only close.
+/// Which one, for a FastCGI answer: by front, whether a Content-Length was announced, and whether
+/// other requests are on the connection. uwsgi and SCGI can only close.
 Break choose_break(Wire wire, gateway::Front front, bool length_announced, bool siblings) noexcept;
 
 /// Frames one answer for its wire. Pure; the same rules for loop and pool threads.
@@ -53,22 +53,22 @@ class AnswerFramer {
   AnswerFramer() = default;
   AnswerFramer(Wire wire, RequestId id) noexcept : wire_(wire), id_(id) {}
 
-  /// Writes the head's text to `out` (cleared first): "Status: 200 OK" form for FastCGI and SCGI, status
-  /// line for uwsgi; CRLF everywhere, empty line at its end.
+  /// Writes the head's text to `out` (cleared first): "Status: 200 OK" form for FastCGI and SCGI,
+  /// status line for uwsgi; CRLF everywhere, empty line at its end.
   void write_head(const gateway::ResponseHead& head, std::string& out) const;
 
-  /// Appends head (whole, in one FastCGI record together with what body fits) and body. An empty head
-  /// means that it is out already. With `last` the answer's end follows. Nothing is added for empty
-  /// head and body without `last`.
+  /// Appends head (whole, in one FastCGI record together with what body fits) and body. An empty
+  /// head means that it is out already. With `last` the answer's end follows. Nothing is added for
+  /// empty head and body without `last`.
   void frame(std::string_view head, std::span<const std::string_view> body, bool last,
              Gather& out) const;
 
-  /// Framing around `length` body bytes that follow by other means (a file): to be sent before them.
-  /// FastCGI: at most kMaxRecord bytes each. Others: nothing is added.
+  /// Framing around `length` body bytes that follow by other means (a file): to be sent before
+  /// them. FastCGI: at most kMaxRecord bytes each. Others: nothing is added.
   void frame_raw(std::size_t length, Gather& out) const;
 
-  /// FastCGI STDERR records with `text`; with `last` the stream's end. Only between the head and the
-  /// answer's end. Other wires: nothing.
+  /// FastCGI STDERR records with `text`; with `last` the stream's end. Only between the head and
+  /// the answer's end. Other wires: nothing.
   void frame_error_text(std::string_view text, bool last, Gather& out) const;
 
   void frame_break(Break how, Gather& out) const;

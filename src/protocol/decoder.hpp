@@ -24,30 +24,32 @@ struct DecoderLimits {
 struct Event {
   enum class Kind : std::uint8_t {
     starved,   ///< the input is used up; feed more
-    request,   ///< variables complete: take them with `take_variables`, then `expect_body` or `release`
+    request,   ///< variables complete: take them with `take_variables`, then `expect_body` or
+               ///< `release`
     body,      ///< `bytes` of the body of `id`, views into the input
     body_end,  ///< the body of `id` is complete (as expected, or at the stream's own end)
     body_cut,  ///< the front ended the body of `id` before its expected length
     aborted,   ///< the front gave `id` up; the decoder has forgotten it
     reply,     ///< `bytes` must be sent to the front as they are, as soon as the connection can
-    refused,   ///< `id` gets an answer of `status`; `detail` says why, for log and answer. The decoder
-               ///< swallows the rest of that request; `release` it when answered
-    fatal,     ///< the connection cannot go on: close it. `detail` says why; nothing can be answered
+    refused,   ///< `id` gets an answer of `status`; `detail` says why, for log and answer. The
+              ///< decoder swallows the rest of that request; `release` it when answered
+    fatal,  ///< the connection cannot go on: close it. `detail` says why; nothing can be answered
   };
   Kind kind = Kind::starved;
   RequestId id = 0;
-  bool keep_connection = false;  ///< with `request`, `refused`, `reply`: the connection stays open after
-                                 ///< it. Not so: after a ping's pong, a role refused without KEEP_CONN
-  std::uint16_t status = 0;      ///< with `refused`
-  std::string_view bytes;        ///< valid until the next call of `next`
-  std::string detail;            ///< with `refused` and `fatal`; names the offset in the connection
+  bool keep_connection =
+      false;  ///< with `request`, `refused`, `reply`: the connection stays open after
+              ///< it. Not so: after a ping's pong, a role refused without KEEP_CONN
+  std::uint16_t status = 0;  ///< with `refused`
+  std::string_view bytes;    ///< valid until the next call of `next`
+  std::string detail;        ///< with `refused` and `fatal`; names the offset in the connection
 };
 
 /// The body ends where the wire says (FastCGI's empty STDIN).
 inline constexpr std::uint64_t kUnknownLength = ~std::uint64_t{0};
 
-/// Turns the bytes of one connection into events: sans-IO, one thread, no clock, no log. Accepts any
-/// split of the input and gives the same events (body bytes may come in other portions). Never
+/// Turns the bytes of one connection into events: sans-IO, one thread, no clock, no log. Accepts
+/// any split of the input and gives the same events (body bytes may come in other portions). Never
 /// allocates by a length that the peer declared.
 class Decoder {
  public:
@@ -57,14 +59,14 @@ class Decoder {
   /// After `fatal` the decoder is only to be destroyed.
   virtual Event next(std::string_view& input) = 0;
 
-  /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse). They
-  /// are as sent but for two repairs: uwsgi modifier 30 (SCRIPT_NAME cut off PATH_INFO), and the true
-  /// CONTENT_LENGTH where nginx's unbuffered SCGI announces too little.
+  /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse).
+  /// They are as sent but for two repairs: uwsgi modifier 30 (SCRIPT_NAME cut off PATH_INFO), and
+  /// the true CONTENT_LENGTH where nginx's unbuffered SCGI announces too little.
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 
   /// After `request`, once, before `next` is called again: how long the body is. With 0 a body_end
-  /// follows at once, whatever the wire still holds; bytes beyond the length are swallowed. uwsgi and
-  /// SCGI cannot do kUnknownLength.
+  /// follows at once, whatever the wire still holds; bytes beyond the length are swallowed. uwsgi
+  /// and SCGI cannot do kUnknownLength.
   virtual void expect_body(RequestId id, std::uint64_t length) = 0;
 
   /// The request is answered: its id is free; what the front still sends for it is swallowed.

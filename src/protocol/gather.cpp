@@ -1,0 +1,43 @@
+#include <cassert>
+#include <cstring>
+
+#include "protocol/answer_framer.hpp"
+
+namespace appd::protocol {
+
+void Gather::clear() noexcept {
+  parts_.clear();
+  block_ = 0;
+  used_ = 0;
+  size_ = 0;
+}
+
+void Gather::add(std::string_view bytes) {
+  if (bytes.empty()) return;
+  // iovec serves reading too, so its pointer is not const; a write does not touch the bytes.
+  parts_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+  size_ += bytes.size();
+}
+
+void Gather::add_copy(std::string_view framing) {
+  assert(framing.size() <= kBlock);
+  if (framing.empty()) return;
+  if (used_ + framing.size() > kBlock) {
+    ++block_;
+    used_ = 0;
+  }
+  if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<std::array<char, kBlock>>());
+  char* const place = blocks_[block_]->data() + used_;
+  std::memcpy(place, framing.data(), framing.size());
+  used_ += framing.size();
+  size_ += framing.size();
+  // Framing that follows framing goes on in the same range.
+  if (!parts_.empty() &&
+      static_cast<char*>(parts_.back().iov_base) + parts_.back().iov_len == place) {
+    parts_.back().iov_len += framing.size();
+  } else {
+    parts_.push_back({place, framing.size()});
+  }
+}
+
+}  // namespace appd::protocol

@@ -1,0 +1,106 @@
+#include "protocol/scgi_decoder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "protocol/variable_parsers.hpp"
+
+namespace appd::protocol {
+namespace {
+
+/// 99,999,999 bytes of headers: more than any limit that makes sense.
+constexpr std::size_t kMaxDigits = 8;
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+std::optional<std::uint64_t> number(std::string_view text) noexcept {
+  std::uint64_t value = 0;
+  const auto* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::optional<std::string_view> find(const std::vector<gateway::Variable>& variables,
+                                     std::string_view name) {
+  for (const auto& variable : variables) {
+    if (variable.name == name) return variable.value;
+  }
+  return std::nullopt;
+}
+
+/// nginx before 1.29.6 with `scgi_request_buffering off` announces as CONTENT_LENGTH only what had
+/// come when it sent the headers; the client's own header has the truth. lighttpd is left out:
+/// there a client can make HTTP_CONTENT_LENGTH up (by a header with an underscore).
+void repair_content_length(std::vector<gateway::Variable>& variables) {
+  auto& announced = variables.front().value;
+  const auto sent_by_client = find(variables, "HTTP_CONTENT_LENGTH");
+  if (!sent_by_client || find(variables, "HTTP_TRANSFER_ENCODING")) return;
+  if (find(variables, "SERVER_SOFTWARE").value_or("").substr(0, 8) == "lighttpd") return;
+  const auto arrived = number(announced);
+  const auto whole = number(*sent_by_client);
+  if (arrived && whole && *whole > *arrived) announced = *sent_by_client;
+}
+
+}  // namespace
+
+Event ScgiDecoder::on_head(std::string_view& input) {
+  if (!length_known_) {
+    Event event = on_length(input);
+    if (!length_known_) return event;
+  }
+  return collect_block(input, block_size_) ? on_block(input) : Event{};
+}
+
+Event ScgiDecoder::on_length(std::string_view& input) {
+  while (!input.empty()) {
+    const char c = take(input, 1).front();
+    const auto here = offset() - 1;
+    if (c == ':' && !digits_.empty()) {
+      block_size_ = static_cast<std::size_t>(number(digits_).value_or(0));
+      length_known_ = true;
+      return {};
+    }
+    if (!is_digit(c)) return malformed("no decimal length of a netstring", here);
+    if (digits_ == "0") return malformed("a netstring's length with a leading zero", here);
+    if (digits_.size() == kMaxDigits) {
+      return malformed("a netstring's length of more than 8 digits", here);
+    }
+    digits_ += c;
+  }
+  return {};
+}
+
+Event ScgiDecoder::on_block(std::string_view& input) {
+  auto& variables = block().variables;
+  if (exceeds_limit(block_size_)) {
+    const auto rest = parse_scgi_headers(block_bytes(), variables);
+    return refuse(431, describe_excess(max_params(), variables, rest));
+  }
+  if (input.empty()) return {};
+  const auto comma_offset = offset();
+  if (take(input, 1) != ",") return malformed("no comma after the netstring", comma_offset);
+  if (block_size_ == 0) return malformed("no headers", comma_offset);
+  const auto block_offset = comma_offset - block_size_;
+  const auto rest = parse_scgi_headers(block_bytes(), variables);
+  if (rest) {
+    return malformed(fmt::format("a variable that {}", rest.problem), block_offset + rest.offset);
+  }
+  if (variables.front().name != "CONTENT_LENGTH") {
+    return malformed("CONTENT_LENGTH is not the first header", block_offset);
+  }
+  repair_content_length(variables);
+  return complete();
+}
+
+Event ScgiDecoder::malformed(std::string_view what, std::uint64_t at) {
+  return refuse(400,
+                fmt::format("malformed SCGI request: {}, at byte {} of the connection", what, at));
+}
+
+}  // namespace appd::protocol

@@ -1,0 +1,93 @@
+#include "protocol/single_request_decoder.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace appd::protocol {
+
+Event SingleRequestDecoder::next(std::string_view& input) {
+  if (stage_ == Stage::head) return on_head(input);
+  if (stage_ == Stage::ending) return end_body();
+  return on_body(input);
+}
+
+Event SingleRequestDecoder::on_body(std::string_view& input) {
+  assert(stage_ != Stage::complete && "expect_body or release is due before next");
+  const auto bytes =
+      take(input, static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, input.size())));
+  if (body_left_ != kUnknownLength) body_left_ -= bytes.size();
+  if (stage_ == Stage::body && !bytes.empty()) {
+    if (body_left_ == 0) stage_ = Stage::ending;
+    Event event;
+    event.kind = Event::Kind::body;
+    event.bytes = bytes;
+    return event;
+  }
+  take(input, input.size());
+  return {};
+}
+
+Event SingleRequestDecoder::end_body() {
+  stage_ = Stage::over;
+  Event event;
+  event.kind = Event::Kind::body_end;
+  return event;
+}
+
+void SingleRequestDecoder::take_variables(RequestId, gateway::VariableBlock& into) {
+  assert(stage_ == Stage::complete);
+  std::swap(block_, into);
+  block_.clear();
+}
+
+void SingleRequestDecoder::expect_body(RequestId, std::uint64_t length) {
+  assert(stage_ == Stage::complete && length != kUnknownLength);
+  body_left_ = length;
+  stage_ = length == 0 ? Stage::ending : Stage::body;
+}
+
+void SingleRequestDecoder::release(RequestId) {
+  released_ = true;
+  stage_ = Stage::over;
+}
+
+std::string_view SingleRequestDecoder::take(std::string_view& input, std::size_t most) noexcept {
+  const auto bytes = input.substr(0, most);
+  input.remove_prefix(bytes.size());
+  offset_ += bytes.size();
+  return bytes;
+}
+
+bool SingleRequestDecoder::collect_block(std::string_view& input, std::size_t size) {
+  const auto wanted = std::min(size, max_params_);
+  const auto bytes = take(input, wanted - block_.bytes.size());
+  block_.bytes.insert(block_.bytes.end(), bytes.begin(), bytes.end());
+  return block_.bytes.size() == wanted;
+}
+
+Event SingleRequestDecoder::complete() {
+  stage_ = Stage::complete;
+  Event event;
+  event.kind = Event::Kind::request;
+  return event;
+}
+
+Event SingleRequestDecoder::refuse(unsigned status, std::string detail) {
+  stage_ = Stage::over;
+  Event event;
+  event.kind = Event::Kind::refused;
+  event.status = static_cast<std::uint16_t>(status);
+  event.detail = std::move(detail);
+  return event;
+}
+
+Event SingleRequestDecoder::reply_and_close(std::string_view bytes) {
+  stage_ = Stage::over;
+  Event event;
+  event.kind = Event::Kind::reply;
+  event.bytes = bytes;
+  return event;
+}
+
+}  // namespace appd::protocol

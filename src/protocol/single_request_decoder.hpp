@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/decoder.hpp"
+
+namespace appd::protocol {
+
+/// What uwsgi and SCGI have in common: one request per connection, its variables in one block of
+/// announced size, then the body as it is.
+class SingleRequestDecoder : public Decoder {
+ public:
+  Event next(std::string_view& input) final;
+  void take_variables(RequestId id, gateway::VariableBlock& into) final;
+  void expect_body(RequestId id, std::uint64_t length) final;
+  void release(RequestId id) final;
+  bool inside_head() const noexcept final { return stage_ == Stage::head && offset_ > 0; }
+  bool owes_body() const noexcept final { return released_ && body_left_ > 0; }
+
+ protected:
+  explicit SingleRequestDecoder(const DecoderLimits& limits) noexcept
+      : max_params_(limits.max_params) {}
+
+  /// Takes bytes of what precedes the body: gives `request` by `complete`, another event, or
+  /// `starved`.
+  virtual Event on_head(std::string_view& input) = 0;
+
+  std::string_view take(std::string_view& input, std::size_t most) noexcept;
+  /// Collects the block of `size` bytes, but no more than max_params of them; true once they are
+  /// there.
+  bool collect_block(std::string_view& input, std::size_t size);
+  bool exceeds_limit(std::size_t size) const noexcept { return size > max_params_; }
+
+  Event complete();
+  Event refuse(unsigned status, std::string detail);
+  /// `bytes` (static) are all the answer there is; the connection is to be closed after them.
+  Event reply_and_close(std::string_view bytes);
+
+  gateway::VariableBlock& block() noexcept { return block_; }
+  std::string_view block_bytes() const noexcept {
+    return {block_.bytes.data(), block_.bytes.size()};
+  }
+  std::size_t max_params() const noexcept { return max_params_; }
+  /// Bytes of the connection taken so far.
+  std::uint64_t offset() const noexcept { return offset_; }
+
+ private:
+  enum class Stage : std::uint8_t {
+    head,      // up to the end of the variables
+    complete,  // `request` was given; the caller owes expect_body or release
+    body,
+    ending,  // the body is complete; the next event says so
+    over,    // all that still comes is swallowed
+  };
+
+  Event on_body(std::string_view& input);
+  Event end_body();
+
+  std::size_t max_params_;
+  Stage stage_ = Stage::head;
+  bool released_ = false;
+  std::uint64_t offset_ = 0;
+  std::uint64_t body_left_ = kUnknownLength;  // counted down after the release too
+  gateway::VariableBlock block_;
+};
+
+}  // namespace appd::protocol
