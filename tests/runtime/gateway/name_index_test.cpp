@@ -1,0 +1,55 @@
+#include "runtime/gateway/name_index.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace appd::gateway {
+
+TEST_SUITE_BEGIN("name index");
+
+TEST_CASE("names of every length are found where they were noted") {
+  std::vector<std::string> names;
+  for (std::size_t size = 0; size < 40; ++size) {
+    names.push_back(std::string(size, 'A'));
+    names.push_back(std::string(size, 'A') + "B");
+    names.push_back("B" + std::string(size, 'A') + "C");
+  }
+  std::vector<Variable> list;
+  NameIndex index;
+  index.reset(names.size());
+  for (const std::string& name : names) {
+    if (index.find_or_note(name, list.size(), list) == NameIndex::kNone) list.push_back({name, ""});
+  }
+  for (const std::string& name : names) {
+    const std::size_t place = index.find(name, list);
+    REQUIRE(place != NameIndex::kNone);
+    CHECK(list[place].name == name);
+  }
+  CHECK(index.find("absent", list) == NameIndex::kNone);
+  CHECK(list.size() == names.size());
+}
+
+TEST_CASE("a name that is known gives its first place and is not noted again") {
+  NameIndex index;
+  index.reset(4);
+  std::vector<Variable> list{{"A", "1"}, {"B", "2"}};
+  REQUIRE(index.find_or_note("A", 0, list) == NameIndex::kNone);
+  REQUIRE(index.find_or_note("B", 1, list) == NameIndex::kNone);
+  CHECK(index.find_or_note("A", 2, list) == 0);
+  CHECK(index.find("A", list) == 0);
+}
+
+TEST_CASE("reset forgets") {
+  NameIndex index;
+  const std::vector<Variable> list{{"A", "1"}};
+  index.reset(1);
+  index.find_or_note("A", 0, list);
+  index.reset(1);
+  CHECK(index.find("A", list) == NameIndex::kNone);
+}
+
+TEST_SUITE_END();
+
+}  // namespace appd::gateway
