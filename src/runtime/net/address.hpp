@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace appd::net {
+
+/// A Unix socket's file.
+struct UnixPath {
+  std::string path;
+};
+/// A Linux abstract socket, name without the leading '@'.
+struct AbstractName {
+  std::string name;
+};
+struct TcpEndpoint {
+  std::string host;  ///< name or number; "" and "*": all interfaces
+  std::string port;
+};
+
+/// Where a server listens.
+using Address = std::variant<UnixPath, AbstractName, TcpEndpoint>;
+
+/// Reads `/path`, `unix:/path` (also relative), `@abstract`, `host:port`, `[v6]:port`, `:port`.
+/// Throws std::invalid_argument that says what is wrong. A word with no ':' and no '/' is a
+/// relative path only behind `unix:`, so that a forgotten port is an error.
+Address parse_address(std::string_view text);
+
+/// As an operator would write it.
+std::string to_string(const Address& address);
+
+}  // namespace appd::net

@@ -1,0 +1,207 @@
+#include "runtime/net/body_pipe.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace appd::net {
+namespace {
+
+/// Memory that a pipe keeps for the next body.
+constexpr std::size_t kKeptMemory = 64 * 1024;
+
+}  // namespace
+
+void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& spool_dir) {
+  Lock lock(mutex_);
+  state_ = State::open;
+  overflow_ = overflow;
+  paused_ = false;
+  buffer_ = buffer;
+  arrived_ = 0;
+  memory_.clear();
+  read_ = 0;
+  file_read_ = file_end_ = 0;
+  spool_dir_ = &spool_dir;
+  error_.clear();
+}
+
+void BodyPipe::close() {
+  Lock lock(mutex_);
+  if (memory_.capacity() > kKeptMemory) memory_ = {};
+  memory_.clear();
+  read_ = 0;
+  file_.reset();
+  file_read_ = file_end_ = 0;
+}
+
+bool BodyPipe::append(std::string_view bytes) {
+  Lock lock(mutex_);
+  if (state_ != State::open) return true;
+  arrived_ += bytes.size();
+  // Once bytes wait in the file, later ones must queue behind them.
+  const bool to_file = waiting_in_file() > 0 || (overflow_ == Overflow::spool &&
+                                                 waiting_in_memory() + bytes.size() > buffer_);
+  if (!to_file) {
+    append_to_memory(bytes);
+  } else if (!append_to_file(bytes)) {
+    state_ = State::cut;
+  }
+  wake_reader();
+  paused_ = overflow_ == Overflow::pause && waiting_in_memory() >= buffer_;
+  return !paused_;
+}
+
+void BodyPipe::end() {
+  Lock lock(mutex_);
+  if (state_ == State::open) state_ = State::ended;
+  wake_reader();
+}
+
+void BodyPipe::cut() {
+  Lock lock(mutex_);
+  if (state_ == State::open) state_ = State::cut;
+  wake_reader();
+}
+
+void BodyPipe::start_spooling() {
+  Lock lock(mutex_);
+  overflow_ = Overflow::spool;
+  paused_ = false;
+}
+
+bool BodyPipe::wants_more() const {
+  Lock lock(mutex_);
+  return overflow_ == Overflow::spool || waiting_in_memory() < buffer_;
+}
+
+std::uint64_t BodyPipe::arrived() const {
+  Lock lock(mutex_);
+  return arrived_;
+}
+
+std::string BodyPipe::error() const {
+  Lock lock(mutex_);
+  return error_;
+}
+
+gateway::BodyRead BodyPipe::try_read(std::span<char> into) {
+  Lock lock(mutex_);
+  std::size_t got = read_memory(into);
+  if (got == 0) got = read_file(into);
+  if (got > 0) return {gateway::BodyStatus::data, got};
+  switch (state_) {
+    case State::ended:
+      return {gateway::BodyStatus::end, 0};
+    case State::cut:
+      return {gateway::BodyStatus::cut, 0};
+    case State::open:
+      break;
+  }
+  return {gateway::BodyStatus::would_block, 0};
+}
+
+void BodyPipe::wait() {
+  Lock lock(mutex_);
+  reader_waits_ = true;
+  while (state_ == State::open && waiting_in_memory() == 0 && waiting_in_file() == 0) {
+    changed_.wait(mutex_);
+  }
+  reader_waits_ = false;
+}
+
+bool BodyPipe::take_resume() {
+  Lock lock(mutex_);
+  // Resuming at half keeps the loop from being woken for every few bytes.
+  if (!paused_ || waiting_in_memory() > buffer_ / 2) return false;
+  paused_ = false;
+  return true;
+}
+
+void BodyPipe::wake_reader() {
+  if (reader_waits_) changed_.notify_one();
+}
+
+void BodyPipe::append_to_memory(std::string_view bytes) {
+  if (read_ == memory_.size()) {
+    memory_.clear();
+    read_ = 0;
+  } else if (read_ > memory_.size() / 2) {
+    memory_.erase(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(read_));
+    read_ = 0;
+  }
+  memory_.insert(memory_.end(), bytes.begin(), bytes.end());
+}
+
+bool BodyPipe::open_file() {
+  file_.reset(::open(spool_dir_->c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file_) return true;
+  // Not every file system has O_TMPFILE.
+  std::string path = *spool_dir_ + "/appd-body-XXXXXX";
+  file_.reset(::mkostemp(path.data(), O_CLOEXEC));
+  if (!file_) return false;
+  ::unlink(path.c_str());
+  return true;
+}
+
+bool BodyPipe::append_to_file(std::string_view bytes) {
+  if (!file_ && !open_file()) {
+    fail("open a file in");
+    return false;
+  }
+  while (!bytes.empty()) {
+    const ssize_t n =
+        ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(file_end_));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      fail("write to");
+      return false;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    file_end_ += static_cast<std::uint64_t>(n);
+  }
+  return true;
+}
+
+std::size_t BodyPipe::read_memory(std::span<char> into) {
+  const std::size_t n = std::min(into.size(), waiting_in_memory());
+  if (n == 0) return 0;
+  std::memcpy(into.data(), memory_.data() + read_, n);
+  read_ += n;
+  return n;
+}
+
+std::size_t BodyPipe::read_file(std::span<char> into) {
+  const std::size_t wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), waiting_in_file()));
+  if (wanted == 0) return 0;
+  ssize_t n = 0;
+  do {
+    n = ::pread(file_.get(), into.data(), wanted, static_cast<off_t>(file_read_));
+  } while (n < 0 && errno == EINTR);
+  if (n <= 0) {
+    fail("read from");
+    state_ = State::cut;
+    file_read_ = file_end_;
+    return 0;
+  }
+  file_read_ += static_cast<std::uint64_t>(n);
+  if (file_read_ == file_end_) {
+    file_read_ = file_end_ = 0;
+    // A file that was read to its end gives its space back at once; a failure costs only space.
+    if (::ftruncate(file_.get(), 0) != 0) file_.reset();
+  }
+  return static_cast<std::size_t>(n);
+}
+
+void BodyPipe::fail(const char* call) {
+  error_ =
+      fmt::format("cannot {} the spool directory {}: {}", call, *spool_dir_, std::strerror(errno));
+}
+
+}  // namespace appd::net

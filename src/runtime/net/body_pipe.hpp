@@ -1,0 +1,88 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/net/thread_safety.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::net {
+
+/// What happens to body bytes that arrive while `buffer` bytes wait unread.
+enum class Overflow : std::uint8_t {
+  pause,  ///< `append` says that reading should pause: back-pressure
+  spool,  ///< they go to an unlinked temporary file
+};
+
+/// The body of one request on its way from the loop to the pool thread: first in, first out; in
+/// memory up to a bound, beyond it in a file when asked for.
+///
+///      file:    [ already read | ........ unread ........ ]      later bytes
+///      memory:  [ already read | ........ unread ........ ]      earlier bytes
+///
+/// The loop's thread fills it, one pool thread reads it.
+class BodyPipe {
+ public:
+  /// Starts over for a new body. Loop's thread.
+  void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir);
+
+  /// Takes bytes over. False: reading should pause until `wants_more` (Overflow::pause only). A
+  /// file that cannot be written cuts the body; `error` then says why.
+  bool append(std::string_view bytes);
+  void end();
+  /// The rest will not come.
+  void cut();
+  /// From now on overflow is spooled, so that the front can go on writing.
+  void start_spooling();
+  /// True when there is room again. Loop's thread.
+  bool wants_more() const;
+  /// Bytes that were appended so far.
+  std::uint64_t arrived() const;
+  std::string error() const;
+  /// Gives large memory and the file back.
+  void close();
+
+  gateway::BodyRead try_read(std::span<char> into);
+  /// Waits until `try_read` will not answer would_block.
+  void wait();
+  /// True when the last `try_read` made room in a pipe whose `append` had asked to pause.
+  bool take_resume();
+
+ private:
+  enum class State : std::uint8_t { open, ended, cut };
+
+  std::size_t waiting_in_memory() const APPD_REQUIRES(mutex_) { return memory_.size() - read_; }
+  std::uint64_t waiting_in_file() const APPD_REQUIRES(mutex_) { return file_end_ - file_read_; }
+  void append_to_memory(std::string_view bytes) APPD_REQUIRES(mutex_);
+  bool append_to_file(std::string_view bytes) APPD_REQUIRES(mutex_);
+  bool open_file() APPD_REQUIRES(mutex_);
+  std::size_t read_memory(std::span<char> into) APPD_REQUIRES(mutex_);
+  std::size_t read_file(std::span<char> into) APPD_REQUIRES(mutex_);
+  void fail(const char* call) APPD_REQUIRES(mutex_);
+  void wake_reader() APPD_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::condition_variable_any changed_;
+  State state_ APPD_GUARDED_BY(mutex_) = State::open;
+  Overflow overflow_ APPD_GUARDED_BY(mutex_) = Overflow::pause;
+  bool paused_ APPD_GUARDED_BY(mutex_) = false;
+  bool reader_waits_ APPD_GUARDED_BY(mutex_) = false;
+  std::size_t buffer_ APPD_GUARDED_BY(mutex_) = 0;
+  std::uint64_t arrived_ APPD_GUARDED_BY(mutex_) = 0;
+  std::vector<char> memory_ APPD_GUARDED_BY(mutex_);
+  std::size_t read_ APPD_GUARDED_BY(mutex_) = 0;
+  support::UniqueFd file_ APPD_GUARDED_BY(mutex_);
+  std::uint64_t file_read_ APPD_GUARDED_BY(mutex_) = 0;
+  std::uint64_t file_end_ APPD_GUARDED_BY(mutex_) = 0;
+  const std::string* spool_dir_ APPD_GUARDED_BY(mutex_) =
+      nullptr;  // the server's options outlive it
+  std::string error_ APPD_GUARDED_BY(mutex_);
+};
+
+}  // namespace appd::net

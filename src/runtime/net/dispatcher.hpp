@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+namespace appd::net {
+
+class Connection;
+class WireExchange;
+
+/// Where complete requests go and who brings work back to the loop: the worker's crew of threads.
+class Dispatcher {
+ public:
+  /// Queues a request for a pool thread. Loop's thread. False: the queue is full.
+  virtual bool submit(const std::shared_ptr<WireExchange>& exchange) noexcept = 0;
+
+  /// Lets the loop call `connection->attend()` soon. Any thread, also with the interpreter held.
+  virtual void attend(std::shared_ptr<Connection> connection) noexcept = 0;
+
+ protected:
+  ~Dispatcher() = default;
+};
+
+}  // namespace appd::net

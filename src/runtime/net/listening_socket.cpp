@@ -1,0 +1,237 @@
+#include "runtime/net/listening_socket.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+
+namespace appd::net {
+namespace {
+
+using support::UniqueFd;
+
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+UniqueFd make_socket(int domain) {
+  UniqueFd fd(::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) fail("cannot make a socket");
+  return fd;
+}
+
+/// The kernel cuts the backlog to net.core.somaxconn.
+void start_listening(int fd, const std::string& name) {
+  if (::listen(fd, 1 << 16) != 0) fail("cannot listen on " + name);
+}
+
+struct UnixAddress {
+  sockaddr_un address{};
+  socklen_t size = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+};
+
+UnixAddress make_unix_address(std::string_view name, bool abstract) {
+  UnixAddress made;
+  made.address.sun_family = AF_UNIX;
+  const std::size_t skip = abstract ? 1 : 0;
+  std::memcpy(made.address.sun_path + skip, name.data(), name.size());
+  made.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + skip + name.size() +
+                                     (abstract ? 0 : 1));
+  return made;
+}
+
+/// True when a process listens there. A full backlog (EAGAIN) means that one does.
+bool is_live(const UnixAddress& address) {
+  const UniqueFd probe = make_socket(AF_UNIX);
+  return ::connect(probe.get(), address.get(), address.size) == 0 || errno == EAGAIN ||
+         errno == EINPROGRESS || errno == EACCES;
+}
+
+void remove_stale(const std::string& path, const UnixAddress& address) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return;
+    fail("cannot look at " + path);
+  }
+  if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is no socket", EADDRINUSE);
+  if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
+  if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket " + path);
+}
+
+unsigned parse_id(const std::string& text, const char* kind) {
+  unsigned id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw std::invalid_argument(fmt::format("there is no {} {}", kind, text));
+  }
+  return id;
+}
+
+uid_t find_user(const std::string& name) {
+  if (name.empty()) return static_cast<uid_t>(-1);
+  if (const passwd* found = ::getpwnam(name.c_str())) return found->pw_uid;
+  return parse_id(name, "user");
+}
+
+gid_t find_group(const std::string& name) {
+  if (name.empty()) return static_cast<gid_t>(-1);
+  if (const group* found = ::getgrnam(name.c_str())) return found->gr_gid;
+  return parse_id(name, "group");
+}
+
+struct AddressList {
+  addrinfo* list = nullptr;
+
+  explicit AddressList(const TcpEndpoint& endpoint) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
+    const bool any = endpoint.host.empty() || endpoint.host == "*";
+    const int error =
+        ::getaddrinfo(any ? nullptr : endpoint.host.c_str(), endpoint.port.c_str(), &hints, &list);
+    if (error != 0) {
+      throw std::invalid_argument(
+          fmt::format("cannot resolve {}: {}", to_string(endpoint), ::gai_strerror(error)));
+    }
+  }
+  ~AddressList() { ::freeaddrinfo(list); }
+  AddressList(const AddressList&) = delete;
+  AddressList& operator=(const AddressList&) = delete;
+};
+
+bool is_loopback(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
+    return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
+  return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+std::uint16_t bound_port(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) fail("getsockname");
+  return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port
+                                           : reinterpret_cast<sockaddr_in*>(&bound)->sin_port);
+}
+
+}  // namespace
+
+ListeningSocket ListeningSocket::open(const Address& address, const SocketFileOptions& options) {
+  if (const auto* path = std::get_if<UnixPath>(&address)) return open_unix(*path, options);
+  if (const auto* name = std::get_if<AbstractName>(&address)) return open_abstract(*name);
+  return open_tcp(std::get<TcpEndpoint>(address));
+}
+
+ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFileOptions& options) {
+  const uid_t owner = find_user(options.owner);
+  const gid_t group = find_group(options.group);
+  const UnixAddress address = make_unix_address(path.path, false);
+  remove_stale(path.path, address);
+
+  ListeningSocket made;
+  made.fd_ = make_socket(AF_UNIX);
+  // Nobody may connect between bind and chmod.
+  const mode_t old_mask = ::umask(0777);
+  const int bound = ::bind(made.fd_.get(), address.get(), address.size);
+  const int bind_error = errno;
+  ::umask(old_mask);
+  if (bound != 0) fail("cannot bind " + path.path, bind_error);
+
+  struct stat status {};
+  if (::lstat(path.path.c_str(), &status) != 0) fail("cannot look at " + path.path);
+  made.path_ = path.path;
+  made.device_ = status.st_dev;
+  made.inode_ = status.st_ino;
+  made.owner_ = ::getpid();
+  made.name_ = path.path;
+  if ((owner != static_cast<uid_t>(-1) || group != static_cast<gid_t>(-1)) &&
+      ::lchown(path.path.c_str(), owner, group) != 0) {
+    fail(fmt::format("cannot give {} to {}:{}", path.path, options.owner, options.group));
+  }
+  if (::chmod(path.path.c_str(), options.mode) != 0) fail("cannot set the mode of " + path.path);
+  start_listening(made.fd_.get(), made.name_);
+  return made;
+}
+
+ListeningSocket ListeningSocket::open_abstract(const AbstractName& name) {
+  ListeningSocket made;
+  made.name_ = "@" + name.name;
+  made.fd_ = make_socket(AF_UNIX);
+  const UnixAddress address = make_unix_address(name.name, true);
+  if (::bind(made.fd_.get(), address.get(), address.size) != 0) fail("cannot bind " + made.name_);
+  start_listening(made.fd_.get(), made.name_);
+  return made;
+}
+
+ListeningSocket ListeningSocket::open_tcp(const TcpEndpoint& endpoint) {
+  const AddressList addresses(endpoint);
+  int error = 0;
+  for (const addrinfo* at = addresses.list; at != nullptr; at = at->ai_next) {
+    ListeningSocket made;
+    made.tcp_ = true;
+    made.private_ = is_loopback(at->ai_addr);
+    made.fd_ = make_socket(at->ai_family);
+    const int on = 1;
+    ::setsockopt(made.fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(made.fd_.get(), at->ai_addr, at->ai_addrlen) != 0) {
+      error = errno;
+      continue;
+    }
+    made.name_ =
+        to_string(TcpEndpoint{endpoint.host, fmt::format("{}", bound_port(made.fd_.get()))});
+    start_listening(made.fd_.get(), made.name_);
+    return made;
+  }
+  fail("cannot bind " + to_string(endpoint), error);
+}
+
+ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      name_(std::move(other.name_)),
+      path_(std::exchange(other.path_, {})),
+      device_(other.device_),
+      inode_(other.inode_),
+      owner_(other.owner_),
+      tcp_(other.tcp_),
+      private_(other.private_) {}
+
+ListeningSocket::~ListeningSocket() {
+  remove_file();
+}
+
+UniqueFd ListeningSocket::duplicate() const {
+  UniqueFd copy(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) fail("cannot duplicate the socket " + name_);
+  return copy;
+}
+
+void ListeningSocket::remove_file() noexcept {
+  if (path_.empty() || owner_ != ::getpid()) return;
+  struct stat status {};
+  const bool ours =
+      ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+  if (ours) ::unlink(path_.c_str());
+  path_.clear();
+}
+
+}  // namespace appd::net

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "protocol/answer_framer.hpp"
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/net/thread_safety.hpp"
+
+namespace appd::net {
+
+/// What goes out on one connection: written directly by whoever has an answer while nothing waits,
+/// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
+/// of several FastCGI requests never interleave.
+///
+/// Any thread may write; `flush` and `shut` are the loop's. The socket is only touched under the
+/// lock and never after `shut`, so its descriptor may be closed then.
+class Outbox {
+ public:
+  explicit Outbox(int socket) noexcept : socket_(socket) {}
+
+  enum class Status : std::uint8_t {
+    sent,    ///< all bytes are with the kernel
+    queued,  ///< some wait: the loop must `flush` when the socket is writable
+    gone,    ///< the front is gone, or the writer was cancelled; nothing (more) will be sent
+  };
+
+  /// Writes all `parts`. What the socket does not take is copied, or, when it is much and `keeper`
+  /// is given, left in place and owned by what `keeper` makes. `cancelled` is looked at under the
+  /// lock: once it is true, nothing of its writer goes out any more.
+  Status write(std::span<const iovec> parts, gateway::Keeper* keeper,
+               const std::atomic<bool>& cancelled);
+
+  /// Queues a file's range behind what waits; FastCGI framing is added as it goes.
+  Status write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
+                    protocol::Wire wire, const std::atomic<bool>& cancelled);
+
+  /// Bytes that wait in memory (files count nothing). Any thread.
+  std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
+  /// True while anything waits, files included. Any thread.
+  bool blocked() const noexcept { return blocked_.load(std::memory_order_acquire); }
+  /// Waits until at most `bytes` wait, or the outbox is shut, or `cancelled` with a `wake`.
+  void wait_below(std::size_t bytes, const std::atomic<bool>& cancelled);
+  /// Wakes waiting writers to look at their `cancelled` again.
+  void wake();
+
+  enum class Flushed : std::uint8_t { all, progress, nothing, broken };
+  /// Sends what waits, at most about a megabyte: `progress` when there is still something.
+  Flushed flush();
+
+  /// The connection ends: forgets what waits, wakes everybody, refuses everything.
+  void shut();
+
+ private:
+  // One write's leftover: parts to send from `first` on, kept alive by `copy` or `owner`; then a
+  // file.
+  struct Item {
+    std::vector<iovec> parts;
+    std::size_t first = 0;
+    std::vector<char> copy;
+    std::shared_ptr<const void> owner;
+    gateway::FileRange file;
+    protocol::AnswerFramer framer;
+    protocol::Wire wire = protocol::Wire::fastcgi;
+
+    bool has_parts() const noexcept { return first < parts.size(); }
+  };
+
+  enum class Send : std::uint8_t { all, some, broken };
+  Send send_parts(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
+  Send send_item(Item& item) APPD_REQUIRES(mutex_);
+  Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
+  bool stage_file_records(Item& item) APPD_REQUIRES(mutex_);
+  void keep_rest(std::size_t first, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
+  void break_connection() APPD_REQUIRES(mutex_);
+
+  const int socket_;
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<bool> blocked_{false};
+
+  Mutex mutex_;
+  std::condition_variable_any room_;
+  unsigned waiters_ APPD_GUARDED_BY(mutex_) = 0;
+  bool shut_ APPD_GUARDED_BY(mutex_) = false;
+  std::list<Item> queue_ APPD_GUARDED_BY(mutex_);
+  std::vector<iovec> scratch_ APPD_GUARDED_BY(mutex_);
+};
+
+}  // namespace appd::net

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/net/connection.hpp"
+#include "runtime/net/dispatcher.hpp"
+#include "runtime/net/server_options.hpp"
+#include "runtime/net/wire_exchange.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::net {
+
+/// Everything of a worker that listens and talks: accepts connections, owns them, watches their
+/// deadlines, lends them exchanges. Loop's thread only, but for `options`, `reporter`, `dispatcher`
+/// and `draining`. Outlives the connections; the io_context outlives it.
+class Server {
+ public:
+  Server(boost::asio::io_context& loop, ServerOptions options, Dispatcher& dispatcher,
+         gateway::Reporter& reporter);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Accepts on a listening socket (non-blocking) from now on.
+  void listen(support::UniqueFd socket);
+  /// Stops accepting, closes idle connections, and the others when their requests are answered;
+  /// then calls `on_done` (once, on the loop).
+  void drain(std::function<void()> on_done);
+  /// Closes everything now.
+  void stop();
+
+  const ServerOptions& options() const noexcept { return options_; }
+  gateway::Reporter& reporter() noexcept { return reporter_; }
+  Dispatcher& dispatcher() noexcept { return dispatcher_; }
+  bool draining() const noexcept { return draining_.load(); }
+  std::size_t connections() const noexcept { return connections_.size(); }
+
+  // -- For connections
+  // ------------------------------------------------------------------------------
+
+  std::span<char> read_buffer() noexcept { return read_buffer_; }
+  std::shared_ptr<WireExchange> take_exchange();
+  void give_back(std::shared_ptr<WireExchange> exchange);
+  /// Checks the connection's deadline every now and then until it has none.
+  void watch(std::shared_ptr<Connection> connection);
+  void forget(const std::shared_ptr<Connection>& connection);
+
+ private:
+  struct Listener;
+
+  void accept_on(Listener& listener);
+  void accept_some(Listener& listener);
+  void pause_accepting(Listener& listener, int error);
+  void arm_watch();
+  void check_deadlines();
+
+  boost::asio::io_context& loop_;
+  const ServerOptions options_;
+  Dispatcher& dispatcher_;
+  gateway::Reporter& reporter_;
+  std::atomic<bool> draining_{false};
+  std::function<void()> on_drained_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  std::vector<std::shared_ptr<WireExchange>> spare_;
+  std::vector<std::shared_ptr<Connection>> watched_;
+  boost::asio::steady_timer watch_timer_;
+  bool watch_armed_ = false;
+  std::vector<char> read_buffer_;
+};
+
+}  // namespace appd::net

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "protocol/decoder.hpp"
+#include "runtime/gateway/request.hpp"
+
+namespace appd::net {
+
+/// How a server treats its connections. Set once, before the server starts.
+struct ServerOptions {
+  std::optional<protocol::Wire> pinned;  ///< none: told from each connection's first bytes
+  protocol::DecoderLimits decoder;
+  gateway::EnvironPolicy environ;
+  std::uint64_t max_body = 0;         ///< bytes; 0: no limit
+  std::size_t body_buffer = 1 << 20;  ///< bytes of a body that are read ahead in memory
+  std::string spool_dir = "/tmp";
+  bool spool_bodies = false;     ///< whole bodies are in before the application runs
+  bool send_error_text = false;  ///< wsgi.errors also as FastCGI STDERR
+  std::chrono::milliseconds header_timeout{15000};  ///< for all variables of a request
+  std::chrono::milliseconds body_timeout{75000};    ///< without a further body byte
+  std::chrono::milliseconds write_timeout{75000};   ///< without the front taking a byte
+  std::chrono::seconds retry_after{1};              ///< told with 503
+};
+
+/// Bytes that may wait to go out before a streaming application has to wait.
+inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
+
+}  // namespace appd::net

@@ -1,0 +1,293 @@
+#include "runtime/net/wire_exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "runtime/net/connection.hpp"
+#include "runtime/net/server.hpp"
+#include "runtime/net/status_text.hpp"
+
+namespace appd::net {
+namespace {
+
+/// nginx refuses a larger head by default (fastcgi_buffer_size and its siblings: one page).
+constexpr std::size_t kSafeHead = 4000;
+
+bool equals_ignoring_case(std::string_view a, std::string_view lower) {
+  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
+    return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + ('a' - 'A')) : x) == y;
+  });
+}
+
+unsigned parse_status(std::string_view text) {
+  unsigned status = 0;
+  std::from_chars(text.data(), text.data() + text.size(), status);
+  return status;
+}
+
+std::string_view buffer_directive(protocol::Wire wire) {
+  switch (wire) {
+    case protocol::Wire::fastcgi:
+      return "fastcgi_buffer_size";
+    case protocol::Wire::uwsgi:
+      return "uwsgi_buffer_size";
+    case protocol::Wire::scgi:
+      return "scgi_buffer_size";
+  }
+  return "";
+}
+
+/// Keeps the exchange (framing and head) and the application's bytes until the loop has sent them.
+class TailKeeper final : public gateway::Keeper {
+ public:
+  TailKeeper(std::shared_ptr<WireExchange> exchange, gateway::Keeper& bytes)
+      : exchange_(std::move(exchange)), bytes_(bytes) {}
+
+  std::shared_ptr<const void> keep() override {
+    using Owners = std::pair<std::shared_ptr<WireExchange>, std::shared_ptr<const void>>;
+    return std::make_shared<Owners>(std::move(exchange_), bytes_.keep());
+  }
+
+ private:
+  std::shared_ptr<WireExchange> exchange_;
+  gateway::Keeper& bytes_;
+};
+
+}  // namespace
+
+void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
+                        protocol::RequestId id, bool keep_connection) {
+  connection_ = std::move(connection);
+  framer_ = protocol::AnswerFramer(wire, id);
+  wire_ = wire;
+  id_ = id;
+  keep_connection_ = keep_connection;
+  gone_.store(false, std::memory_order_relaxed);
+  answered_.store(false, std::memory_order_relaxed);
+  started_ = {};
+  head_.clear();
+  error_text_.clear();
+  head_taken_ = head_out_ = error_stream_used_ = length_announced_ = broken_off_ = false;
+  status_ = 0;
+  body_bytes_ = 0;
+  state_.store(State::arriving, std::memory_order_relaxed);
+}
+
+void WireExchange::set_queued() noexcept {
+  complete_ = Clock::now();
+  state_.store(State::queued, std::memory_order_release);
+}
+
+bool WireExchange::try_give_up() noexcept {
+  for (State expected : {State::arriving, State::queued}) {
+    if (state_.compare_exchange_strong(expected, State::given_up)) return true;
+  }
+  return false;
+}
+
+void WireExchange::set_gone() noexcept {
+  gone_.store(true, std::memory_order_release);
+  body_.cut();
+}
+
+bool WireExchange::free() const noexcept {
+  const State now = state_.load();
+  return now == State::free || now == State::given_up;
+}
+
+void WireExchange::reset() noexcept {
+  request_.clear();
+  body_.close();
+  connection_.reset();
+  state_.store(State::free, std::memory_order_relaxed);
+}
+
+bool WireExchange::try_start(Clock::time_point now) noexcept {
+  State expected = State::queued;
+  if (!state_.compare_exchange_strong(expected, State::running)) return false;
+  started_ = now;
+  return true;
+}
+
+void WireExchange::finish() noexcept {
+  if (!answered()) {
+    // Only an exchange whose front is gone may come back unanswered.
+    answered_.store(true, std::memory_order_release);
+  }
+  report_access();
+  const std::shared_ptr<Connection> connection = std::move(connection_);
+  const bool ends = ends_connection();
+  // From here on the loop may reuse the exchange. Sequentially consistent, against `Server::drain`:
+  // either it sees the exchange free, or this thread sees the draining.
+  state_.store(State::free);
+  if (ends || connection->server().draining() || connection->reading_paused()) {
+    connection->server().dispatcher().attend(connection);
+  }
+}
+
+gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
+  const gateway::BodyRead read = body_.try_read(into);
+  if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
+    connection_->server().dispatcher().attend(connection_);
+  }
+  return read;
+}
+
+void WireExchange::wait_body() noexcept {
+  body_.wait();
+}
+
+gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
+                                 std::span<const std::string_view> pieces, gateway::End end,
+                                 gateway::Keeper* keeper) noexcept {
+  if (head != nullptr) take_head(*head);
+  std::size_t total = 0;
+  for (std::string_view piece : pieces) total += piece.size();
+  if (end == gateway::End::last) {
+    const gateway::SendStatus status = write(pieces, true, keeper);
+    return {status, status == gateway::SendStatus::ok ? total : 0};
+  }
+  const std::size_t waiting = connection_->outbox().waiting();
+  if (waiting >= kOutgoingBuffer) return {gateway::SendStatus::full, 0};
+
+  // Twice the room is asked for, since the socket usually takes a good part at once.
+  std::size_t room = 2 * kOutgoingBuffer - waiting;
+  std::size_t consumed = 0;
+  taken_.clear();
+  for (std::string_view piece : pieces) {
+    taken_.push_back(piece.substr(0, room - consumed));
+    consumed += taken_.back().size();
+    if (consumed == room) break;
+  }
+  const gateway::SendStatus status = write(taken_, false, nullptr);
+  if (status != gateway::SendStatus::ok) return {status, 0};
+  return {consumed < total ? gateway::SendStatus::full : gateway::SendStatus::ok, consumed};
+}
+
+gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
+                                            gateway::FileRange range) noexcept {
+  if (head != nullptr) take_head(*head);
+  if (range.length == 0) return write({}, true, nullptr);
+  const gateway::SendStatus status = write({}, false, nullptr);
+  if (status != gateway::SendStatus::ok) return status;
+  body_bytes_ += range.length;
+  answered_.store(true, std::memory_order_release);
+  const Outbox::Status queued =
+      connection_->outbox().write_file(std::move(range), framer_, wire_, gone_);
+  if (queued == Outbox::Status::gone) return gateway::SendStatus::gone;
+  connection_->server().dispatcher().attend(connection_);
+  return gateway::SendStatus::ok;
+}
+
+void WireExchange::wait_room() noexcept {
+  connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_);
+}
+
+void WireExchange::break_off() noexcept {
+  broken_off_ = true;
+  const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
+                                                     connection_->has_siblings());
+  // A connection that goes on for its other requests must not be closed.
+  if (how == protocol::Break::end_and_keep) broken_off_ = false;
+  gather_.clear();
+  framer_.frame_break(how, gather_);
+  answered_.store(true, std::memory_order_release);
+  if (connection_->outbox().write(gather_.parts(), nullptr, gone_) == Outbox::Status::queued) {
+    connection_->server().dispatcher().attend(connection_);
+  }
+}
+
+void WireExchange::send_error_text(std::string_view text) noexcept {
+  if (connection_->server().options().send_error_text) error_text_ += text;
+}
+
+void WireExchange::take_head(const gateway::ResponseHead& head) {
+  framer_.write_head(head, head_);
+  head_taken_ = true;
+  status_ = parse_status(head.status);
+  for (const gateway::Field& field : head.fields) {
+    if (equals_ignoring_case(field.name, "content-length")) length_announced_ = true;
+  }
+  if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
+    gateway::Reporter& reporter = connection_->server().reporter();
+    reporter.report(
+        gateway::Level::warning,
+        fmt::format("{} {}: the answer's head has {} bytes, which nginx refuses unless {} "
+                    "is larger (default 4k or 8k)",
+                    request_.method(), request_.uri(), head_.size(), buffer_directive(wire_)));
+  }
+}
+
+gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces, bool last,
+                                        gateway::Keeper* keeper) {
+  gather_.clear();
+  if (last && error_text_.empty() && !error_stream_used_) {
+    framer_.frame(pending_head(), pieces, true, gather_);
+  } else {
+    framer_.frame(pending_head(), pieces, false, gather_);
+    if (!error_text_.empty() || (last && error_stream_used_)) frame_error_text(last);
+    if (last) framer_.frame({}, {}, true, gather_);
+  }
+  for (std::string_view piece : pieces) body_bytes_ += piece.size();
+  // Before the bytes: the front may begin the next request with this id as soon as it has them.
+  if (last) answered_.store(true, std::memory_order_release);
+
+  Outbox& outbox = connection_->outbox();
+  Outbox::Status status = Outbox::Status::gone;
+  if (keeper == nullptr) {
+    status = outbox.write(gather_.parts(), nullptr, gone_);
+  } else {
+    TailKeeper tail(shared_from_this(), *keeper);
+    status = outbox.write(gather_.parts(), &tail, gone_);
+  }
+  head_out_ = true;
+  if (!last) error_text_.clear();
+  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  if (status == Outbox::Status::queued) connection_->server().dispatcher().attend(connection_);
+  return gateway::SendStatus::ok;
+}
+
+void WireExchange::frame_error_text(bool last) {
+  framer_.frame_error_text(error_text_, last, gather_);
+  error_stream_used_ = true;
+}
+
+void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
+  const std::string status_line = fmt::format("{} {}", status, status_text(status));
+  const std::string body = fmt::format("{}\n{}\n", status_line, reason);
+  const std::string length = fmt::format("{}", body.size());
+  std::vector<gateway::Field> fields{{"Content-Type", "text/plain; charset=utf-8"},
+                                     {"Content-Length", length}};
+  if (!retry_after.empty()) fields.push_back({"Retry-After", retry_after});
+  const gateway::ResponseHead head{status_line, fields};
+  const std::string_view piece = body;
+  const bool bodiless = request_.is_head();
+  started_ = complete_ = Clock::now();
+  state_.store(State::running, std::memory_order_relaxed);
+  send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
+  report_access();
+  state_.store(State::given_up, std::memory_order_release);
+}
+
+void WireExchange::report_access() noexcept {
+  gateway::Reporter& reporter = connection_->server().reporter();
+  if (!reporter.wants_access()) return;
+  gateway::AccessRecord record;
+  record.remote_address = request_.find("REMOTE_ADDR");
+  record.remote_user = request_.find("REMOTE_USER");
+  record.method = request_.method();
+  record.uri = request_.uri();
+  record.protocol = request_.find("SERVER_PROTOCOL");
+  record.host = request_.find("HTTP_HOST");
+  record.referer = request_.find("HTTP_REFERER");
+  record.user_agent = request_.find("HTTP_USER_AGENT");
+  record.status = head_taken_ && !(front_gone() && !head_out_) ? status_ : 499;
+  record.body_bytes = body_bytes_;
+  record.queued = started_ - complete_;
+  record.running = Clock::now() - started_;
+  reporter.access(record);
+}
+
+}  // namespace appd::net

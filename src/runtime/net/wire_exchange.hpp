@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/answer_framer.hpp"
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/net/body_pipe.hpp"
+
+namespace appd::net {
+
+class Connection;
+
+/// One request on a connection and its answer. Made and reused by the connection; given to a pool
+/// thread when the request is complete enough to run.
+///
+///     arriving ──► queued ──► running ──► free          (loop)  (pool thread)
+///         └──────────┴──► given_up
+///
+/// `gone_` is beside the state: the front may go away at any time.
+class WireExchange final : public gateway::Exchange,
+                           public std::enable_shared_from_this<WireExchange> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  WireExchange() = default;
+
+  // -- Loop's thread
+  // --------------------------------------------------------------------------------
+
+  /// Starts a new request on `connection`; the request's variables are filled in by the caller.
+  void open(std::shared_ptr<Connection> connection, protocol::Wire wire, protocol::RequestId id,
+            bool keep_connection);
+  gateway::Request& mutable_request() noexcept { return request_; }
+  BodyPipe& body() noexcept { return body_; }
+  protocol::RequestId id() const noexcept { return id_; }
+  bool keeps_connection() const noexcept { return keep_connection_; }
+  /// The request waits for a pool thread from now on.
+  void set_queued() noexcept;
+  /// Takes a request back that no pool thread has begun. False: one has.
+  bool try_give_up() noexcept;
+  /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The
+  /// caller wakes the outbox for a writer.
+  void set_gone() noexcept;
+  /// Its answer is complete (or it was given up): the id may be used again.
+  bool answered() const noexcept { return answered_.load(std::memory_order_acquire); }
+  /// No pool thread will touch it again.
+  bool free() const noexcept;
+  bool waits_for_body() const noexcept { return state() == State::arriving; }
+  /// The connection must be closed after it; known once `free`.
+  bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
+  /// Gives back what the request held; only when `free` or given up.
+  void reset() noexcept;
+  /// Sends a complete small answer of the server's own.
+  void refuse(unsigned status, std::string_view reason, std::string_view retry_after = {});
+
+  // -- Pool thread
+  // ----------------------------------------------------------------------------------
+
+  /// Before the call. False: the request was given up meanwhile; it must not run.
+  bool try_start(Clock::time_point now) noexcept;
+  /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
+  void finish() noexcept;
+  Clock::time_point started() const noexcept { return started_; }
+
+  const gateway::Request& request() const noexcept override { return request_; }
+  gateway::BodyRead try_read_body(std::span<char> into) noexcept override;
+  void wait_body() noexcept override;
+  gateway::Sent send(const gateway::ResponseHead* head, std::span<const std::string_view> pieces,
+                     gateway::End end, gateway::Keeper* keeper) noexcept override;
+  gateway::SendStatus send_file(const gateway::ResponseHead* head,
+                                gateway::FileRange range) noexcept override;
+  void wait_room() noexcept override;
+  bool head_sent() const noexcept override { return head_taken_; }
+  void break_off() noexcept override;
+  void send_error_text(std::string_view text) noexcept override;
+  bool front_gone() const noexcept override { return gone_.load(std::memory_order_acquire); }
+
+ private:
+  enum class State : std::uint8_t { free, arriving, queued, running, given_up };
+
+  State state() const noexcept { return state_.load(std::memory_order_acquire); }
+  void take_head(const gateway::ResponseHead& head);
+  gateway::SendStatus write(std::span<const std::string_view> pieces, bool last,
+                            gateway::Keeper* keeper);
+  void frame_error_text(bool last);
+  std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }
+  void report_access() noexcept;
+
+  // Set by the loop while arriving, read by the pool thread while running.
+  std::shared_ptr<Connection> connection_;
+  gateway::Request request_;
+  protocol::AnswerFramer framer_;
+  protocol::Wire wire_ = protocol::Wire::fastcgi;
+  protocol::RequestId id_ = 0;
+  bool keep_connection_ = false;
+  Clock::time_point complete_{};
+
+  // Shared.
+  std::atomic<State> state_{State::free};
+  std::atomic<bool> gone_{false};
+  std::atomic<bool> answered_{false};
+  BodyPipe body_;
+
+  // The thread that answers: the pool thread while running, else the loop's.
+  Clock::time_point started_{};
+  std::string head_;        // text of the head, framing not included
+  std::string error_text_;  // for FastCGI STDERR, until there is a head before it
+  protocol::Gather gather_;
+  std::vector<std::string_view> taken_;
+  bool head_taken_ = false;
+  bool head_out_ = false;
+  bool error_stream_used_ = false;
+  bool length_announced_ = false;
+  bool broken_off_ = false;
+  unsigned status_ = 0;
+  std::uint64_t body_bytes_ = 0;
+};
+
+}  // namespace appd::net
