@@ -15,8 +15,11 @@ std::uint64_t make_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// Set once before main; after a fork the children share it, which does no harm.
-const std::uint64_t kSeed = make_seed();
+// Set once, before any name is hashed; after a fork the children share it, which does no harm.
+std::uint64_t seed() {
+  static const std::uint64_t value = make_seed();
+  return value;
+}
 
 // Folding the full product keeps a chosen difference of two names from passing through unchanged,
 // as it would through a plain multiplication whatever the seed.
@@ -45,44 +48,46 @@ std::uint64_t load_tail(const char* from, std::size_t size) noexcept {
 std::uint32_t hash_of(std::string_view name) noexcept {
   constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;
   constexpr std::uint64_t kOdd2 = 0xd1342543de82ef95;
-  std::uint64_t hash = kSeed ^ (name.size() * kOdd1);
+  const std::uint64_t key = seed();
+  std::uint64_t hash = key ^ (name.size() * kOdd1);
   const char* at = name.data();
   std::size_t left = name.size();
   for (; left > 8; left -= 8, at += 8) {
-    hash = fold(hash ^ load<std::uint64_t>(at), kSeed ^ kOdd2);
+    hash = fold(hash ^ load<std::uint64_t>(at), key ^ kOdd2);
   }
-  hash = fold(hash ^ load_tail(at, left), kSeed ^ kOdd1);
+  hash = fold(hash ^ load_tail(at, left), key ^ kOdd1);
   return static_cast<std::uint32_t>(hash ^ hash >> 32);
 }
 
 }  // namespace
 
+HashedName::HashedName(std::string_view name) noexcept : text(name), hash(hash_of(name)) {}
+
 void NameIndex::reset(std::size_t names) {
   slots_.assign(std::bit_ceil(2 * names + 2), Slot{0, kFree});
 }
 
-std::size_t NameIndex::probe(std::uint32_t hash, std::string_view name,
+std::size_t NameIndex::probe(const HashedName& name,
                              std::span<const Variable> list) const noexcept {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+  for (std::size_t at = name.hash & mask;; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
     if (slot.place == kFree) return at;
-    if (slot.hash == hash && list[slot.place].name == name) return at;
+    if (slot.hash == name.hash && list[slot.place].name == name.text) return at;
   }
 }
 
-std::size_t NameIndex::find(std::string_view name, std::span<const Variable> list) const noexcept {
-  const Slot& slot = slots_[probe(hash_of(name), name, list)];
+std::size_t NameIndex::find(const HashedName& name, std::span<const Variable> list) const noexcept {
+  const Slot& slot = slots_[probe(name, list)];
   return slot.place == kFree ? kNone : slot.place;
 }
 
-std::size_t NameIndex::find_or_note(std::string_view name, std::size_t place,
+std::size_t NameIndex::find_or_note(const HashedName& name, std::size_t place,
                                     std::span<const Variable> list) noexcept {
   assert(place < kFree && 2 * place < slots_.size());
-  const std::uint32_t hash = hash_of(name);
-  Slot& slot = slots_[probe(hash, name, list)];
+  Slot& slot = slots_[probe(name, list)];
   if (slot.place != kFree) return slot.place;
-  slot = {hash, static_cast<std::uint32_t>(place)};
+  slot = {name.hash, static_cast<std::uint32_t>(place)};
   return kNone;
 }
 

@@ -10,9 +10,16 @@
 
 namespace appd::gateway {
 
-/// Finds variables by name: a hash index over a list that it is given with each call. Clients
-/// choose header names, so the hash is seeded per process: nobody can prepare names that fall
-/// together.
+/// A name with its hash, for names that are looked up again and again. Clients choose header names,
+/// so the hash is seeded per process: nobody can prepare names that fall together.
+struct HashedName {
+  explicit HashedName(std::string_view name) noexcept;
+
+  std::string_view text;
+  std::uint32_t hash;
+};
+
+/// Finds variables by name: a hash index over a list that it is given with each call.
 class NameIndex {
  public:
   static constexpr std::size_t kNone = ~std::size_t{0};
@@ -21,11 +28,11 @@ class NameIndex {
   void reset(std::size_t names);
 
   /// The place of `name` in `list`, or kNone.
-  std::size_t find(std::string_view name, std::span<const Variable> list) const noexcept;
+  std::size_t find(const HashedName& name, std::span<const Variable> list) const noexcept;
 
   /// The place of `name` in `list`, or kNone: `name` is then noted for `place`, where the caller
   /// puts it. At most as many names as `reset` was told.
-  std::size_t find_or_note(std::string_view name, std::size_t place,
+  std::size_t find_or_note(const HashedName& name, std::size_t place,
                            std::span<const Variable> list) noexcept;
 
  private:
@@ -36,8 +43,7 @@ class NameIndex {
   static constexpr std::uint32_t kFree = ~std::uint32_t{0};
 
   /// The slot of `name`, or the free one where it belongs.
-  std::size_t probe(std::uint32_t hash, std::string_view name,
-                    std::span<const Variable> list) const noexcept;
+  std::size_t probe(const HashedName& name, std::span<const Variable> list) const noexcept;
 
   std::vector<Slot> slots_;  // a power of two, at most half full
 };

@@ -16,6 +16,27 @@ namespace {
 // Names that `prepare` may add to those that were sent.
 constexpr std::size_t kAddedNames = 8;
 
+const HashedName kAuthType("AUTH_TYPE");
+const HashedName kContentLength("CONTENT_LENGTH");
+const HashedName kContentType("CONTENT_TYPE");
+const HashedName kDocumentUri("DOCUMENT_URI");
+const HashedName kHttps("HTTPS");
+const HashedName kHttpHost("HTTP_HOST");
+const HashedName kHttpXForwardedProto("HTTP_X_FORWARDED_PROTO");
+const HashedName kPathInfo("PATH_INFO");
+const HashedName kQueryString("QUERY_STRING");
+const HashedName kRemoteAddr("REMOTE_ADDR");
+const HashedName kRemoteUser("REMOTE_USER");
+const HashedName kRequestMethod("REQUEST_METHOD");
+const HashedName kRequestScheme("REQUEST_SCHEME");
+const HashedName kRequestUri("REQUEST_URI");
+const HashedName kScgi("SCGI");
+const HashedName kScriptName("SCRIPT_NAME");
+const HashedName kServerName("SERVER_NAME");
+const HashedName kServerPort("SERVER_PORT");
+const HashedName kServerProtocol("SERVER_PROTOCOL");
+const HashedName kServerSoftware("SERVER_SOFTWARE");
+
 bool same_ignoring_case(std::string_view text, std::string_view lower) noexcept {
   const auto equal = [](char a, char b) {
     return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
@@ -104,8 +125,8 @@ std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd bod
   settle_path(policy);
   settle_server();
   settle_remote(policy);
-  drop_empty("CONTENT_TYPE");
-  drop_empty("HTTP_HOST");
+  drop_empty(kContentType);
+  drop_empty(kHttpHost);
   std::erase_if(environ_, [](const Variable& variable) { return variable.name.empty(); });
   return std::nullopt;
 }
@@ -154,7 +175,8 @@ std::optional<Refusal> Request::collect(Aside& aside) {
 }
 
 std::optional<Refusal> Request::add(const Variable& variable) {
-  const std::size_t place = index_.find_or_note(variable.name, environ_.size(), environ_);
+  const std::size_t place =
+      index_.find_or_note(HashedName(variable.name), environ_.size(), environ_);
   if (place == NameIndex::kNone) {
     environ_.push_back(variable);
     return std::nullopt;
@@ -185,22 +207,22 @@ void Request::join_repeats() {
 }
 
 void Request::describe() {
-  method_ = value_of("REQUEST_METHOD");
-  front_ = front_of(value_of("SERVER_SOFTWARE"));
-  uri_ = value_of("REQUEST_URI");
+  method_ = value_of(kRequestMethod);
+  front_ = front_of(value_of(kServerSoftware));
+  uri_ = value_of(kRequestUri);
   if (!uri_.empty()) return;
   std::string& uri = made_.next();
-  uri.append(value_of("SCRIPT_NAME")).append(value_of("PATH_INFO"));
-  const std::string_view query = value_of("QUERY_STRING");
+  uri.append(value_of(kScriptName)).append(value_of(kPathInfo));
+  const std::string_view query = value_of(kQueryString);
   if (!query.empty()) uri.append("?").append(query);
   uri_ = uri;
 }
 
 std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& aside) {
-  const std::string_view text = value_of("CONTENT_LENGTH");
+  const std::string_view text = value_of(kContentLength);
   const bool on_wire = body_end == BodyEnd::on_wire;
   if (text.empty()) {
-    drop("CONTENT_LENGTH");
+    drop(kContentLength);
     // A body of unknown length need not be chunked: HTTP/2 has no such thing. So the wire is asked
     // but for GET and HEAD, which are not worth the wait.
     const bool unknown =
@@ -209,14 +231,14 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
     return std::nullopt;
   }
   if (on_wire && text == "-1") {  // Caddy 2.6 does not know the length of a chunked upload
-    drop("CONTENT_LENGTH");
+    drop(kContentLength);
     return std::nullopt;
   }
   content_length_ = to_length(text);
   if (!content_length_) return bad_request("CONTENT_LENGTH is not a number of bytes");
   // nginx before 1.29.6 with scgi_request_buffering off counts only what had arrived with the head.
   // lighttpd must not be meant: it passes a client's "Content_Length" as HTTP_CONTENT_LENGTH.
-  const bool may_be_short = !on_wire && look_up("SCGI") != nullptr &&
+  const bool may_be_short = !on_wire && look_up(kScgi) != nullptr &&
                             (front_ == Front::nginx || front_ == Front::other) &&
                             aside.transfer_encoding.empty();
   if (const auto announced = to_length(aside.content_length);
@@ -229,67 +251,67 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
 
 void Request::settle_scheme(const EnvironPolicy& policy, const Aside& aside) {
   std::optional<bool> https;
-  if (policy.trust_forwarded_proto) https = https_by_scheme(value_of("HTTP_X_FORWARDED_PROTO"));
+  if (policy.trust_forwarded_proto) https = https_by_scheme(value_of(kHttpXForwardedProto));
   if (!https && policy.trust_uwsgi_scheme) https = https_by_scheme(aside.uwsgi_scheme);
-  if (!https && is_on(value_of("HTTPS"))) https = true;
-  if (!https) https = https_by_scheme(value_of("REQUEST_SCHEME"));
+  if (!https && is_on(value_of(kHttps))) https = true;
+  if (!https) https = https_by_scheme(value_of(kRequestScheme));
   https_ = https.value_or(false);
 }
 
 void Request::settle_path(const EnvironPolicy& policy) {
-  const auto sent = [this](std::string_view name) -> std::optional<std::string_view> {
+  const auto sent = [this](const HashedName& name) -> std::optional<std::string_view> {
     const Variable* variable = look_up(name);
     return variable ? std::optional(variable->value) : std::nullopt;
   };
-  const PathVariables variables{sent("SCRIPT_NAME"), sent("PATH_INFO"), value_of("DOCUMENT_URI"),
-                                value_of("REQUEST_URI")};
+  const PathVariables variables{sent(kScriptName), sent(kPathInfo), value_of(kDocumentUri),
+                                value_of(kRequestUri)};
   const DerivedPath path = derive_path(variables, policy.mount, policy.trust_script_name, made_);
-  set("SCRIPT_NAME", path.script_name);
-  set("PATH_INFO", path.path_info);
+  set(kScriptName, path.script_name);
+  set(kPathInfo, path.path_info);
 }
 
 void Request::settle_server() {
-  std::string_view host = host_of(value_of("SERVER_NAME"));
-  if (host.empty()) host = host_of(value_of("HTTP_HOST"));
-  set("SERVER_NAME", host.empty() ? "localhost" : host);
-  if (!is_digits(value_of("SERVER_PORT"))) set("SERVER_PORT", https_ ? "443" : "80");
+  std::string_view host = host_of(value_of(kServerName));
+  if (host.empty()) host = host_of(value_of(kHttpHost));
+  set(kServerName, host.empty() ? "localhost" : host);
+  if (!is_digits(value_of(kServerPort))) set(kServerPort, https_ ? "443" : "80");
   // What every front of today speaks; nothing in the answer depends on it.
-  if (value_of("SERVER_PROTOCOL").empty()) set("SERVER_PROTOCOL", "HTTP/1.1");
-  if (!look_up("QUERY_STRING")) set("QUERY_STRING", "");
+  if (value_of(kServerProtocol).empty()) set(kServerProtocol, "HTTP/1.1");
+  if (!look_up(kQueryString)) set(kQueryString, "");
 }
 
 void Request::settle_remote(const EnvironPolicy& policy) {
   // nginx's word for a client on a Unix socket; applications expect an address or nothing.
-  if (value_of("REMOTE_ADDR").starts_with("unix:")) set("REMOTE_ADDR", "");
+  if (value_of(kRemoteAddr).starts_with("unix:")) set(kRemoteAddr, "");
   if (!policy.drop_remote_user) return;
-  drop("REMOTE_USER");
-  drop("AUTH_TYPE");
+  drop(kRemoteUser);
+  drop(kAuthType);
 }
 
-Variable* Request::look_up(std::string_view name) noexcept {
+Variable* Request::look_up(const HashedName& name) noexcept {
   const std::size_t place = index_.find(name, environ_);
   return place == NameIndex::kNone ? nullptr : &environ_[place];
 }
 
-std::string_view Request::value_of(std::string_view name) noexcept {
+std::string_view Request::value_of(const HashedName& name) noexcept {
   const Variable* variable = look_up(name);
   return variable ? variable->value : std::string_view{};
 }
 
-void Request::set(std::string_view name, std::string_view value) {
+void Request::set(const HashedName& name, std::string_view value) {
   const std::size_t place = index_.find_or_note(name, environ_.size(), environ_);
   if (place == NameIndex::kNone) {
-    environ_.push_back({name, value});
+    environ_.push_back({name.text, value});
   } else {
     environ_[place].value = value;
   }
 }
 
-void Request::drop(std::string_view name) noexcept {
+void Request::drop(const HashedName& name) noexcept {
   if (Variable* variable = look_up(name)) variable->name = {};
 }
 
-void Request::drop_empty(std::string_view name) noexcept {
+void Request::drop_empty(const HashedName& name) noexcept {
   if (Variable* variable = look_up(name); variable && variable->value.empty()) variable->name = {};
 }
 

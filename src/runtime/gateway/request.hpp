@@ -108,11 +108,11 @@ class Request {
   void settle_remote(const EnvironPolicy& policy);
 
   // Through the index: while `prepare` runs, before the emptied places are taken out.
-  Variable* look_up(std::string_view name) noexcept;
-  std::string_view value_of(std::string_view name) noexcept;
-  void set(std::string_view name, std::string_view value);
-  void drop(std::string_view name) noexcept;
-  void drop_empty(std::string_view name) noexcept;
+  Variable* look_up(const HashedName& name) noexcept;
+  std::string_view value_of(const HashedName& name) noexcept;
+  void set(const HashedName& name, std::string_view value);
+  void drop(const HashedName& name) noexcept;
+  void drop_empty(const HashedName& name) noexcept;
 
   VariableBlock block_;
   std::vector<Variable> environ_;  // while `prepare` runs: an empty name marks a dropped one

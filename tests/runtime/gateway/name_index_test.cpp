@@ -20,14 +20,15 @@ TEST_CASE("names of every length are found where they were noted") {
   NameIndex index;
   index.reset(names.size());
   for (const std::string& name : names) {
-    if (index.find_or_note(name, list.size(), list) == NameIndex::kNone) list.push_back({name, ""});
+    if (index.find_or_note(HashedName(name), list.size(), list) == NameIndex::kNone)
+      list.push_back({name, ""});
   }
   for (const std::string& name : names) {
-    const std::size_t place = index.find(name, list);
+    const std::size_t place = index.find(HashedName(name), list);
     REQUIRE(place != NameIndex::kNone);
     CHECK(list[place].name == name);
   }
-  CHECK(index.find("absent", list) == NameIndex::kNone);
+  CHECK(index.find(HashedName("absent"), list) == NameIndex::kNone);
   CHECK(list.size() == names.size());
 }
 
@@ -35,19 +36,19 @@ TEST_CASE("a name that is known gives its first place and is not noted again") {
   NameIndex index;
   index.reset(4);
   std::vector<Variable> list{{"A", "1"}, {"B", "2"}};
-  REQUIRE(index.find_or_note("A", 0, list) == NameIndex::kNone);
-  REQUIRE(index.find_or_note("B", 1, list) == NameIndex::kNone);
-  CHECK(index.find_or_note("A", 2, list) == 0);
-  CHECK(index.find("A", list) == 0);
+  REQUIRE(index.find_or_note(HashedName("A"), 0, list) == NameIndex::kNone);
+  REQUIRE(index.find_or_note(HashedName("B"), 1, list) == NameIndex::kNone);
+  CHECK(index.find_or_note(HashedName("A"), 2, list) == 0);
+  CHECK(index.find(HashedName("A"), list) == 0);
 }
 
 TEST_CASE("reset forgets") {
   NameIndex index;
   const std::vector<Variable> list{{"A", "1"}};
   index.reset(1);
-  index.find_or_note("A", 0, list);
+  index.find_or_note(HashedName("A"), 0, list);
   index.reset(1);
-  CHECK(index.find("A", list) == NameIndex::kNone);
+  CHECK(index.find(HashedName("A"), list) == NameIndex::kNone);
 }
 
 TEST_SUITE_END();
