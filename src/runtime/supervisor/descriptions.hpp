@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+
+#include "runtime/observe/scoreboard.hpp"
+
+namespace appd::supervisor {
+
+/// How a process ended, from waitpid's status: "exited with code 3", "was killed by SIGSEGV (core
+/// dumped)".
+std::string describe_exit(int wait_status);
+
+/// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)"; control bytes escaped; "" for none.
+std::string describe_requests(std::span<const observe::RunningRequest> requests);
+
+/// "3.2 s"
+std::string describe_duration(std::chrono::nanoseconds duration);
+
+/// "SIGTERM"
+std::string describe_signal(int signal);
+
+}  // namespace appd::supervisor

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "runtime/supervisor/respawn_brake.hpp"
+
+namespace appd::supervisor {
+
+using Clock = std::chrono::steady_clock;
+
+enum class SlotState : std::uint8_t {
+  waiting,   ///< no process; one is to be started when the pause is over
+  starting,  ///< a process that does not accept requests yet
+  ready,     ///< a process that serves
+  draining,  ///< a process that finishes what it has and ends; killed when that takes too long
+  killed,    ///< SIGKILL is sent, the death not yet seen
+  retired,   ///< no process, and none wanted
+};
+
+/// What the owner of the slot has to do now.
+enum class SlotAction : std::uint8_t {
+  none,
+  start,        ///< fork, then tell `on_started` or `on_death`
+  order_drain,  ///< tell the process to end
+  kill,         ///< SIGKILL
+};
+
+/// The life of a worker's place: decides, but touches no process. Events come with the time.
+///
+///     waiting → starting → ready → draining → killed ─┐
+///        ↑ └────────┴─────────┴────────┴──────────────┴→ retired      (when not wanted any more)
+///        └───────── on_death, after the brake's pause                 (when it is)
+class WorkerSlot {
+ public:
+  /// How long a process that is still starting may take to end: it has no request to lose.
+  static constexpr std::chrono::seconds kStartingGrace{2};
+
+  /// Due to start at once.
+  explicit WorkerSlot(Clock::time_point now) : due_(now) {}
+
+  /// The next time `on_tick` has something to do; none: only events move the slot.
+  std::optional<Clock::time_point> due() const noexcept;
+  SlotAction on_tick(Clock::time_point now) noexcept;
+
+  void on_started() noexcept;
+  void on_ready(Clock::time_point now) noexcept;
+  /// The process cannot be ordered any more, so it should be ending: give it `grace`, then replace
+  /// it.
+  void on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
+  /// The process ended, or could not be started.
+  void on_death(Clock::time_point now) noexcept;
+
+  /// No process is wanted here any more; the present one may take `grace` to end.
+  SlotAction retire(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
+  /// The same without any grace.
+  SlotAction retire_at_once() noexcept;
+
+  SlotState state() const noexcept { return state_; }
+
+ private:
+  bool has_process() const noexcept;
+  SlotAction kill() noexcept;
+
+  SlotState state_ = SlotState::waiting;
+  bool wanted_ = true;
+  Clock::time_point due_;  ///< waiting: start; draining: kill; otherwise unused
+  std::optional<Clock::time_point> ready_since_;
+  RespawnBrake brake_;
+};
+
+}  // namespace appd::supervisor

@@ -1,0 +1,341 @@
+#include "runtime/supervisor/master.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/support/exit_code.hpp"
+#include "runtime/support/monotonic.hpp"
+#include "supervised.hpp"
+
+using namespace appd;
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+using observe::Scoreboard;
+using observe::StartStep;
+using observe::WorkerLink;
+using Kind = observe::WorkerMessage::Kind;
+
+namespace {
+
+constexpr unsigned kThreads = 2;
+
+int serve_all(unsigned, WorkerLink link, Scoreboard&) {
+  return serve(std::move(link));
+}
+
+// How often a worker of this place has been started, from 1; counters outlive the worker.
+std::uint64_t count_start(Scoreboard& scoreboard, unsigned index) {
+  observe::ThreadSlot& slot = scoreboard.worker(index)[0];
+  slot.end();
+  return slot.requests.load();
+}
+
+// Ready, but what comes next waits for the test's signal.
+void ready_until_usr1(WorkerLink& link) {
+  sigset_t usr1;
+  ::sigemptyset(&usr1);
+  ::sigaddset(&usr1, SIGUSR1);
+  ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+  link.send({Kind::ready, {}, {}});
+  int signal = 0;
+  ::sigwait(&usr1, &signal);
+}
+
+bool is_link_or_signalfd(int fd) {
+  std::array<char, 256> target{};
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  if (::readlink(path.c_str(), target.data(), target.size() - 1) < 0) return false;
+  const std::string_view name(target.data());
+  return name.find("signalfd") != std::string_view::npos || name.find("socket:") == 0;
+}
+
+// A process that ended stays known until it is reaped.
+bool becomes_unknown(pid_t pid) {
+  for (const auto end = Clock::now() + Supervised::kPatience; Clock::now() < end;) {
+    if (::kill(pid, 0) != 0) return true;
+    ::usleep(1000);
+  }
+  return false;
+}
+
+pid_t pid_in(const std::string& line) {
+  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
+}
+
+}  // namespace
+
+TEST_SUITE("master") {
+  TEST_CASE("workers start, serve, and drain on SIGTERM and SIGINT") {
+    for (const auto& [signal, name] :
+         {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+      Supervised master({3, 30s}, kThreads, serve_all);
+      CHECK(master.wait_for("ready: ") == "info ready: 3 workers");
+      master.send(signal);
+      CHECK(master.wait_for("stopping") ==
+            fmt::format("info {}: stopping; requests have 30.0 s to finish", name));
+      master.wait_for("on_stopping");
+      CHECK(master.wait_for("stopped") == "info stopped");
+      CHECK(master.wait_for_end() == support::exit_code::kOk);
+      CHECK(master.count("exited with code 0") == 3);
+      CHECK(master.count("on_stopping") == 1);
+      CHECK(master.count("killing") == 0);
+    }
+  }
+
+  TEST_CASE("on_ready is called once, when all workers are ready") {
+    Supervised master({2, 30s}, kThreads, serve_all, [] { throw std::runtime_error("hook ran"); });
+    CHECK(master.wait_for_end() == 99);  // and an exception leaves no worker behind
+    CHECK(master.count("is ready") == 2);
+    CHECK(master.count("hook ran") == 1);
+  }
+
+  TEST_CASE("a worker that cannot import the application stops the start") {
+    Supervised master({3, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard&) {
+      if (index != 1) return serve(std::move(link));
+      link.send({Kind::step, StartStep::import_application, {}});
+      link.send({Kind::failed, StartStep::import_application, "No module named 'app'"});
+      return support::exit_code::kStart;
+    });
+    CHECK(master.wait_for("failed") ==
+          "error worker 2 failed at import_application: No module named 'app'");
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("on_stopping") == 1);
+    CHECK(master.count("info ready") == 0);
+    CHECK(master.count("started") == 3);
+    CHECK(master.count("error worker") == 1);
+  }
+
+  TEST_CASE("a start that fails in every worker is reported once") {
+    Supervised master({3, 30s}, kThreads, [](unsigned, WorkerLink link, Scoreboard&) {
+      link.send({Kind::failed, StartStep::import_application, "broken"});
+      return support::exit_code::kStart;
+    });
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("error worker") == 1);
+    CHECK(master.count("the start is given up") == 1);
+  }
+
+  TEST_CASE("a worker that dies before the first start is complete stops it") {
+    Supervised master({2, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard&) {
+      if (index == 0) return serve(std::move(link));
+      link.send({Kind::step, StartStep::start_interpreter, {}});
+      return 3;
+    });
+    CHECK(
+        master.wait_for("worker 2 (pid").find("exited with code 3 at start_interpreter after 0.") !=
+        std::string::npos);
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("worker 2 started") == 1);
+  }
+
+  TEST_CASE("an entry that throws ends its worker, not the master's stack") {
+    Supervised master({1, 30s}, kThreads, [](unsigned, WorkerLink, Scoreboard&) -> int {
+      throw std::runtime_error("no such luck");
+    });
+    CHECK(master.wait_for("luck") == "error worker 1: no such luck");
+    master.wait_for("exited with code 1 after");
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+  }
+
+  TEST_CASE("a crashed worker is replaced, and the log says what it was serving") {
+    Supervised master({2, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (index == 0 || count_start(board, index) > 1) return serve(std::move(link));
+      ready_until_usr1(link);
+      board.worker(index)[1].begin(support::monotonic_ns(), "GET", "/crash?x=1");
+      std::abort();
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 2 (pid"));
+    master.wait_for("info ready: 2 workers");
+    ::kill(pid, SIGUSR1);
+    const std::string line = master.wait_for("SIGABRT");
+    CHECK(line.find(fmt::format("error worker 2 (pid {}) was killed by SIGABRT after ", pid)) == 0);
+    CHECK(line.find(", while serving GET /crash?x=1 (thread 2, 0.") != std::string::npos);
+    CHECK(pid_in(master.wait_for("info worker 2")) != pid);
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 3);
+    CHECK(master.count("keeps dying") == 0);
+  }
+
+  TEST_CASE("a worker that ends on its own is replaced even when it says that all is well") {
+    Supervised master({1, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (count_start(board, index) > 1) return serve(std::move(link));
+      ready_until_usr1(link);
+      return 0;
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("info ready: 1 worker");
+    ::kill(pid, SIGUSR1);
+    master.wait_for("exited with code 0 after");
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a worker that keeps dying is braked, and a stop does not wait for its pause") {
+    Supervised master({1, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (count_start(board, index) > 1) {
+        link.send({Kind::failed, StartStep::import_application, "broken since"});
+        return support::exit_code::kStart;
+      }
+      ready_until_usr1(link);
+      return 5;
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("info ready: 1 worker");
+    ::kill(pid, SIGUSR1);
+    CHECK(master.wait_for("failed") == "error worker 1 failed at import_application: broken since");
+    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 1.0 s");
+    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 2.0 s");
+    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 4.0 s");
+    const auto before = Clock::now();
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(Clock::now() - before < 3s);
+    CHECK(master.count("the start is given up") == 0);
+  }
+
+  TEST_CASE("what does not drain within the graceful timeout is killed, and named") {
+    Supervised master({2, 200ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (index == 0) return serve(std::move(link));
+      board.worker(index)[0].begin(support::monotonic_ns(), "POST", "/stuck");
+      return hang(std::move(link));
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 2 started"));
+    master.wait_for("info ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for("killing").find(
+              fmt::format("warning killing worker 2 (pid {}), still serving POST /stuck "
+                          "(thread 1, 0.",
+                          pid)) == 0);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("killing") == 1);
+    CHECK(master.count("was killed by") == 0);
+  }
+
+  TEST_CASE("a second SIGTERM or SIGINT, or one SIGQUIT, stops at once") {
+    const auto hang_all = [](unsigned, WorkerLink link, Scoreboard&) {
+      return hang(std::move(link));
+    };
+    const std::vector<std::vector<int>> cases{{SIGTERM, SIGTERM}, {SIGTERM, SIGINT}, {SIGQUIT}};
+    for (const std::vector<int>& signals : cases) {
+      Supervised master({2, 1h}, kThreads, hang_all);
+      master.wait_for("info ready");
+      for (const int signal : signals) {
+        master.send(signal);
+        master.wait_for("stopping");
+      }
+      CHECK(master.wait_for_end() == support::exit_code::kOk);
+      CHECK(master.count("warning killing worker") == 2);
+      CHECK(master.count("on_stopping") == 1);
+    }
+  }
+
+  TEST_CASE("a stop during the first start ends the workers that start") {
+    Supervised master({2, 1h}, kThreads, [](unsigned, WorkerLink link, Scoreboard&) {
+      link.send({Kind::step, StartStep::import_application, {}});
+      return wait_for_order(link);
+    });
+    master.wait_for("worker 2 started");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("killing") == 0);
+  }
+
+  TEST_CASE("SIGHUP is ignored, visibly") {
+    Supervised master({1, 30s}, kThreads, serve_all);
+    master.wait_for("info ready");
+    master.send(SIGHUP);
+    CHECK(master.wait_for("SIGHUP") == "warning SIGHUP is ignored");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 1);
+  }
+
+  TEST_CASE("workers see the end of a master that was killed") {
+    Supervised master({3, 30s}, kThreads, serve_all);
+    master.wait_for("info ready");
+    master.send(SIGKILL);
+    CHECK(master.wait_for_end() == -1);
+  }
+
+  TEST_CASE("a worker that has lost its link and goes on is killed and replaced") {
+    Supervised master({1, 100ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (count_start(board, index) > 1) return serve(std::move(link));
+      ready_until_usr1(link);
+      link.close();
+      for (;;) ::pause();
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("info ready");
+    ::kill(pid, SIGUSR1);
+    CHECK(master.wait_for("killing") == fmt::format("warning killing worker 1 (pid {})", pid));
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a worker has no descriptor of its master's but its own link") {
+    Supervised master({2, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard&) {
+      std::string others;
+      for (int fd = 3; fd < 64; ++fd) {
+        if (fd != link.fd() && is_link_or_signalfd(fd)) others += fmt::format(" {}", fd);
+      }
+      if (index == 0 || others.empty()) return serve(std::move(link));
+      link.send({Kind::failed, StartStep::open_server, "left open:" + others});
+      return support::exit_code::kStart;
+    });
+    master.wait_for("info ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a worker leaves the terminal's signals to its master; what it forks does not") {
+    Supervised master({1, 30s}, kThreads, [](unsigned, WorkerLink link, Scoreboard&) {
+      for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) ::raise(signal);
+      const pid_t child = ::fork();
+      if (child == 0) {
+        ::raise(SIGTERM);
+        ::_exit(0);
+      }
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      sigset_t blocked;
+      ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+      if (::sigismember(&blocked, SIGCHLD) || ::sigismember(&blocked, SIGTERM)) return 7;
+      if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM) return 8;
+      return serve(std::move(link));
+    });
+    master.wait_for("info ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("children that are not workers are reaped: the master may be process 1") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const support::UniqueFd read_end(ends[0]);
+    const support::UniqueFd write_end(ends[1]);
+    Supervised master({1, 30s}, kThreads, [&](unsigned, WorkerLink link, Scoreboard&) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        const pid_t orphan = ::fork();
+        while (orphan == 0) ::pause();
+        ::_exit(::write(write_end.get(), &orphan, sizeof orphan) == sizeof orphan ? 0 : 1);
+      }
+      ::waitpid(child, nullptr, 0);
+      return serve(std::move(link));
+    });
+    master.wait_for("info ready");
+    pid_t orphan = 0;
+    REQUIRE(::read(read_end.get(), &orphan, sizeof orphan) == sizeof orphan);
+    ::kill(orphan, SIGKILL);
+    CHECK(becomes_unknown(orphan));
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+}

@@ -1,0 +1,204 @@
+#include "runtime/supervisor/worker_slot.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <vector>
+
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Clock::time_point kStart{};
+constexpr auto kGrace = 30s;
+
+struct Life {
+  WorkerSlot slot{kStart};
+  Clock::time_point now = kStart;
+
+  SlotAction tick(Clock::duration passed = 0s) { return slot.on_tick(now += passed); }
+  void start() {
+    REQUIRE(tick() == SlotAction::start);
+    slot.on_started();
+  }
+  void start_and_serve(Clock::duration served) {
+    start();
+    slot.on_ready(now);
+    now += served;
+  }
+};
+
+// A slot in each of the states that have a process.
+Life starting() {
+  Life life;
+  life.start();
+  return life;
+}
+Life ready() {
+  Life life;
+  life.start_and_serve(1s);
+  return life;
+}
+Life draining() {
+  Life life = ready();
+  life.slot.retire(life.now, kGrace);
+  return life;
+}
+
+}  // namespace
+
+TEST_SUITE("worker slot") {
+  TEST_CASE("a new slot starts a worker at once, and only one") {
+    Life life;
+    CHECK(life.slot.due() == kStart);
+    life.start();
+    CHECK(life.slot.state() == SlotState::starting);
+    CHECK(life.slot.due() == std::nullopt);
+    CHECK(life.tick(1h) == SlotAction::none);
+  }
+
+  TEST_CASE("a crash storm is braked: starts happen at once, then after growing pauses") {
+    Life life;
+    std::vector<Clock::duration> pauses;
+    for (int i = 0; i < 8; ++i) {
+      life.start_and_serve(10ms);
+      life.slot.on_death(life.now);
+      const auto pause = life.slot.due().value() - life.now;
+      pauses.push_back(pause);
+      if (pause > 0s) {
+        CHECK(life.tick(pause - 1ns) == SlotAction::none);
+        life.now += 1ns;
+      }
+    }
+    CHECK(pauses == std::vector<Clock::duration>{0s, 1s, 2s, 4s, 8s, 16s, 30s, 30s});
+  }
+
+  TEST_CASE("a worker that takes long to fail at its start died young") {
+    Life life;
+    life.start();
+    life.slot.on_death(life.now += 1min);
+    life.start();
+    life.slot.on_death(life.now += 1min);
+    CHECK(life.slot.due() == life.now + 1s);
+  }
+
+  TEST_CASE("the service of an earlier worker does not count for the next") {
+    Life life;
+    life.start_and_serve(1h);
+    life.slot.on_death(life.now);
+    life.start();
+    life.slot.on_death(life.now);
+    CHECK(life.slot.due() == life.now + 1s);
+  }
+
+  TEST_CASE("a worker that served long is replaced at once") {
+    Life life;
+    for (int i = 0; i < 4; ++i) {
+      life.start_and_serve(1min);
+      life.slot.on_death(life.now);
+      CHECK(life.slot.due() == life.now);
+    }
+  }
+
+  TEST_CASE("a start that fails is a death") {
+    Life life;
+    REQUIRE(life.tick() == SlotAction::start);
+    life.slot.on_death(life.now);
+    REQUIRE(life.tick() == SlotAction::start);
+    life.slot.on_death(life.now);
+    CHECK(life.tick() == SlotAction::none);
+    CHECK(life.tick(1s) == SlotAction::start);
+  }
+
+  TEST_CASE("a retired worker drains, and is killed when its grace is over") {
+    Life life = ready();
+    CHECK(life.slot.retire(life.now, kGrace) == SlotAction::order_drain);
+    CHECK(life.slot.state() == SlotState::draining);
+    CHECK(life.tick(kGrace - 1ns) == SlotAction::none);
+    CHECK(life.tick(1ns) == SlotAction::kill);
+    CHECK(life.slot.state() == SlotState::killed);
+    CHECK(life.tick(1h) == SlotAction::none);
+    life.slot.on_death(life.now);
+    CHECK(life.slot.state() == SlotState::retired);
+    CHECK(life.slot.due() == std::nullopt);
+  }
+
+  TEST_CASE("a retired worker that ends in time is not replaced") {
+    Life life = draining();
+    life.slot.on_death(life.now);
+    CHECK(life.slot.state() == SlotState::retired);
+    CHECK(life.tick(1h) == SlotAction::none);
+  }
+
+  TEST_CASE("retiring again neither orders again nor prolongs the grace") {
+    Life life = draining();
+    CHECK(life.slot.retire(life.now + 10s, kGrace) == SlotAction::none);
+    CHECK(life.slot.due() == life.now + kGrace);
+  }
+
+  TEST_CASE("a worker that is still starting gets less time to end") {
+    Life life = starting();
+    CHECK(life.slot.retire(life.now, kGrace) == SlotAction::order_drain);
+    CHECK(life.slot.due() == life.now + WorkerSlot::kStartingGrace);
+
+    Life hurried = starting();
+    hurried.slot.retire(hurried.now, 1s);
+    CHECK(hurried.slot.due() == hurried.now + 1s);
+  }
+
+  TEST_CASE("a worker that becomes ready while it drains goes on draining") {
+    Life life = starting();
+    life.slot.retire(life.now, kGrace);
+    life.slot.on_ready(life.now);
+    CHECK(life.slot.state() == SlotState::draining);
+  }
+
+  TEST_CASE("retiring in a pause ends the slot without a process") {
+    Life life = ready();
+    life.slot.on_death(life.now);
+    SUBCASE("gently") {
+      CHECK(life.slot.retire(life.now, kGrace) == SlotAction::none);
+    }
+    SUBCASE("at once") {
+      CHECK(life.slot.retire_at_once() == SlotAction::none);
+    }
+    CHECK(life.slot.state() == SlotState::retired);
+    CHECK(life.tick(1h) == SlotAction::none);
+  }
+
+  TEST_CASE("retiring at once kills whatever lives, and once only") {
+    for (Life life : {starting(), ready(), draining()}) {
+      CHECK(life.slot.retire_at_once() == SlotAction::kill);
+      CHECK(life.slot.retire_at_once() == SlotAction::none);
+      life.slot.on_death(life.now);
+      CHECK(life.slot.state() == SlotState::retired);
+      CHECK(life.slot.retire_at_once() == SlotAction::none);
+    }
+  }
+
+  TEST_CASE("a worker without its link is killed after the grace, and replaced") {
+    for (Life life : {starting(), ready()}) {
+      life.slot.on_link_lost(life.now, kGrace);
+      CHECK(life.tick(kGrace) == SlotAction::kill);
+      life.slot.on_death(life.now);
+      CHECK(life.slot.state() == SlotState::waiting);
+      CHECK(life.tick() == SlotAction::start);
+    }
+  }
+
+  TEST_CASE("a lost link does not prolong a drain") {
+    Life life = draining();
+    life.slot.on_link_lost(life.now + 10s, kGrace);
+    CHECK(life.slot.due() == life.now + kGrace);
+  }
+
+  TEST_CASE("retiring a worker that has lost its link keeps it from being replaced") {
+    Life life = ready();
+    life.slot.on_link_lost(life.now, 1s);
+    CHECK(life.slot.retire(life.now, kGrace) == SlotAction::none);
+    CHECK(life.tick(1s) == SlotAction::kill);
+    life.slot.on_death(life.now);
+    CHECK(life.slot.state() == SlotState::retired);
+  }
+}
