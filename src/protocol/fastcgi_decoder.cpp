@@ -32,8 +32,9 @@ std::string_view view(const std::array<char, N>& bytes) noexcept {
 
 void give_back_excess(gateway::VariableBlock& block) {
   block.clear();
-  if (block.bytes.capacity() > kWarmBytes) block.bytes = {};
-  if (block.variables.capacity() > kWarmVariables) block.variables = {};
+  if (block.bytes.capacity() > kWarmBytes) block.bytes = std::vector<char>();
+  if (block.variables.capacity() > kWarmVariables)
+    block.variables = std::vector<gateway::Variable>();
 }
 
 }  // namespace

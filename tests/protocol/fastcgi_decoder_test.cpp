@@ -1,0 +1,500 @@
+#include "protocol/fastcgi_decoder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "protocol/decoder_cases.hpp"
+#include "protocol/wire_bytes.hpp"
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace appd::protocol {
+namespace {
+
+using namespace testing;
+
+const std::string kPairs = fastcgi_pairs({{"A", "1"}});
+
+std::string head(unsigned id, unsigned flags = kClose, std::string_view pairs = kPairs) {
+  return begin(id, flags) + params(id, pairs) + params(id, "");
+}
+
+std::string announcing(std::string_view length) {
+  return fastcgi_pairs({{"CONTENT_LENGTH", length}});
+}
+
+std::string reply(const char* keep, std::string_view bytes) {
+  return std::string("reply ") + keep + " " + hex(bytes);
+}
+
+Driving limited(std::size_t max_params, std::size_t max_requests = 64) {
+  Driving driving;
+  driving.limits.max_params = max_params;
+  driving.limits.max_requests = max_requests;
+  return driving;
+}
+
+Driving holding() {
+  Driving driving;
+  driving.hold = true;
+  return driving;
+}
+
+TEST_SUITE("fastcgi decoder") {
+  TEST_CASE("requests and their bodies") {
+    const std::string long_name(200, 'N');
+    const std::string long_value(300, 'v');
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"without body, closing",
+             head(1) + stdin_of(1, ""),
+             {"request 1 close", "A=1", "end 1"}},
+            {"kept", head(1, kKeep) + stdin_of(1, ""), {"request 1 keep", "A=1", "end 1"}},
+            {"other flags mean nothing",
+             head(7, 0xfe) + stdin_of(7, ""),
+             {"request 7 close", "A=1", "end 7"}},
+            {"ids above 255",
+             head(0x1234) + stdin_of(0x1234, ""),
+             {"request 4660 close", "A=1", "end 4660"}},
+            {"two on a kept connection",
+             head(1, kKeep) + stdin_of(1, "") + head(1, kKeep) + stdin_of(1, ""),
+             {"request 1 keep", "A=1", "end 1", "request 1 keep", "A=1", "end 1"}},
+            {"padding everywhere",
+             begin(1) + params(1, kPairs, 255) + params(1, "", 7) + stdin_of(1, "xy", 6) +
+                 stdin_of(1, "", 8),
+             {"request 1 close", "A=1", "body 1 xy", "end 1"}},
+            {"long and empty names and values",
+             head(1, kClose,
+                  fastcgi_pairs({{long_name, long_value}, {"EMPTY", ""}, {"", "nameless"}})) +
+                 stdin_of(1, ""),
+             {"request 1 close", long_name + "=" + long_value, "EMPTY=", "=nameless", "end 1"}},
+            {"the long form for small lengths",
+             head(1, kClose, long_length(1) + long_length(2) + "Axy") + stdin_of(1, ""),
+             {"request 1 close", "A=xy", "end 1"}},
+            {"bytes that are not ASCII",
+             head(1, kClose, fastcgi_pairs({{"P", bytes({0xe9, 0, 10})}})) + stdin_of(1, ""),
+             {"request 1 close", "P=\\xe9\\x00\\x0a", "end 1"}},
+            {"a body of unknown length ends at the empty STDIN",
+             head(1) + stdin_of(1, "hello ") + stdin_of(1, "world") + stdin_of(1, ""),
+             {"request 1 close", "A=1", "body 1 hello world", "end 1"}},
+            {"an announced body ends without the empty STDIN",
+             head(1, kKeep, announcing("4")) + stdin_of(1, "ab") + stdin_of(1, "cd"),
+             {"request 1 keep", "CONTENT_LENGTH=4", "body 1 abcd", "end 1"},
+             {},
+             false,
+             true},
+            {"an announced body of no bytes ends at once",
+             head(1, kKeep, announcing("0")),
+             {"request 1 keep", "CONTENT_LENGTH=0", "end 1"},
+             {},
+             false,
+             true},
+            {"more than announced is swallowed",
+             head(1, kKeep, announcing("3")) + stdin_of(1, "abcdef") + stdin_of(1, "ghi") +
+                 stdin_of(1, ""),
+             {"request 1 keep", "CONTENT_LENGTH=3", "body 1 abc", "end 1"}},
+            {"less than announced is a cut",
+             head(1, kKeep, announcing("4")) + stdin_of(1, "abc") + stdin_of(1, ""),
+             {"request 1 keep", "CONTENT_LENGTH=4", "body 1 abc", "cut 1"}},
+            {"STDIN after its end is ignored",
+             head(1) + stdin_of(1, "") + stdin_of(1, "late") + stdin_of(1, ""),
+             {"request 1 close", "A=1", "end 1"},
+             holding()},
+            {"an announced 10^18 bytes allocate nothing",
+             head(1, kKeep, announcing("1000000000000000000")),
+             {"request 1 keep", "CONTENT_LENGTH=1000000000000000000"}},
+        });
+  }
+
+  TEST_CASE("pairs may be split over records at any byte") {
+    const auto pairs =
+        fastcgi_pairs({{"A", "1"}, {std::string(130, 'N'), "x"}, {"B", std::string(140, 'v')}});
+    for (std::size_t cut = 1; cut < pairs.size(); ++cut) {
+      CAPTURE(cut);
+      const auto bytes = begin(1) + params(1, pairs.substr(0, cut), 3) +
+                         params(1, pairs.substr(cut)) + params(1, "");
+      const auto log = decode(Wire::fastcgi, bytes, bytes.size());
+      REQUIRE_EQ(log.events,
+                 std::vector<std::string>{"request 1 close", "A=1", std::string(130, 'N') + "=x",
+                                          "B=" + std::string(140, 'v')});
+    }
+  }
+
+  TEST_CASE("several requests at once") {
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"heads and bodies interleaved",
+             begin(1, kKeep) + begin(3, kKeep) + params(1, kPairs.substr(0, 2)) +
+                 params(3, fastcgi_pairs({{"B", "2"}})) + params(1, kPairs.substr(2)) +
+                 params(3, "") + stdin_of(3, "three") + params(1, "") + stdin_of(1, "one") +
+                 stdin_of(3, "") + stdin_of(1, ""),
+             {"request 3 keep", "B=2", "body 3 three", "request 1 keep", "A=1", "body 1 one",
+              "end 3", "end 1"}},
+            {"one more than allowed is turned away, the others go on",
+             head(1, kKeep) + head(2, kKeep) + head(3, kKeep) + stdin_of(3, "x") + stdin_of(3, "") +
+                 stdin_of(1, "one") + stdin_of(1, "") + head(3, kKeep),
+             {"request 1 keep", "A=1", "request 2 keep", "A=1", reply("keep", end_request(3, 1)),
+              "body 1 one", "end 1", "request 3 keep", "A=1"},
+             limited(1024, 2)},
+        });
+  }
+
+  TEST_CASE("roles other than responder are refused and their records swallowed") {
+    const auto records = params(1, kPairs) + params(1, "") + stdin_of(1, "x") + stdin_of(1, "") +
+                         record(8, 1, "data") + record(8, 1, "");
+    check_cases(Wire::fastcgi,
+                {
+                    {"an authorizer, closing",
+                     begin(1, kClose, 2) + records,
+                     {reply("close", end_request(1, 3))}},
+                    {"a filter, kept",
+                     begin(1, kKeep, 3) + records + head(1) + stdin_of(1, ""),
+                     {reply("keep", end_request(1, 3)), "request 1 close", "A=1", "end 1"}},
+                    {"a role above 255",
+                     begin(1, kKeep, 0x0101),
+                     {reply("keep", end_request(1, 3))},
+                     {},
+                     false,
+                     true},
+                    {"beside another request the connection stays",
+                     head(5) + begin(1, kClose, 2),
+                     {"request 5 close", "A=1", reply("keep", end_request(1, 3))},
+                     {},
+                     false,
+                     true},
+                });
+  }
+
+  TEST_CASE("management records") {
+    const auto asked = fastcgi_pairs({{"FCGI_MPXS_CONNS", ""},
+                                      {"FCGI_MAX_REQS", ""},
+                                      {"UNHEARD_OF", ""},
+                                      {"FCGI_MAX_CONNS", ""}});
+    const auto all = fastcgi_pairs(
+        {{"FCGI_MAX_CONNS", "4096"}, {"FCGI_MAX_REQS", "8"}, {"FCGI_MPXS_CONNS", "1"}});
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"GET_VALUES before the first request",
+             record(9, 0, asked, 5) + head(1) + stdin_of(1, ""),
+             {reply("keep", record(10, 0, all)), "request 1 close", "A=1", "end 1"},
+             limited(1024, 8)},
+            {"only what was asked for, once",
+             record(9, 0, fastcgi_pairs({{"FCGI_MAX_REQS", ""}, {"FCGI_MAX_REQS", ""}})),
+             {reply("keep", record(10, 0, fastcgi_pairs({{"FCGI_MAX_REQS", "64"}})))}},
+            {"GET_VALUES for nothing", record(9, 0, ""), {reply("keep", record(10, 0, ""))}},
+            {"GET_VALUES with a cut pair",
+             record(9, 0, "\x0d"),
+             {reply("keep", record(10, 0, ""))}},
+            {"an unknown type",
+             record(77, 0, "content", 3),
+             {reply("keep", record(11, 0, bytes({77, 0, 0, 0, 0, 0, 0, 0})))}},
+            {"type 0",
+             record(0, 0, ""),
+             {reply("keep", record(11, 0, bytes({0, 0, 0, 0, 0, 0, 0, 0})))}},
+            {"a request's record with the connection's id is ignored",
+             record(1, 0, bytes({0, 1, 0, 0, 0, 0, 0, 0})) + record(4, 0, kPairs) +
+                 record(8, 0, ""),
+             {}},
+            {"an unknown or management type with a request's id is ignored",
+             head(1) + record(77, 1, "x") + record(9, 1, asked) + record(6, 1, "x") +
+                 stdin_of(1, ""),
+             {"request 1 close", "A=1", "end 1"}},
+        });
+  }
+
+  TEST_CASE("ABORT_REQUEST") {
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"while the application works",
+             head(1, kKeep) + stdin_of(1, "") + abort_request(1),
+             {"request 1 keep", "A=1", "end 1", "aborted 1"},
+             holding()},
+            {"during the body",
+             head(1, kKeep) + stdin_of(1, "ab") + abort_request(1),
+             {"request 1 keep", "A=1", "body 1 ab", "aborted 1"}},
+            {"during the variables: the decoder ends the request itself",
+             begin(1, kKeep) + params(1, "x") + abort_request(1) + params(1, "") + head(1, kKeep),
+             {reply("keep", end_request(1, 0)), "request 1 keep", "A=1"}},
+            {"of a closing connection",
+             begin(1) + abort_request(1),
+             {reply("close", end_request(1, 0))}},
+            {"of an id that is not active",
+             abort_request(1) + head(2) + stdin_of(2, ""),
+             {"request 2 close", "A=1", "end 2"}},
+            {"what comes late for it is swallowed, and the id can begin again",
+             head(1, kKeep) + abort_request(1) + stdin_of(1, "late") + stdin_of(1, "") +
+                 head(1, kKeep) + stdin_of(1, "new") + stdin_of(1, ""),
+             {"request 1 keep", "A=1", "aborted 1", "request 1 keep", "A=1", "body 1 new",
+              "end 1"}},
+        });
+  }
+
+  TEST_CASE("variables that cannot be served") {
+    const std::string cookie(300, 'c');
+    const auto big = fastcgi_pairs({{"A", "1"}, {"HTTP_COOKIE", cookie}, {"B", "2"}});
+    const std::string too_large =
+        "the request's variables are larger than 100 bytes (--max-params); the largest so far is "
+        "HTTP_COOKIE with 311 bytes";
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"above the limit, kept, in one record",
+             begin(1, kKeep) + params(1, big) + params(1, "") + stdin_of(1, "x") + stdin_of(1, "") +
+                 head(1, kKeep),
+             {"refused 1 431 keep: " + too_large, "request 1 keep", "A=1"},
+             limited(100)},
+            {"above the limit, closing, in records of few bytes",
+             begin(1) + params(1, big.substr(0, 50)) + params(1, big.substr(50, 50)) +
+                 params(1, big.substr(100, 1)),
+             {"refused 1 431 close: " + too_large},
+             limited(100),
+             false,
+             true},
+            {"exactly the limit passes",
+             begin(1) + params(1, fastcgi_pairs({{"A", std::string(97, 'v')}})) + params(1, ""),
+             {"request 1 close", "A=" + std::string(97, 'v')},
+             limited(100)},
+            {"a name that has not come, of a length that cannot be",
+             begin(1) + params(1, bytes({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) +
+                                      std::string(93, 'x')),
+             {"refused 1 431 close: the request's variables are larger than 100 bytes "
+              "(--max-params); the largest so far is " +
+              std::string(64, 'x') + "... with 4294967294 bytes"},
+             limited(100),
+             false,
+             true},
+            {"none at all, kept",
+             begin(1, kKeep) + params(1, "") + stdin_of(1, "") + head(1, kKeep),
+             {"refused 1 400 keep: no variables: PARAMS end where they begin, at byte 16 of the "
+              "connection",
+              "request 1 keep", "A=1"}},
+            {"a pair cut by their end, although kept",
+             begin(1, kKeep) + params(1, kPairs + bytes({5, 5}) + "HTTP") + params(1, ""),
+             {"refused 1 400 close: malformed PARAMS: the variable at their byte 4 is cut off by "
+              "the end of the block, which is at byte 34 of the connection"},
+             {},
+             false,
+             true},
+            {"a length cut by their end",
+             begin(1) + params(1, bytes({1, 0x80, 0})) + params(1, "") + stdin_of(1, ""),
+             {"refused 1 400 close: malformed PARAMS: the variable at their byte 0 is cut off by "
+              "the end of the block, which is at byte 27 of the connection"}},
+            {"after a refusal before their end the rest is swallowed, beside other requests",
+             begin(1, kKeep) + params(1, big) + head(3, kKeep) + params(1, big) + params(1, "") +
+                 stdin_of(1, "x") + stdin_of(3, "y") + stdin_of(1, "") + stdin_of(3, ""),
+             {"refused 1 431 keep: " + too_large, "request 3 keep", "A=1", "body 3 y", "end 3"},
+             limited(100)},
+        });
+  }
+
+  TEST_CASE("a refused request stays active until it is released") {
+    FastcgiDecoder decoder(limited(1).limits);
+    const auto bytes = begin(1, kKeep) + params(1, kPairs) + params(1, "") + stdin_of(1, "");
+    std::string_view input = bytes;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::refused);
+    CHECK_FALSE(decoder.inside_head());
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+    decoder.release(1);
+    CHECK_FALSE(decoder.owes_body());
+  }
+
+  TEST_CASE("what leaves the connection without sense is fatal") {
+    const auto with_version = [](char version) {
+      auto text = stdin_of(1, "x");
+      text[0] = version;
+      return text;
+    };
+    check_cases(
+        Wire::fastcgi,
+        {
+            {"version 0",
+             head(1) + with_version(0),
+             {"request 1 close", "A=1",
+              "fatal: a record of version 0, not 1, at byte 36 of the connection"}},
+            {"text",
+             "HTTP/1.1 200 OK",
+             {"fatal: a record of version 72, not 1, at byte 0 of the connection"}},
+            {"a short BEGIN body",
+             record(1, 1, "1234567"),
+             {"fatal: a BEGIN_REQUEST record of 7 bytes, not 8, at byte 0 of the connection"}},
+            {"a long BEGIN body",
+             record(1, 1, "123456789"),
+             {"fatal: a BEGIN_REQUEST record of 9 bytes, not 8, at byte 0 of the connection"}},
+            {"BEGIN twice",
+             begin(1) + begin(1),
+             {"fatal: a second BEGIN_REQUEST for request 1, which is active, at byte 16 of the "
+              "connection"}},
+            {"BEGIN while the answer is made",
+             head(1) + stdin_of(1, "") + begin(1),
+             {"request 1 close", "A=1", "end 1",
+              "fatal: a second BEGIN_REQUEST for request 1, which is active, at byte 44 of the "
+              "connection"},
+             holding()},
+            {"PARAMS after their end",
+             head(1) + params(1, kPairs),
+             {"request 1 close", "A=1",
+              "fatal: PARAMS of request 1 after their end, at byte 36 of the connection"}},
+            {"STDIN before the end of PARAMS",
+             begin(1) + params(1, kPairs) + stdin_of(1, "x"),
+             {"fatal: STDIN of request 1 before the end of its PARAMS, at byte 28 of the "
+              "connection"}},
+        });
+  }
+
+  TEST_CASE("an id released early begins again, and late records are not its new request's") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto first = head(1, kKeep, announcing("10"));
+    std::string_view input = first;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    decoder.expect_body(1, 10);
+    decoder.release(1);
+    CHECK(decoder.owes_body());
+
+    SUBCASE("its empty STDIN comes late, before the new BEGIN") {
+      const auto rest = stdin_of(1, "0123456789abc") + stdin_of(1, "");
+      input = rest;
+      CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+      CHECK_FALSE(decoder.owes_body());
+    }
+    SUBCASE("its empty STDIN never comes") {}
+    const auto second = head(1, kKeep) + stdin_of(1, "new") + stdin_of(1, "");
+    input = second;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    CHECK_FALSE(decoder.owes_body());
+    decoder.expect_body(1, kUnknownLength);
+    CHECK_EQ(decoder.next(input).bytes, "new");
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::body_end);
+    decoder.release(1);
+    CHECK_FALSE(decoder.owes_body());
+  }
+
+  TEST_CASE("a release before the end of an empty body takes the end back") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto bytes = head(1, kKeep) + stdin_of(1, "") + head(1, kKeep);
+    std::string_view input = bytes;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    decoder.expect_body(1, 0);
+    decoder.release(1);
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::request);
+  }
+
+  TEST_CASE("the release of a request leaves the others as they are") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto heads = head(1, kKeep) + head(3, kKeep) + head(5, kKeep);
+    std::string_view input = heads;
+    for (const RequestId id : std::initializer_list<RequestId>{1, 3, 5}) {
+      REQUIRE_EQ(decoder.next(input).id, id);
+      decoder.expect_body(id, 4);
+    }
+    decoder.release(1);
+    decoder.release(99);
+    const auto bodies = stdin_of(1, "xxxx") + stdin_of(5, "five") + stdin_of(3, "3333");
+    input = bodies;
+    for (const auto& [id, text] :
+         {std::pair<RequestId, std::string_view>{5, "five"}, {3, "3333"}}) {
+      const auto event = decoder.next(input);
+      CHECK_EQ(event.id, id);
+      CHECK_EQ(event.bytes, text);
+      CHECK_EQ(decoder.next(input).kind, Event::Kind::body_end);
+    }
+  }
+
+  TEST_CASE("inside_head is true from a request's first byte to the end of its variables") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto bytes = head(1, kKeep);
+    CHECK_FALSE(decoder.inside_head());
+    for (std::size_t i = 0; i + 1 < bytes.size(); ++i) {
+      CAPTURE(i);
+      std::string_view input = std::string_view(bytes).substr(i, 1);
+      REQUIRE_EQ(decoder.next(input).kind, Event::Kind::starved);
+      REQUIRE(decoder.inside_head());
+    }
+    std::string_view input = std::string_view(bytes).substr(bytes.size() - 1);
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    CHECK_FALSE(decoder.inside_head());
+    decoder.expect_body(1, 0);
+
+    const auto other = begin(3, kKeep);
+    input = other;
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::body_end);
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+    CHECK(decoder.inside_head());
+  }
+
+  TEST_CASE("bytes that a released request still owes are no head") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto bytes = head(1, kKeep) + stdin_of(1, "late").substr(0, 5);
+    std::string_view input = bytes;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    decoder.release(1);
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+    CHECK_FALSE(decoder.inside_head());
+  }
+
+  TEST_CASE("a warm decoder allocates nothing for a request") {
+    std::string pairs;
+    for (int i = 0; i < 25; ++i) {
+      pairs += fastcgi_pairs({{"HTTP_X_HEADER_" + std::to_string(i), "a value of common length"}});
+    }
+    const auto bytes = head(1, kKeep, pairs) + stdin_of(1, "");
+    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::VariableBlock block;
+    const auto serve = [&] {
+      std::string_view input = bytes;
+      const bool got = decoder.next(input).kind == Event::Kind::request;
+      decoder.take_variables(1, block);
+      decoder.expect_body(1, 0);
+      const bool ended = decoder.next(input).kind == Event::Kind::body_end;
+      const bool starved = decoder.next(input).kind == Event::Kind::starved;
+      decoder.release(1);
+      return got && ended && starved && block.variables.size() == 25;
+    };
+    for (int warming = 0; warming < 3; ++warming) REQUIRE(serve());
+    const auto before = allocations.load();
+    bool all = true;
+    for (int i = 0; i < 100; ++i) all = serve() && all;
+    const auto after = allocations.load();
+    CHECK(all);
+    CHECK_EQ(before, after);
+  }
+
+  TEST_CASE("a large request's memory is not kept for the next") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto bytes = begin(1, kKeep) + params(1, std::string(60000, '\0')) +
+                       params(1, std::string(60000, '\0')) + params(1, "") + stdin_of(1, "") +
+                       head(1, kKeep);
+    gateway::VariableBlock block;
+    std::string_view input = bytes;
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    decoder.expect_body(1, 0);
+    decoder.release(1);
+    REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+    decoder.take_variables(1, block);
+    CHECK_LT(block.bytes.capacity(), 60000);
+    CHECK_LT(block.variables.capacity(), 60000);
+  }
+}
+
+}  // namespace
+}  // namespace appd::protocol

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "protocol/answer_framer.hpp"
+
+namespace appd::protocol::testing {
+
+/// What a gathered write of `out` sends.
+inline std::string joined(const Gather& out) {
+  std::string text;
+  for (const auto& part : out.parts()) {
+    text.append(static_cast<const char*>(part.iov_base), part.iov_len);
+  }
+  return text;
+}
+
+}  // namespace appd::protocol::testing
