@@ -1,0 +1,337 @@
+#include "runtime/worker/crew.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+namespace appd::worker {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// Calls that last longer on average are not run by the leader while it has the loop.
+constexpr std::int64_t kSlowCall = 300'000;
+/// One very long call must not make many short ones look slow.
+constexpr std::int64_t kLongestSample = 5'000'000;
+constexpr int kAverageWeight = 16;
+/// A leader that is away for longer loses the loop.
+constexpr std::chrono::microseconds kLongestAbsence{700};
+constexpr std::chrono::milliseconds kWatchInterval{1};
+/// Looks without anything to see after which the watcher sleeps until it is woken.
+constexpr int kStillLooks = 20;
+/// A leader with many short calls in a row looks after the loop between them this often.
+constexpr std::chrono::microseconds kPollInterval{500};
+
+}  // namespace
+
+struct Crew::Member {
+  Member(Leadership::Member number, observe::ThreadSlot* slot_of) : id(number), slot(slot_of) {}
+
+  const Leadership::Member id;
+  observe::ThreadSlot* const slot;  // null for the I/O thread
+  std::condition_variable wake;
+  bool called = false;                        // guarded by the crew's mutex
+  std::atomic<std::int64_t> call_started{0};  // steady nanoseconds; for the watcher
+  bool left_loop = false;                     // own thread: it led when this call began
+};
+
+/// Hands a pool thread its further calls. A thread that leads gets none: it goes back to the loop.
+class Crew::CallSource final : public gateway::ExchangeSource {
+ public:
+  CallSource(Crew& crew, Member& me) : crew_(crew), me_(me) {}
+
+  std::shared_ptr<gateway::Exchange> next(
+      std::shared_ptr<gateway::Exchange> done) noexcept override {
+    crew_.end_call(me_, static_cast<net::WireExchange&>(*done));
+    done.reset();
+    if (crew_.leadership_.is_leader(me_.id)) return nullptr;
+    return crew_.take_startable(me_);
+  }
+
+ private:
+  Crew& crew_;
+  Member& me_;
+};
+
+namespace {
+
+std::int64_t to_nanoseconds(std::chrono::steady_clock::time_point when) {
+  return std::chrono::duration_cast<nanoseconds>(when.time_since_epoch()).count();
+}
+
+/// The crew and member of this thread, if it is one of a crew's.
+struct Current {
+  const Crew* crew = nullptr;
+  Leadership::Member member = Leadership::kNobody;
+};
+thread_local Current current;
+
+}  // namespace
+
+Crew::Crew(boost::asio::io_context& loop, std::size_t queue, std::span<observe::ThreadSlot> slots)
+    : loop_(loop), work_(loop.get_executor()), queue_limit_(queue) {
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
+  }
+  io_ = std::make_unique<Member>(static_cast<Leadership::Member>(slots.size()), nullptr);
+  idle_.reserve(slots.size());
+}
+
+Crew::~Crew() = default;
+
+// -- Threads
+// ----------------------------------------------------------------------------------------
+
+void Crew::run_pool_thread(unsigned index) {
+  Member& me = *pool_[index];
+  current = {this, me.id};
+  std::shared_ptr<net::WireExchange> work;
+  while (wait_for_work(me, work)) {
+    if (work) {
+      run_calls(me, std::move(work));
+    } else {
+      lead(me);
+    }
+  }
+  current = {};
+}
+
+void Crew::run_io_thread() {
+  Member& me = *io_;
+  current = {this, me.id};
+  std::unique_lock lock(mutex_);
+  while (!stopping()) {
+    if (leadership_.is_leader(me.id)) {
+      lock.unlock();
+      lead_until_request();
+      lock.lock();
+    } else {
+      watch_leader(lock);
+    }
+  }
+  current = {};
+}
+
+void Crew::stop() {
+  stopping_.store(true, std::memory_order_release);
+  loop_.stop();
+  const std::lock_guard lock(mutex_);
+  for (const auto& member : pool_) member->wake.notify_all();
+  io_->wake.notify_all();
+}
+
+// -- Work
+// -------------------------------------------------------------------------------------------
+
+bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (ready_.size() >= queue_limit_) return false;
+  ready_.push_back(exchange);
+  return true;
+}
+
+void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    to_attend_.push_back(std::move(connection));
+    // The leader, be it this thread or one that takes the loop from it, looks there before it
+    // waits.
+    const bool leads = current.crew == this && leadership_.is_leader(current.member);
+    wake = !leads && !wake_posted_;
+    if (wake) wake_posted_ = true;
+  }
+  if (wake) boost::asio::post(loop_, [] {});
+}
+
+void Crew::attend_waiting() {
+  {
+    const std::lock_guard lock(mutex_);
+    wake_posted_ = false;
+    attending_.swap(to_attend_);
+  }
+  for (const auto& connection : attending_) connection->attend();
+  attending_.clear();
+}
+
+std::shared_ptr<net::WireExchange> Crew::take_ready() {
+  const std::lock_guard lock(mutex_);
+  if (ready_.empty()) return nullptr;
+  std::shared_ptr<net::WireExchange> first = std::move(ready_.front());
+  ready_.pop_front();
+  return first;
+}
+
+/// Takes the oldest waiting request that was not given up, and begins its call.
+std::shared_ptr<net::WireExchange> Crew::take_startable(Member& me) {
+  while (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
+    if (begin_call(me, *exchange)) return exchange;
+  }
+  return nullptr;
+}
+
+bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
+  std::unique_lock lock(mutex_);
+  if (stopping()) return false;
+  if (leadership_.vacant()) leadership_.give(me.id);
+  if (leadership_.is_leader(me.id)) return true;
+  if (!ready_.empty()) {
+    work = std::move(ready_.front());
+    ready_.pop_front();
+    return true;
+  }
+  idle_.push_back(&me);
+  me.wake.wait(lock, [&] { return me.called || stopping(); });
+  me.called = false;
+  return !stopping();
+}
+
+// -- The loop
+// ---------------------------------------------------------------------------------------
+
+void Crew::lead(Member& me) {
+  while (leadership_.is_leader(me.id) && !stopping()) {
+    attend_waiting();
+    if (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
+      poll_if_due();
+      run_calls(me, std::move(exchange));
+    } else {
+      loop_.run_one();
+      last_poll_ = Clock::now();
+    }
+  }
+}
+
+void Crew::lead_until_request() {
+  while (!stopping()) {
+    attend_waiting();
+    {
+      const std::lock_guard lock(mutex_);
+      Member* next = ready_.empty() ? nullptr : pop_idle_locked();
+      if (next != nullptr) {
+        give_loop_locked(next);
+        return;
+      }
+    }
+    loop_.run_one();
+  }
+}
+
+void Crew::poll_if_due() {
+  const auto now = Clock::now();
+  if (now - last_poll_ < kPollInterval) return;
+  last_poll_ = now;
+  loop_.poll();
+}
+
+void Crew::hand_on(Member& from) {
+  const std::lock_guard lock(mutex_);
+  if (!leadership_.is_leader(from.id)) return;
+  Member* next = pop_idle_locked();
+  give_loop_locked(next != nullptr ? next : io_.get());
+}
+
+Crew::Member* Crew::pop_idle_locked() {
+  if (idle_.empty()) return nullptr;
+  Member* top = idle_.back();
+  idle_.pop_back();
+  return top;
+}
+
+void Crew::give_loop_locked(Member* to) {
+  leadership_.give(to->id);
+  to->called = true;
+  to->wake.notify_one();
+}
+
+// -- Calls
+// ------------------------------------------------------------------------------------------
+
+void Crew::run_calls(Member& me, std::shared_ptr<net::WireExchange> first) {
+  if (!begin_call(me, *first)) return;
+  CallSource source(*this, me);
+  application_->serve(std::move(first), source);
+}
+
+bool Crew::begin_call(Member& me, net::WireExchange& exchange) {
+  const auto now = Clock::now();
+  if (!exchange.try_start(now)) return false;
+  const std::int64_t started = to_nanoseconds(now);
+  me.slot->begin(started, exchange.request().method(), exchange.request().uri());
+  me.left_loop = false;
+  if (leadership_.is_leader(me.id)) {
+    if (calls_are_slow()) {
+      hand_on(me);
+    } else {
+      me.call_started.store(started, std::memory_order_relaxed);
+      me.left_loop = true;
+      leadership_.leave_for_call(me.id);
+      if (watcher_sleeps_.load()) wake_watcher();
+    }
+  }
+  running_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Crew::end_call(Member& me, net::WireExchange& exchange) {
+  const std::int64_t lasted = to_nanoseconds(Clock::now()) - to_nanoseconds(exchange.started());
+  const std::int64_t average = average_call_.load(std::memory_order_relaxed);
+  average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
+                      std::memory_order_relaxed);
+  running_.fetch_sub(1, std::memory_order_relaxed);
+  me.slot->end();
+  if (me.left_loop) leadership_.return_from_call(me.id);
+  exchange.finish();
+}
+
+bool Crew::calls_are_slow() const noexcept {
+  return average_call_.load(std::memory_order_relaxed) > kSlowCall ||
+         running_.load(std::memory_order_relaxed) > 0;
+}
+
+// -- The watcher
+// ------------------------------------------------------------------------------------
+
+/// One look, by the I/O thread while it does not lead. The lock is held but while it sleeps.
+void Crew::watch_leader(std::unique_lock<std::mutex>& lock) {
+  const auto woken = [this] { return io_->called || stopping(); };
+  int still = 0;
+  Leadership::Snapshot last = leadership_.look();
+  while (!woken()) {
+    if (still >= kStillLooks) {
+      watcher_sleeps_.store(true);
+      // A call that began before the store may not have seen it.
+      if (leadership_.look() == last) {
+        io_->wake.wait(lock, [&] { return woken() || !watcher_sleeps_.load(); });
+      }
+      watcher_sleeps_.store(false);
+      still = 0;
+    }
+    if (io_->wake.wait_for(lock, kWatchInterval, woken)) break;
+    const Leadership::Snapshot seen = leadership_.look();
+    // Each call has a turn of its own: a word that stays the same means that nothing happens.
+    still = seen == last ? still + 1 : 0;
+    last = seen;
+    if (!Leadership::away(seen)) continue;
+    const Member& leader = *pool_[Leadership::owner(seen)];
+    const std::int64_t absent =
+        to_nanoseconds(Clock::now()) - leader.call_started.load(std::memory_order_relaxed);
+    if (nanoseconds(absent) < kLongestAbsence) continue;
+    Member* next = pop_idle_locked();
+    Member* taker = next != nullptr ? next : io_.get();
+    if (leadership_.take(seen, taker->id)) {
+      taker->called = true;
+      taker->wake.notify_one();
+    } else if (next != nullptr) {
+      idle_.push_back(next);
+    }
+  }
+  io_->called = false;
+}
+
+void Crew::wake_watcher() {
+  const std::lock_guard lock(mutex_);
+  watcher_sleeps_.store(false);
+  io_->wake.notify_one();
+}
+
+}  // namespace appd::worker

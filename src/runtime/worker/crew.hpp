@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "runtime/gateway/application.hpp"
+#include "runtime/net/connection.hpp"
+#include "runtime/net/dispatcher.hpp"
+#include "runtime/net/wire_exchange.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/worker/leadership.hpp"
+
+namespace appd::worker {
+
+/// The threads of a worker and who of them runs its event loop.
+///
+/// Exactly one thread at a time runs the loop: its leader. A pool thread that has nothing else to
+/// do leads; the other idle ones sleep on a stack. A leader with a complete request runs it itself
+/// while calls are short; otherwise it first hands the loop to the idle thread on top of the stack
+/// or, when there is none, to the I/O thread. The I/O thread looks every millisecond while a leader
+/// is inside a call and takes the loop from one that stays there, so the loop never stands still
+/// for long.
+class Crew final : public net::Dispatcher {
+ public:
+  /// `queue`: requests that may wait for a thread. `slots`: one for each pool thread. The loop's
+  /// io_context must have been made for one thread at a time (concurrency hint 1).
+  Crew(boost::asio::io_context& loop, std::size_t queue, std::span<observe::ThreadSlot> slots);
+  ~Crew();
+
+  /// Once, before the threads run.
+  void set_application(gateway::Application& application) noexcept { application_ = &application; }
+
+  /// What pool thread `index` does until `stop`. Called without the interpreter.
+  void run_pool_thread(unsigned index);
+  /// What the I/O thread does until `stop`.
+  void run_io_thread();
+  /// Lets all threads return once their calls end. Any thread.
+  void stop();
+
+  bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override;
+  void attend(std::shared_ptr<net::Connection> connection) noexcept override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Member;
+  class CallSource;
+
+  void lead(Member& me);
+  void lead_until_request();
+  void run_calls(Member& me, std::shared_ptr<net::WireExchange> first);
+  bool begin_call(Member& me, net::WireExchange& exchange);
+  void end_call(Member& me, net::WireExchange& exchange);
+  std::shared_ptr<net::WireExchange> take_ready();
+  std::shared_ptr<net::WireExchange> take_startable(Member& me);
+  bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
+  void hand_on(Member& from);
+  void give_loop_locked(Member* to);
+  Member* pop_idle_locked();
+  void attend_waiting();
+  void poll_if_due();
+  bool calls_are_slow() const noexcept;
+  void watch_leader(std::unique_lock<std::mutex>& lock);
+  void wake_watcher();
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+
+  boost::asio::io_context& loop_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  const std::size_t queue_limit_;
+  gateway::Application* application_ = nullptr;
+
+  std::vector<std::unique_ptr<Member>> pool_;
+  std::unique_ptr<Member> io_;
+  Leadership leadership_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> running_{0};                // calls in progress
+  std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
+  std::atomic<bool> watcher_sleeps_{false};
+  Clock::time_point last_poll_{};  // leader's
+
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<net::WireExchange>> ready_;     // guarded by mutex_
+  std::vector<Member*> idle_;                                // guarded by mutex_; a stack
+  std::vector<std::shared_ptr<net::Connection>> to_attend_;  // guarded by mutex_
+  bool wake_posted_ = false;                                 // guarded by mutex_
+  std::vector<std::shared_ptr<net::Connection>> attending_;  // leader's
+};
+
+}  // namespace appd::worker

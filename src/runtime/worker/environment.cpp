@@ -1,0 +1,65 @@
+#include "runtime/worker/environment.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::worker {
+namespace {
+
+std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
+  switch (choice) {
+    case config::ProtocolChoice::automatic:
+      return std::nullopt;
+    case config::ProtocolChoice::fastcgi:
+      return protocol::Wire::fastcgi;
+    case config::ProtocolChoice::uwsgi:
+      return protocol::Wire::uwsgi;
+    case config::ProtocolChoice::scgi:
+      return protocol::Wire::scgi;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void enter_environment(const config::Settings& settings) {
+  if (!settings.chdir.empty() && ::chdir(settings.chdir.c_str()) != 0) {
+    support::throw_errno("chdir", settings.chdir);
+  }
+  for (const auto& [name, value] : settings.env) ::setenv(name.c_str(), value.c_str(), 1);
+}
+
+net::ServerOptions make_server_options(const config::Settings& settings) {
+  net::ServerOptions options;
+  options.pinned = pinned(settings.protocol);
+  options.decoder.max_params = settings.max_params;
+  options.environ.mount = settings.mount;
+  options.environ.trust_script_name = settings.trust_script_name;
+  options.environ.trust_forwarded_proto = settings.trust_forwarded_proto;
+  options.environ.trust_uwsgi_scheme = settings.trust_uwsgi_scheme;
+  options.environ.drop_remote_user = settings.drop_remote_user;
+  options.max_body = settings.max_body;
+  options.body_buffer = settings.body_buffer;
+  options.spool_dir = settings.spool_dir;
+  options.spool_bodies = settings.spool_bodies;
+  options.send_error_text = settings.fastcgi_stderr;
+  options.header_timeout = settings.header_timeout;
+  options.body_timeout = settings.body_timeout;
+  options.write_timeout = settings.write_timeout;
+  return options;
+}
+
+python::PythonOptions make_python_options(const config::Settings& settings) {
+  python::PythonOptions options;
+  options.module = settings.module;
+  options.pythonpath = settings.pythonpath;
+  options.virtualenv = settings.virtualenv;
+  options.multithread = settings.threads > 1;
+  options.multiprocess = settings.workers > 1;
+  return options;
+}
+
+}  // namespace appd::worker

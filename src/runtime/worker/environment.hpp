@@ -1,0 +1,16 @@
+#pragma once
+
+#include "runtime/config/settings.hpp"
+#include "runtime/net/server_options.hpp"
+#include "runtime/python/python_runtime.hpp"
+
+namespace appd::worker {
+
+/// Enters --chdir and sets --env for this process. Throws std::system_error that names the
+/// directory.
+void enter_environment(const config::Settings& settings);
+
+net::ServerOptions make_server_options(const config::Settings& settings);
+python::PythonOptions make_python_options(const config::Settings& settings);
+
+}  // namespace appd::worker

@@ -1,0 +1,182 @@
+#include "runtime/worker/worker.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "runtime/net/server.hpp"
+#include "runtime/python/python_runtime.hpp"
+#include "runtime/support/exit_code.hpp"
+#include "runtime/worker/crew.hpp"
+#include "runtime/worker/environment.hpp"
+
+namespace appd::worker {
+namespace {
+
+using gateway::Level;
+using observe::StartStep;
+namespace exit_code = support::exit_code;
+
+/// The parts of a serving worker, in the order in which they depend on each other.
+class Worker {
+ public:
+  Worker(const WorkerContext& context, observe::WorkerLink link)
+      : context_(context),
+        link_(std::move(link)),
+        loop_(1),
+        crew_(loop_, context.settings.queue, context.slots),
+        server_(loop_, make_server_options(context.settings), crew_, context.reporter),
+        orders_(loop_),
+        signals_(loop_) {}
+
+  int run() {
+    if (const int code = start(); code != exit_code::kOk) return code;
+    link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
+    context_.reporter.report(Level::debug, "accepts connections");
+    serve();
+    return end();
+  }
+
+ private:
+  int start() {
+    try {
+      begin(StartStep::enter_directory);
+      enter_environment(context_.settings);
+      begin(StartStep::start_interpreter);
+      python_.emplace(make_python_options(context_.settings), context_.reporter);
+      begin(StartStep::import_application);
+      python_->load_application();
+      crew_.set_application(python_->application());
+      begin(StartStep::open_server);
+      open_server();
+      begin(StartStep::start_threads);
+      start_threads();
+      return exit_code::kOk;
+    } catch (const python::LoadError& error) {
+      report_failure(error.what(), error.traceback());
+    } catch (const std::exception& error) {
+      report_failure(error.what(), {});
+    }
+    return exit_code::kStart;
+  }
+
+  void begin(StartStep step) {
+    step_ = step;
+    link_.send({observe::WorkerMessage::Kind::step, step, {}});
+  }
+
+  void report_failure(const std::string& what, const std::string& traceback) {
+    context_.reporter.report(Level::error,
+                             traceback.empty() ? what : fmt::format("{}\n{}", what, traceback));
+    link_.send({observe::WorkerMessage::Kind::failed, step_, what});
+    stop_threads();
+  }
+
+  void open_server() {
+    for (const net::ListeningSocket& socket : context_.sockets) server_.listen(socket.duplicate());
+    orders_.assign(link_.fd());
+    await_order();
+    // The application may have set a handler at import; draining is the server's promise.
+    signals_.add(SIGTERM);
+    signals_.async_wait([this](boost::system::error_code error, int) {
+      if (!error) drain("SIGTERM");
+    });
+  }
+
+  void start_threads() {
+    io_thread_ = std::thread([this] { crew_.run_io_thread(); });
+    python_->start_pool(context_.settings.threads,
+                        [this](unsigned index) { crew_.run_pool_thread(index); });
+  }
+
+  void await_order() {
+    orders_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](boost::system::error_code error) {
+                         if (!error) on_order();
+                       });
+  }
+
+  void on_order() {
+    using Got = observe::WorkerLink::Got;
+    const auto [got, order] = link_.receive_order();
+    if (got == Got::nothing) {
+      await_order();
+    } else if (got == Got::closed) {
+      drain("the master is gone");
+    } else if (order == observe::MasterOrder::drain) {
+      drain("the master's order");
+    }
+  }
+
+  void drain(const char* why) {
+    if (server_.draining()) return;
+    context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
+    server_.drain([this] { crew_.stop(); });
+  }
+
+  void serve() {
+    python_->release_main();
+    python_->join_pool();
+    io_thread_.join();
+  }
+
+  int end() {
+    server_.stop();
+    signals_.cancel();
+    orders_.release();
+    const bool flushed = python_->finalize();
+    return flushed ? exit_code::kOk : exit_code::kFailure;
+  }
+
+  void stop_threads() {
+    crew_.stop();
+    if (io_thread_.joinable()) io_thread_.join();
+    orders_.release();
+  }
+
+  const WorkerContext& context_;
+  observe::WorkerLink link_;
+  boost::asio::io_context loop_;
+  Crew crew_;
+  net::Server server_;
+  boost::asio::posix::stream_descriptor orders_;
+  boost::asio::signal_set signals_;
+  std::optional<python::PythonRuntime> python_;
+  std::thread io_thread_;
+  StartStep step_ = StartStep::enter_directory;
+};
+
+}  // namespace
+
+int run_worker(const WorkerContext& context, observe::WorkerLink link) {
+  return Worker(context, std::move(link)).run();
+}
+
+int check_application(const config::Settings& settings, gateway::Reporter& reporter) {
+  try {
+    enter_environment(settings);
+    python::PythonRuntime python(make_python_options(settings), reporter);
+    python.load_application();
+    python.finalize();
+    return exit_code::kOk;
+  } catch (const python::LoadError& error) {
+    reporter.report(Level::error, error.traceback().empty()
+                                      ? std::string(error.what())
+                                      : fmt::format("{}\n{}", error.what(), error.traceback()));
+  } catch (const std::exception& error) {
+    reporter.report(Level::error, error.what());
+  }
+  return exit_code::kStart;
+}
+
+std::string python_version() {
+  return python::PythonRuntime::version();
+}
+
+}  // namespace appd::worker

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "runtime/config/settings.hpp"
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/net/listening_socket.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/observe/worker_link.hpp"
+
+namespace appd::worker {
+
+/// What a worker process gets from the process that made it.
+struct WorkerContext {
+  const config::Settings& settings;
+  std::span<const net::ListeningSocket> sockets;
+  std::span<observe::ThreadSlot> slots;  ///< one for each pool thread
+  gateway::Reporter& reporter;
+};
+
+/// One worker process from its first step to its last: starts Python, imports the application,
+/// serves until the master orders it to drain (or is gone, or SIGTERM comes), and ends Python.
+/// Gives the exit code. On the process's main thread, which must be its only one.
+int run_worker(const WorkerContext& context, observe::WorkerLink link);
+
+/// Imports the application as a worker would and ends Python again. Gives the exit code; what is
+/// wrong is reported.
+int check_application(const config::Settings& settings, gateway::Reporter& reporter);
+
+/// "3.11.2"
+std::string python_version();
+
+}  // namespace appd::worker
