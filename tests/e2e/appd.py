@@ -1,0 +1,165 @@
+"""The server under test: the binary named by APPD_BINARY, as an operator would start it."""
+
+import os
+import re
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import wire
+from processes import DEADLINE, Gate, Place, Process, children, clean_environment, unprivileged, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "tests" / "apps"
+SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:",
+                     "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
+
+_EVENT = re.compile(r"^\S+Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] (.*)$")
+
+
+@dataclass
+class Event:
+    """One entry of the log; `text` has its further lines too."""
+
+    level: str
+    pid: int
+    role: str
+    text: str
+
+
+def parse_log(text: str) -> list:
+    events = []
+    for line in text.splitlines():
+        found = _EVENT.match(line)
+        if found:
+            level, pid, role, rest = found.groups()
+            events.append(Event(level.strip(), int(pid), role, rest))
+        elif line.startswith("  ") and events:
+            events[-1].text += "\n" + line[2:]
+    return events
+
+
+class Installation:
+    """Binary and applications, copied to where an unprivileged user can read them."""
+
+    def __init__(self, binary: Path):
+        self.place = Place()
+        self.place.path.chmod(0o755)
+        self.binary = self.place.copy(binary, "appd")
+        self.apps = self.place.copy(APPS, "apps")
+        self.configs = self.place.copy(ROOT / "configs", "configs")
+
+    def run(self, *arguments, env=None, cwd=None, within=DEADLINE) -> subprocess.CompletedProcess:
+        """Runs the binary to its end."""
+        return subprocess.run(
+            [str(self.binary), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, errors="replace", env=clean_environment(env), cwd=cwd or self.place.path,
+            timeout=within, start_new_session=True, **unprivileged(),
+        )
+
+    def remove(self):
+        self.place.remove()
+
+
+class Appd(Process):
+    """A running appd with the probe, or another application of tests/apps. Owns its folder."""
+
+    def __init__(self, installed: Installation, *options, module="wsgi_probe:application", workers=1,
+                 threads=4, socket_option=None, env=None, wait=True):
+        self.installed = installed
+        place = Place()
+        self.gates = place.folder("probe")
+        self.address = str(place / "app.sock")
+        self._mark = 0
+        arguments = [
+            installed.binary, "--socket", socket_option or self.address, "--module", module,
+            "--pythonpath", installed.apps, "--workers", workers, "--threads", threads, *options,
+        ]
+        super().__init__("appd", arguments, place, {"PROBE_DIR": self.gates, **(env or {})})
+        if wait:
+            self.wait_ready(lambda: self.accepts() and len(self.worker_pids()) == workers)
+
+    # ---- requests
+
+    def call(self, protocol, path="/", **rest) -> wire.Answer:
+        return wire.call(protocol, self.address, path, **rest)
+
+    def accepts(self, address=None) -> bool:
+        try:
+            wire.connect(address or self.address, timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+    def gate(self, name) -> Gate:
+        return Gate(self.gates, name)
+
+    def counted(self, token) -> dict:
+        return self.call("fastcgi", "/counters", query=f"token={token}").json()
+
+    def wait_counted(self, token, what, at_least=1) -> dict:
+        """The counters of `token` once `what` has been counted."""
+
+        def look():
+            found = self.counted(token)
+            return found if found.get(what, 0) >= at_least else None
+
+        return wait_until(look, f"{what} counted for {token}; counted is {self.counted(token)}")
+
+    # ---- processes
+
+    def worker_pids(self) -> list:
+        return children(self.pid)
+
+    def only_worker(self) -> int:
+        (pid,) = self.worker_pids()
+        return pid
+
+    # ---- log
+
+    def events(self) -> list:
+        """What has been logged since `forget_log`."""
+        return parse_log(self.log()[self._mark :])
+
+    def forget_log(self):
+        self._mark = len(self.log())
+
+    def find_events(self, pattern) -> list:
+        return [event for event in self.events() if re.search(pattern, event.text)]
+
+    def wait_event(self, pattern, within=10.0) -> Event:
+        """The first event whose text matches; the log is written by other processes, so it may lag."""
+        try:
+            return wait_until(lambda: self.find_events(pattern), f"an event like {pattern!r}", within)[0]
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the log has:\n{self.log()[self._mark :]}") from None
+
+    # ---- end
+
+    def stop(self) -> int:
+        if not self.place.path.exists():
+            return super().stop()
+        try:
+            code = super().stop()
+            reports = [line for line in self.log().splitlines()
+                       if any(report in line for report in SANITIZER_REPORTS)]
+            assert not reports, "\n".join(reports) + "\n" + self.log()
+            return code
+        finally:
+            self.place.remove()
+
+
+def find_binary() -> Path:
+    named = os.environ.get("APPD_BINARY")
+    if not named:
+        raise RuntimeError("APPD_BINARY must name the appd binary to test (ctest sets it)")
+    return Path(named).resolve(strict=True)
+
+
+def peer_of(path) -> socket.socket:
+    """A listening socket of somebody else at `path`."""
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    other.bind(str(path))
+    other.listen()
+    return other

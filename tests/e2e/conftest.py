@@ -1,0 +1,62 @@
+"""Fixtures for all end-to-end tests, and the logs of the programs under test when one fails."""
+
+from contextlib import ExitStack
+
+import pytest
+
+pytest.register_assert_rewrite("front_matrix", "wire")
+
+import processes
+import wire
+from appd import Appd, Installation, find_binary
+from processes import Place
+
+LOG_TAIL = 20_000
+
+
+@pytest.fixture(scope="session")
+def installed():
+    made = Installation(find_binary())
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def place():
+    made = Place()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def start(installed):
+    """Starts servers of a test's own: start(*options, module=…, workers=…, threads=…)."""
+    with ExitStack() as ends:
+
+        def start_one(*options, **rest) -> Appd:
+            server = Appd(installed, *options, **rest)
+            ends.callback(server.stop)
+            return server
+
+        yield start_one
+
+
+@pytest.fixture(scope="module")
+def probe(installed):
+    """One server with the probe for all tests of a file."""
+    server = Appd(installed)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=wire.WIRES)
+def protocol(request):
+    return request.param
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for process in processes.RUNNING:
+            report.sections.append((f"log of {process.name} {process.pid}", process.log()[-LOG_TAIL:]))
