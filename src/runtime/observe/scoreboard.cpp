@@ -1,5 +1,6 @@
 #include "runtime/observe/scoreboard.hpp"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -52,6 +53,7 @@ std::optional<Reading> read(const ThreadSlot& slot) {
     }
     reading.text.assign(text.data(), size);
     if (before % 2 == 0 && slot.sequence.load(std::memory_order_relaxed) == before) break;
+    ::sched_yield();  // to the writer, perhaps
   }
   if (reading.started == 0) return std::nullopt;
   return reading;

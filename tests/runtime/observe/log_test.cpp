@@ -1,0 +1,158 @@
+#include "runtime/observe/log.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+using namespace appd::observe;
+using appd::gateway::Level;
+using appd::support::UniqueFd;
+
+namespace {
+
+// A stand-in for stderr that keeps writes apart.
+class Stream {
+ public:
+  Stream() {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()) == 0);
+    reading_.reset(ends[0]);
+    writing_.reset(ends[1]);
+  }
+  int fd() const { return writing_.get(); }
+  std::string next_write() {
+    std::array<char, 8192> bytes;
+    const ssize_t got = ::recv(reading_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    return got < 0 ? "" : std::string(bytes.data(), static_cast<std::size_t>(got));
+  }
+  std::string journal_stream() const {
+    struct stat status {};
+    REQUIRE(::fstat(fd(), &status) == 0);
+    return fmt::format("{}:{}", status.st_dev, status.st_ino);
+  }
+
+ private:
+  UniqueFd reading_, writing_;
+};
+
+// JOURNAL_STREAM for a scope.
+class JournalStream {
+ public:
+  explicit JournalStream(const std::string& value) { ::setenv("JOURNAL_STREAM", value.c_str(), 1); }
+  ~JournalStream() { ::unsetenv("JOURNAL_STREAM"); }
+};
+
+constexpr std::size_t kTimeSize = std::string_view("2026-11-20T09:31:26.123Z").size();
+
+// The pattern of a time, digits as '0'.
+std::string shape(std::string text) {
+  for (char& c : text) {
+    if (c >= '0' && c <= '9') c = '0';
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_SUITE("log") {
+  TEST_CASE("an event is one line with time, level, process and role") {
+    Stream stream;
+    Log log(Level::debug, "worker 2", nullptr, stream.fd());
+    const std::array<std::pair<Level, const char*>, 4> levels{{{Level::debug, "debug"},
+                                                               {Level::info, "info "},
+                                                               {Level::warning, "warn "},
+                                                               {Level::error, "error"}}};
+    for (const auto& [level, name] : levels) {
+      log.report(level, "text");
+      const std::string line = stream.next_write();
+      REQUIRE(line.size() > kTimeSize);
+      CHECK(shape(line.substr(0, kTimeSize)) == "0000-00-00T00:00:00.000Z");
+      CHECK(line.substr(kTimeSize) == fmt::format(" {} [{} worker 2] text\n", name, ::getpid()));
+    }
+  }
+
+  TEST_CASE("further lines are indented, in the same write") {
+    Stream stream;
+    Log log(Level::info, "master", nullptr, stream.fd());
+    log.report(Level::error, "GET /: ValueError\nTraceback:\n\n  File \"x\"\n\n");
+    const std::string line = stream.next_write();
+    CHECK(line.substr(line.find(']')) == "] GET /: ValueError\n  Traceback:\n  \n    File \"x\"\n");
+    CHECK(stream.next_write() == "");
+  }
+
+  TEST_CASE("what came from outside cannot command the terminal") {
+    Stream stream;
+    Log log(Level::info, "master", nullptr, stream.fd());
+    log.report(Level::info, "a\x1b[2J\r\nb\x80");
+    const std::string line = stream.next_write();
+    CHECK(line.substr(line.find(']')) == "] a\\x1b[2J\\x0d\n  b\\x80\n");
+  }
+
+  TEST_CASE("what is below the threshold is not written") {
+    Stream stream;
+    Log log(Level::warning, "master", nullptr, stream.fd());
+    CHECK(!log.wants(Level::info));
+    CHECK(log.wants(Level::warning));
+    log.report(Level::info, "dropped");
+    log.report(Level::error, "kept");
+    CHECK(stream.next_write().find("kept") != std::string::npos);
+    CHECK(stream.next_write() == "");
+  }
+
+  TEST_CASE("the journal gets a priority on each line, and neither time nor process") {
+    Stream stream;
+    const JournalStream journal(stream.journal_stream());
+    Log log(Level::debug, "worker 2", nullptr, stream.fd());
+    log.report(Level::debug, "a");
+    CHECK(stream.next_write() == "<7>[worker 2] a\n");
+    log.report(Level::info, "a");
+    CHECK(stream.next_write() == "<6>[worker 2] a\n");
+    log.report(Level::warning, "a");
+    CHECK(stream.next_write() == "<4>[worker 2] a\n");
+    log.report(Level::error, "a\nb");
+    CHECK(stream.next_write() == "<3>[worker 2] a\n<3>  b\n");
+  }
+
+  TEST_CASE("a stream that was redirected away from the journal is none") {
+    Stream stream;
+    const Stream another;
+    const JournalStream journal(another.journal_stream());
+    Log log(Level::debug, "master", nullptr, stream.fd());
+    log.report(Level::info, "a");
+    CHECK(stream.next_write().find(" info  [") == kTimeSize);
+  }
+
+  TEST_CASE("requests go to the access log, where there is one") {
+    const Log without(Level::info, "master");
+    CHECK(!without.wants_access());
+
+    std::string path = "/tmp/appd-test-XXXXXX";
+    const UniqueFd file(::mkstemp(path.data()));
+    const AccessLog access(path, "{uri}");
+    ::unlink(path.c_str());
+    Log log(Level::info, "worker 1", &access);
+    CHECK(log.wants_access());
+    appd::gateway::AccessRecord record;
+    record.uri = "/x";
+    log.access(record);
+    std::array<char, 16> bytes{};
+    CHECK(::read(file.get(), bytes.data(), bytes.size()) == 3);
+    CHECK(std::string(bytes.data()) == "/x\n");
+  }
+
+  TEST_CASE("levels are known by name") {
+    CHECK(parse_level("debug") == Level::debug);
+    CHECK(parse_level("info") == Level::info);
+    CHECK(parse_level("warning") == Level::warning);
+    CHECK(parse_level("warn") == Level::warning);
+    CHECK(parse_level("error") == Level::error);
+    CHECK(parse_level("Info") == std::nullopt);
+    CHECK(parse_level("") == std::nullopt);
+  }
+}

@@ -1,0 +1,124 @@
+#include "runtime/observe/scoreboard.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "runtime/support/monotonic.hpp"
+
+using namespace appd::observe;
+using appd::support::monotonic_ns;
+using namespace std::chrono_literals;
+
+TEST_SUITE("scoreboard") {
+  TEST_CASE("a running request is seen with thread, age and text; an ended one is not") {
+    Scoreboard board(2, 3);
+    CHECK(board.running(1).empty());
+    board.worker(1)[2].begin(monotonic_ns() - 5'000'000'000, "GET", "/slow?x=1");
+
+    const auto running = board.running(1);
+    REQUIRE(running.size() == 1);
+    CHECK(running[0].thread == 3);
+    CHECK(running[0].text == "GET /slow?x=1");
+    CHECK(running[0].age >= 5s);
+    CHECK(running[0].age < 10s);
+    CHECK(board.running(0).empty());
+
+    board.worker(1)[2].end();
+    CHECK(board.running(1).empty());
+    CHECK(board.worker(1)[2].requests == 1);
+    CHECK(board.worker(1)[1].requests == 0);
+  }
+
+  TEST_CASE("texts of every length come back, the too long ones cut") {
+    Scoreboard board(1, 1);
+    ThreadSlot& slot = board.worker(0)[0];
+    for (std::size_t length = 0; length < 2 * ThreadSlot::kTextSize; ++length) {
+      std::string uri(length, 'u');
+      if (length > 0) uri.back() = '!';
+      slot.begin(1, "GET", uri);
+      CHECK(board.running(0).at(0).text == ("GET " + uri).substr(0, ThreadSlot::kTextSize));
+      slot.end();
+    }
+    slot.begin(1, std::string(1000, 'M'), "/");
+    CHECK(board.running(0).at(0).text == std::string(ThreadSlot::kTextSize, 'M'));
+  }
+
+  TEST_CASE("no two threads write to one cache line") {
+    Scoreboard board(2, 2);
+    const auto address = [](const ThreadSlot& slot) {
+      return reinterpret_cast<std::uintptr_t>(&slot);
+    };
+    CHECK(address(board.worker(0)[0]) % 64 == 0);
+    CHECK(address(board.worker(0)[1]) - address(board.worker(0)[0]) >= 64);
+    CHECK(address(board.worker(1)[0]) - address(board.worker(0)[1]) >= 64);
+  }
+
+  TEST_CASE("what a process wrote outlives it, until its place is cleared") {
+    Scoreboard board(1, 2);
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      board.worker(0)[0].begin(monotonic_ns(), "GET", "/done");
+      board.worker(0)[0].end();
+      board.worker(0)[1].begin(monotonic_ns(), "GET", "/last-words");
+      ::_exit(0);
+    }
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
+    REQUIRE(board.running(0).size() == 1);
+    CHECK(board.running(0)[0].text == "GET /last-words");
+
+    board.clear(0);
+    CHECK(board.running(0).empty());
+    CHECK(board.worker(0)[0].requests == 1);
+  }
+
+  TEST_CASE(
+      "a text left half written by a dead thread is read as it is, and cleared with the rest") {
+    Scoreboard board(1, 1);
+    ThreadSlot& slot = board.worker(0)[0];
+    slot.begin(1, "GET", "/half");
+    slot.sequence.store(slot.sequence.load() + 1);
+    CHECK(board.running(0).at(0).text == "GET /half");
+    board.clear(0);
+    slot.begin(1, "GET", "/next");
+    CHECK(slot.sequence.load() % 2 == 0);
+    CHECK(board.running(0).at(0).text == "GET /next");
+  }
+
+  TEST_CASE("a reader never sees the text of one request mixed with another's") {
+    Scoreboard board(1, 1);
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+      ThreadSlot& slot = board.worker(0)[0];
+      while (!stop.load(std::memory_order_relaxed)) {
+        for (const char letter : {'a', 'b'}) {
+          slot.begin(monotonic_ns(), "GET", std::string(150, letter));
+          for (int i = 0; i < 200; ++i) slot.requests.load();  // time to read it whole
+          slot.end();
+        }
+      }
+    });
+    unsigned seen = 0;
+    unsigned mixed = 0;
+    for (const auto end = std::chrono::steady_clock::now() + 20s;
+         seen < 2000 && std::chrono::steady_clock::now() < end;) {
+      for (const RunningRequest& request : board.running(0)) {
+        ++seen;
+        const bool whole = request.text == "GET " + std::string(150, 'a') ||
+                           request.text == "GET " + std::string(150, 'b');
+        if (!whole) ++mixed;
+      }
+    }
+    stop = true;
+    writer.join();
+    CHECK(seen >= 2000);
+    // The reader's patience has a bound, which a writer without a processor can outlast.
+    CHECK(mixed <= seen / 100);
+  }
+}

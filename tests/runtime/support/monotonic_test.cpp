@@ -1,0 +1,32 @@
+#include "runtime/support/monotonic.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+using namespace appd::support;
+
+namespace {
+
+std::int64_t steady_ns() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+TEST_SUITE("monotonic") {
+  TEST_CASE("the precise clock is the steady clock") {
+    const std::int64_t before = steady_ns();
+    const std::int64_t now = monotonic_ns();
+    CHECK(before <= now);
+    CHECK(now <= steady_ns());
+  }
+
+  TEST_CASE("the coarse clock is behind by no more than a tick") {
+    constexpr std::int64_t kTick = 10'000'000;
+    const std::int64_t before = steady_ns();
+    const std::int64_t now = coarse_monotonic_ns();
+    CHECK(now <= steady_ns());
+    CHECK(before - now <= kTick);
+  }
+}
