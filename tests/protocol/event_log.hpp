@@ -16,8 +16,13 @@ namespace appd::protocol::testing {
 
 /// How the caller of a decoder under test behaves.
 struct Driving {
+  enum class Release {
+    at_end,   ///< of the body, or when refused
+    at_once,  ///< as soon as the variables are there
+    never,    ///< as while the application works
+  };
   DecoderLimits limits{};
-  bool hold = false;  ///< never release: as while the application works
+  Release release = Release::at_end;
 };
 
 /// What a decoder made of its input. Adjacent body portions are one entry, so that the same input
@@ -122,6 +127,7 @@ class Driver {
   void take_request(RequestId id) {
     decoder_->take_variables(id, block_);
     for (const auto& [name, value] : block_.variables) add(escape(name) + "=" + escape(value));
+    if (driving_.release == Driving::Release::at_once) return decoder_->release(id);
     decoder_->expect_body(id, body_length(wire_, block_));
   }
 
@@ -133,7 +139,7 @@ class Driver {
   }
 
   void release(RequestId id) {
-    if (!driving_.hold) decoder_->release(id);
+    if (driving_.release != Driving::Release::never) decoder_->release(id);
   }
 
   void add(std::string entry) { log_.events.push_back(std::move(entry)); }

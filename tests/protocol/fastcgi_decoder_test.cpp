@@ -53,7 +53,7 @@ Driving limited(std::size_t max_params, std::size_t max_requests = 64) {
 
 Driving holding() {
   Driving driving;
-  driving.hold = true;
+  driving.release = Driving::Release::never;
   return driving;
 }
 

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "protocol/answer_framer.hpp"
+#include "protocol/event_log.hpp"
+#include "protocol/fastcgi_records.hpp"
+#include "protocol/gathered.hpp"
+
+/// What must hold for every input. Each function gives "", or what does not hold.
+namespace appd::protocol::testing {
+
+/// Takes what steers a check off the front of a fuzzer's input.
+inline unsigned take_byte(std::string_view& input) {
+  if (input.empty()) return 0;
+  const auto byte = static_cast<unsigned char>(input.front());
+  input.remove_prefix(1);
+  return byte;
+}
+
+/// A decoder finds the same in `input`, but for its first byte, in one piece and in small ones.
+inline std::string check_decoder(Wire wire, std::string_view input) {
+  const auto steering = take_byte(input);
+  Driving driving;
+  driving.release = static_cast<Driving::Release>(steering >> 6 & 3U);
+  if ((steering & 0x20) != 0) driving.limits = {64, 2};
+  const auto whole = decode(wire, input, std::max<std::size_t>(input.size(), 1), driving);
+  const auto cut = decode(wire, input, 1 + (steering & 0x1f), driving);
+  if (!(whole == cut)) return "the events depend on how the input is cut";
+  for (const auto& event : whole.events) {
+    if (event.rfind("BUG", 0) == 0) return event;
+  }
+  return {};
+}
+
+/// What is decided about a connection's first bytes is decided within 8 of them and stays.
+inline std::string check_sniff(std::string_view input) {
+  Sniffed before;
+  for (std::size_t size = 0; size <= std::min<std::size_t>(input.size(), 9); ++size) {
+    const auto now = sniff(input.substr(0, size));
+    if (size >= 8 && now.kind == Sniffed::Kind::undecided) return "undecided after 8 bytes";
+    const bool changed = now.kind != before.kind || now.wire != before.wire;
+    if (before.kind != Sniffed::Kind::undecided && changed) return "a decision changed";
+    before = now;
+  }
+  return {};
+}
+
+/// The content of the STDOUT records in `bytes`, or null when they are not one well-formed answer.
+inline std::optional<std::string> answer_content(std::string_view bytes, RequestId id) {
+  fastcgi::RecordReader reader;
+  std::string content;
+  bool stdout_ended = false;
+  for (;;) {
+    const auto piece = reader.next(bytes);
+    const auto& header = reader.header();
+    if (piece.kind != fastcgi::RecordPiece::Kind::content || header.id != id) return std::nullopt;
+    if (header.type == fastcgi::RecordType::end_request) {
+      return stdout_ended && bytes.empty() ? std::optional(content) : std::nullopt;
+    }
+    if (header.type != fastcgi::RecordType::stdout_stream || stdout_ended) return std::nullopt;
+    stdout_ended = header.content_length == 0;
+    content += piece.bytes;
+  }
+}
+
+/// An answer, sent in portions of pieces, comes out of its frames as it went in.
+inline std::string check_framer(std::string_view input) {
+  const auto id = static_cast<RequestId>(take_byte(input) << 8);
+  const std::size_t copies = 1 + take_byte(input);  // so that a piece may exceed a record
+  const std::size_t portions = 1 + take_byte(input) % 8;
+  const auto head = input.substr(0, take_byte(input));
+  std::string piece;
+  for (std::size_t i = 0; i < copies; ++i) piece += input;
+  const std::array<std::string_view, 3> body{input, "", piece};
+
+  const AnswerFramer framer(Wire::fastcgi, id);
+  Gather out;
+  std::string expected;
+  for (std::size_t i = 0; i < portions; ++i) {
+    framer.frame(i == 0 ? head : "", body, i + 1 == portions, out);
+    expected += i == 0 ? head : "";
+    for (const auto each : body) expected += each;
+  }
+  return answer_content(joined(out), id) == expected ? "" : "an answer changed in its frames";
+}
+
+}  // namespace appd::protocol::testing
