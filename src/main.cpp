@@ -1,1 +1,168 @@
-int main() { return 0; }
+// argv → settings → the graph of objects for what the user asked for; exceptions → exit codes.
+
+#include <fmt/format.h>
+
+#include <boost/version.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/config/command_line.hpp"
+#include "runtime/config/help_text.hpp"
+#include "runtime/config/print_config.hpp"
+#include "runtime/net/address.hpp"
+#include "runtime/net/listening_socket.hpp"
+#include "runtime/observe/access_log.hpp"
+#include "runtime/observe/log.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/supervisor/master.hpp"
+#include "runtime/support/exit_code.hpp"
+#include "runtime/worker/worker.hpp"
+
+namespace {
+
+using namespace appd;
+using config::Settings;
+using gateway::Level;
+namespace exit_code = support::exit_code;
+
+/// A value that only the layer which uses it can judge.
+[[noreturn]] void reject(const char* option, const std::exception& error) {
+  throw config::ConfigError(fmt::format("--{}: {}", option, error.what()));
+}
+
+std::vector<net::Address> parse_addresses(const Settings& settings) {
+  std::vector<net::Address> addresses;
+  try {
+    for (const std::string& socket : settings.sockets) {
+      addresses.push_back(net::parse_address(socket));
+    }
+  } catch (const std::invalid_argument& error) {
+    reject("socket", error);
+  }
+  return addresses;
+}
+
+std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
+  if (settings.access_log.empty()) return nullptr;
+  try {
+    return std::make_unique<observe::AccessLog>(settings.access_log, settings.access_log_format);
+  } catch (const std::invalid_argument& error) {
+    reject("access-log-format", error);
+  } catch (const std::system_error& error) {
+    reject("access-log", error);
+  }
+}
+
+Level threshold(const Settings& settings) {
+  return observe::parse_level(settings.log_level).value_or(Level::info);
+}
+
+std::vector<net::ListeningSocket> open_sockets(const Settings& settings,
+                                               const std::vector<net::Address>& addresses,
+                                               gateway::Reporter& log) {
+  const net::SocketFileOptions options{settings.socket_mode, settings.socket_owner,
+                                       settings.socket_group};
+  std::vector<net::ListeningSocket> sockets;
+  for (const net::Address& address : addresses) {
+    sockets.push_back(net::ListeningSocket::open(address, options));
+    if (!sockets.back().is_private()) {
+      log.report(
+          Level::warning,
+          fmt::format("{} can be reached from other machines: whoever connects can forge every "
+                      "variable, REMOTE_USER among them; bind to 127.0.0.1 or a Unix socket",
+                      sockets.back().name()));
+    }
+  }
+  return sockets;
+}
+
+std::string ready_line(const Settings& settings, const std::vector<net::ListeningSocket>& sockets) {
+  std::string names;
+  for (const net::ListeningSocket& socket : sockets) {
+    names += (names.empty() ? "" : ", ") + socket.name();
+  }
+  return fmt::format("appd {} is ready: {} on {} ({} workers x {} threads, Python {})",
+                     APPD_VERSION, settings.module, names, settings.workers, settings.threads,
+                     worker::python_version());
+}
+
+int serve(const Settings& settings) {
+  const std::vector<net::Address> addresses = parse_addresses(settings);
+  const std::unique_ptr<observe::AccessLog> access = open_access_log(settings);
+  observe::Log log(threshold(settings), "master", access.get());
+  std::vector<net::ListeningSocket> sockets;
+  try {
+    sockets = open_sockets(settings, addresses, log);
+  } catch (const std::exception& error) {
+    log.report(Level::error, error.what());
+    return exit_code::kSocket;
+  }
+  observe::Scoreboard scoreboard(settings.workers, settings.threads);
+  const supervisor::ChildEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
+    observe::Log worker_log(threshold(settings), fmt::format("worker {}", index + 1), access.get());
+    return worker::run_worker({settings, sockets, scoreboard.worker(index), worker_log},
+                              std::move(link));
+  };
+  supervisor::MasterHooks hooks;
+  hooks.on_ready = [&] { log.report(Level::info, ready_line(settings, sockets)); };
+  hooks.on_stopping = [&] { sockets.clear(); };
+  supervisor::Master master({settings.workers, settings.graceful_timeout}, worker_entry, scoreboard,
+                            log, hooks);
+  return master.run();
+}
+
+/// --check: everything that can be known without opening a socket.
+int check(const Settings& settings) {
+  parse_addresses(settings);
+  open_access_log(settings);
+  observe::Log log(threshold(settings), "check");
+  const int code = worker::check_application(settings, log);
+  if (code == exit_code::kOk)
+    fmt::print("the configuration is valid; {} can be imported\n", settings.module);
+  return code;
+}
+
+std::string version_text() {
+  return fmt::format("appd {}\nPython {}\nBoost {}.{}.{}\n", APPD_VERSION, worker::python_version(),
+                     BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+}
+
+int run(const config::Command& command) {
+  switch (command.action) {
+    case config::Action::help:
+      fmt::print("{}", config::help_text());
+      return exit_code::kOk;
+    case config::Action::version:
+      fmt::print("{}", version_text());
+      return exit_code::kOk;
+    case config::Action::print_config:
+      fmt::print("{}", config::print_config(command));
+      return exit_code::kOk;
+    case config::Action::check:
+      return check(command.settings);
+    case config::Action::run:
+      return serve(command.settings);
+  }
+  return exit_code::kFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    // A front that goes away must be an error code, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+    return run(config::parse_command_line(argc, argv, config::read_environment()));
+  } catch (const config::ConfigError& error) {
+    fmt::print(stderr, "appd: {}\n", error.what());
+    return config::ConfigError::exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "appd: {}\n", error.what());
+    return exit_code::kFailure;
+  }
+}
