@@ -61,6 +61,11 @@ void Server::listen(support::UniqueFd socket) {
 void Server::drain(std::function<void()> on_done) {
   on_drained_ = std::move(on_done);
   draining_.store(true);
+  // What already waits in a backlog would be lost with the last listening socket.
+  for (const auto& listener : listeners_) {
+    while (accept_one(*listener)) {
+    }
+  }
   listeners_.clear();
   const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->drain();
@@ -109,28 +114,33 @@ void Server::accept_on(Listener& listener) {
 }
 
 void Server::accept_some(Listener& listener) {
-  for (int turn = 0; turn < kAcceptTurns; ++turn) {
-    support::UniqueFd fd(
-        ::accept4(listener.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (out_of_resources(errno)) {
-        pause_accepting(listener, errno);
-        return;
-      }
-      break;
-    }
-    listener.reported = false;
-    if (!listener.local) {
-      const int on = 1;
-      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
-    const auto connection = std::make_shared<Connection>(
-        *this, boost::asio::posix::stream_descriptor(loop_, fd.release()), listener.local);
-    connections_.insert(connection);
-    connection->start();
+  for (int turn = 0; turn < kAcceptTurns && accept_one(listener); ++turn) {
   }
-  accept_on(listener);
+  if (out_of_resources(accept_error_)) {
+    pause_accepting(listener, accept_error_);
+  } else {
+    accept_on(listener);
+  }
+}
+
+bool Server::accept_one(Listener& listener) {
+  support::UniqueFd fd;
+  do {
+    fd.reset(
+        ::accept4(listener.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    accept_error_ = fd ? 0 : errno;
+  } while (accept_error_ == EINTR || accept_error_ == ECONNABORTED);
+  if (!fd) return false;
+  listener.reported = false;
+  if (!listener.local) {
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const auto connection = std::make_shared<Connection>(
+      *this, boost::asio::posix::stream_descriptor(loop_, fd.release()), listener.local);
+  connections_.insert(connection);
+  connection->start();
+  return true;
 }
 
 void Server::pause_accepting(Listener& listener, int error) {

@@ -59,6 +59,7 @@ class Server {
 
   void accept_on(Listener& listener);
   void accept_some(Listener& listener);
+  bool accept_one(Listener& listener);
   void pause_accepting(Listener& listener, int error);
   void arm_watch();
   void check_deadlines();
@@ -75,6 +76,7 @@ class Server {
   std::vector<std::shared_ptr<Connection>> watched_;
   boost::asio::steady_timer watch_timer_;
   bool watch_armed_ = false;
+  int accept_error_ = 0;  // of the last accept; 0: it gave a connection
   std::vector<char> read_buffer_;
 };
 
