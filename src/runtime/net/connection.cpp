@@ -23,6 +23,8 @@ constexpr int kReadTurns = 8;
 /// the front, so late input is read and dropped while it comes, at most for so long.
 constexpr std::chrono::seconds kLingerIdle{5};
 constexpr std::chrono::seconds kLingerTotal{60};
+/// A front that has just connected is about to send; draining waits so long for its first byte.
+constexpr std::chrono::seconds kFirstByteGrace{1};
 
 const std::atomic<bool> kNeverCancelled{false};
 
@@ -44,7 +46,8 @@ Connection::Connection(Server& server, boost::asio::posix::stream_descriptor soc
     : server_(server),
       socket_(std::move(socket)),
       local_(local),
-      outbox_(socket_.native_handle()) {}
+      outbox_(socket_.native_handle()),
+      opened_(Clock::now()) {}
 
 void Connection::start() {
   on_readable();
@@ -124,6 +127,7 @@ void Connection::on_readable() {
 
 void Connection::on_input(std::string_view bytes) {
   last_input_ = Clock::now();
+  silent_ = false;
   if (state_ == State::lingering) {
     linger_until_ = std::min(linger_until_, last_input_ + kLingerTotal);
     return;
@@ -244,8 +248,8 @@ void Connection::on_request(const Event& event) {
   gateway::Request& request = exchange.mutable_request();
   decoder_->take_variables(event.id, request.block());
   const ServerOptions& options = server_.options();
-  const gateway::BodyEnd body_end = wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire
-                                                                     : gateway::BodyEnd::by_length;
+  const gateway::BodyEnd body_end =
+      wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
   const auto refusal = request.prepare(options.environ, body_end);
   if (refusal) {
     refuse(live, refusal->status, refusal->reason);
@@ -459,7 +463,7 @@ void Connection::settle() {
     if (!flushing_) flush();
     if (state_ == State::closed) return;
   }
-  if (state_ == State::open && close_when_answered_ && !busy() && !inside_head()) {
+  if (state_ == State::open && close_when_answered_ && !busy() && !inside_head() && !silent_) {
     end_or_linger();
     if (state_ == State::closed) return;
   }
@@ -524,6 +528,7 @@ std::optional<Connection::Clock::time_point> Connection::deadline() const {
   const auto consider = [&first](Clock::time_point when) {
     if (!first || when < *first) first = when;
   };
+  if (silent_ && close_when_answered_) consider(opened_ + kFirstByteGrace);
   if (inside_head()) consider(head_since_ + options.header_timeout);
   if (awaits_body()) consider(last_input_ + options.body_timeout);
   if (outbox_.blocked()) consider(last_output_ + options.write_timeout);
@@ -543,7 +548,7 @@ bool Connection::check_deadline(Clock::time_point now) {
 }
 
 void Connection::on_deadline() {
-  if (state_ == State::lingering) {
+  if (state_ == State::lingering || silent_) {
     close();
     return;
   }

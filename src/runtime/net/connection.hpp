@@ -106,6 +106,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::atomic<bool> paused_{false};
 
   State state_ = State::open;
+  bool silent_ = true;     // no byte has come yet
   bool reading_ = false;   // a wait for input is pending
   bool flushing_ = false;  // a wait for room is pending
   bool input_ended_ = false;
@@ -117,6 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<protocol::Decoder> decoder_;
   protocol::Wire wire_ = protocol::Wire::fastcgi;
   std::vector<Live> live_;
+  const Clock::time_point opened_;
   Clock::time_point head_since_{};
   Clock::time_point last_input_{};
   Clock::time_point last_output_{};
