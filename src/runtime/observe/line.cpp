@@ -126,11 +126,13 @@ void append_common_time(Line& line, std::chrono::system_clock::time_point time) 
 }
 
 void write_line(int fd, std::string_view line) noexcept {
-  int waits_left = 10;
+  constexpr int kWaits = 10;
+  int waits_left = kWaits;
   while (!line.empty()) {
     const ssize_t written = ::write(fd, line.data(), line.size());
     if (written > 0) {
       line.remove_prefix(static_cast<std::size_t>(written));
+      waits_left = kWaits;
     } else if (written < 0 && errno == EINTR) {
       continue;
     } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && waits_left-- > 0) {
