@@ -1,0 +1,165 @@
+#include "runtime/python/app_loader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+#include "runtime/python/application_name.hpp"
+#include "runtime/python/errors.hpp"
+
+namespace appd::python {
+namespace {
+
+constexpr std::array kUsualNames = {"application", "app"};
+
+/// The pending exception as the reason why `step` failed.
+[[noreturn]] void fail(const std::string& step) {
+  Failure failure = take_failure();
+  throw LoadError(step + ": " + failure.line, std::move(failure.traceback));
+}
+
+/// Runs one step of loading, which is named by what it could not do.
+template <typename Body>
+auto in_step(const std::string& step, Body body) {
+  try {
+    return body();
+  } catch (const PythonError&) {
+    fail(step);
+  }
+}
+
+std::string working_directory() {
+  std::error_code ignored;
+  return std::filesystem::current_path(ignored);
+}
+
+Ref import_module(const ApplicationName& name) {
+  Ref module = Ref::steal(PyImport_ImportModule(name.module.c_str()));
+  if (module) return module;
+  const bool not_found = PyErr_ExceptionMatches(PyExc_ModuleNotFoundError) != 0;
+  fail(fmt::format("cannot import module '{}'{}", name.module,
+                   not_found ? fmt::format(" (working directory {})", working_directory()) : ""));
+}
+
+/// The name that a file's module gets: the file's, unless that is taken by another module.
+std::string module_name_for(const std::filesystem::path& path) {
+  std::string name = path.stem();
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == '-' || c == ' '; }, '_');
+  const Ref text = checked(PyUnicode_FromString(name.c_str()));
+  const bool taken = checked(PyDict_Contains(PyImport_GetModuleDict(), text.get())) != 0;
+  return taken ? "appd_application_" + name : name;
+}
+
+Ref execute_file(const std::filesystem::path& path) {
+  const std::string name = module_name_for(path);
+  const Ref directory = checked(PyUnicode_DecodeFSDefault(path.parent_path().c_str()));
+  checked(PyList_Insert(PySys_GetObject("path"), 0, directory.get()));
+  const Ref machinery = checked(PyImport_ImportModule("importlib.machinery"));
+  const Ref util = checked(PyImport_ImportModule("importlib.util"));
+  const Ref file = checked(PyUnicode_DecodeFSDefault(path.c_str()));
+  const Ref loader = checked(
+      PyObject_CallMethod(machinery.get(), "SourceFileLoader", "sO", name.c_str(), file.get()));
+  const Ref spec = checked(
+      PyObject_CallMethod(util.get(), "spec_from_loader", "sO", name.c_str(), loader.get()));
+  Ref module = checked(PyObject_CallMethod(util.get(), "module_from_spec", "O", spec.get()));
+  checked(PyDict_SetItemString(PyImport_GetModuleDict(), name.c_str(), module.get()));
+  checked(PyObject_CallMethod(loader.get(), "exec_module", "O", module.get()));
+  return module;
+}
+
+Ref import_file(const ApplicationName& name) {
+  const auto path = std::filesystem::absolute(name.module);
+  return in_step(fmt::format("cannot load file '{}'", path.string()),
+                 [&] { return execute_file(path); });
+}
+
+/// Names in `object` that `wanted` may have been meant for, or else callables that it defines.
+std::string suggest(PyObject* object, const std::string& wanted) {
+  const Ref names = checked(PyObject_Dir(object));
+  const Ref difflib = checked(PyImport_ImportModule("difflib"));
+  const Ref near = checked(
+      PyObject_CallMethod(difflib.get(), "get_close_matches", "sO", wanted.c_str(), names.get()));
+  if (PyList_GET_SIZE(near.get()) == 0) return {};
+  const Ref separator = checked(PyUnicode_FromString("' or '"));
+  const Ref joined = checked(PyUnicode_Join(separator.get(), near.get()));
+  return fmt::format("; did you mean '{}'?", to_utf8(joined.get()));
+}
+
+Ref attribute_of(const ApplicationName& name, PyObject* object, const std::string& attribute) {
+  const std::string step =
+      fmt::format("{}: '{}' has no attribute '{}'", name.text, name.module, attribute);
+  Ref found = Ref::steal(PyObject_GetAttrString(object, attribute.c_str()));
+  if (found) return found;
+  if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0)
+    fail(fmt::format("{}: cannot get attribute '{}'", name.text, attribute));
+  PyErr_Clear();
+  throw LoadError(step + in_step(step, [&] { return suggest(object, attribute); }), "");
+}
+
+Ref find_usual(const ApplicationName& name, PyObject* module) {
+  for (const char* usual : kUsualNames) {
+    const Ref key = checked(PyUnicode_FromString(usual));
+    if (Ref found = Ref::steal(compat::optional_attribute(module, key.get()))) return found;
+    if (PyErr_Occurred() != nullptr) throw PythonError();
+  }
+  throw LoadError(
+      fmt::format("{}: '{}' has neither 'application' nor 'app'; name the callable: {}:…",
+                  name.text, name.module, name.text),
+      "");
+}
+
+Ref find_object(const ApplicationName& name, Ref module) {
+  if (name.object.empty())
+    return in_step(name.text, [&] { return find_usual(name, module.get()); });
+  Ref object = std::move(module);
+  for (const std::string& attribute : name.object)
+    object = attribute_of(name, object.get(), attribute);
+  return object;
+}
+
+void require_callable(const ApplicationName& name, PyObject* object, const char* what) {
+  if (PyCallable_Check(object) != 0) return;
+  throw LoadError(fmt::format("{}: {} is not callable but of type '{}'", name.text, what,
+                              Py_TYPE(object)->tp_name),
+                  "");
+}
+
+/// ASGI applications are coroutine functions, or objects whose __call__ is one.
+bool is_asynchronous(PyObject* object) {
+  const Ref inspect = checked(PyImport_ImportModule("inspect"));
+  const auto is_coroutine = [&](PyObject* function) {
+    const Ref answer =
+        checked(PyObject_CallMethod(inspect.get(), "iscoroutinefunction", "O", function));
+    return checked(PyObject_IsTrue(answer.get())) != 0;
+  };
+  if (PyType_Check(object)) return false;
+  const Ref call = checked(PyObject_GetAttrString(object, "__call__"));
+  return is_coroutine(object) || is_coroutine(call.get());
+}
+
+Ref call_factory(const ApplicationName& name, PyObject* factory) {
+  require_callable(name, factory, "the factory");
+  return in_step(fmt::format("{}: the factory failed", name.text),
+                 [&] { return checked(PyObject_CallNoArgs(factory)); });
+}
+
+}  // namespace
+
+Ref load_application(const std::string& text) {
+  const ApplicationName name = parse_application_name(text);
+  Ref object = find_object(name, name.is_file ? import_file(name) : import_module(name));
+  if (name.is_factory) object = call_factory(name, object.get());
+  require_callable(name, object.get(), "the application");
+  if (in_step(name.text, [&] { return is_asynchronous(object.get()); }))
+    throw LoadError(
+        fmt::format("{}: this is an ASGI application (its call is a coroutine); appd runs WSGI",
+                    text),
+        "");
+  return object;
+}
+
+}  // namespace appd::python

@@ -1,0 +1,156 @@
+#include "runtime/python/environ_builder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "runtime/python/errors.hpp"
+#include "runtime/python/latin1.hpp"
+
+namespace appd::python {
+namespace {
+
+/// Names that applications look up by a literal: made identical to it (interned), a lookup is one
+/// comparison of pointers. Others are never interned, as CPython 3.12 keeps interned strings for
+/// ever.
+constexpr std::array<std::string_view, 44> kKnownNames = {
+    "AUTH_TYPE",
+    "CONTENT_LENGTH",
+    "CONTENT_TYPE",
+    "DOCUMENT_ROOT",
+    "DOCUMENT_URI",
+    "GATEWAY_INTERFACE",
+    "HTTPS",
+    "HTTP_ACCEPT",
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_ACCEPT_LANGUAGE",
+    "HTTP_AUTHORIZATION",
+    "HTTP_CACHE_CONTROL",
+    "HTTP_CONNECTION",
+    "HTTP_COOKIE",
+    "HTTP_HOST",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_ORIGIN",
+    "HTTP_PRAGMA",
+    "HTTP_RANGE",
+    "HTTP_REFERER",
+    "HTTP_USER_AGENT",
+    "HTTP_X_CSRFTOKEN",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_REQUESTED_WITH",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "REDIRECT_STATUS",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "REMOTE_USER",
+    "REQUEST_METHOD",
+    "REQUEST_SCHEME",
+    "REQUEST_URI",
+    "SCRIPT_FILENAME",
+    "SCRIPT_NAME",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "SERVER_SOFTWARE",
+};
+static_assert(std::is_sorted(kKnownNames.begin(), kKnownNames.end()));
+
+/// Always in `Request::environ`, by its contract.
+constexpr std::array kAlwaysThere = {"SCRIPT_NAME",    "PATH_INFO",   "QUERY_STRING",
+                                     "REQUEST_METHOD", "SERVER_NAME", "SERVER_PORT",
+                                     "SERVER_PROTOCOL"};
+
+std::uint64_t word_at(std::string_view text, std::size_t offset) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text.data() + offset, std::min<std::size_t>(8, text.size() - offset));
+  return word;
+}
+
+/// Over length, first and last eight bytes: cheap, and apart for the names that are in use.
+std::size_t hash_of(std::string_view name) noexcept {
+  const std::uint64_t head = word_at(name, 0);
+  const std::uint64_t tail = name.size() > 8 ? word_at(name, name.size() - 8) : 0;
+  std::uint64_t mixed = (head ^ name.size()) * 0x9E3779B97F4A7C15ULL;
+  mixed = (mixed ^ (mixed >> 32) ^ tail) * 0xC2B2AE3D27D4EB4FULL;
+  return static_cast<std::size_t>(mixed >> 40);
+}
+
+bool holds(const Ref& text, std::string_view bytes) noexcept {
+  return text && view_latin1(text.get()) == bytes;
+}
+
+Ref make_name(std::string_view bytes) {
+  Ref name = make_latin1(bytes);
+  if (std::binary_search(kKnownNames.begin(), kKnownNames.end(), bytes)) {
+    PyObject* interned = name.release();
+    PyUnicode_InternInPlace(&interned);
+    name = Ref::steal(interned);
+  }
+  return name;
+}
+
+void set(PyObject* dict, PyObject* key, PyObject* value) {
+  checked(PyDict_SetItem(dict, key, value));
+}
+
+}  // namespace
+
+EnvironBuilder::EnvironBuilder(Ref base) : base_(std::move(base)), entries_(kPlaces) {}
+
+// CPython copies a dict that is at least two thirds full by copying its whole table. So the base
+// gets a table for 42 entries, by names that are put in and taken out again; then a copy with the
+// usual variables does not grow three times on its way. Where a version does otherwise, only time
+// is lost.
+void EnvironBuilder::reserve(PyObject* base) {
+  constexpr Py_ssize_t kEntriesForLargeTable = 22;
+  const Ref empty = make_latin1("");
+  for (const char* name : kAlwaysThere) set(base, make_name(name).get(), empty.get());
+  std::vector<Ref> fillers;
+  while (PyDict_Size(base) < kEntriesForLargeTable) {
+    fillers.push_back(make_latin1("filler " + std::to_string(fillers.size())));
+    set(base, fillers.back().get(), Py_None);
+  }
+  for (const Ref& filler : fillers) checked(PyDict_DelItem(base, filler.get()));
+}
+
+Ref EnvironBuilder::build(const gateway::Request& request) {
+  Ref environ = checked(PyDict_Copy(base_.get()));
+  for (const gateway::Variable& variable : request.environ()) put(environ.get(), variable);
+  return environ;
+}
+
+void EnvironBuilder::put(PyObject* environ, const gateway::Variable& variable) {
+  if (variable.name.size() > kMaxName) {
+    set(environ, make_latin1(variable.name).get(), make_latin1(variable.value).get());
+    return;
+  }
+  Entry& entry = entry_for(variable.name);
+  if (variable.value.size() > kMaxValue) {
+    set(environ, entry.name.get(), make_latin1(variable.value).get());
+    return;
+  }
+  if (!holds(entry.value, variable.value)) entry.value = make_latin1(variable.value);
+  set(environ, entry.name.get(), entry.value.get());
+}
+
+EnvironBuilder::Entry& EnvironBuilder::entry_for(std::string_view name) {
+  const std::size_t place = hash_of(name) % kPlaces;
+  Entry& first = entries_[place];
+  if (holds(first.name, name)) return first;
+  Entry& second = entries_[place ^ 1];
+  if (holds(second.name, name)) return second;
+  Ref made = make_name(name);
+  second = std::move(first);
+  first = Entry{std::move(made), Ref()};
+  return first;
+}
+
+}  // namespace appd::python

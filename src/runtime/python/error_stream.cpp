@@ -1,0 +1,136 @@
+#include "runtime/python/error_stream.hpp"
+
+#include <fmt/format.h>
+
+#include "runtime/python/boxed.hpp"
+#include "runtime/python/errors.hpp"
+#include "runtime/python/gil.hpp"
+
+namespace appd::python {
+namespace {
+
+constexpr auto kLevel = gateway::Level::warning;
+/// A line that is longer is reported in parts.
+constexpr std::size_t kLongestLine = 64 * 1024;
+
+// Which call runs on this thread: a fact about the thread, not about an interpreter.
+thread_local ErrorText* current = nullptr;
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F)
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    else
+      out.push_back(c);
+  }
+}
+
+}  // namespace
+
+std::string request_line(const gateway::Request& request) {
+  std::string line;
+  append_escaped(line, request.method());
+  line.push_back(' ');
+  append_escaped(line, request.uri());
+  return line;
+}
+
+ErrorText* ErrorText::of_this_thread() noexcept {
+  return current;
+}
+
+void ErrorText::begin(gateway::Exchange& exchange) noexcept {
+  exchange_ = &exchange;
+  current = this;
+}
+
+void ErrorText::end() {
+  if (!partial_.empty()) report(partial_);
+  partial_.clear();
+  current = nullptr;
+  exchange_ = nullptr;
+}
+
+void ErrorText::write(std::string_view text) {
+  exchange_->send_error_text(text);
+  partial_ += text;
+  const std::size_t newline = partial_.rfind('\n');
+  const bool whole_lines = newline != std::string::npos;
+  if (!whole_lines && partial_.size() < kLongestLine) return;
+  const std::string lines = partial_.substr(0, newline);
+  partial_.erase(0, whole_lines ? newline + 1 : newline);
+  report(lines);
+}
+
+void ErrorText::report(std::string_view lines) {
+  const std::string message = fmt::format("{}: {}", request_line(exchange_->request()), lines);
+  GilRelease released;
+  reporter_.report(kLevel, message);
+}
+
+void ErrorStream::write(PyObject* text) {
+  if (!PyUnicode_Check(text))
+    raise(PyExc_TypeError, "wsgi.errors takes str, not %s", Py_TYPE(text)->tp_name);
+  std::string utf8 = to_utf8(text);
+  if (utf8.empty()) return;
+  if (ErrorText* const sink = ErrorText::of_this_thread()) return sink->write(utf8);
+  if (utf8.back() == '\n') utf8.pop_back();
+  gateway::Reporter& reporter = reporter_;
+  GilRelease released;
+  if (!utf8.empty()) reporter.report(kLevel, utf8);
+}
+
+// -- The Python type
+// --------------------------------------------------------------------------------
+
+namespace {
+
+ErrorStream& stream_of(PyObject* self) noexcept {
+  return unboxed<ErrorStream>(self);
+}
+
+PyObject* write_slot(PyObject* self, PyObject* text) noexcept {
+  return guarded([&] {
+    stream_of(self).write(text);
+    return checked(PyLong_FromSsize_t(PyUnicode_GET_LENGTH(text)));
+  });
+}
+
+PyObject* writelines_slot(PyObject* self, PyObject* lines) noexcept {
+  return guarded([&] {
+    const Ref iterator = checked(PyObject_GetIter(lines));
+    while (const Ref line = Ref::steal(PyIter_Next(iterator.get())))
+      stream_of(self).write(line.get());
+    if (PyErr_Occurred() != nullptr) throw PythonError();
+    return none();
+  });
+}
+
+PyObject* flush_slot(PyObject*, PyObject*) noexcept {
+  return none().release();
+}
+
+}  // namespace
+
+Ref ErrorStream::make(gateway::Reporter& reporter) {
+  static PyMethodDef methods[] = {
+      {"write", write_slot, METH_O, "Writes text to the server's log"},
+      {"writelines", writelines_slot, METH_O, "Writes each text of an iterable"},
+      {"flush", flush_slot, METH_NOARGS, "Does nothing: whole lines are written at once"},
+      {nullptr, nullptr, 0, nullptr},
+  };
+  static PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("The server's log")},
+      {Py_tp_dealloc, slot(dealloc_boxed<ErrorStream>)},
+      {Py_tp_methods, methods},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {
+      "appd.ErrorStream", sizeof(Boxed<ErrorStream>), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE, slots};
+  const Ref type = checked(PyType_FromSpec(&spec));
+  return make_boxed<ErrorStream>(type.get(), reporter);
+}
+
+}  // namespace appd::python

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/python/ref.hpp"
+
+namespace appd::python {
+
+/// Where references end that were dropped by a thread without the interpreter: the loop, when it
+/// has sent body bytes that it kept. A pool thread that holds the interpreter releases them later.
+///
+/// It holds at most what the loop was still sending; nothing is added by a request that is answered
+/// at once. Must not die before the last thread that may drop something: shared.
+class Graveyard {
+ public:
+  explicit Graveyard(std::atomic<std::size_t>& live) noexcept : live_(live) {}
+  ~Graveyard() = default;  // by then the interpreter is gone, and what is left with it
+  Graveyard(const Graveyard&) = delete;
+  Graveyard& operator=(const Graveyard&) = delete;
+
+  /// Takes over one reference. Any thread, with or without the interpreter.
+  void bury(PyObject* object) noexcept;
+
+  /// Releases what was buried. Holding the interpreter. Cheap when there is nothing.
+  void clear() noexcept;
+
+ private:
+  friend class BodyKeeper;
+
+  std::atomic<std::size_t>& live_;
+  std::atomic<bool> occupied_{false};
+  std::mutex mutex_;
+  std::vector<PyObject*> buried_;  // guarded by mutex_
+};
+
+/// Keeps the object that body bytes belong to alive for the loop. Lives for one `send`, made and
+/// destroyed holding the interpreter; `keep` itself needs it not.
+class BodyKeeper final : public gateway::Keeper {
+ public:
+  BodyKeeper(const std::shared_ptr<Graveyard>& graveyard, PyObject* owner) noexcept
+      : graveyard_(graveyard), owner_(Ref::borrow(owner)) {}
+
+  std::shared_ptr<const void> keep() override;
+
+ private:
+  const std::shared_ptr<Graveyard>& graveyard_;
+  Ref owner_;
+};
+
+}  // namespace appd::python

@@ -1,0 +1,98 @@
+#include "runtime/python/header_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <system_error>
+
+namespace appd::python {
+namespace {
+
+constexpr unsigned kFirstFinalStatus = 200;  // 1xx heads are read as the final one by most fronts
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+constexpr std::array<bool, 256> make_token_table() {
+  std::array<bool, 256> table{};
+  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = true;
+  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'})
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+
+constexpr std::array<bool, 256> kToken = make_token_table();
+
+bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7F;
+}
+
+bool same_ignoring_case(std::string_view text, std::string_view lower) noexcept {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
+  });
+}
+
+constexpr std::array<std::string_view, 11> kServersOwn = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+    "status",
+};
+
+}  // namespace
+
+std::optional<unsigned> parse_status(std::string_view status) noexcept {
+  if (status.size() < 3 || !std::all_of(status.begin(), status.begin() + 3, is_digit)) return {};
+  const auto code =
+      static_cast<unsigned>((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
+  if (code < kFirstFinalStatus) return {};
+  if (status.size() == 3) return code;
+  const bool one_space = status[3] == ' ' && status.size() > 4 && status[4] != ' ';
+  if (!one_space || status.back() == ' ' || !is_header_value(status)) return {};
+  return code;
+}
+
+bool is_header_name(std::string_view name) noexcept {
+  return !name.empty() && std::all_of(name.begin(), name.end(),
+                                      [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+}
+
+bool is_header_value(std::string_view value) noexcept {
+  return std::none_of(value.begin(), value.end(), is_control);
+}
+
+bool is_servers_own(std::string_view name) noexcept {
+  return std::any_of(kServersOwn.begin(), kServersOwn.end(),
+                     [&](std::string_view own) { return same_ignoring_case(name, own); });
+}
+
+bool is_content_length(std::string_view name) noexcept {
+  return same_ignoring_case(name, "content-length");
+}
+
+std::optional<std::uint64_t> parse_content_length(std::string_view value) noexcept {
+  if (value.empty() || !is_digit(value.front())) return {};
+  std::uint64_t length = 0;
+  const char* const end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, length);
+  if (error != std::errc{} || stop != end) return {};
+  return length;
+}
+
+bool has_no_body(unsigned status) noexcept {
+  return status == 204 || status == 205 || status == 304;
+}
+
+}  // namespace appd::python

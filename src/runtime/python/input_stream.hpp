@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/python/live_counters.hpp"
+#include "runtime/python/ref.hpp"
+
+namespace appd::python {
+
+/// wsgi.input of one request (PEP 3333, "Input and Error Streams"): a Python object that reads the
+/// exchange's body, waiting for it without the interpreter.
+///
+/// An application may keep it, and may read from another thread while the call runs. After `detach`
+/// every use raises ValueError.
+///
+///     buffer_:  [ already read | read ahead by readline ]
+///                              ^ position_
+class InputStream {
+ public:
+  InputStream(gateway::Exchange& exchange, LiveCounters& live) noexcept;
+
+  /// The heap type of wsgi.input objects, `Boxed<InputStream>`.
+  static Ref make_type();
+
+  /// Lets go of the exchange, after a read by another thread has ended: gives the interpreter up
+  /// while it waits for that.
+  void detach() noexcept;
+
+  // What Python calls. `limit`: at most that many bytes; negative: no limit.
+  Ref read(Py_ssize_t limit);
+  Ref read_line(Py_ssize_t limit);
+  /// `hint`: stops after lines of that many bytes in all; not positive: no limit.
+  Ref read_lines(Py_ssize_t hint);
+  /// True when the front or its client does not wait for the answer any more.
+  bool client_disconnected() const noexcept;
+
+ private:
+  class Use;
+
+  Ref read_unlimited();
+  Ref read_exactly(std::size_t limit);
+  std::size_t read_into(std::span<char> into);
+  std::size_t receive(std::span<char> into);
+  gateway::BodyRead try_receive(std::span<char> into);
+  bool read_ahead();
+  std::size_t take_buffered(std::span<char> into) noexcept;
+  std::string_view buffered() const noexcept { return std::string_view(buffer_).substr(position_); }
+  std::size_t first_allocation(std::size_t limit) const noexcept;
+
+  Counted counted_;
+  gateway::Exchange* exchange_;  // null once detached
+  std::string buffer_;
+  std::size_t position_ = 0;
+  std::atomic<bool> in_use_{false};  // a read is under way, perhaps without the interpreter
+};
+
+}  // namespace appd::python

@@ -1,0 +1,102 @@
+#include "runtime/python/interpreter.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "runtime/python/errors.hpp"
+#include "runtime/python/virtualenv.hpp"
+
+namespace appd::python {
+namespace {
+
+/// Of the library that is loaded, which need not be the one of the headers: "3.11".
+std::string minor_version() {
+  const std::string version = Interpreter::version();
+  return version.substr(0, version.find('.', version.find('.') + 1));
+}
+
+class Config {
+ public:
+  Config() { PyConfig_InitPythonConfig(&config_); }
+  ~Config() { PyConfig_Clear(&config_); }
+  Config(const Config&) = delete;
+  Config& operator=(const Config&) = delete;
+
+  PyConfig& get() noexcept { return config_; }
+
+  void set(wchar_t** member, const std::string& value) {
+    check(PyConfig_SetBytesString(&config_, member, value.c_str()));
+  }
+
+  void append_argument(const wchar_t* argument) {
+    check(PyWideStringList_Append(&config_.argv, argument));
+  }
+
+  void start() { check(Py_InitializeFromConfig(&config_)); }
+
+ private:
+  static void check(PyStatus status) {
+    if (PyStatus_Exception(status) == 0) return;
+    const std::string message = status.err_msg != nullptr ? status.err_msg : "no message";
+    throw StartError("Python cannot start: " + message);
+  }
+
+  PyConfig config_;
+};
+
+/// Directories that may be given relative to the working directory, which may change later.
+void put_in_front(const std::vector<std::string>& directories) {
+  PyObject* const path = PySys_GetObject("path");  // borrowed
+  Py_ssize_t position = 0;
+  for (const std::string& directory : directories) {
+    const Ref entry =
+        checked(PyUnicode_DecodeFSDefault(std::filesystem::absolute(directory).c_str()));
+    checked(PyList_Insert(path, position++, entry.get()));
+  }
+}
+
+void buffer_stdout_by_line() {
+  PyObject* const stream = PySys_GetObject("stdout");  // borrowed; None when fd 1 is closed
+  if (stream == nullptr || stream == Py_None) return;
+  const Ref method = checked(PyObject_GetAttrString(stream, "reconfigure"));
+  const Ref nothing = checked(PyTuple_New(0));
+  const Ref named = checked(Py_BuildValue("{s:O}", "line_buffering", Py_True));
+  checked(PyObject_Call(method.get(), nothing.get(), named.get()));
+}
+
+}  // namespace
+
+Interpreter::Interpreter(const PythonOptions& options) {
+  const std::string executable = options.virtualenv.empty()
+                                     ? std::string(APPD_PYTHON)
+                                     : virtualenv_executable(options.virtualenv, minor_version());
+  Config config;
+  config.get().install_signal_handlers = 0;
+  config.get().parse_argv = 0;
+  config.set(&config.get().program_name, executable);
+  config.set(&config.get().executable, executable);
+  config.append_argument(L"appd");
+  config.start();
+  std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
+  try {
+    std::vector<std::string> in_front = options.pythonpath;
+    in_front.push_back(std::filesystem::current_path());
+    put_in_front(in_front);
+    buffer_stdout_by_line();
+  } catch (const PythonError&) {
+    throw StartError("Python cannot start: " + take_failure().line);
+  }
+}
+
+bool Interpreter::finalize() noexcept {
+  return Py_FinalizeEx() == 0;
+}
+
+std::string Interpreter::version() {
+  const std::string_view text = Py_GetVersion();  // "3.11.2 (main, …"
+  return std::string(text.substr(0, text.find(' ')));
+}
+
+}  // namespace appd::python

@@ -1,0 +1,45 @@
+#include "runtime/python/pool_threads.hpp"
+
+#include <string>
+
+#include "runtime/python/errors.hpp"
+#include "runtime/python/pool_thread.hpp"
+
+namespace appd::python {
+
+PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
+  return guarded([&] {
+    auto* const pool = static_cast<PoolThreads*>(PyCapsule_GetPointer(capsule, nullptr));
+    const unsigned long number = PyLong_AsUnsignedLong(index);
+    if (PyErr_Occurred() != nullptr) throw PythonError();
+    const PoolThread thread(pool->application_.shared());
+    {
+      const GilRelease released;
+      pool->run_(static_cast<unsigned>(number));
+    }
+    return none();
+  });
+}
+
+void PoolThreads::start_one() {
+  static PyMethodDef method = {"run_pool_thread", run_slot, METH_O, nullptr};
+  const std::string name = "appd-" + std::to_string(threads_.size() + 1);
+  const Ref capsule = checked(PyCapsule_New(this, nullptr, nullptr));
+  const Ref target = checked(PyCFunction_New(&method, capsule.get()));
+  const Ref module = checked(PyImport_ImportModule("threading"));
+  const Ref type = checked(PyObject_GetAttrString(module.get(), "Thread"));
+  const Ref nothing = checked(PyTuple_New(0));
+  const Ref named =
+      checked(Py_BuildValue("{s:O, s:s, s:(n), s:O}", "target", target.get(), "name", name.c_str(),
+                            "args", static_cast<Py_ssize_t>(threads_.size()), "daemon", Py_True));
+  Ref thread = checked(PyObject_Call(type.get(), nothing.get(), named.get()));
+  checked(PyObject_CallMethod(thread.get(), "start", nullptr));
+  threads_.push_back(std::move(thread));
+}
+
+void PoolThreads::join() {
+  for (const Ref& thread : threads_) checked(PyObject_CallMethod(thread.get(), "join", nullptr));
+  threads_.clear();
+}
+
+}  // namespace appd::python

@@ -1,0 +1,76 @@
+#pragma once
+
+/// The one way to Python.h, and the one place that knows in which minor version a function came.
+/// Only CPython's public C API, 3.11 and newer.
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "CPython 3.11 or newer is needed"
+#endif
+
+namespace appd::python::compat {
+
+/// True when this thread holds an interpreter. For assertions.
+inline bool interpreter_held() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked() != nullptr;
+#else
+  return PyGILState_Check() != 0;  // only asks; true wherever it cannot know (subinterpreters)
+#endif
+}
+
+/// The pending exception as an instance with its traceback, no longer pending; null when there is
+/// none. A new reference.
+inline PyObject* take_raised() noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  return PyErr_GetRaisedException();
+#else
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == nullptr) return nullptr;
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_DECREF(type);
+  Py_XDECREF(traceback);
+  return value;
+#endif
+}
+
+/// Makes `exception` pending again with the traceback that it has. Takes the reference.
+inline void raise_again(PyObject* exception) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  PyErr_SetRaisedException(exception);
+#else
+  PyObject* type = Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception)));
+  PyErr_Restore(type, exception, PyException_GetTraceback(exception));
+#endif
+}
+
+/// The attribute as a new reference, or null: with an exception pending when that is no
+/// AttributeError.
+inline PyObject* optional_attribute(PyObject* object, PyObject* name) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* found = nullptr;
+  PyObject_GetOptionalAttr(object, name, &found);
+  return found;
+#else
+  PyObject* found = PyObject_GetAttr(object, name);
+  if (found == nullptr && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+  return found;
+#endif
+}
+
+/// −1 with an exception pending when a string of the old, undecided kind cannot be made ready.
+inline int make_ready([[maybe_unused]] PyObject* text) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  return 0;
+#else
+  return PyUnicode_READY(text);
+#endif
+}
+
+}  // namespace appd::python::compat

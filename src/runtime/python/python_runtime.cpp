@@ -1,0 +1,98 @@
+#include "runtime/python/python_runtime.hpp"
+
+#include <cassert>
+#include <optional>
+
+#include "runtime/python/app_loader.hpp"
+#include "runtime/python/errors.hpp"
+#include "runtime/python/graveyard.hpp"
+#include "runtime/python/interpreter.hpp"
+#include "runtime/python/live_counters.hpp"
+#include "runtime/python/pool_threads.hpp"
+#include "runtime/python/wsgi_application.hpp"
+
+namespace appd::python {
+
+struct PythonRuntime::Impl {
+  Impl(PythonOptions given, gateway::Reporter& reports)
+      : options(std::move(given)), reporter(reports), interpreter(options) {}
+
+  const PythonOptions options;
+  gateway::Reporter& reporter;
+  LiveCounters live;  // outlives the interpreter, whose last objects count in it
+  const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>(live.kept_bodies);
+  Interpreter interpreter;
+  std::optional<WsgiApplication> application;
+  std::optional<PoolThreads> pool;
+  PyThreadState* released = nullptr;  // the main thread's state while it has given up
+  bool finalized = false;
+};
+
+PythonRuntime::PythonRuntime(PythonOptions options, gateway::Reporter& reporter)
+    : impl_(std::make_unique<Impl>(std::move(options), reporter)) {}
+
+PythonRuntime::~PythonRuntime() {
+  // Without the interpreter its references cannot be released: they stay, as it does.
+  if (!impl_->finalized) static_cast<void>(impl_.release());
+}
+
+void PythonRuntime::load_application() {
+  Ref callable = python::load_application(impl_->options.module);
+  try {
+    impl_->application.emplace(std::move(callable), impl_->options.multithread,
+                               impl_->options.multiprocess, impl_->reporter, impl_->live,
+                               impl_->graveyard);
+  } catch (const PythonError&) {
+    Failure failure = take_failure();
+    throw LoadError("cannot prepare the application: " + failure.line,
+                    std::move(failure.traceback));
+  }
+}
+
+gateway::Application& PythonRuntime::application() noexcept {
+  assert(impl_->application);
+  return *impl_->application;
+}
+
+void PythonRuntime::start_pool(unsigned threads, std::function<void(unsigned)> run) {
+  assert(impl_->application && !impl_->pool);
+  impl_->pool.emplace(*impl_->application, std::move(run));
+  try {
+    for (unsigned index = 0; index < threads; ++index) impl_->pool->start_one();
+  } catch (const PythonError&) {
+    throw StartError("cannot start a pool thread: " + take_failure().line);
+  }
+}
+
+void PythonRuntime::release_main() noexcept {
+  impl_->released = PyEval_SaveThread();
+}
+
+void PythonRuntime::join_pool() {
+  if (impl_->released != nullptr) PyEval_RestoreThread(std::exchange(impl_->released, nullptr));
+  if (!impl_->pool) return;
+  try {
+    impl_->pool->join();
+  } catch (const PythonError&) {
+    throw StartError("cannot wait for the pool threads: " + take_failure().line);
+  }
+  impl_->pool.reset();
+}
+
+bool PythonRuntime::finalize() {
+  assert(!impl_->pool && impl_->released == nullptr);
+  impl_->application.reset();
+  impl_->graveyard->clear();
+  impl_->finalized = true;
+  return impl_->interpreter.finalize();
+}
+
+LiveObjects PythonRuntime::live_objects() const noexcept {
+  return impl_->live.snapshot();
+}
+
+std::string PythonRuntime::version() {
+  return Interpreter::version();
+}
+
+}  // namespace appd::python

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/python/graveyard.hpp"
+#include "runtime/python/head_buffer.hpp"
+
+namespace appd::python {
+
+/// The application does something that makes its answer impossible; no Python exception says so.
+class AnswerError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The answer of one call: holds the head back until the first body bytes, keeps to Content-Length,
+/// and sends. Used by the call's pool thread, which holds the interpreter; gives it up where
+/// sending may take long or wait. Reused from call to call.
+///
+///     waiting ── start ──► started ── first bytes, or the end ──► head sent ──► ended
+///                            └─ start with exc_info: replaced
+class Response {
+ public:
+  explicit Response(std::shared_ptr<Graveyard> graveyard) : graveyard_(std::move(graveyard)) {}
+
+  void begin(gateway::Exchange& exchange);
+
+  /// start_response: PEP 3333. `exc_info`: null, or the tuple.
+  void start(PyObject* status, PyObject* headers, PyObject* exc_info);
+  bool started() const noexcept { return started_; }
+
+  /// False: the answer's head goes alone, for HEAD, 204, 205 and 304. After `start`.
+  bool takes_body() const noexcept;
+  /// True when the answer is complete, or nobody is there to take it.
+  bool satisfied() const noexcept { return ended_ || gone_; }
+  /// True while the iterable's next chunk is of use: it may call `start`, or go out.
+  bool wants_chunk() const noexcept { return !satisfied() && (!started_ || takes_body()); }
+  bool gone() const noexcept { return gone_; }
+
+  /// Announces the body's length when the application did not, and nothing is sent yet.
+  void infer_length(std::uint64_t length);
+
+  /// Sends an object of type bytes; an empty one is nothing. When the announced length is reached
+  /// the answer ends with it.
+  void send(PyObject* bytes);
+  /// The same for several, which view into `owner`'s objects, as the rest of the answer: ends it.
+  void send_rest(std::span<const std::string_view> pieces, PyObject* owner);
+  /// write(): as `send`, but more than the announced length is an error.
+  void write(PyObject* bytes);
+  /// Sends a file's part as the rest of the answer. `range.length` is cut to what is wanted.
+  void send_file(gateway::FileRange range);
+  /// What Content-Length leaves, or the greatest number there is.
+  std::uint64_t wanted() const noexcept;
+  /// The iterable is at its end: sends the head if that is due, and ends the answer. Throws
+  /// AnswerError when bytes are missing.
+  void finish();
+
+  /// Gives up: an answer with status 500 where no head is out, else a visible break.
+  void fail() noexcept;
+
+  /// True when body bytes were dropped that the head does not allow.
+  bool has_excess() const noexcept { return excess_; }
+  bool lacked_reason() const noexcept { return head_.lacked_reason(); }
+
+ private:
+  void require_started() const;
+  [[noreturn]] void throw_too_short(std::uint64_t more) const;
+  void transmit(gateway::End end, PyObject* owner);
+  gateway::Sent send_once(gateway::End end, PyObject* owner);
+  void wait_room();
+
+  const std::shared_ptr<Graveyard> graveyard_;
+  gateway::Exchange* exchange_ = nullptr;
+  HeadBuffer head_;
+  HeadBuffer next_head_;                // being checked; takes the place of head_ when it is good
+  std::vector<std::string_view> left_;  // of the bytes that are being sent
+  std::uint64_t sent_ = 0;              // body bytes
+  bool started_ = false;
+  bool written_ = false;  // write() was used
+  bool ended_ = false;
+  bool gone_ = false;
+  bool excess_ = false;
+};
+
+}  // namespace appd::python

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+namespace appd::python {
+
+/// The path of a virtual environment's python, which makes CPython take the environment as its own.
+/// Throws StartError when `directory` is no virtual environment, or one for another minor version
+/// than `version` ("3.11"). A change of the last part of a version is no matter.
+std::string virtualenv_executable(const std::string& directory, const std::string& version);
+
+}  // namespace appd::python

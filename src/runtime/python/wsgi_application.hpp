@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/gateway/application.hpp"
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/python/graveyard.hpp"
+#include "runtime/python/live_counters.hpp"
+#include "runtime/python/ref.hpp"
+
+namespace appd::python {
+
+/// What all calls of one application share. Set once, then read by every pool thread.
+struct WsgiShared {
+  /// Holding the interpreter.
+  WsgiShared(Ref callable, bool multithread, bool multiprocess, gateway::Reporter& reporter,
+             LiveCounters& live, std::shared_ptr<Graveyard> graveyard);
+
+  gateway::Reporter& reporter;
+  LiveCounters& live;
+  const std::shared_ptr<Graveyard> graveyard;
+  const Ref application;
+  const Ref input_type;
+  const Ref start_response_type;
+  const Ref file_wrapper_type;
+  const Ref base_environ;  ///< what is the same in the environ of every request
+
+  // Interned names and constants.
+  const Ref wsgi_input;
+  const Ref wsgi_url_scheme;
+  const Ref client_disconnected;
+  const Ref https;
+  const Ref close;
+};
+
+/// A WSGI callable as the server's application. Serves on threads that have a `PoolThread`.
+class WsgiApplication final : public gateway::Application {
+ public:
+  /// Made and destroyed holding the interpreter; all references must outlive it.
+  WsgiApplication(Ref callable, bool multithread, bool multiprocess, gateway::Reporter& reporter,
+                  LiveCounters& live, std::shared_ptr<Graveyard> graveyard)
+      : shared_(std::move(callable), multithread, multiprocess, reporter, live,
+                std::move(graveyard)) {}
+
+  void serve(std::shared_ptr<gateway::Exchange> first,
+             gateway::ExchangeSource& source) noexcept override;
+
+  const WsgiShared& shared() const noexcept { return shared_; }
+
+ private:
+  WsgiShared shared_;
+};
+
+}  // namespace appd::python

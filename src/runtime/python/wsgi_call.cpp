@@ -1,0 +1,195 @@
+#include "runtime/python/wsgi_call.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "runtime/python/boxed.hpp"
+#include "runtime/python/chunk_iterator.hpp"
+#include "runtime/python/errors.hpp"
+#include "runtime/python/file_wrapper.hpp"
+#include "runtime/python/gil.hpp"
+#include "runtime/python/input_stream.hpp"
+#include "runtime/python/latin1.hpp"
+#include "runtime/python/start_response.hpp"
+
+namespace appd::python {
+namespace {
+
+/// More pieces than this are sent one by one.
+constexpr Py_ssize_t kMostPieces = 256;
+
+PyObject* client_disconnected_slot(PyObject* input, PyObject*) noexcept {
+  return PyBool_FromLong(unboxed<InputStream>(input).client_disconnected());
+}
+
+PyMethodDef client_disconnected_method = {
+    "client_disconnected", client_disconnected_slot, METH_NOARGS,
+    "client_disconnected(): True when nobody waits for the answer any more"};
+
+}  // namespace
+
+WsgiCall::WsgiCall(const WsgiShared& shared)
+    : shared_(shared),
+      environ_builder_(Ref::borrow(shared.base_environ.get())),
+      response_(shared.graveyard),
+      error_text_(shared.reporter) {}
+
+void WsgiCall::run(gateway::Exchange& exchange) noexcept {
+  shared_.graveyard->clear();
+  exchange_ = &exchange;
+  response_.begin(exchange);
+  error_text_.begin(exchange);
+  Ref result;
+  attempt([&] { result = call_application(); });
+  if (result) {
+    attempt([&] { send_result(result.get()); });
+    attempt([&] { close(result.get()); });
+    attempt([&] { result.reset(); });
+  }
+  detach();
+  attempt([&] { report_oddities(); });
+  attempt([&] { error_text_.end(); });
+  exchange_ = nullptr;
+}
+
+Ref WsgiCall::call_application() {
+  input_ = make_boxed<InputStream>(shared_.input_type.get(), *exchange_, shared_.live);
+  start_response_ = StartResponse::make(shared_.start_response_type.get(), response_, shared_.live);
+  const Ref environ = make_environ();
+  std::array<PyObject*, 3> arguments = {nullptr, environ.get(), start_response_.get()};
+  return checked(PyObject_Vectorcall(shared_.application.get(), arguments.data() + 1,
+                                     2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+}
+
+Ref WsgiCall::make_environ() {
+  const gateway::Request& request = exchange_->request();
+  Ref environ = environ_builder_.build(request);
+  const auto set = [&](const Ref& key, const Ref& value) {
+    checked(PyDict_SetItem(environ.get(), key.get(), value.get()));
+  };
+  set(shared_.wsgi_input, input_);
+  set(shared_.client_disconnected,
+      checked(PyCFunction_New(&client_disconnected_method, input_.get())));
+  if (request.url_scheme() == "https") set(shared_.wsgi_url_scheme, shared_.https);
+  return environ;
+}
+
+void WsgiCall::send_result(PyObject* result) {
+  if (!send_at_once(result) && !send_file(result)) iterate(result);
+}
+
+/// A list or tuple of bytes is sent whole, so that its length is known.
+bool WsgiCall::send_at_once(PyObject* result) {
+  if (PyBytes_Check(result)) {
+    report(gateway::Level::warning, "the application returned bytes; they were sent as [bytes]");
+    send_pieces({&result, 1}, result);
+    return true;
+  }
+  if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return false;
+  // The application may change its list while another thread runs, but not the owner.
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(result);
+  if (count > kMostPieces) return false;
+  const Ref owner = count == 1 ? Ref::borrow(PySequence_Fast_GET_ITEM(result, 0))
+                               : checked(PySequence_Tuple(result));
+  PyObject* const only = owner.get();
+  PyObject* const* const items = count == 1 ? &only : PySequence_Fast_ITEMS(owner.get());
+  send_pieces({items, static_cast<std::size_t>(count)}, owner.get());
+  return true;
+}
+
+void WsgiCall::send_pieces(std::span<PyObject* const> items, PyObject* owner) {
+  pieces_.clear();
+  for (PyObject* const item : items) {
+    require_bytes(item);
+    if (const auto piece = view_bytes(item); !piece.empty()) pieces_.push_back(piece);
+  }
+  response_.send_rest(pieces_, owner);
+}
+
+bool WsgiCall::send_file(PyObject* result) {
+  if (reinterpret_cast<PyObject*>(Py_TYPE(result)) != shared_.file_wrapper_type.get()) return false;
+  if (!response_.started() || !response_.takes_body() || response_.satisfied()) return false;
+  auto range = FileWrapper::to_range(result);
+  if (!range || range->length == 0) return false;
+  response_.send_file(std::move(*range));
+  return true;
+}
+
+void WsgiCall::iterate(PyObject* result) {
+  ChunkIterator chunks(result);
+  while (response_.wants_chunk()) {
+    const Ref chunk = chunks.next();
+    if (!chunk) break;
+    if (chunks.has_single()) response_.infer_length(view_bytes(chunk.get()).size());
+    response_.send(chunk.get());
+  }
+  response_.finish();
+}
+
+void WsgiCall::close(PyObject* result) {
+  if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return;
+  const Ref method = Ref::steal(compat::optional_attribute(result, shared_.close.get()));
+  if (method)
+    checked(PyObject_CallNoArgs(method.get()));
+  else if (PyErr_Occurred() != nullptr)
+    throw PythonError();
+}
+
+/// What the application keeps of this call can do nothing from here on.
+void WsgiCall::detach() noexcept {
+  if (input_) unboxed<InputStream>(input_.get()).detach();
+  if (start_response_) StartResponse::detach(start_response_.get());
+  input_.reset();
+  start_response_.reset();
+}
+
+template <typename Step>
+void WsgiCall::attempt(Step step) noexcept {
+  try {
+    step();
+  } catch (const PythonError&) {
+    on_python_exception();
+    response_.fail();
+  } catch (const std::exception& error) {
+    report(gateway::Level::error, error.what());
+    response_.fail();
+  }
+}
+
+void WsgiCall::on_python_exception() noexcept {
+  const Ref exception = Ref::steal(compat::take_raised());
+  const bool by_disconnection =
+      (response_.gone() || exchange_->front_gone()) &&
+      PyObject_TypeCheck(exception.get(), reinterpret_cast<PyTypeObject*>(PyExc_OSError));
+  if (by_disconnection) return;  // see report_oddities
+  const Failure failure = describe(exception.get());
+  report(gateway::Level::error, "the application raised " + failure.line, failure.traceback);
+}
+
+void WsgiCall::report_oddities() noexcept {
+  if (response_.has_excess())
+    report(gateway::Level::warning,
+           "the application gave more body than its head allows; "
+           "the excess was dropped");
+  if (response_.lacked_reason())
+    report(gateway::Level::warning, "the application's status has a number only, and no reason");
+  if (response_.gone() || exchange_->front_gone())
+    report(gateway::Level::debug, "the client went away before the end of the call");
+}
+
+void WsgiCall::report(gateway::Level level, std::string_view what,
+                      std::string_view traceback) noexcept {
+  gateway::Reporter& reporter = shared_.reporter;
+  if (!reporter.wants(level)) return;
+  if (traceback.ends_with('\n')) traceback.remove_suffix(1);
+  const std::string message = fmt::format("{}: {}{}{}", request_line(exchange_->request()), what,
+                                          traceback.empty() ? "" : "\n", traceback);
+  const GilRelease released;
+  reporter.report(level, message);
+}
+
+}  // namespace appd::python

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/gateway/exchange.hpp"
+#include "runtime/python/environ_builder.hpp"
+#include "runtime/python/error_stream.hpp"
+#include "runtime/python/response.hpp"
+#include "runtime/python/wsgi_application.hpp"
+
+namespace appd::python {
+
+/// One call of the application after another, on one pool thread: environ, call, body, close; and
+/// the one place where exceptions of the application end. What it needs is reused.
+class WsgiCall {
+ public:
+  /// Made, used and destroyed on one thread, holding the interpreter. `shared` must outlive it.
+  explicit WsgiCall(const WsgiShared& shared);
+  WsgiCall(const WsgiCall&) = delete;
+  WsgiCall& operator=(const WsgiCall&) = delete;
+
+  /// Answers `exchange`, or breaks its answer off. Holding the interpreter, which is given up
+  /// meanwhile wherever something waits.
+  void run(gateway::Exchange& exchange) noexcept;
+
+ private:
+  Ref call_application();
+  Ref make_environ();
+  void send_result(PyObject* result);
+  bool send_at_once(PyObject* result);
+  void send_pieces(std::span<PyObject* const> items, PyObject* owner);
+  bool send_file(PyObject* result);
+  void iterate(PyObject* result);
+  void close(PyObject* result);
+  void detach() noexcept;
+
+  template <typename Step>
+  void attempt(Step step) noexcept;
+  void on_python_exception() noexcept;
+  void report_oddities() noexcept;
+  void report(gateway::Level level, std::string_view what,
+              std::string_view traceback = {}) noexcept;
+
+  const WsgiShared& shared_;
+  EnvironBuilder environ_builder_;
+  Response response_;
+  ErrorText error_text_;
+  std::vector<std::string_view> pieces_;
+
+  // Of the call under way.
+  gateway::Exchange* exchange_ = nullptr;
+  Ref input_;
+  Ref start_response_;
+};
+
+}  // namespace appd::python
