@@ -2,22 +2,22 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace appd::config {
 
-enum class ProtocolChoice { automatic, fastcgi, uwsgi, scgi };
+enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi };
 
 /// The effective configuration: plain values, validated. Option names, defaults and help are in the
-/// option table (options.cpp) alone.
+/// option table (option_table.cpp) alone; `default_settings` (command_line.hpp) makes one without a
+/// command line.
 struct Settings {
   // Sockets
-  std::vector<std::string> sockets;          ///< as written; parsed by net::Address
-  unsigned socket_mode = 0660;
-  std::string socket_owner;                  ///< "": unchanged
+  std::vector<std::string> sockets;  ///< as written; parsed by net::Address
+  unsigned socket_mode = 0;
+  std::string socket_owner;  ///< "": unchanged
   std::string socket_group;
   ProtocolChoice protocol = ProtocolChoice::automatic;
 
@@ -27,33 +27,35 @@ struct Settings {
   std::vector<std::string> pythonpath;
   std::string virtualenv;
   std::vector<std::pair<std::string, std::string>> env;
-  std::string mount;
+  std::string mount;  ///< "" or "/prefix", without a slash at its end
   bool trust_script_name = false;
   bool trust_forwarded_proto = false;
   bool trust_uwsgi_scheme = false;
   bool drop_remote_user = false;
 
   // Processes
-  unsigned workers = 1;
-  unsigned threads = 4;
-  unsigned queue = 0;                        ///< requests that may wait in one worker
-  std::chrono::seconds graceful_timeout{30};
+  unsigned workers = 0;
+  unsigned threads = 0;
+  unsigned queue = 0;  ///< requests that may wait in one worker
+  std::chrono::milliseconds graceful_timeout{};
 
   // Limits; sizes in bytes
-  std::uint64_t max_params = 256 * 1024;
-  std::uint64_t max_body = 0;                ///< 0: no limit of our own
-  std::uint64_t body_buffer = 1024 * 1024;
+  std::uint64_t max_params = 0;
+  std::uint64_t max_body = 0;  ///< 0: no limit of our own
+  std::uint64_t body_buffer = 0;
   std::string spool_dir;
   bool spool_bodies = false;
-  std::chrono::seconds header_timeout{};
-  std::chrono::seconds body_timeout{};
-  std::chrono::seconds write_timeout{};
+  std::chrono::milliseconds header_timeout{};
+  std::chrono::milliseconds body_timeout{};
+  std::chrono::milliseconds write_timeout{};
 
   // Logs
-  std::string log_level;
-  std::string access_log;                    ///< "": off; "-": stdout; else a file
-  std::string access_log_format;
+  std::string log_level;          ///< debug, info, warning or error
+  std::string access_log;         ///< "": off; "-": stdout; else a file
+  std::string access_log_format;  ///< "": the access log's own
   bool fastcgi_stderr = false;
+
+  bool operator==(const Settings&) const = default;
 };
 
 }  // namespace appd::config

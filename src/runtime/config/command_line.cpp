@@ -1,0 +1,153 @@
+#include "runtime/config/command_line.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+
+#include "runtime/config/config_file.hpp"
+#include "runtime/config/option_table.hpp"
+#include "runtime/config/settings_builder.hpp"
+
+namespace appd::config {
+namespace {
+
+namespace po = boost::program_options;
+
+// What Boost must know to take a command line apart: names, and which of them take a value.
+po::options_description describe_options() {
+  po::options_description description;
+  for (const Option& option : option_table()) {
+    auto* value = po::value<std::string>();
+    if (!option.takes_value() && option.is_action()) value->zero_tokens();
+    if (!option.takes_value() && !option.is_action()) value->implicit_value("true");
+    description.add_options()(std::string(option.name).c_str(), value, "");
+  }
+  return description;
+}
+
+std::string_view without_dashes(std::string_view token) {
+  token.remove_prefix(std::min(token.find_first_not_of('-'), token.size()));
+  return token.substr(0, token.find('='));
+}
+
+[[noreturn]] void fail_unexpected(std::string_view token) {
+  const std::string hint =
+      token.starts_with('-') ? did_you_mean({}, without_dashes(token)) : std::string();
+  throw ConfigError(fmt::format("command line: unexpected argument \"{}\"{}", token, hint));
+}
+
+// The option's value, or "true" for one without.
+std::string value_of(const po::option& option) {
+  if (option.value.empty()) return "true";
+  const std::string& value = option.value.front();
+  const bool is_token = option.original_tokens.size() > 1;
+  // Boost takes "--chdir --check" for a directory named "--check".
+  if (is_token && value.starts_with("--")) {
+    throw error_at({}, option.string_key, "has no value before " + value);
+  }
+  return value;
+}
+
+std::vector<Given> to_given(const po::parsed_options& parsed) {
+  std::vector<Given> all;
+  for (const po::option& option : parsed.options) {
+    if (option.string_key.empty()) fail_unexpected(option.original_tokens.front());
+    all.push_back({option.string_key, value_of(option), {}});
+  }
+  return all;
+}
+
+std::vector<Given> read_arguments(int argc, const char* const* argv) {
+  using namespace po::command_line_style;
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const po::options_description description = describe_options();
+  try {
+    // No guessing: an abbreviation would change its meaning when an option is added.
+    return to_given(po::command_line_parser(arguments)
+                        .options(description)
+                        .style(allow_long | long_allow_adjacent | long_allow_next)
+                        .run());
+  } catch (const po::unknown_option& error) {
+    option_of({std::string(without_dashes(error.get_option_name())), "", {}});
+    throw;
+  } catch (const po::invalid_command_line_syntax& error) {
+    const bool extra = error.kind() == po::invalid_syntax::extra_parameter;
+    throw error_at({}, without_dashes(error.get_option_name()),
+                   extra ? "takes no value" : "has no value");
+  }
+}
+
+std::vector<Given> read_config(const std::string& name) {
+  std::vector<Given> all;
+  for (FileEntry& entry : parse_ini(read_file(name), name)) {
+    all.push_back(
+        {std::move(entry.key), std::move(entry.value), {Origin::Kind::file, name, entry.line}});
+  }
+  return all;
+}
+
+// Moves the actions out of `given`: name → value.
+std::map<std::string, std::string, std::less<>> take_actions(std::vector<Given>& given) {
+  std::map<std::string, std::string, std::less<>> actions;
+  const auto is_action = [](const Given& one) { return option_of(one).is_action(); };
+  for (const Given& one : given) {
+    if (!is_action(one)) continue;
+    const bool is_new = actions.emplace(one.name, one.value).second;
+    if (!is_new && option_of(one).takes_value()) throw error_at({}, one.name, "given twice");
+  }
+  std::erase_if(given, is_action);
+  return actions;
+}
+
+}  // namespace
+
+Environment read_environment() {
+  Environment environment;
+  cpu_set_t set;
+  const bool known = ::sched_getaffinity(0, sizeof(set), &set) == 0;
+  const auto cpus =
+      known ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
+  environment.cpus = std::max(cpus, 1u);
+  if (const char* directory = std::getenv("TMPDIR"); directory && *directory) {
+    environment.temporary_directory = directory;
+  }
+  return environment;
+}
+
+std::string describe(const Origin& origin) {
+  if (origin.kind == Origin::Kind::command_line) return "command line";
+  return fmt::format("{}:{}", origin.file, origin.line);
+}
+
+Command parse_command_line(int argc, const char* const* argv, const Environment& environment) {
+  std::vector<Given> given = read_arguments(argc, argv);
+  const auto actions = take_actions(given);
+  if (actions.contains("help")) return {.action = Action::help, .settings = {}, .origins = {}};
+  if (actions.contains("version"))
+    return {.action = Action::version, .settings = {}, .origins = {}};
+
+  SettingsBuilder builder;
+  if (const auto file = actions.find("config"); file != actions.end()) {
+    builder.apply(read_config(file->second));
+  }
+  builder.apply(given);
+  builder.finish(environment);
+
+  Action action = actions.contains("check") ? Action::check : Action::run;
+  if (actions.contains("print-config")) action = Action::print_config;
+  if (action != Action::print_config) builder.require();
+  return {action, builder.take_settings(), builder.take_origins()};
+}
+
+Settings default_settings(const Environment& environment) {
+  SettingsBuilder builder;
+  builder.finish(environment);
+  return builder.take_settings();
+}
+
+}  // namespace appd::config

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/config/config_error.hpp"
+#include "runtime/config/settings.hpp"
+
+namespace appd::config {
+
+/// What some defaults depend on.
+struct Environment {
+  unsigned cpus = 1;                             ///< that this process may run on
+  std::string temporary_directory = "/var/tmp";  ///< for what does not fit in memory
+};
+
+/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp.
+Environment read_environment();
+
+/// Where a value came from.
+struct Origin {
+  enum class Kind : std::uint8_t { command_line, file };
+  Kind kind = Kind::command_line;
+  std::string file;
+  unsigned line = 0;
+};
+
+/// "command line" or "/etc/appd.ini:12".
+std::string describe(const Origin& origin);
+
+enum class Action : std::uint8_t { run, check, print_config, help, version };
+
+/// What the user wants.
+struct Command {
+  Action action = Action::run;
+  Settings settings;  ///< not for `help` and `version`
+  /// By option name; one for each value of a repeatable option. Options that are not here have
+  /// their default.
+  std::map<std::string, std::vector<Origin>, std::less<>> origins;
+};
+
+/// Reads the command line (argv[0] is skipped) and the file that --config names. Throws
+/// ConfigError. Required options are asked for by `run` and `check` alone.
+Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
+
+/// What a command line without options gives.
+Settings default_settings(const Environment& environment);
+
+}  // namespace appd::config

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "runtime/support/exit_code.hpp"
+
+namespace appd::config {
+
+/// What is wrong with the configuration, in one line that begins with the place ("command line" or
+/// "/etc/appd.ini:12") and the option's name.
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+
+  static constexpr int exit_code() noexcept { return support::exit_code::kConfiguration; }
+};
+
+}  // namespace appd::config

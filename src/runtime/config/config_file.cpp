@@ -1,0 +1,97 @@
+#include "runtime/config/config_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "runtime/config/config_error.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::config {
+namespace {
+
+constexpr std::string_view kSection = "[appd]";
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+// What is read line by line.
+class Reader {
+ public:
+  explicit Reader(const std::string& name) : name_(name) {}
+
+  void on_line(std::string_view line) {
+    ++line_;
+    if (line.empty() || line.front() == '#' || line.front() == ';') return;
+    if (line.front() == '[') return on_section(line);
+    on_entry(line);
+  }
+
+  std::vector<FileEntry> take() { return std::move(entries_); }
+
+ private:
+  [[noreturn]] void fail(std::string_view why) const {
+    throw ConfigError(fmt::format("{}:{}: {}", name_, line_, why));
+  }
+
+  void on_section(std::string_view line) {
+    if (line != kSection) fail(fmt::format("unknown section {}; only {} is read", line, kSection));
+    in_section_ = true;
+  }
+
+  void on_entry(std::string_view line) {
+    const std::size_t equals = line.find('=');
+    const std::string_view key = trim(line.substr(0, equals));
+    if (equals == std::string_view::npos || key.empty()) {
+      fail(fmt::format("expected key = value, a comment or {}, not: {}", kSection, line));
+    }
+    if (!in_section_) fail(fmt::format("{}: must come after the line {}", key, kSection));
+    entries_.push_back({std::string(key), std::string(trim(line.substr(equals + 1))), line_});
+  }
+
+  const std::string& name_;
+  unsigned line_ = 0;
+  bool in_section_ = false;
+  std::vector<FileEntry> entries_;
+};
+
+}  // namespace
+
+std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name) {
+  Reader reader(name);
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    reader.on_line(trim(line));
+  }
+  return reader.take();
+}
+
+std::string read_file(const std::string& name) {
+  const auto fail = [&]() -> ConfigError {
+    const int error = errno;
+    return ConfigError(
+        fmt::format("{}: cannot be read: {}", name, std::generic_category().message(error)));
+  };
+  const support::UniqueFd file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw fail();
+  std::string content;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+    if (size == 0) return content;
+    if (size > 0) content.append(buffer.data(), static_cast<std::size_t>(size));
+    if (size < 0 && errno != EINTR) throw fail();
+  }
+}
+
+}  // namespace appd::config

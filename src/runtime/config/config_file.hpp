@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace appd::config {
+
+/// One `key = value` of a file; neither is checked but for being there.
+struct FileEntry {
+  std::string key;
+  std::string value;
+  unsigned line;
+};
+
+/// The entries of an ini text's section [appd], in order. Lines that begin with # or ; are
+/// comments. `name` is the file's, for errors. Throws ConfigError for another section, a key
+/// outside of the section, and a line that is none of these.
+std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name);
+
+/// The file's content; throws ConfigError when it cannot be read.
+std::string read_file(const std::string& name);
+
+}  // namespace appd::config

@@ -1,0 +1,227 @@
+#include "runtime/config/option_table.hpp"
+
+#include <algorithm>
+
+#include "runtime/config/value_formats.hpp"
+
+namespace appd::config {
+namespace {
+
+// What the table's rows have in common: texts.
+struct Words {
+  std::string_view name;
+  std::string_view argument;
+  std::string_view fallback;
+  std::string_view help;
+};
+
+constexpr Option describe(Group group, const Words& words) {
+  return {.group = group,
+          .name = words.name,
+          .argument = words.argument,
+          .fallback = words.fallback,
+          .help = words.help};
+}
+
+template <auto Member, typename Format>
+Option single(Group group, const Words& words) {
+  Option option = describe(group, words);
+  option.assign = [](Settings& settings, std::string_view text) {
+    settings.*Member = Format::parse(text);
+  };
+  option.show = [](const Settings& settings) {
+    std::vector<std::string> texts{Format::show(settings.*Member)};
+    if (texts.front().empty()) texts.clear();
+    return texts;
+  };
+  return option;
+}
+
+template <auto Member, typename Format>
+Option list(Group group, const Words& words) {
+  Option option = describe(group, words);
+  option.repeatable = true;
+  option.assign = [](Settings& settings, std::string_view text) {
+    (settings.*Member).push_back(Format::parse(text));
+  };
+  option.show = [](const Settings& settings) {
+    std::vector<std::string> texts;
+    for (const auto& value : settings.*Member) texts.push_back(Format::show(value));
+    return texts;
+  };
+  option.clear = [](Settings& settings) { (settings.*Member).clear(); };
+  return option;
+}
+
+template <auto Member>
+Option flag(Group group, std::string_view name, std::string_view help) {
+  return single<Member, Flag>(group, {name, "", "false", help});
+}
+
+Option required(Option option) {
+  option.required = true;
+  return option;
+}
+
+Option action(std::string_view name, std::string_view argument, std::string_view help) {
+  return describe(Group::actions, {name, argument, "", help});
+}
+
+using S = Settings;
+
+std::vector<Option> make_table() {
+  using enum Group;
+  return {
+      required(list<&S::sockets, Text>(
+          sockets, {"socket", "ADDRESS", "",
+                    "Where to listen: a path, unix:/path, host:port, [v6]:port or @abstract. "
+                    "May be given several times."})),
+      single<&S::socket_mode, FileMode>(
+          sockets,
+          {"socket-mode", "MODE", "0660", "Permission bits of Unix socket files, in octal."}),
+      single<&S::socket_owner, Text>(
+          sockets, {"socket-owner", "USER", "", "Owner of Unix socket files; default: unchanged."}),
+      single<&S::socket_group, Text>(
+          sockets, {"socket-group", "GROUP", "",
+                    "Group of Unix socket files, such as that of the front server; default: "
+                    "unchanged."}),
+      single<&S::protocol, Protocol>(
+          sockets, {"protocol", "NAME", "auto",
+                    "What the sockets speak: fastcgi, uwsgi or scgi; auto tells them apart by the "
+                    "first bytes of each connection."}),
+
+      required(single<&S::module, Text>(
+          application,
+          {"module", "APP", "",
+           "The WSGI application: module:callable, module:attr.attr, module:factory(), a module "
+           "with application or app in it, or a .py or .wsgi file."})),
+      single<&S::chdir, Text>(
+          application,
+          {"chdir", "DIR", "",
+           "Directory to work in; it is also the first that is searched for modules."}),
+      list<&S::pythonpath, Text>(application,
+                                 {"pythonpath", "DIR", "",
+                                  "Directory to search for modules. May be given several times."}),
+      single<&S::virtualenv, Text>(
+          application, {"virtualenv", "DIR", "", "Virtual environment with the packages to use."}),
+      list<&S::env, Assignment>(
+          application, {"env", "NAME=VALUE", "",
+                        "Environment variable for the application. May be given several times."}),
+      single<&S::mount, Prefix>(
+          application,
+          {"mount", "/PREFIX", "",
+           "Path below which the application lives: becomes SCRIPT_NAME of the requests "
+           "that have it."}),
+      flag<&S::trust_script_name>(application, "trust-script-name",
+                                  "Take SCRIPT_NAME and PATH_INFO as the front sends them."),
+      flag<&S::trust_forwarded_proto>(
+          application, "trust-forwarded-proto",
+          "Let X-Forwarded-Proto decide between http and https. Only behind a front that sets or "
+          "removes that header."),
+      flag<&S::trust_uwsgi_scheme>(application, "trust-uwsgi-scheme",
+                                   "Let the variable UWSGI_SCHEME decide between http and https."),
+      flag<&S::drop_remote_user>(
+          application, "drop-remote-user",
+          "Hide REMOTE_USER and AUTH_TYPE from the application. For fronts that fill them in "
+          "without having checked a password."),
+
+      single<&S::workers, CountOrAuto<1024>>(
+          processes,
+          {"workers", "N", "auto", "Worker processes; auto: as many as there are CPUs to run on."}),
+      single<&S::threads, Count<1, 1024>>(processes,
+                                          {"threads", "N", "4", "Threads in each worker."}),
+      single<&S::queue, Count<0, 1'000'000>>(
+          processes,
+          {"queue", "N", "512", "Requests that may wait in one worker; those beyond get a 503."}),
+      single<&S::graceful_timeout, Duration>(
+          processes, {"graceful-timeout", "TIME", "30s",
+                      "How long running requests may take to end when appd is told to stop."}),
+
+      single<&S::max_params, SomeSize>(
+          limits,
+          {"max-params", "SIZE", "256K",
+           "Most that the variables of one request (so its headers) may need; above: 431."}),
+      single<&S::max_body, Size>(
+          limits, {"max-body", "SIZE", "0",
+                   "Largest request body; above: 413. 0: no limit but the front's."}),
+      single<&S::body_buffer, SomeSize>(
+          limits,
+          {"body-buffer", "SIZE", "1M", "How much of a request body is read ahead in memory."}),
+      single<&S::spool_dir, Text>(
+          limits,
+          {"spool-dir", "DIR", "",
+           "Where bodies are kept that must be complete before the application runs and do "
+           "not fit in memory; default: $TMPDIR, or /var/tmp, which is seldom held in memory."}),
+      flag<&S::spool_bodies>(limits, "spool-bodies",
+                             "Start the application only when the whole request body is there."),
+      single<&S::header_timeout, SomeDuration>(
+          limits, {"header-timeout", "TIME", "15s",
+                   "How long the front may take to send the variables of a request it has begun."}),
+      single<&S::body_timeout, SomeDuration>(
+          limits, {"body-timeout", "TIME", "75s",
+                   "How long the front may send nothing of a request body."}),
+      single<&S::write_timeout, SomeDuration>(
+          limits,
+          {"write-timeout", "TIME", "75s", "How long the front may take nothing of an answer."}),
+
+      single<&S::log_level, LogLevel>(
+          logs, {"log-level", "LEVEL", "info",
+                 "The least that is logged to stderr: debug, info, warning or error."}),
+      single<&S::access_log, Text>(
+          logs,
+          {"access-log", "FILE", "", "Log each request to this file; - is stdout; default: off."}),
+      single<&S::access_log_format, Text>(
+          logs,
+          {"access-log-format", "FORMAT", "",
+           "A line of the access log, with {placeholders}; default: the combined format, then "
+           "time in the queue and in the application."}),
+      flag<&S::fastcgi_stderr>(
+          logs, "fastcgi-stderr",
+          "Send what the application writes to wsgi.errors to the front too (FastCGI only; crashes "
+          "HAProxy 2.6)."),
+
+      action(
+          "config", "FILE",
+          "Read options from the section [appd] of this file: the same names, without dashes. The "
+          "command line wins."),
+      action("check", "", "Validate the configuration, import the application, and exit."),
+      action("print-config", "",
+             "Print the effective configuration and where each value came from, and exit."),
+      action("help", "", "Print this help, and exit."),
+      action("version", "", "Print the versions of appd, Python and Boost, and exit."),
+  };
+}
+
+}  // namespace
+
+std::span<const Option> option_table() {
+  static const std::vector<Option> table = make_table();
+  return table;
+}
+
+const Option* find_option(std::string_view name) {
+  const auto table = option_table();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const Option& option) { return option.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view title(Group group) noexcept {
+  switch (group) {
+    case Group::sockets:
+      return "Sockets";
+    case Group::application:
+      return "Application";
+    case Group::processes:
+      return "Processes";
+    case Group::limits:
+      return "Limits";
+    case Group::logs:
+      return "Logs";
+    case Group::actions:
+      return "Configuration and information";
+  }
+  return "";
+}
+
+}  // namespace appd::config

@@ -1,0 +1,113 @@
+#include "runtime/config/settings_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/config/suggestion.hpp"
+#include "runtime/config/value_formats.hpp"
+
+namespace appd::config {
+namespace {
+
+std::string as_written(const Origin& origin, std::string_view option) {
+  const bool dashes = origin.kind == Origin::Kind::command_line;
+  return fmt::format("{}{}", dashes ? "--" : "", option);
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// What a line of a file can hold: so everything can be written there, and --print-config be read.
+void check_text(const Given& given) {
+  const std::string& text = given.value;
+  const auto fail = [&](std::string_view why) { throw error_at(given.origin, given.name, why); };
+  if (text.empty()) fail("has no value");
+  if (std::any_of(text.begin(), text.end(), is_control))
+    fail("has a control character in its value");
+  if (text.front() == ' ' || text.back() == ' ')
+    fail("has a value with a blank at its begin or end");
+}
+
+}  // namespace
+
+ConfigError error_at(const Origin& origin, std::string_view option, std::string_view why) {
+  return ConfigError(fmt::format("{}: {}: {}", describe(origin), as_written(origin, option), why));
+}
+
+std::string did_you_mean(const Origin& origin, std::string_view typed) {
+  std::vector<std::string_view> names;
+  for (const Option& option : option_table()) {
+    const bool possible = origin.kind == Origin::Kind::command_line || !option.is_action();
+    if (possible) names.push_back(option.name);
+  }
+  const std::string_view best = nearest(typed, names);
+  return best.empty() ? "" : fmt::format("; did you mean {}?", as_written(origin, best));
+}
+
+const Option& option_of(const Given& given) {
+  if (const Option* option = find_option(given.name)) return *option;
+  throw error_at(given.origin, given.name,
+                 "unknown option" + did_you_mean(given.origin, given.name));
+}
+
+SettingsBuilder::SettingsBuilder() {
+  for (const Option& option : option_table()) {
+    if (!option.fallback.empty()) option.assign(settings_, option.fallback);
+  }
+}
+
+void SettingsBuilder::apply(const std::vector<Given>& source) {
+  std::map<std::string_view, Origin> seen;
+  for (const Given& given : source) {
+    const Option& option = option_of(given);
+    if (option.is_action()) {
+      throw error_at(given.origin, given.name, "is for the command line alone");
+    }
+    const auto [first, is_first] = seen.emplace(option.name, given.origin);
+    if (!is_first && !option.repeatable) {
+      const bool in_file = first->second.kind == Origin::Kind::file;
+      throw error_at(given.origin, given.name,
+                     in_file ? fmt::format("given twice, first in line {}", first->second.line)
+                             : "given twice");
+    }
+    if (is_first) {
+      if (option.repeatable) option.clear(settings_);
+      origins_[given.name].clear();
+    }
+    apply_one(option, given);
+  }
+}
+
+void SettingsBuilder::apply_one(const Option& option, const Given& given) {
+  check_text(given);
+  try {
+    option.assign(settings_, given.value);
+  } catch (const BadValue& bad) {
+    throw error_at(given.origin, given.name,
+                   fmt::format("bad value \"{}\", expected {}", given.value, bad.what()));
+  }
+  origins_[given.name].push_back(given.origin);
+}
+
+void SettingsBuilder::require() const {
+  for (const Option& option : option_table()) {
+    if (option.required && !origins_.contains(option.name)) {
+      throw error_at({}, option.name,
+                     fmt::format("is required; give --{} {}, or {} = … in the --config file",
+                                 option.name, option.argument, option.name));
+    }
+  }
+}
+
+void SettingsBuilder::finish(const Environment& environment) {
+  if (settings_.workers == 0) settings_.workers = environment.cpus;
+  if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
+  if (settings_.trust_script_name && !settings_.mount.empty()) {
+    throw error_at(origins_.at("mount").front(), "mount", "cannot go with trust-script-name");
+  }
+}
+
+}  // namespace appd::config

@@ -1,0 +1,168 @@
+#include "runtime/config/value_formats.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <span>
+
+namespace appd::config {
+namespace {
+
+constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+constexpr Unit kSizes[] = {{"", 1},          {"k", 1 << 10}, {"kib", 1 << 10}, {"m", 1 << 20},
+                           {"mib", 1 << 20}, {"g", 1 << 30}, {"gib", 1 << 30}};
+constexpr Unit kDurations[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+constexpr std::uint64_t kLongest = std::uint64_t{365} * 24 * 3'600'000;
+
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::optional<std::uint64_t> to_number(std::string_view text, int base = 10) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return number;
+}
+
+// Digits and one of the units, in the smallest of them.
+std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const Unit> units) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = to_number(text.substr(0, digits));
+  const std::string name = to_lower(text.substr(digits));
+  const auto unit = std::find_if(units.begin(), units.end(),
+                                 [&](const Unit& candidate) { return candidate.name == name; });
+  if (!number || unit == units.end() || *number > kMost / unit->factor) return std::nullopt;
+  return *number * unit->factor;
+}
+
+std::string show_quantity(std::uint64_t value, std::span<const Unit> largest_first) {
+  for (const Unit& unit : largest_first) {
+    if (value != 0 && value % unit.factor == 0) {
+      return fmt::format("{}{}", value / unit.factor, unit.name);
+    }
+  }
+  return std::to_string(value);
+}
+
+}  // namespace
+
+std::uint64_t parse_number(std::string_view text, std::uint64_t least, std::uint64_t most) {
+  const auto number = to_number(text);
+  if (!number || *number < least || *number > most) {
+    throw BadValue(fmt::format("a number from {} to {}", least, most));
+  }
+  return *number;
+}
+
+Assignment::Pair Assignment::parse(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) throw BadValue("NAME=VALUE");
+  return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
+std::string Prefix::parse(std::string_view text) {
+  if (!text.starts_with('/') || text.ends_with('/')) {
+    throw BadValue("a path such as /prefix, which begins with a slash and does not end with one");
+  }
+  return std::string(text);
+}
+
+bool Flag::parse(std::string_view text) {
+  const std::string lower = to_lower(text);
+  for (const char* yes : {"true", "yes", "on", "1"}) {
+    if (lower == yes) return true;
+  }
+  for (const char* no : {"false", "no", "off", "0"}) {
+    if (lower == no) return false;
+  }
+  throw BadValue("true or false");
+}
+
+unsigned FileMode::parse(std::string_view text) {
+  const auto mode = to_number(text, 8);
+  if (!mode || *mode > 0777) throw BadValue("permission bits in octal, such as 0660");
+  return static_cast<unsigned>(*mode);
+}
+
+std::string FileMode::show(unsigned value) {
+  return fmt::format("{:04o}", value);
+}
+
+std::uint64_t Size::parse(std::string_view text) {
+  if (const auto bytes = to_quantity(text, kSizes)) return *bytes;
+  throw BadValue("a size in bytes, or with K, M or G, such as 256K");
+}
+
+std::string Size::show(std::uint64_t value) {
+  constexpr Unit kShown[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}};
+  return show_quantity(value, kShown);
+}
+
+std::uint64_t SomeSize::parse(std::string_view text) {
+  const std::uint64_t bytes = Size::parse(text);
+  if (bytes == 0) throw BadValue("a size above 0, such as 256K");
+  return bytes;
+}
+
+std::chrono::milliseconds Duration::parse(std::string_view text) {
+  const auto duration = to_quantity(text, kDurations);
+  if (!duration || *duration > kLongest) {
+    throw BadValue("a duration of at most a year in seconds, or with a unit: 500ms, 30s, 2m, 1h");
+  }
+  return std::chrono::milliseconds(*duration);
+}
+
+std::string Duration::show(std::chrono::milliseconds value) {
+  constexpr Unit kShown[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
+  return show_quantity(static_cast<std::uint64_t>(value.count()), kShown);
+}
+
+std::chrono::milliseconds SomeDuration::parse(std::string_view text) {
+  const std::chrono::milliseconds duration = Duration::parse(text);
+  if (duration.count() == 0) throw BadValue("a duration above 0, such as 30s");
+  return duration;
+}
+
+namespace {
+constexpr std::pair<std::string_view, ProtocolChoice> kProtocols[] = {
+    {"auto", ProtocolChoice::automatic},
+    {"fastcgi", ProtocolChoice::fastcgi},
+    {"uwsgi", ProtocolChoice::uwsgi},
+    {"scgi", ProtocolChoice::scgi}};
+}  // namespace
+
+ProtocolChoice Protocol::parse(std::string_view text) {
+  for (const auto& [name, choice] : kProtocols) {
+    if (name == text) return choice;
+  }
+  throw BadValue("auto, fastcgi, uwsgi or scgi");
+}
+
+std::string Protocol::show(ProtocolChoice value) {
+  return std::string(kProtocols[static_cast<std::size_t>(value)].first);
+}
+
+std::string LogLevel::parse(std::string_view text) {
+  for (const char* level : {"debug", "info", "warning", "error"}) {
+    if (text == level) return level;
+  }
+  throw BadValue("debug, info, warning or error");
+}
+
+}  // namespace appd::config

@@ -1,0 +1,434 @@
+#include "runtime/config/command_line.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "runtime/config/option_table.hpp"
+#include "runtime/config/print_config.hpp"
+#include "runtime/config/temporary_file.hpp"
+
+namespace appd::config {
+namespace {
+
+using namespace std::chrono_literals;
+using test::TemporaryFile;
+
+constexpr unsigned kCpus = 7;
+const Environment kEnvironment{kCpus, "/scratch"};
+
+Command parse(std::vector<std::string> arguments) {
+  std::vector<const char*> argv{"appd"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data(), kEnvironment);
+}
+
+// With what is required.
+Command parse_more(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--socket", "/s", "--module", "m"});
+  return parse(std::move(arguments));
+}
+
+std::string error_of(std::vector<std::string> arguments) {
+  try {
+    parse_more(std::move(arguments));
+    return "no error";
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+}
+
+// The error's text, with the path of the file as "F".
+std::string error_of_file(std::string_view content, std::vector<std::string> more = {}) {
+  const TemporaryFile file(content);
+  more.insert(more.begin(), {"--config", file.path()});
+  std::string text = error_of(more);
+  if (const std::size_t at = text.find(file.path()); at != std::string::npos) {
+    text.replace(at, file.path().size(), "F");
+  }
+  return text;
+}
+
+void check_mentions(const std::string& text, std::string_view part) {
+  CAPTURE(text);
+  CAPTURE(part);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("command line");
+
+TEST_CASE("the defaults are those that are documented") {
+  const Settings settings = parse({"--socket", "/run/a.sock", "--module=app:application"}).settings;
+  CHECK(settings.sockets == std::vector<std::string>{"/run/a.sock"});
+  CHECK(settings.module == "app:application");
+  CHECK(settings.socket_mode == 0660);
+  CHECK(settings.socket_owner == "");
+  CHECK(settings.socket_group == "");
+  CHECK(settings.protocol == ProtocolChoice::automatic);
+  CHECK(settings.chdir == "");
+  CHECK(settings.pythonpath.empty());
+  CHECK(settings.virtualenv == "");
+  CHECK(settings.env.empty());
+  CHECK(settings.mount == "");
+  CHECK_FALSE(settings.trust_script_name);
+  CHECK_FALSE(settings.trust_forwarded_proto);
+  CHECK_FALSE(settings.trust_uwsgi_scheme);
+  CHECK_FALSE(settings.drop_remote_user);
+  CHECK(settings.workers == kCpus);
+  CHECK(settings.threads == 4);
+  CHECK(settings.queue == 512);
+  CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.max_params == 256 * 1024);
+  CHECK(settings.max_body == 0);
+  CHECK(settings.body_buffer == 1024 * 1024);
+  CHECK(settings.spool_dir == "/scratch");
+  CHECK_FALSE(settings.spool_bodies);
+  CHECK(settings.header_timeout == 15s);
+  CHECK(settings.body_timeout == 75s);
+  CHECK(settings.write_timeout == 75s);
+  CHECK(settings.log_level == "info");
+  CHECK(settings.access_log == "");
+  CHECK(settings.access_log_format == "");
+  CHECK_FALSE(settings.fastcgi_stderr);
+
+  Settings defaults = default_settings(kEnvironment);
+  defaults.sockets = settings.sockets;
+  defaults.module = settings.module;
+  CHECK(defaults == settings);
+}
+
+// One line of an ini file for each option that goes into Settings, none with its default, and what
+// they make.
+constexpr const char* kAll =
+    "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
+    "g\n"
+    "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
+    "env = A=1\nenv = B=x = y\nmount = /m\ntrust-script-name = no\ntrust-forwarded-proto = on\n"
+    "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
+    "graceful-timeout = 1m\nmax-params = 64K\nmax-body = 2G\nbody-buffer = 3M\nspool-dir = /sp\n"
+    "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
+    "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
+    "true\n";
+
+Settings all_settings() {
+  Settings s;
+  s.sockets = {"/s", "[::1]:80"};
+  s.socket_mode = 0600;
+  s.socket_owner = "o";
+  s.socket_group = "g";
+  s.protocol = ProtocolChoice::scgi;
+  s.module = "m:a";
+  s.chdir = "/c";
+  s.pythonpath = {"/p", "/q"};
+  s.virtualenv = "/v";
+  s.env = {{"A", "1"}, {"B", "x = y"}};
+  s.mount = "/m";
+  s.trust_forwarded_proto = s.trust_uwsgi_scheme = s.drop_remote_user = true;
+  s.workers = 2;
+  s.threads = 3;
+  s.queue = 5;
+  s.graceful_timeout = 60s;
+  s.max_params = 65536;
+  s.max_body = 2147483648;
+  s.body_buffer = 3 * 1024 * 1024;
+  s.spool_dir = "/sp";
+  s.spool_bodies = true;
+  s.header_timeout = 1500ms;
+  s.body_timeout = 2s;
+  s.write_timeout = 3s;
+  s.log_level = "debug";
+  s.access_log = "-";
+  s.access_log_format = "{method} # {uri}";
+  s.fastcgi_stderr = true;
+  return s;
+}
+
+TEST_CASE("a file can say everything") {
+  const TemporaryFile file(kAll);
+  CHECK(parse({"--config", file.path()}).settings == all_settings());
+}
+
+TEST_CASE("the command line can say everything") {
+  const Settings settings = parse({"--socket",
+                                   "/s",
+                                   "--socket=[::1]:80",
+                                   "--socket-mode=0600",
+                                   "--socket-owner",
+                                   "o",
+                                   "--socket-group",
+                                   "g",
+                                   "--protocol",
+                                   "scgi",
+                                   "--module",
+                                   "m:a",
+                                   "--chdir",
+                                   "/c",
+                                   "--pythonpath",
+                                   "/p",
+                                   "--pythonpath=/q",
+                                   "--virtualenv",
+                                   "/v",
+                                   "--env",
+                                   "A=1",
+                                   "--env=B=x = y",
+                                   "--mount",
+                                   "/m",
+                                   "--trust-script-name=no",
+                                   "--trust-forwarded-proto",
+                                   "--trust-uwsgi-scheme=on",
+                                   "--drop-remote-user",
+                                   "--workers",
+                                   "2",
+                                   "--threads",
+                                   "3",
+                                   "--queue=5",
+                                   "--graceful-timeout",
+                                   "1m",
+                                   "--max-params",
+                                   "64K",
+                                   "--max-body",
+                                   "2G",
+                                   "--body-buffer",
+                                   "3M",
+                                   "--spool-dir",
+                                   "/sp",
+                                   "--spool-bodies",
+                                   "--header-timeout",
+                                   "1500ms",
+                                   "--body-timeout",
+                                   "2",
+                                   "--write-timeout",
+                                   "3s",
+                                   "--log-level",
+                                   "debug",
+                                   "--access-log",
+                                   "-",
+                                   "--access-log-format",
+                                   "{method} # {uri}",
+                                   "--fastcgi-stderr"})
+                                .settings;
+  CHECK(settings == all_settings());
+}
+
+TEST_CASE("the command line wins over the file, and replaces lists") {
+  const TemporaryFile file(kAll);
+  const Command command = parse({"--threads", "9", "--config", file.path(), "--socket", "/other",
+                                 "--spool-bodies=off", "--env=C=3", "--env=D=4"});
+  Settings expected = all_settings();
+  expected.threads = 9;
+  expected.sockets = {"/other"};
+  expected.spool_bodies = false;
+  expected.env = {{"C", "3"}, {"D", "4"}};
+  CHECK(command.settings == expected);
+  const auto origin = [&](const char* name, std::size_t i) {
+    return describe(command.origins.at(name).at(i));
+  };
+  CHECK(origin("threads", 0) == "command line");
+  CHECK(command.origins.at("env").size() == 2);
+  CHECK(origin("env", 1) == "command line");
+  CHECK(origin("pythonpath", 0) == file.path() + ":10");
+  CHECK(origin("pythonpath", 1) == file.path() + ":11");
+}
+
+TEST_CASE("options that nobody gave have no origin") {
+  const Command command = parse_more({});
+  CHECK(command.origins.size() == 2);
+  CHECK(command.origins.contains("socket"));
+  CHECK(command.origins.contains("module"));
+}
+
+TEST_CASE("actions are told apart, and help and version need nothing else") {
+  CHECK(parse_more({}).action == Action::run);
+  CHECK(parse_more({"--check"}).action == Action::check);
+  CHECK(parse_more({"--print-config"}).action == Action::print_config);
+  CHECK(parse({"--print-config"}).action == Action::print_config);
+  CHECK(parse({"--version"}).action == Action::version);
+  CHECK(parse({"--help"}).action == Action::help);
+  CHECK(parse({"--config", "/nonexistent", "--help"}).action == Action::help);
+  CHECK(parse({"--version", "--help"}).action == Action::help);
+}
+
+TEST_CASE("what is required is asked for") {
+  CHECK_THROWS_WITH_AS(
+      parse({"--module", "m"}),
+      "command line: --socket: is required; give --socket ADDRESS, or socket = … in "
+      "the --config file",
+      ConfigError);
+  CHECK_THROWS_AS(parse({"--socket", "/s"}), ConfigError);
+  CHECK_THROWS_AS(parse({"--check"}), ConfigError);
+  CHECK(ConfigError("").exit_code() == 2);
+}
+
+TEST_CASE("an unknown option is named with the nearest one") {
+  CHECK(error_of({"--thread", "4"}) ==
+        "command line: --thread: unknown option; did you mean --threads?");
+  CHECK(error_of({"--wrokers=4"}) ==
+        "command line: --wrokers: unknown option; did you mean --workers?");
+  CHECK(error_of({"--http-socket-options"}) ==
+        "command line: --http-socket-options: unknown option");
+  CHECK(error_of({"--Threads=4"}) ==
+        "command line: --Threads: unknown option; did you mean --threads?");
+  CHECK(error_of({"-threads", "4"}) ==
+        "command line: unexpected argument \"-threads\"; did you mean --threads?");
+  CHECK(error_of({"app.py"}) == "command line: unexpected argument \"app.py\"");
+  CHECK(error_of({"--", "x"}) == "command line: unexpected argument \"x\"");
+  CHECK(error_of_file("[appd]\nthread = 4\n") ==
+        "F:2: thread: unknown option; did you mean threads?");
+  CHECK(error_of_file("[appd]\n\n--threads = 4\n") ==
+        "F:3: --threads: unknown option; did you mean threads?");
+  CHECK(error_of_file("[appd]\nchek = true\n") == "F:2: chek: unknown option");
+}
+
+TEST_CASE("abbreviations are not guessed") {
+  CHECK(error_of({"--print", "x"}) ==
+        "command line: --print: unknown option; did you mean --print-config?");
+}
+
+TEST_CASE("a bad value is named with what is expected") {
+  CHECK(error_of({"--threads", "many"}) ==
+        "command line: --threads: bad value \"many\", expected a number from 1 to 1024");
+  CHECK(error_of({"--spool-bodies=maybe"}) ==
+        "command line: --spool-bodies: bad value \"maybe\", expected true or false");
+  CHECK(error_of_file("[appd]\nmax-params = 0\n") ==
+        "F:2: max-params: bad value \"0\", expected a size above 0, such as 256K");
+  CHECK(error_of_file("# x\n[appd]\nenv = A=1\nenv = B\n") ==
+        "F:4: env: bad value \"B\", expected NAME=VALUE");
+}
+
+TEST_CASE("every option refuses what it cannot use") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"socket-mode", "abc"},
+      {"protocol", "http"},
+      {"env", "X"},
+      {"mount", "app"},
+      {"trust-script-name", "2"},
+      {"trust-forwarded-proto", "2"},
+      {"trust-uwsgi-scheme", "2"},
+      {"drop-remote-user", "2"},
+      {"workers", "0"},
+      {"threads", "0"},
+      {"queue", "-1"},
+      {"graceful-timeout", "x"},
+      {"max-params", "0"},
+      {"max-body", "x"},
+      {"body-buffer", "0"},
+      {"spool-bodies", "2"},
+      {"header-timeout", "0"},
+      {"body-timeout", "0"},
+      {"write-timeout", "0"},
+      {"log-level", "trace"},
+      {"fastcgi-stderr", "2"},
+  };
+  for (const auto& [name, value] : rows) {
+    CAPTURE(name);
+    const std::string given = std::string("--") + name + "=" + value;
+    CHECK(error_of({given}).starts_with("command line: --" + std::string(name) + ": bad value \""));
+  }
+}
+
+TEST_CASE("a value must be there and fit in a line of a file") {
+  CHECK(error_of({"--threads"}) == "command line: --threads: has no value");
+  CHECK(error_of({"--chdir="}) == "command line: --chdir: has no value");
+  CHECK(error_of({"--chdir", ""}) == "command line: --chdir: has no value");
+  CHECK(error_of({"--chdir", "--check"}) == "command line: --chdir: has no value before --check");
+  CHECK(error_of({"--chdir=--check"}) == "no error");
+  CHECK(error_of_file("[appd]\nchdir =\n") == "F:2: chdir: has no value");
+  CHECK(error_of({"--check=1"}) == "command line: --check: takes no value");
+  CHECK(error_of({"--chdir", "/a\nb"}) ==
+        "command line: --chdir: has a control character in its value");
+  CHECK(error_of_file("[appd]\nchdir = a\tb\n") ==
+        "F:2: chdir: has a control character in its value");
+  check_mentions(error_of({"--chdir", "/a "}), "--chdir: has a value with a blank");
+  check_mentions(error_of({"--chdir", " /a"}), "--chdir: has a value with a blank");
+}
+
+TEST_CASE("what has one value is given once in each source") {
+  CHECK(error_of({"--threads=1", "--threads=1"}) == "command line: --threads: given twice");
+  CHECK(error_of({"--spool-bodies", "--spool-bodies"}) ==
+        "command line: --spool-bodies: given twice");
+  CHECK(error_of({"--config=a", "--config=b"}) == "command line: --config: given twice");
+  CHECK(error_of_file("[appd]\nthreads = 1\n\nthreads = 2\n") ==
+        "F:4: threads: given twice, first in line 2");
+  CHECK(error_of_file("[appd]\nthreads = 1\n", {"--threads", "2"}) == "no error");
+}
+
+TEST_CASE("actions are no business of a file") {
+  CHECK(error_of_file("[appd]\ncheck = true\n") == "F:2: check: is for the command line alone");
+  CHECK(error_of_file("[appd]\nconfig = x\n") == "F:2: config: is for the command line alone");
+}
+
+TEST_CASE("errors of the file itself have their place") {
+  CHECK(error_of_file("[uwsgi]\n") == "F:1: unknown section [uwsgi]; only [appd] is read");
+  CHECK(error_of({"--config", "/nonexistent/a.ini"}) ==
+        "/nonexistent/a.ini: cannot be read: No such file or directory");
+}
+
+TEST_CASE("a mount leaves nothing to trust") {
+  CHECK(error_of({"--mount=/m", "--trust-script-name"}) ==
+        "command line: --mount: cannot go with trust-script-name");
+  CHECK(error_of_file("[appd]\nmount = /m\n", {"--trust-script-name"}) ==
+        "F:2: mount: cannot go with trust-script-name");
+}
+
+TEST_CASE("the environment is that of the process") {
+  const Environment environment = read_environment();
+  CHECK(environment.cpus >= 1);
+  const char* const before = std::getenv("TMPDIR");
+  const std::string saved = before ? before : "";
+  ::setenv("TMPDIR", "/elsewhere", 1);
+  CHECK(read_environment().temporary_directory == "/elsewhere");
+  ::setenv("TMPDIR", "", 1);
+  CHECK(read_environment().temporary_directory == "/var/tmp");
+  ::unsetenv("TMPDIR");
+  CHECK(read_environment().temporary_directory == "/var/tmp");
+  if (before) ::setenv("TMPDIR", saved.c_str(), 1);
+}
+
+TEST_SUITE_END();
+
+TEST_SUITE_BEGIN("print config");
+
+TEST_CASE("what is printed makes the same settings again") {
+  const TemporaryFile all(kAll);
+  for (const Command& command :
+       {parse({"--config", all.path()}), parse({"--config", all.path(), "--env=X=y", "--queue=0"}),
+        parse_more({}),
+        parse_more({"--spool-bodies", "--header-timeout", "2m", "--max-body=1000"})}) {
+    const TemporaryFile printed(print_config(command));
+    const Command again = parse({"--config", printed.path()});
+    CHECK(again.settings == command.settings);
+    CHECK(again.origins.at("threads").front().file == printed.path());
+  }
+}
+
+TEST_CASE("each value is below the place it came from") {
+  const TemporaryFile file("[appd]\nthreads = 8\npythonpath = /p\n");
+  const std::string text = print_config(parse(
+      {"--config", file.path(), "--socket=/a", "--socket=/b", "--module=m", "--print-config"}));
+  CHECK(text.starts_with("[appd]\n"));
+  check_mentions(text, "# command line\nsocket = /a\n# command line\nsocket = /b\n");
+  check_mentions(text, "# " + file.path() + ":2\nthreads = 8\n");
+  check_mentions(text, "# " + file.path() + ":3\npythonpath = /p\n");
+  check_mentions(text, "# default\nworkers = 7\n");
+  check_mentions(text, "# default\nmax-params = 256K\n");
+  check_mentions(text, "# default\nspool-dir = /scratch\n");
+  check_mentions(text, "# default: not set\n#chdir =\n");
+  check_mentions(text, "# default: not set\n#env =\n");
+}
+
+TEST_CASE("every option of the table is printed, and no action") {
+  const std::string text = print_config(parse({"--print-config"}));
+  for (const Option& option : option_table()) {
+    CAPTURE(option.name);
+    const std::string line = std::string(option.name) + " =";
+    const bool there =
+        text.find("\n" + line) != std::string::npos || text.find("\n#" + line) != std::string::npos;
+    CHECK(there == !option.is_action());
+  }
+}
+
+TEST_SUITE_END();
+
+}  // namespace appd::config

@@ -1,0 +1,152 @@
+#include "runtime/config/value_formats.hpp"
+
+#include <doctest/doctest.h>
+
+namespace appd::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <typename Format>
+bool refuses(std::string_view text) {
+  try {
+    Format::parse(text);
+    return false;
+  } catch (const BadValue& bad) {
+    return bad.what()[0] != '\0';
+  }
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("value formats");
+
+TEST_CASE("sizes take powers of 1024") {
+  CHECK(Size::parse("0") == 0);
+  CHECK(Size::parse("1000") == 1000);
+  CHECK(Size::parse("256K") == 262144);
+  CHECK(Size::parse("256k") == 262144);
+  CHECK(Size::parse("3KiB") == 3072);
+  CHECK(Size::parse("1M") == 1048576);
+  CHECK(Size::parse("1mib") == 1048576);
+  CHECK(Size::parse("5G") == 5368709120);
+  CHECK(Size::parse("2GiB") == 2147483648);
+  CHECK(Size::parse("18446744073709551615") == 18446744073709551615u);
+  for (const char* bad : {"K", "-1", "+1", "1.5M", "1KB", "1 K", "1T", "0x10",
+                          "18446744073709551616", "17179869184G", "256KK"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Size>(bad));
+  }
+  CHECK(refuses<SomeSize>("0"));
+  CHECK(SomeSize::parse("1") == 1);
+}
+
+TEST_CASE("sizes are shown in the largest unit that fits") {
+  CHECK(Size::show(0) == "0");
+  CHECK(Size::show(1000) == "1000");
+  CHECK(Size::show(262144) == "256K");
+  CHECK(Size::show(1048576) == "1M");
+  CHECK(Size::show(1049600) == "1025K");
+  CHECK(Size::show(5368709120) == "5G");
+}
+
+TEST_CASE("durations are seconds unless they have a unit") {
+  CHECK(Duration::parse("0") == 0ms);
+  CHECK(Duration::parse("30") == 30s);
+  CHECK(Duration::parse("30s") == 30s);
+  CHECK(Duration::parse("500ms") == 500ms);
+  CHECK(Duration::parse("2m") == 2min);
+  CHECK(Duration::parse("1h") == 1h);
+  CHECK(Duration::parse("365h") == 365h);
+  for (const char* bad :
+       {"s", "-1", "1.5s", "1d", "1 s", "30sec", "9000h", "18446744073709551615h"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Duration>(bad));
+  }
+  CHECK(refuses<SomeDuration>("0s"));
+  CHECK(SomeDuration::parse("1ms") == 1ms);
+}
+
+TEST_CASE("durations are shown in the largest unit that fits") {
+  CHECK(Duration::show(0ms) == "0");
+  CHECK(Duration::show(1500ms) == "1500ms");
+  CHECK(Duration::show(75s) == "75s");
+  CHECK(Duration::show(120s) == "2m");
+  CHECK(Duration::show(7200s) == "2h");
+}
+
+TEST_CASE("counts have bounds") {
+  using Few = Count<1, 8>;
+  CHECK(Few::parse("1") == 1);
+  CHECK(Few::parse("8") == 8);
+  CHECK(Few::show(8) == "8");
+  for (const char* bad : {"0", "9", "-1", "x", "1x", "4.0", "99999999999999999999"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Few>(bad));
+    CHECK(refuses<CountOrAuto<8>>(bad));
+  }
+  CHECK(CountOrAuto<8>::parse("auto") == 0);
+  CHECK(CountOrAuto<8>::parse("3") == 3);
+  CHECK(CountOrAuto<8>::show(0) == "auto");
+  CHECK(CountOrAuto<8>::show(3) == "3");
+}
+
+TEST_CASE("flags know the usual words") {
+  for (const char* yes : {"true", "yes", "on", "1", "True", "ON"}) {
+    CAPTURE(yes);
+    CHECK(Flag::parse(yes));
+  }
+  for (const char* no : {"false", "no", "off", "0", "No"}) {
+    CAPTURE(no);
+    CHECK_FALSE(Flag::parse(no));
+  }
+  CHECK(refuses<Flag>("maybe"));
+  CHECK(refuses<Flag>("2"));
+  CHECK(Flag::show(true) == "true");
+  CHECK(Flag::show(false) == "false");
+}
+
+TEST_CASE("file modes are octal") {
+  CHECK(FileMode::parse("0660") == 0660);
+  CHECK(FileMode::parse("777") == 0777);
+  CHECK(FileMode::show(0660) == "0660");
+  CHECK(FileMode::show(0) == "0000");
+  for (const char* bad : {"0888", "1777", "rw", "0o660", "-1"}) {
+    CAPTURE(bad);
+    CHECK(refuses<FileMode>(bad));
+  }
+}
+
+TEST_CASE("assignments need a name, values may be anything") {
+  CHECK(Assignment::parse("A=b") == Assignment::Pair{"A", "b"});
+  CHECK(Assignment::parse("A=") == Assignment::Pair{"A", ""});
+  CHECK(Assignment::parse("A=b=c d") == Assignment::Pair{"A", "b=c d"});
+  CHECK(Assignment::show({"A", "b=c"}) == "A=b=c");
+  CHECK(refuses<Assignment>("A"));
+  CHECK(refuses<Assignment>("=b"));
+}
+
+TEST_CASE("prefixes begin with a slash and do not end with one") {
+  CHECK(Prefix::parse("/a/b") == "/a/b");
+  CHECK(refuses<Prefix>("/"));
+  CHECK(refuses<Prefix>("/a/"));
+  CHECK(refuses<Prefix>("a"));
+}
+
+TEST_CASE("words are taken as they are listed only") {
+  using enum ProtocolChoice;
+  for (const auto choice : {automatic, fastcgi, uwsgi, scgi}) {
+    CHECK(Protocol::parse(Protocol::show(choice)) == choice);
+  }
+  CHECK(Protocol::show(automatic) == "auto");
+  CHECK(Protocol::parse("scgi") == scgi);
+  CHECK(refuses<Protocol>("http"));
+  for (const char* level : {"debug", "info", "warning", "error"})
+    CHECK(LogLevel::parse(level) == level);
+  CHECK(refuses<LogLevel>("INFO"));
+  CHECK(refuses<LogLevel>("trace"));
+}
+
+TEST_SUITE_END();
+
+}  // namespace appd::config
