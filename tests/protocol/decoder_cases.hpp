@@ -26,6 +26,7 @@ inline void check_case(Wire wire, const DecoderCase& each) {
     CAPTURE(chunk);
     const auto log = decode(wire, each.bytes, chunk, each.driving);
     REQUIRE_EQ(log.events, each.events);
+    REQUIRE_EQ(log.breach, "");
     REQUIRE_EQ(log.inside_head, each.inside_head);
     REQUIRE_EQ(log.owes_body, each.owes_body);
   }
