@@ -8,7 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
-#include <optional>
+#include <utility>
 
 #include "runtime/support/monotonic.hpp"
 #include "runtime/support/throw_errno.hpp"
@@ -35,28 +35,30 @@ struct Reading {
   std::string text;
 };
 
+std::string read_text(const ThreadSlot& slot) {
+  const std::size_t size =
+      std::min<std::size_t>(slot.text_size.load(std::memory_order_acquire), ThreadSlot::kTextSize);
+  Text text;
+  for (std::size_t word = 0; word < words_of(size); ++word) {
+    const std::uint64_t bytes = slot.text[word].load(std::memory_order_acquire);
+    std::memcpy(text.data() + word * 8, &bytes, sizeof bytes);
+  }
+  return {text.data(), size};
+}
+
 // A release store cannot be seen before the odd sequence that precedes it, and what follows an
 // acquire load is read after it: so a reader that finds the same even sequence at both ends has one
-// text. (The usual fences would say the same, but ThreadSanitizer does not know them.)
-std::optional<Reading> read(const ThreadSlot& slot) {
-  constexpr int kTries = 100;  // a worker may have died inside `begin`: then the text is what it is
-  Reading reading{};
+// request. (The usual fences would say the same, but ThreadSanitizer does not know them.)
+Reading read(const ThreadSlot& slot) {
+  constexpr int kTries = 100;  // a worker may have died inside `begin`
   for (int i = 0; i < kTries; ++i) {
     const std::uint32_t before = slot.sequence.load(std::memory_order_acquire);
-    reading.started = slot.started.load(std::memory_order_acquire);
-    const std::size_t size = std::min<std::size_t>(slot.text_size.load(std::memory_order_acquire),
-                                                   ThreadSlot::kTextSize);
-    Text text;
-    for (std::size_t word = 0; word < words_of(size); ++word) {
-      const std::uint64_t bytes = slot.text[word].load(std::memory_order_acquire);
-      std::memcpy(text.data() + word * 8, &bytes, sizeof bytes);
-    }
-    reading.text.assign(text.data(), size);
-    if (before % 2 == 0 && slot.sequence.load(std::memory_order_relaxed) == before) break;
+    Reading reading{slot.started.load(std::memory_order_acquire), read_text(slot)};
+    const std::uint32_t after = slot.sequence.load(std::memory_order_relaxed);
+    if (before % 2 == 0 && before == after) return reading;
     ::sched_yield();  // to the writer, perhaps
   }
-  if (reading.started == 0) return std::nullopt;
-  return reading;
+  return {slot.started.load(std::memory_order_relaxed), "(just starting)"};
 }
 
 }  // namespace
@@ -117,10 +119,10 @@ std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
   unsigned thread = 0;
   for (const ThreadSlot& slot : row(index)) {
     ++thread;
-    auto reading = read(slot);
-    if (!reading) continue;
-    const std::chrono::nanoseconds age(std::max<std::int64_t>(now - reading->started, 0));
-    requests.push_back({thread, age, std::move(reading->text)});
+    Reading reading = read(slot);
+    if (reading.started == 0) continue;
+    const std::chrono::nanoseconds age(std::max<std::int64_t>(now - reading.started, 0));
+    requests.push_back({thread, age, std::move(reading.text)});
   }
   return requests;
 }

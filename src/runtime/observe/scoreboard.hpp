@@ -13,8 +13,8 @@
 namespace appd::observe {
 
 /// What one pool thread does, in memory shared by master and workers. Written by that thread alone
-/// (no line is written by two threads), read by anyone at any time. The text of a request may be
-/// torn while it changes; `sequence` tells (odd: being written).
+/// (no line is written by two threads), read by anyone at any time; `sequence` is odd while a
+/// request is being noted.
 struct alignas(64) ThreadSlot {
   static constexpr std::size_t kTextSize = 224;  ///< makes a slot four cache lines
 
@@ -36,7 +36,7 @@ static_assert(sizeof(ThreadSlot) == 256);
 struct RunningRequest {
   unsigned thread;  ///< from 1
   std::chrono::nanoseconds age;
-  std::string text;  ///< "GET /path"
+  std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
 };
 
 /// The shared mapping: a row of thread slots for each worker. Made by the master before it forks;
