@@ -32,7 +32,7 @@ struct Event {
     aborted,   ///< the front gave `id` up; the decoder has forgotten it
     reply,     ///< `bytes` must be sent to the front as they are, as soon as the connection can
     refused,   ///< `id` gets an answer of `status`; `detail` says why, for log and answer. The
-              ///< decoder swallows the rest of that request; `release` it when answered
+               ///< decoder swallows the rest of that request; `release` it when answered
     fatal,  ///< the connection cannot go on: close it. `detail` says why; nothing can be answered
   };
   Kind kind = Kind::starved;

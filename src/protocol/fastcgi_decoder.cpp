@@ -58,7 +58,7 @@ Event FastcgiDecoder::on_record(const RecordPiece& piece) {
     case RecordType::begin_request:
       return on_begin(piece);
     case RecordType::abort_request:
-      return on_abort(piece);
+      return on_abort();
     case RecordType::params:
       return on_params(piece.bytes);
     case RecordType::stdin_stream:
@@ -104,9 +104,9 @@ Event FastcgiDecoder::begin_request(std::string_view body) {
   return {};
 }
 
-Event FastcgiDecoder::on_abort(const RecordPiece& piece) {
+Event FastcgiDecoder::on_abort() {
   Request* request = find(reader_.header().id);
-  if (request == nullptr || !piece.last) return {};
+  if (request == nullptr) return {};
   const auto id = request->id;
   const bool nobody_knows_it = request->state == State::head;
   const bool keep = request->keep_connection || active_ > 1;

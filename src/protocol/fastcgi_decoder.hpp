@@ -18,9 +18,10 @@ namespace appd::protocol {
 ///
 /// The life of one request:
 ///
-///     BEGIN        PARAMS(0)        expect_body       as many bytes, or STDIN(0)
-///       └─▶ head ─────▶ complete ─────▶ body ────────────────▶ over ──▶ release
-///             └─▶ over (refused) ──▶ release
+///     BEGIN       PARAMS(0)       expect_body     as many bytes       next
+///       └──▶ head ────▶ complete ────▶ body ─────────▶ ending ────▶ over ──▶ release
+///              │                         └─── STDIN(0) ──────────────▲
+///              └──▶ refused ──▶ release
 class FastcgiDecoder final : public Decoder {
  public:
   explicit FastcgiDecoder(const DecoderLimits& limits) noexcept : limits_(limits) {}
@@ -54,7 +55,7 @@ class FastcgiDecoder final : public Decoder {
   Event on_record(const fastcgi::RecordPiece& piece);
   Event on_begin(const fastcgi::RecordPiece& piece);
   Event begin_request(std::string_view body);
-  Event on_abort(const fastcgi::RecordPiece& piece);
+  Event on_abort();
   Event on_params(std::string_view bytes);
   Event collect(Request& request, std::string_view bytes);
   Event finish_head(Request& request);
