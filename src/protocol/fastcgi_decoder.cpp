@@ -259,7 +259,6 @@ void FastcgiDecoder::take_variables(RequestId id, gateway::VariableBlock& into) 
   assert(request != nullptr && request->state == State::complete);
   if (request == nullptr) return;
   std::swap(request->block, into);
-  request->block.clear();
 }
 
 void FastcgiDecoder::expect_body(RequestId id, std::uint64_t length) {

@@ -16,7 +16,7 @@ Event SingleRequestDecoder::on_body(std::string_view& input) {
   assert(stage_ != Stage::complete && "expect_body or release is due before next");
   const auto bytes =
       take(input, static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, input.size())));
-  if (body_left_ != kUnknownLength) body_left_ -= bytes.size();
+  body_left_ -= bytes.size();  // kUnknownLength does not run out
   if (stage_ == Stage::body && !bytes.empty()) {
     if (body_left_ == 0) stage_ = Stage::ending;
     Event event;
@@ -38,7 +38,6 @@ Event SingleRequestDecoder::end_body() {
 void SingleRequestDecoder::take_variables(RequestId, gateway::VariableBlock& into) {
   assert(stage_ == Stage::complete);
   std::swap(block_, into);
-  block_.clear();
 }
 
 void SingleRequestDecoder::expect_body(RequestId, std::uint64_t length) {

@@ -401,6 +401,23 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_FALSE(decoder.owes_body());
   }
 
+  TEST_CASE("each released request owes its own end of STDIN") {
+    FastcgiDecoder decoder{DecoderLimits{}};
+    const auto bytes = head(1, kKeep) + head(3, kKeep);
+    std::string_view input = bytes;
+    for (const RequestId id : std::initializer_list<RequestId>{1, 3}) {
+      REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+      decoder.release(id);
+    }
+    const auto ends = stdin_of(1, "") + stdin_of(1, "") + stdin_of(3, "");
+    input = std::string_view(ends).substr(0, 16);
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+    CHECK(decoder.owes_body());
+    input = std::string_view(ends).substr(16);
+    CHECK_EQ(decoder.next(input).kind, Event::Kind::starved);
+    CHECK_FALSE(decoder.owes_body());
+  }
+
   TEST_CASE("a release before the end of an empty body takes the end back") {
     FastcgiDecoder decoder{DecoderLimits{}};
     const auto bytes = head(1, kKeep) + stdin_of(1, "") + head(1, kKeep);
