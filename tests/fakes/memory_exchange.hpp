@@ -96,6 +96,8 @@ class MemoryExchange final : public gateway::Exchange {
   bool broken = false;
   bool sent_file = false;
   std::string error_text;
+  std::atomic<bool> error_written{false};  ///< for other threads, during the call
+  std::atomic<bool> answered{false};
   std::vector<std::string> breaches;
   std::vector<std::pair<std::shared_ptr<const void>, std::vector<std::string_view>>> kept;
 
@@ -138,6 +140,7 @@ class MemoryExchange final : public gateway::Exchange {
     pieces.push_back({bytes.substr(0, taken), with != nullptr, last});
     sent.append(bytes, 0, taken);
     ended = last;
+    answered = last;
     return {taken < bytes.size() ? gateway::SendStatus::full : gateway::SendStatus::ok, taken};
   }
 
@@ -164,7 +167,10 @@ class MemoryExchange final : public gateway::Exchange {
     broken = true;
   }
 
-  void send_error_text(std::string_view text) noexcept override { error_text += text; }
+  void send_error_text(std::string_view text) noexcept override {
+    error_text += text;
+    error_written = true;
+  }
   bool front_gone() const noexcept override { return gone; }
 
  private:

@@ -68,19 +68,22 @@ constexpr std::array kAlwaysThere = {"SCRIPT_NAME",    "PATH_INFO",   "QUERY_STR
                                      "REQUEST_METHOD", "SERVER_NAME", "SERVER_PORT",
                                      "SERVER_PROTOCOL"};
 
-std::uint64_t word_at(std::string_view text, std::size_t offset) noexcept {
+std::uint64_t word_at(const char* text, std::size_t size) noexcept {
   std::uint64_t word = 0;
-  std::memcpy(&word, text.data() + offset, std::min<std::size_t>(8, text.size() - offset));
+  std::memcpy(&word, text, size);
   return word;
 }
 
 /// Over length, first and last eight bytes: cheap, and apart for the names that are in use.
 std::size_t hash_of(std::string_view name) noexcept {
-  const std::uint64_t head = word_at(name, 0);
-  const std::uint64_t tail = name.size() > 8 ? word_at(name, name.size() - 8) : 0;
-  std::uint64_t mixed = (head ^ name.size()) * 0x9E3779B97F4A7C15ULL;
-  mixed = (mixed ^ (mixed >> 32) ^ tail) * 0xC2B2AE3D27D4EB4FULL;
-  return static_cast<std::size_t>(mixed >> 40);
+  constexpr std::size_t kWord = 8;
+  const std::size_t size = std::min(kWord, name.size());
+  const std::uint64_t head =
+      size == kWord ? word_at(name.data(), kWord) : word_at(name.data(), size);
+  const std::uint64_t tail = size == kWord ? word_at(name.data() + name.size() - kWord, kWord) : 0;
+  std::uint64_t mixed = (head ^ (tail << 7 | tail >> 57) ^ name.size()) * 0x9E3779B97F4A7C15ULL;
+  mixed = (mixed ^ (mixed >> 29)) * 0xC2B2AE3D27D4EB4FULL;
+  return static_cast<std::size_t>(mixed >> 48);
 }
 
 bool holds(const Ref& text, std::string_view bytes) noexcept {
@@ -103,7 +106,7 @@ void set(PyObject* dict, PyObject* key, PyObject* value) {
 
 }  // namespace
 
-EnvironBuilder::EnvironBuilder(Ref base) : base_(std::move(base)), entries_(kPlaces) {}
+EnvironBuilder::EnvironBuilder(Ref base) : base_(std::move(base)), pairs_(kPairs) {}
 
 // CPython copies a dict that is at least two thirds full by copying its whole table. So the base
 // gets a table for 42 entries, by names that are put in and taken out again; then a copy with the
@@ -142,15 +145,12 @@ void EnvironBuilder::put(PyObject* environ, const gateway::Variable& variable) {
 }
 
 EnvironBuilder::Entry& EnvironBuilder::entry_for(std::string_view name) {
-  const std::size_t place = hash_of(name) % kPlaces;
-  Entry& first = entries_[place];
-  if (holds(first.name, name)) return first;
-  Entry& second = entries_[place ^ 1];
-  if (holds(second.name, name)) return second;
+  Pair& pair = pairs_[hash_of(name) % kPairs];
+  if (holds(pair.newer.name, name)) return pair.newer;
+  if (holds(pair.older.name, name)) return pair.older;
   Ref made = make_name(name);
-  second = std::move(first);
-  first = Entry{std::move(made), Ref()};
-  return first;
+  pair.older = std::exchange(pair.newer, Entry{std::move(made), Ref()});
+  return pair.newer;
 }
 
 }  // namespace appd::python

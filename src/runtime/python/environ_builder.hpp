@@ -32,15 +32,19 @@ class EnvironBuilder {
     Ref name;
     Ref value;
   };
-  static constexpr std::size_t kPlaces = 1024;  // power of two
-  static constexpr std::size_t kMaxName = 64;   // bytes; longer ones are not kept
-  static constexpr std::size_t kMaxValue = 256;
+  struct Pair {  // of names with the same hash
+    Entry newer;
+    Entry older;
+  };
+  static constexpr std::size_t kPairs = 512;
+  static constexpr std::size_t kMaxName = 64;    // bytes; longer ones are not kept
+  static constexpr std::size_t kMaxValue = 256;  // bytes
 
   void put(PyObject* environ, const gateway::Variable& variable);
   Entry& entry_for(std::string_view name);
 
   Ref base_;
-  std::vector<Entry> entries_;  // two places per name: its hash's and the neighbour
+  std::vector<Pair> pairs_;  // by hash
 };
 
 }  // namespace appd::python

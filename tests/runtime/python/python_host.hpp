@@ -72,7 +72,16 @@ class PythonHost {
     return exchange;
   }
 
-  ExchangePointer run(std::string_view source) { return run(make(source)); }
+  ExchangePointer run(std::string_view source,
+                      const fakes::Variables& variables = get_variables()) {
+    return run(make(source, variables));
+  }
+
+  /// The body of the answer to `source`, which is complete.
+  std::string body_of(std::string_view source,
+                      const fakes::Variables& variables = get_variables()) {
+    return run(source, variables)->sent;
+  }
 
   class Batch final : public gateway::ExchangeSource {
    public:
@@ -99,6 +108,13 @@ class PythonHost {
     changed_.wait(lock, [&] { return batch.done; });
   }
 
+  /// What was logged since the last call: messages of that level, each followed by a newline.
+  std::string take_log(gateway::Level level) {
+    std::string text;
+    for (const MemoryReporter::Entry& entry : reporter_.take())
+      if (entry.level == level) text += entry.message + "\n";
+    return text;
+  }
   MemoryReporter& log() { return reporter_; }
   python::PythonRuntime& runtime() { return runtime_; }
 
