@@ -78,8 +78,7 @@ http {{
 class Apache(Process):
     """Apache httpd with one virtual host per protocol snippet; `port(mode)` is where it listens."""
 
-    MODULES = ("mpm_event", "authz_core", "env", "log_config", "proxy", "proxy_fcgi", "proxy_uwsgi",
-               "proxy_scgi")
+    MODULES = ("mpm_event", "authz_core", "env", "proxy", "proxy_fcgi", "proxy_uwsgi", "proxy_scgi")
 
     def __init__(self, socket_path):
         self._ports = {mode: Port() for mode in MODES}

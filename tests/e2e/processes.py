@@ -179,6 +179,8 @@ class Process:
         self.out_path = place / f"{name}.out"
         self.log_path = place / f"{name}.log"
         with open(self.out_path, "ab") as out, open(self.log_path, "ab") as log:
+            give_away(self.out_path)  # a program may open its /dev/stderr again
+            give_away(self.log_path)
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=cwd or place.path,

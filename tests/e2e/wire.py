@@ -51,8 +51,9 @@ class Answer:
         return json.loads(self.body)
 
 
-def parse_answer(raw: bytes, complete=None, errors: bytes = b"") -> Answer:
-    """Splits head and body. Raises ValueError where `raw` is no complete head."""
+def parse_answer(raw: bytes, complete=None, errors: bytes = b"", method="GET") -> Answer:
+    """Splits head and body. Without `complete` the body's length tells. Raises ValueError where `raw` is no
+    complete head."""
     head, found, body = raw.partition(b"\r\n\r\n")
     if not found:
         raise ValueError(f"no complete head in {raw[:200]!r}")
@@ -76,7 +77,7 @@ def parse_answer(raw: bytes, complete=None, errors: bytes = b"") -> Answer:
     code, _, reason = status_line.partition(" ")
     answer = Answer(int(code), reason, fields, body, True, errors)
     if complete is None:
-        announced = answer.field("Content-Length")
+        announced = None if method == "HEAD" or answer.status == 304 else answer.field("Content-Length")
         complete = announced is None or len(body) == int(announced)
     answer.complete = complete
     return answer
@@ -268,8 +269,12 @@ class FastCgi(Connection):
     def send_record(self, kind, request_id, content=b"", padding=0, version=1):
         self.send(record(kind, request_id, content, padding, version))
 
-    def begin(self, request_id=1, keep=True, role=RESPONDER):
+    def expect(self, request_id=1):
+        """Makes ready for an answer to a request that a test sends by itself."""
         self._requests[request_id] = _Request()
+
+    def begin(self, request_id=1, keep=True, role=RESPONDER):
+        self.expect(request_id)
         flags = KEEP_CONN if keep else 0
         self.send_record(BEGIN_REQUEST, request_id, struct.pack("!HB5x", role, flags))
 
@@ -305,7 +310,7 @@ class FastCgi(Connection):
             return None
         return Record(version, kind, request_id, content)
 
-    def read_answer(self, request_id=1) -> Answer:
+    def read_answer(self, method="GET", request_id=1) -> Answer:
         """The answer to one request; what comes for others meanwhile is kept for them."""
         request = self._requests[request_id]
         while request.end is None and self._take_record():
@@ -347,7 +352,7 @@ class FastCgi(Connection):
         self.begin(request_id, keep)
         self.params(named, request_id)
         self.stdin(body, request_id)
-        return self.read_answer(request_id)
+        return self.read_answer(request_id=request_id)
 
 
 def uwsgi_packet(named, modifier1=0, modifier2=0) -> bytes:
@@ -364,8 +369,8 @@ class Uwsgi(Connection):
         self.send_body(body)
         return self.read_answer()
 
-    def read_answer(self) -> Answer:
-        return parse_answer(self.read_to_end())
+    def read_answer(self, method="GET") -> Answer:
+        return parse_answer(self.read_to_end(), method=method)
 
 
 def scgi_packet(named) -> bytes:
@@ -383,8 +388,8 @@ class Scgi(Connection):
         self.send_body(body)
         return self.read_answer()
 
-    def read_answer(self) -> Answer:
-        return parse_answer(self.read_to_end())
+    def read_answer(self, method="GET") -> Answer:
+        return parse_answer(self.read_to_end(), method=method)
 
 
 CLIENTS = {"fastcgi": FastCgi, "uwsgi": Uwsgi, "scgi": Scgi}
@@ -412,4 +417,4 @@ def call(wire: str, address: Address, path="/", *, method=None, query="", header
         method = "GET" if length is None else "POST"
     named = variables(method, path, query, length, headers, extra)
     with begin(wire, address, named, body, timeout=timeout) as connection:
-        return connection.read_answer()
+        return connection.read_answer(method)

@@ -1,0 +1,48 @@
+# The Debian packages that the project needs, by purpose, and how a script gets those that are missing.
+# To be sourced (bash): deploy/quickstart, tests/run-all and .ci/run share it.
+
+# shellcheck disable=SC2034  # used by those who source this
+build_packages=(
+  g++ cmake ninja-build
+  libboost1.81-dev libboost-program-options1.81-dev libfmt-dev doctest-dev libsystemd-dev
+  python3 python3-dev
+)
+site_packages=(nginx python3-flask curl)
+test_packages=(apache2-bin python3-pytest python3-django python3-venv systemd)
+check_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev git)
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "root is needed for: $* (run this as root, or install sudo)" >&2
+    return 1
+  fi
+}
+
+is_installed() {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Installs those of the named packages that are missing. Their services are not started: a policy file
+# tells Debian's maintainer scripts so for as long as the installation takes (unless there is one already).
+install_missing() {
+  local package missing=() policy=/usr/sbin/policy-rc.d own_policy=no status=0
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [[ ${#missing[@]} -eq 0 ]] && return 0
+  echo "Installing ${missing[*]}"
+  as_root apt-get update -q || return
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null || return
+    as_root chmod 755 "$policy"
+    own_policy=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "${missing[@]}" || status=$?
+  [[ $own_policy == no ]] || as_root rm -f "$policy"
+  return "$status"
+}

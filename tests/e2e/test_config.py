@@ -1,0 +1,174 @@
+"""Command line and file: help, checks, effective values, and every error with its place."""
+
+import re
+
+import pytest
+
+import wire
+from processes import Process, wait_until
+
+EXIT_CONFIGURATION = 2
+EXIT_START = 4
+OPTIONS = (
+    "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env mount "
+    "workers threads queue graceful-timeout max-params max-body body-buffer spool-dir spool-bodies "
+    "header-timeout body-timeout log-level access-log config check print-config help version"
+).split()
+
+
+@pytest.fixture
+def run(installed, place):
+    """Runs appd with a module that works, in a folder of its own."""
+    place.write("app.py", "def application(e, s): s('200 OK', []); return [b'app']")
+
+    def run_one(*arguments, ini=None):
+        if ini is not None:
+            arguments = ("--config", place.write("appd.ini", ini), *arguments)
+        return installed.run(*arguments, cwd=place.path)
+
+    return run_one
+
+
+def test_help_names_every_option_and_exits_0(run):
+    ended = run("--help")
+    assert ended.returncode == 0
+    for option in OPTIONS:
+        assert re.search(rf"--{option}\b", ended.stdout), option
+    assert max(map(len, ended.stdout.splitlines())) <= 100
+
+
+def test_version_names_appd_python_and_boost_and_exits_0(run):
+    ended = run("--version")
+    assert ended.returncode == 0
+    assert re.search(r"appd \d+\.\d+", ended.stdout)
+    assert re.search(r"Python 3\.\d+", ended.stdout) and re.search(r"Boost 1\.\d+", ended.stdout)
+
+
+def test_check_imports_the_application_and_exits_0(run, place):
+    ended = run("--check", "--socket", "app.sock", "--module", "app")
+    assert ended.returncode == 0, ended.stderr
+    assert not (place / "app.sock").exists()
+
+
+def test_check_of_an_application_that_cannot_be_imported_fails(run, place):
+    place.write("broken.py", "raise RuntimeError('broken: at import')")
+    ended = run("--check", "--socket", "app.sock", "--module", "broken")
+    assert ended.returncode == EXIT_START
+    assert "Traceback" in ended.stderr and "broken: at import" in ended.stderr
+
+
+def test_print_config_shows_values_and_where_each_came_from(run, place):
+    ini = "# a comment\n[appd]\nsocket = from-file.sock\nthreads = 7\nmodule = app\nmax-body = 2M\n"
+    ended = run("--print-config", "--threads", "9", ini=ini)
+    assert ended.returncode == 0, ended.stderr
+    shown = {found.group(1): found.group(0) for found in
+             re.finditer(r"^\W*([a-z-]+)\s*=.*$", ended.stdout, re.MULTILINE)}
+    assert "9" in shown["threads"] and "command line" in shown["threads"]
+    assert "from-file.sock" in shown["socket"] and "appd.ini:3" in shown["socket"]
+    assert "appd.ini:6" in shown["max-body"]
+    assert "default" in shown["graceful-timeout"]
+
+
+def test_what_print_config_shows_is_a_file_that_means_the_same(run, place):
+    first = run("--print-config", "--socket", "a.sock", "--socket", "127.0.0.1:8000", "--module", "app",
+                "--max-body", "3M", "--env", "A=b c", "--spool-bodies", "--graceful-timeout", "7s")
+    assert first.returncode == 0
+    second = run("--print-config", ini=first.stdout)
+    assert second.returncode == 0, second.stderr
+
+    def values(text):
+        lines = [re.split(r"\s+[#;]", line)[0].rstrip() for line in text.splitlines()]
+        return [line for line in lines if "=" in line and line[0] not in "#;"]
+
+    assert values(first.stdout) == values(second.stdout) != []
+
+
+def test_the_command_line_wins_over_the_file(start, place):
+    place.write("appd.ini", "[appd]\nmount = /file\nmax-body = 1K\n")
+    server = start("--config", place / "appd.ini", "--max-body", "10K")
+    assert server.call("fastcgi", "/digest", body=b"x" * 5000).status == 200
+    assert server.call("fastcgi", "/digest", body=b"x" * 20_000).status == 413
+    assert server.call("fastcgi", "/file/environ").json()["SCRIPT_NAME"] == "/file"
+
+
+def test_a_whole_configuration_from_a_file_serves(start, installed, place):
+    address = place / "app.sock"
+    place.write("whole.ini", f"[appd]\nsocket = {address}\nmodule = wsgi_probe:application\nworkers = 1\n"
+                             f"pythonpath = {installed.apps}\nenv = PROBE_DIR={place.path}\n")
+    process = Process("appd", [installed.binary, "--config", place / "whole.ini"], place)
+    try:
+        wait_until(lambda: address.exists(), "the socket")
+        for protocol in wire.WIRES:
+            assert wire.call(protocol, str(address), "/hello").status == 200
+    finally:
+        assert process.stop() == 0
+
+
+def test_the_sample_configuration_is_accepted(installed, run):
+    ended = run("--config", installed.configs / "appd.ini", "--print-config")
+    assert ended.returncode == 0, ended.stderr
+
+
+# ---- errors: exit code 2, the place, the nearest name
+
+
+GOOD = ("--socket", "app.sock", "--module", "app")
+
+
+@pytest.mark.parametrize("arguments, named", [
+    ((*GOOD, "--thraeds", "4"), ["thraeds", "threads"]),
+    ((*GOOD, "--sokcet", "x"), ["sokcet", "socket"]),
+    ((*GOOD, "--max_body", "1M"), ["max_body", "max-body"]),
+    ((*GOOD, "--threads", "many"), ["threads", "many"]),
+    ((*GOOD, "--threads", "0"), ["threads"]),
+    ((*GOOD, "--threads", "-1"), ["threads"]),
+    ((*GOOD, "--threads", "4", "--threads", "5"), ["threads"]),
+    ((*GOOD, "--max-body", "1X"), ["max-body", "1X"]),
+    ((*GOOD, "--max-body", "99999999999999999999"), ["max-body"]),
+    ((*GOOD, "--graceful-timeout", "soon"), ["graceful-timeout", "soon"]),
+    ((*GOOD, "--protocol", "fastgi"), ["protocol", "fastcgi"]),
+    ((*GOOD, "--socket-mode", "0999"), ["socket-mode"]),
+    ((*GOOD, "--env", "NOVALUE"), ["env", "NOVALUE"]),
+    ((*GOOD, "--access-log-format", "{nonsense}"), ["access-log-format", "nonsense"]),
+    ((*GOOD, "--threads"), ["threads"]),
+    ((*GOOD, "stray"), ["stray"]),
+    (("--module", "app"), ["socket"]),
+    (("--socket", "app.sock"), ["module"]),
+    (("--config", "/nonexistent/appd.ini"), ["/nonexistent/appd.ini"]),
+], ids=lambda value: value[-1] if isinstance(value, tuple) else "")
+def test_an_error_on_the_command_line_is_one_line_that_names_it(run, arguments, named):
+    ended = run(*arguments)
+    assert ended.returncode == EXIT_CONFIGURATION
+    for word in named:
+        assert word in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    assert "Traceback" not in ended.stderr and "terminate" not in ended.stderr
+
+
+@pytest.mark.parametrize("ini, line, named", [
+    ("[appd]\nsocket = a\nthraeds = 4\n", 3, ["thraeds", "threads"]),
+    ("[appd]\n\n# comment\nthreads = many\n", 4, ["threads", "many"]),
+    ("[appd]\nthreads = 4\nthreads = 5\n", 3, ["threads"]),
+    ("[appd]\nthis is no setting\n", 2, []),
+    ("threads = 4\n", 1, []),
+    ("[apd]\nthreads = 4\n", 1, ["apd"]),
+    ("[appd]\ncheck = true\n", 2, ["check"]),
+    ("[appd]\nspool-bodies = perhaps\n", 2, ["spool-bodies", "perhaps"]),
+], ids=lambda value: value.replace("\n", "|") if isinstance(value, str) else "")
+def test_an_error_in_the_file_names_file_and_line(run, ini, line, named):
+    ended = run("--socket", "app.sock", "--module", "app", ini=ini)
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert f"appd.ini:{line}" in ended.stderr
+    for word in named:
+        assert word in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+
+
+def test_a_chdir_that_does_not_exist_stops_the_start_and_is_named(run):
+    ended = run(*GOOD, "--chdir", "/nonexistent/folder")
+    assert ended.returncode != 0 and "/nonexistent/folder" in ended.stderr
+
+
+def test_an_access_log_that_cannot_be_opened_stops_the_start_and_is_named(run):
+    ended = run(*GOOD, "--access-log", "/nonexistent/access.log")
+    assert ended.returncode != 0 and "/nonexistent/access.log" in ended.stderr

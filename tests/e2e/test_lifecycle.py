@@ -1,0 +1,305 @@
+"""Start, stop, and the death of workers."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+import wire
+from processes import alive, wait_until
+
+EXIT_START = 4
+
+
+@pytest.fixture
+def held(start, protocol):
+    """A server with one request inside the application: (server, gate, connection)."""
+    server = start("--graceful-timeout", "30s", threads=2)
+    gate = server.gate("held")
+    connection = wire.begin(protocol, server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    yield server, gate, connection
+    connection.close()
+
+
+def accepts_no_more(server):
+    wait_until(lambda: not server.accepts(), "new connections are refused")
+
+
+# ---- stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_stop_finishes_what_runs_and_exits_0(held, number):
+    server, gate, connection = held
+    server.send_signal(number)
+    accepts_no_more(server)
+    assert server.running(), "it waits for the running request"
+    gate.open()
+    answer = connection.read_answer()
+    assert (answer.status, answer.complete) == (200, True)
+    assert server.wait_exit() == 0
+    assert not os.path.exists(server.address)
+
+
+def test_a_stop_sent_to_the_whole_group_as_by_a_terminal_is_no_different(held):
+    server, gate, connection = held
+    os.killpg(server.pid, signal.SIGINT)
+    accepts_no_more(server)
+    gate.open()
+    assert connection.read_answer().status == 200
+    assert server.wait_exit() == 0
+
+
+def test_a_stop_also_answers_what_was_accepted_and_not_yet_begun(start, protocol):
+    server = start("--graceful-timeout", "30s", threads=1)
+    gate = server.gate("held")
+    first = wire.begin(protocol, server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    second = wire.begin(protocol, server.address, wire.variables(path="/hello"))
+    server.send_signal(signal.SIGTERM)
+    accepts_no_more(server)
+    gate.open()
+    assert [first.read_answer().status, second.read_answer().status] == [200, 200]
+    assert server.wait_exit() == 0
+    first.close()
+    second.close()
+
+
+def test_a_stop_closes_idle_kept_connections(start):
+    server = start()
+    with wire.FastCgi(server.address) as connection:
+        assert connection.request(wire.variables(path="/hello")).status == 200
+        server.send_signal(signal.SIGTERM)
+        assert connection.closed_by_peer()
+    assert server.wait_exit() == 0
+
+
+def test_a_stop_runs_the_exit_handlers_of_the_application(start, place):
+    place.write("at_exit.py", """
+import atexit, os
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"ok"]
+def leave():
+    open(os.environ["PROBE_DIR"] + "/left", "w").write("in order")
+atexit.register(leave)
+""")
+    server = start("--pythonpath", place.path, module="at_exit")
+    assert server.call("fastcgi").body == b"ok"
+    server.send_signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    assert (server.gates / "left").read_text() == "in order"
+
+
+def test_a_request_that_outlasts_the_graceful_timeout_is_given_up_and_named(start, protocol):
+    server = start("--graceful-timeout", "1s")
+    gate = server.gate("stuck")
+    connection = wire.begin(protocol, server.address, wire.variables(path="/hold", query="gate=stuck"))
+    gate.wait_entered()
+    server.send_signal(signal.SIGTERM)
+    server.wait_exit(within=15)
+    assert "GET /hold?gate=stuck" in server.wait_event("graceful-timeout|/hold").text
+    connection.close()
+
+
+def test_sigquit_stops_at_once(held):
+    server, _, _ = held
+    worker = server.only_worker()
+    server.send_signal(signal.SIGQUIT)
+    server.wait_exit(within=10)
+    wait_until(lambda: not alive(worker), "the worker is gone")
+    assert not os.path.exists(server.address)
+
+
+def test_workers_do_not_outlive_a_killed_master(start):
+    server = start(workers=2)
+    workers = server.worker_pids()
+    server.send_signal(signal.SIGKILL)
+    server.wait_exit()
+    wait_until(lambda: not any(map(alive, workers)), "the workers are gone")
+
+
+# ---- workers
+
+
+def test_as_many_workers_and_threads_as_asked_serve(start):
+    server = start(workers=3, threads=2)
+    assert len(server.worker_pids()) == 3
+    gates = [server.gate(f"gate-{number}") for number in range(6)]
+    running = [wire.begin("fastcgi", server.address, wire.variables(path="/hold", query=f"gate={gate.name}"))
+               for gate in gates]
+    for gate in gates:
+        gate.wait_entered()
+    for gate in gates:
+        gate.open()
+    pids = [connection.read_answer().json()["pid"] for connection in running]
+    assert set(pids) <= set(server.worker_pids())
+    for connection in running:
+        connection.close()
+
+
+def test_workers_are_as_many_as_cpus_by_default(start):
+    server = start(workers="auto", wait=False)
+    cpus = len(os.sched_getaffinity(0))
+    server.wait_ready(lambda: len(server.worker_pids()) == cpus and server.accepts())
+
+
+@pytest.mark.parametrize("query, cause", [
+    ("signal=SIGKILL", "SIGKILL"),
+    ("signal=SIGSEGV", "SIGSEGV"),
+    ("code=3", "3"),
+    ("code=0", "0"),
+])
+def test_a_worker_that_dies_is_replaced_and_the_log_names_cause_and_request(start, protocol, query, cause):
+    server = start()
+    before = server.only_worker()
+    server.forget_log()
+    with wire.begin(protocol, server.address, wire.variables(path="/die", query=query)) as connection:
+        connection.read_to_end()
+    event = server.wait_event(r"/die\?")
+    assert cause in event.text and f"GET /die?{query}" in event.text
+    assert str(before) in event.text or event.pid == before
+    assert event.level in ("warn", "error")
+    after = wait_until(lambda: server.worker_pids() != [before] and server.worker_pids(), "a new worker")
+    assert len(after) == 1
+    assert server.call(protocol, "/whoami").json()["pid"] == after[0]
+
+
+def test_the_other_worker_serves_while_one_is_dead(start, protocol):
+    server = start(workers=2)
+    first, second = server.worker_pids()
+    os.kill(first, signal.SIGKILL)
+    for _ in range(50):
+        assert server.call(protocol, "/hello").status == 200
+    wait_until(lambda: len(server.worker_pids()) == 2 and first not in server.worker_pids(), "a new worker")
+    assert second in server.worker_pids()
+
+
+def test_a_worker_that_cannot_start_again_is_tried_with_growing_pauses(start, place):
+    """The module breaks after the first start: the master must neither spin nor give up."""
+    place.write("breaks.py", """
+import os
+if os.path.exists(os.environ["PROBE_DIR"] + "/broken"):
+    raise RuntimeError("breaks: not this time")
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"ok"]
+""")
+    server = start("--pythonpath", place.path, module="breaks")
+    (server.gates / "broken").touch()
+    os.kill(server.only_worker(), signal.SIGKILL)
+
+    def failures():
+        return server.find_events("breaks: not this time")
+
+    wait_until(lambda: len(failures()) >= 3, "three failed starts")
+    assert server.running()
+    assert len(failures()) < 20, "it spins"
+    (server.gates / "broken").unlink()
+    wait_until(lambda: len(server.worker_pids()) == 1 and server.call("fastcgi").body == b"ok", "service again")
+
+
+# ---- start
+
+
+def run_broken(installed, place, module, text=None, *options):
+    if text is not None:
+        place.write(f"{module.partition(':')[0]}.py", text)
+    return installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", module,
+                         "--workers", 2, *options)
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("import no_such_package", "ModuleNotFoundError"),
+    ("def application(:", "SyntaxError"),
+    ("raise RuntimeError('broken: at import')", "broken: at import"),
+    ("import sys\nsys.exit(0)", "SystemExit"),
+], ids=["missing import", "syntax", "raise", "exit"])
+def test_an_application_that_cannot_be_imported_stops_the_start(installed, place, text, shown):
+    ended = run_broken(installed, place, "broken:application", text)
+    assert ended.returncode == EXIT_START
+    assert "Traceback (most recent call last)" in ended.stderr and shown in ended.stderr
+    named = [line for line in ended.stderr.splitlines() if "broken" in line and "import_application" in line]
+    assert named, ended.stderr
+    assert not (place / "app.sock").exists()
+
+
+@pytest.mark.parametrize("module, text, shown", [
+    ("no_such_module:application", None, "no_such_module"),
+    ("broken:missing", "value = 1", "missing"),
+    ("broken:value", "value = 1", "callable"),
+    ("broken", "value = 1", "application"),
+    ("broken:make()", "def make(): return None", "callable"),
+    ("broken:make()", "def make(): raise RuntimeError('broken: factory')", "broken: factory"),
+], ids=["module", "attribute", "not callable", "no default name", "factory gives none", "factory raises"])
+def test_an_application_that_is_not_there_stops_the_start(installed, place, module, text, shown):
+    ended = run_broken(installed, place, module, text)
+    assert ended.returncode == EXIT_START
+    assert shown in ended.stderr and "import_application" in ended.stderr
+    assert not (place / "app.sock").exists()
+
+
+def test_no_process_is_left_by_a_start_that_failed(installed, place):
+    place.write("lingers.py", "import os\nopen('pids', 'a').write(f'{os.getpid()}\\n')\nraise RuntimeError('no')\n")
+    ended = run_broken(installed, place, "lingers", None, "--chdir", place.path)
+    assert ended.returncode == EXIT_START
+    pids = [int(line) for line in (place / "pids").read_text().split()]
+    assert pids and not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("module, files", [
+    ("named:other", {"named.py": "def other(e, s): s('200 OK', []); return [b'found']"}),
+    ("named:holder.inner.app", {"named.py": """
+class holder:
+    class inner:
+        @staticmethod
+        def app(e, s): s('200 OK', []); return [b'found']
+"""}),
+    ("named:make()", {"named.py": "def make():\n  def app(e, s): s('200 OK', []); return [b'found']\n  return app"}),
+    ("named", {"named.py": "def application(e, s): s('200 OK', []); return [b'found']"}),
+    ("named", {"named.py": "def app(e, s): s('200 OK', []); return [b'found']"}),
+    ("package.named:app", {"package/__init__.py": "", "package/named.py":
+                           "def app(e, s): s('200 OK', []); return [b'found']"}),
+    ("site.wsgi", {"site.wsgi": "def application(e, s): s('200 OK', []); return [b'found']"}),
+    ("plain.py", {"plain.py": "def application(e, s): s('200 OK', []); return [b'found']"}),
+], ids=["callable", "attributes", "factory", "application", "app", "package", ".wsgi file", ".py file"])
+def test_the_application_is_found_however_it_is_written(start, place, protocol, module, files):
+    for name, text in files.items():
+        if "/" in name and not (place / name).parent.exists():
+            place.folder(name.partition("/")[0])
+        place.write(name, text)
+    server = start("--chdir", place.path, module=module)
+    assert server.call(protocol).body == b"found"
+
+
+def test_environment_and_virtualenv_are_the_applications(start, place, installed):
+    environment = place / "venv"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", environment], check=True, timeout=120)
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    (packages / "only_there.py").write_text("name = 'found'")
+    subprocess.run(["chmod", "-R", "a+rX", environment], check=True)
+    place.write("inside.py", """
+import os, sys
+import only_there
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [" ".join([only_there.name, os.environ["GREETING"], sys.prefix]).encode()]
+""")
+    server = start("--pythonpath", place.path, "--virtualenv", environment, "--env", "GREETING=a=b",
+                   module="inside")
+    assert server.call("fastcgi").body.decode() == f"found a=b {environment}"
+
+
+def test_signal_handlers_and_threads_of_the_application_work_at_import(start, place):
+    place.write("signals.py", """
+import signal, threading
+signal.signal(signal.SIGUSR1, lambda *_: None)
+seen = threading.Event()
+threading.Thread(target=seen.set, daemon=True).start()
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [str(seen.wait(10)).encode()]
+""")
+    assert start("--pythonpath", place.path, module="signals").call("fastcgi").body == b"True"

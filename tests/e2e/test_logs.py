@@ -1,0 +1,169 @@
+"""The log and the access log."""
+
+import re
+
+import pytest
+
+import wire
+from appd import Appd, parse_log
+from processes import wait_until
+
+LINE = re.compile(
+    r'(?P<remote>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+) '
+    r'"(?P<referer>[^"]*)" "(?P<agent>[^"]*)" queue=(?P<queue>[\d.]+) app=(?P<app>[\d.]+)$')
+
+
+@pytest.fixture(scope="module")
+def logged(installed):
+    """A server with its access log in a file."""
+    server = Appd(installed, "--access-log", "access.log")
+    yield server
+    server.stop()
+
+
+def lines_of(server, marker, count=1) -> list:
+    """The lines of the access log that have `marker`, once there are `count`."""
+    path = server.place / "access.log"
+
+    def look():
+        found = [line for line in path.read_text().splitlines() if marker in line]
+        return found if len(found) >= count else None
+
+    return wait_until(look, f"{count} lines with {marker}", within=10)
+
+
+def the_line(server, marker):
+    (line,) = lines_of(server, marker)
+    found = LINE.match(line)
+    assert found, line
+    return found
+
+
+def test_an_event_is_one_line_with_level_time_pid_and_worker(start):
+    server = start()
+    server.call("fastcgi", "/log", query="text=an%20event")
+    event = server.wait_event("an event")
+    assert event.pid == server.only_worker() and event.role == "worker 1"
+    line = next(line for line in server.log().splitlines() if "an event" in line)
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line)
+
+
+def test_start_and_stop_are_logged(start):
+    server = start()
+    starting = server.events()
+    assert any(event.role == "master" for event in starting)
+    assert server.address in server.log()
+    server.send_signal(15)
+    server.wait_exit()
+    assert "SIGTERM" in server.log()
+    assert len(parse_log(server.log())) == len([line for line in server.log().splitlines()
+                                                if not line.startswith("  ")]), "each line is an event's"
+
+
+def test_levels_below_the_one_asked_for_are_not_logged(start):
+    server = start("--log-level", "error")
+    assert server.call("fastcgi", "/hello").status == 200
+    assert server.call("fastcgi", "/fail").status == 500
+    server.wait_event("Traceback")
+    assert {event.level for event in server.events()} == {"error"}
+
+
+def test_a_request_cannot_forge_a_log_line(start):
+    server = start()
+    text = "2026-01-01T00:00:00.000Z error [1 master] forged"
+    server.call("fastcgi", "/log", query="text=x%0A" + text.replace(" ", "%20"))
+    server.call("fastcgi", "/fail", extra=[("REQUEST_URI", f"/fail\n{text}")])
+    server.wait_event("Traceback")
+    assert not [event for event in server.events() if event.role == "master" and event.pid == 1]
+
+
+def test_there_is_no_access_log_unless_asked_for(start):
+    server = start()
+    assert server.call("fastcgi", "/hello").status == 200
+    assert server.output() == "" and "GET /hello" not in server.log()
+
+
+def test_a_request_is_one_line_in_the_access_log(logged, protocol):
+    logged.call(protocol, f"/hello/{protocol}", query="a=1", headers=[
+        ("User-Agent", "test/1"), ("Referer", "http://example.test/from")],
+        extra=[("REMOTE_USER", "ann")])
+    line = the_line(logged, f"/hello/{protocol}?a=1")
+    assert line["remote"] == "192.0.2.7" and line["user"] == "ann"
+    assert line["request"] == f"GET /hello/{protocol}?a=1 HTTP/1.1"
+    assert (line["status"], line["bytes"]) == ("200", "14")
+    assert (line["referer"], line["agent"]) == ("http://example.test/from", "test/1")
+
+
+@pytest.mark.parametrize("path, query, method, status, size", [
+    ("/status", "code=204&mark={}", "GET", "204", "0"),
+    ("/hello", "mark={}", "HEAD", "200", "0"),
+    ("/sized", "size=3000000&length=no&mark={}", "GET", "200", "3000000"),
+    ("/nowhere", "mark={}", "GET", "404", None),
+    ("/fail", "mark={}", "GET", "500", None),
+])
+def test_status_and_size_are_those_of_the_answer(logged, protocol, path, query, method, status, size):
+    mark = f"{protocol}{path[1:]}{method}"
+    answer = logged.call(protocol, path, query=query.format(mark), method=method)
+    line = the_line(logged, f"mark={mark} ")
+    assert line["status"] == status
+    assert line["bytes"] == (size if size is not None else str(len(answer.body)))
+
+
+def test_refused_requests_are_in_the_access_log_too(logged, protocol):
+    logged.call(protocol, f"/refused-{protocol}", extra=[("CONTENT_LENGTH", "abc")])
+    assert the_line(logged, f"/refused-{protocol}")["status"] == "400"
+
+
+def test_a_client_that_went_before_the_head_is_a_499(logged, protocol):
+    gate = logged.gate(f"gone-{protocol}")
+    with wire.begin(protocol, logged.address,
+                    wire.variables(path="/hold", query=f"gate={gate.name}")):
+        gate.wait_entered()
+    gate.open()
+    assert the_line(logged, f"gate={gate.name}")["status"] == "499"
+
+
+def test_quotes_and_line_ends_in_a_request_cannot_forge_a_line(logged, protocol):
+    evil = f'/evil-{protocol}" 200 1 "-" "x\n192.0.2.9 - - [now] "GET /forged-{protocol}'
+    logged.call(protocol, "/hello", extra=[("REQUEST_URI", evil)])
+    (line,) = lines_of(logged, f"/evil-{protocol}")
+    assert LINE.match(line), line
+    assert not [line for line in (logged.place / "access.log").read_text().splitlines()
+                if line.startswith("192.0.2.9")]
+
+
+def test_time_in_the_queue_and_in_the_application_are_apart(start, protocol):
+    server = start("--access-log", "access.log", threads=1)
+    first = wire.begin(protocol, server.address, wire.variables(path="/sleep", query="seconds=0.4&first"))
+    second = wire.begin(protocol, server.address, wire.variables(path="/sleep", query="seconds=0.1&second"))
+    for connection in (first, second):
+        assert connection.read_answer().status == 200
+        connection.close()
+    times = [(float(line["queue"]), float(line["app"]))
+             for line in (the_line(server, "&first"), the_line(server, "&second"))]
+    times.sort(key=lambda pair: pair[0])
+    (early_queue, early_app), (late_queue, late_app) = times
+    assert early_queue < 100 and late_queue >= early_app - 100
+    assert {round(early_app, -2), round(late_app, -2)} == {400, 100}
+
+
+def test_the_access_log_may_go_to_stdout(start):
+    server = start("--access-log", "-")
+    server.call("fastcgi", "/hello", query="to=stdout")
+    line = wait_until(lambda: server.output(), "a line on stdout")
+    assert LINE.match(line.rstrip("\n")), line
+    assert "to=stdout" not in server.log()
+
+
+def test_the_format_of_the_access_log_may_be_chosen(start):
+    server = start("--access-log", "-", "--access-log-format", "{status} {method} {uri} {{braces}}")
+    server.call("fastcgi", "/hello", query="a=1")
+    assert wait_until(server.output, "a line") == "200 GET /hello?a=1 {braces}\n"
+
+
+def test_several_workers_write_whole_lines(start):
+    server = start("--access-log", "access.log", workers=2)
+    for number in range(200):
+        assert server.call("uwsgi", "/hello", query=f"mark={number}").status == 200
+    lines = lines_of(server, "mark=", count=200)
+    assert len(lines) == 200 and all(map(LINE.match, lines))

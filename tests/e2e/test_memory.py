@@ -1,0 +1,153 @@
+"""A worker's memory stays bounded, whatever passes through it."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import web
+import wire
+from appd import Appd
+from fronts import Nginx
+from processes import unique
+
+GIB = 1 << 30
+MIB = 1 << 20
+ABOVE_IDLE = 64 * MIB
+WARM = 20_000
+MANY = 200_000
+GROWTH = 1 * MIB
+BLOCK = bytes(MIB)
+UPLOAD = wire.record(wire.STDIN, 1, bytes(65528)) * 16
+
+
+def memory(pid, what) -> int:
+    """Bytes of VmRSS or VmHWM."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{what}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) * 1024
+
+
+@pytest.fixture
+def peak(start):
+    """A server that has answered a little; afterwards its peak is compared with that."""
+    server = start()
+    for protocol in wire.WIRES:
+        assert server.call(protocol, "/swallow", body=b"x" * 70_000).status == 200
+        assert server.call(protocol, "/sized", query="size=70000").status == 200
+    worker = server.only_worker()
+    idle = memory(worker, "VmRSS")
+    yield server
+    assert server.only_worker() == worker
+    above = memory(worker, "VmHWM") - idle
+    assert above < ABOVE_IDLE, f"{above / MIB:.1f} MiB above idle"
+
+
+def test_a_4_gib_upload_over_fastcgi(peak: Appd):
+    count, rest = divmod(4 * GIB, 65528 * 16)
+    with wire.FastCgi(peak.address) as connection:
+        connection.begin(1)
+        connection.params(wire.variables("POST", "/swallow", length=4 * GIB))
+        for _ in range(count):
+            connection.send(UPLOAD)
+        connection.stdin(bytes(rest))
+        assert connection.read_answer().json() == {"length": 4 * GIB}
+
+
+@pytest.mark.parametrize("protocol", ["uwsgi"])
+def test_a_4_gib_upload_over_a_raw_body(peak: Appd, protocol):
+    answer = peak.call(protocol, "/swallow", body=(BLOCK for _ in range(4 * GIB // MIB)), length=4 * GIB)
+    assert answer.json() == {"length": 4 * GIB}
+
+
+def test_a_4_gib_upload_through_nginx_without_buffering(peak: Appd):
+    nginx = Nginx(peak.address)
+    try:
+        reply = web.request(nginx.port("fastcgi-kept", streaming=True), "POST", "/swallow",
+                            body=(BLOCK for _ in range(4 * GIB // MIB)), length=4 * GIB)
+        assert reply.json() == {"length": 4 * GIB}
+    finally:
+        nginx.stop()
+
+
+def received(connection) -> int:
+    buffer = memoryview(bytearray(MIB))
+    total = len(connection.pending)
+    while size := connection.socket.recv_into(buffer):
+        total += size
+    return total
+
+
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+def test_a_4_gib_streamed_download(peak: Appd, protocol):
+    named = wire.variables(path="/sized", query=f"size={4 * GIB}&length=no")
+    with wire.begin(protocol, peak.address, named) as connection:
+        total = received(connection)
+    framing = 0 if protocol == "scgi" else 4 * GIB // 65528 * 32
+    assert 4 * GIB < total < 4 * GIB + framing + 65536
+
+
+def test_a_4_gib_download_through_nginx_without_buffering(peak: Appd):
+    nginx = Nginx(peak.address)
+    try:
+        with web.Client(nginx.port("fastcgi-kept", streaming=True)) as client:
+            client.send(web.head("GET", f"/sized?size={4 * GIB}"))
+            response = client.start_reply()
+            buffer, total = bytearray(MIB), 0
+            while size := response.readinto(buffer):
+                total += size
+        assert total == 4 * GIB
+    finally:
+        nginx.stop()
+
+
+def test_a_reader_that_stops_does_not_make_the_answer_pile_up(peak: Appd):
+    """Nobody reads for a while: the application must be held back."""
+    token = unique("slow")
+    named = wire.variables(path="/sized", query=f"size={GIB}&length=no&token={token}")
+    with wire.begin("fastcgi", peak.address, named) as connection:
+        connection.read_record()
+        before = -1
+        while (made := peak.counted(token)["next"]) != before:
+            before = made
+            time.sleep(0.2)  # the pace of looking, until it stands still
+        assert made * 65536 < ABOVE_IDLE
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(start):
+    server = start(threads=2)
+    worker = server.only_worker()
+    load = Load(server.address)
+    load.run(WARM)
+    after_warm = memory(worker, "VmRSS")
+    load.run(MANY - WARM)
+    after_many = memory(worker, "VmRSS")
+    load.close()
+    grown = after_many - after_warm
+    assert grown <= GROWTH, f"{grown / 1024:.0f} KiB more after {MANY} requests than after {WARM}"
+
+
+class Load:
+    """Requests over a kept FastCGI connection, a batch of ids at a time."""
+
+    IDS = 16
+
+    def __init__(self, address):
+        self.connection = wire.FastCgi(address, timeout=30)
+        named = wire.pairs(wire.variables(path="/hello", query="a=1", headers=[("Cookie", "a=b; c=d")] ))
+        self.batch = b"".join(
+            wire.record(wire.BEGIN_REQUEST, number, b"\0\1\1\0\0\0\0\0")
+            + wire.record(wire.PARAMS, number, named) + wire.record(wire.PARAMS, number)
+            + wire.record(wire.STDIN, number) for number in range(1, self.IDS + 1))
+
+    def run(self, count):
+        for _ in range(count // self.IDS):
+            self.connection.send(self.batch)
+            ends = 0
+            while ends < self.IDS:
+                got = self.connection.read_record()
+                ends += got.kind == wire.END_REQUEST
+                assert got.kind in (wire.STDOUT, wire.END_REQUEST)
+
+    def close(self):
+        self.connection.close()
