@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "runtime/python/python_runtime.hpp"
 
@@ -18,9 +20,12 @@ constexpr std::string_view kCall = "()";
                   "");
 }
 
+/// "site.wsgi" is what Django calls a module, and what Apache's users call a file: it is a file
+/// when there is one.
 bool is_path(std::string_view module) {
-  return module.ends_with(".py") || module.ends_with(".wsgi") ||
-         module.find('/') != std::string_view::npos;
+  if (module.find('/') != std::string_view::npos || module.ends_with(".py")) return true;
+  std::error_code ignored;
+  return module.ends_with(".wsgi") && std::filesystem::exists(module, ignored);
 }
 
 std::vector<std::string> split_at_dots(std::string_view text) {

@@ -18,7 +18,8 @@ struct ApplicationName {
   bool is_factory = false;  ///< the object is called without arguments and returns the application
 };
 
-/// Throws LoadError when it has none of the forms.
+/// Throws LoadError when it has none of the forms. Looks into the working directory for what might
+/// be a module or a file.
 ApplicationName parse_application_name(std::string_view text);
 
 }  // namespace appd::python

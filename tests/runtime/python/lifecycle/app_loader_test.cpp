@@ -1,0 +1,138 @@
+#include <doctest/doctest.h>
+
+#include "child_process.hpp"
+#include "fakes/memory_reporter.hpp"
+
+TEST_SUITE_BEGIN("app loader");
+
+using namespace appd;
+using namespace appd::test;
+
+namespace {
+
+/// Loads `module` with `directory` as working directory; output: what the import printed, the
+/// error.
+Outcome load(const Directory& directory, const std::string& module) {
+  return in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    python::PythonRuntime runtime({.module = module,
+                                   .pythonpath = {},
+                                   .virtualenv = {},
+                                   .multithread = false,
+                                   .multiprocess = false},
+                                  reporter);
+    runtime.load_application();
+    return runtime.finalize() ? 0 : 1;
+  });
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+constexpr std::string_view kModule = R"(
+import sys
+print("imported as", __name__)
+def application(environ, start_response): pass
+def create_app():
+    print("factory called")
+    return application
+class Site:
+    def __call__(self, environ, start_response): pass
+class holder:
+    site = Site()
+    Site = Site
+number = 7
+def broken_factory(): raise ValueError("no database")
+def none_factory(): pass
+async def asgi(scope, receive, send): pass
+class Asgi:
+    async def __call__(self, scope, receive, send): pass
+asgi_object = Asgi()
+)";
+
+}  // namespace
+
+TEST_CASE("every form of name finds its application") {
+  const Directory directory;
+  directory.add("site_one.py", kModule);
+  directory.add("pkg/__init__.py", "");
+  directory.add("pkg/wsgi.py", "app = lambda environ, start_response: None\n");
+  directory.add("other/run.wsgi", kModule);
+  directory.add("here.wsgi", kModule);
+  directory.add("other/sibling.py", "");
+  directory.add("other/with-sibling.py", "import sibling\nfrom sibling import *\napp = print\n");
+  for (const char* module :
+       {"site_one", "site_one:application", "site_one:holder.site", "site_one:holder.Site",
+        "site_one:create_app()", "pkg.wsgi", "pkg.wsgi:app", "site_one.py",
+        "./site_one.py:create_app()", "other/run.wsgi", "other/run.wsgi:holder.site", "here.wsgi",
+        "other/with-sibling.py"}) {
+    CAPTURE(module);
+    const Outcome outcome = load(directory, module);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 0);
+  }
+  CHECK(load(directory, "site_one:create_app()").output ==
+        "imported as site_one\nfactory called\n");
+  CHECK(load(directory, directory.path + "/other/run.wsgi").output == "imported as run\n");
+}
+
+TEST_CASE("a file whose name is taken gets another module name") {
+  const Directory directory;
+  directory.add("sys.py", kModule);
+  CHECK(load(directory, "./sys.py").output == "imported as appd_application_sys\n");
+}
+
+TEST_CASE("what cannot be loaded says which module and which step, in one line") {
+  const Directory directory;
+  directory.add("site_one.py", kModule);
+  directory.add("failing.py", "import json\nraise ValueError('at import')\n");
+  directory.add("needing.py", "import not_installed\n");
+  directory.add("wrong.py", "def application(:\n");
+  directory.add("leaving.py", "raise SystemExit(3)\n");
+  directory.add("bare.py", "number = 7\n");
+  struct Case {
+    const char* module;
+    const char* line;
+    const char* traceback;
+  };
+  for (const Case& one : {
+           Case{"nothing_there", "cannot import module 'nothing_there' (working directory /tmp/",
+                "ModuleNotFoundError"},
+           Case{"needing", "cannot import module 'needing'", "No module named 'not_installed'"},
+           Case{"failing", "cannot import module 'failing': ValueError: at import\n",
+                "failing.py\", line 2"},
+           Case{"wrong", "cannot import module 'wrong': SyntaxError: ", "def application(:"},
+           Case{"leaving", "cannot import module 'leaving': SystemExit: 3\n", ""},
+           Case{"./missing.py", "cannot load file '/tmp/", "FileNotFoundError"},
+           Case{"failing.py", "failing.py': ValueError: at import\n", "failing.py\", line 2"},
+           Case{"site_one:aplication",
+                "site_one:aplication: 'site_one' has no attribute 'aplication'; did you mean "
+                "'application'?\n",
+                ""},
+           Case{"site_one:zzzz", "site_one:zzzz: 'site_one' has no attribute 'zzzz'\n", ""},
+           Case{"site_one:number", "the application is not callable but of type 'int'\n", ""},
+           Case{"site_one:number()", "the factory is not callable but of type 'int'\n", ""},
+           Case{"site_one:none_factory()",
+                "the application is not callable but of type 'NoneType'\n", ""},
+           Case{"site_one:broken_factory()", "the factory failed: ValueError: no database\n",
+                "in broken_factory"},
+           Case{"site_one:asgi", "this is an ASGI application", ""},
+           Case{"site_one:asgi_object", "this is an ASGI application", ""},
+           Case{"bare", "bare: 'bare' has neither 'application' nor 'app'", ""},
+           Case{"my-module:app", "'my-module' is no name of a module", ""},
+       }) {
+    CAPTURE(one.module);
+    const Outcome outcome = load(directory, one.module);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 99);
+    const std::size_t start = outcome.output.find("LoadError: ");
+    REQUIRE(start != std::string::npos);
+    const std::size_t end = outcome.output.find('\n', start);
+    CHECK(contains(outcome.output.substr(start, end + 1 - start), one.line));
+    CHECK(contains(outcome.output.substr(end + 1), one.traceback));
+  }
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,189 @@
+#include "runtime/python/python_runtime.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "child_process.hpp"
+#include "fakes/memory_reporter.hpp"
+
+TEST_SUITE_BEGIN("python runtime");
+
+using namespace appd;
+using namespace appd::test;
+
+namespace {
+
+/// Starts a runtime for the module `site_one` in `directory`, loads it, finalises.
+Outcome run(const Directory& directory, python::PythonOptions options) {
+  return in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    options.module = "site_one";
+    python::PythonRuntime runtime(options, reporter);
+    runtime.load_application();
+    return runtime.finalize() ? 0 : 1;
+  });
+}
+
+/// The output of an import that prints the value of an expression over sys and os.
+std::string value_of(const std::string& expression, const python::PythonOptions& options = {}) {
+  const Directory directory;
+  directory.add("site_one.py", "import os, sys\nprint(" + expression + ")\napp = print\n");
+  return run(directory, options).output;
+}
+
+int shell(const std::string& command) {
+  return std::system(command.c_str());
+}
+
+}  // namespace
+
+TEST_CASE("the version is that of the library") {
+  CHECK(value_of("sys.version.split()[0]") == python::PythonRuntime::version() + "\n");
+}
+
+TEST_CASE("sys is as a script would see it") {
+  CHECK(value_of("sys.argv") == "['appd']\n");
+  CHECK(value_of("os.path.basename(sys.executable).startswith('python')") == "True\n");
+  CHECK(value_of("sys.path[0] == os.getcwd()") == "True\n");
+  CHECK(value_of("sys.stdout.line_buffering, sys.stdout.fileno(), sys.stderr.fileno()") ==
+        "True 1 2\n");
+}
+
+TEST_CASE("pythonpath comes before the working directory, in its order, as absolute paths") {
+  python::PythonOptions options;
+  options.pythonpath = {"/first", "second"};
+  CHECK(value_of("sys.path[:3] == ['/first', os.getcwd() + '/second', os.getcwd()]", options) ==
+        "True\n");
+}
+
+TEST_CASE("PYTHON variables of the environment are honoured") {
+  setenv("PYTHONPATH", "/from-environment", 1);
+  const std::string shown = value_of("'/from-environment' in sys.path");
+  unsetenv("PYTHONPATH");
+  CHECK(shown == "True\n");
+}
+
+TEST_CASE(
+    "Python installs no signal handlers, but leaves SIGPIPE ignored and lets the import set some") {
+  CHECK(value_of("__import__('signal').getsignal(2) == __import__('signal').SIG_DFL") == "True\n");
+  CHECK(value_of("__import__('signal').getsignal(13) == __import__('signal').SIG_IGN") == "True\n");
+  CHECK(value_of("__import__('signal').signal(10, print)") == "Handlers.SIG_DFL\n");
+}
+
+TEST_CASE("finalize runs atexit handlers and flushes") {
+  const Directory directory;
+  directory.add("site_one.py",
+                "import atexit, sys, threading\n"
+                "atexit.register(lambda: sys.stdout.write('atexit without newline'))\n"
+                "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+                "app = print\n");
+  const Outcome outcome = run(directory, {});
+  CHECK(outcome.status == 0);
+  CHECK(outcome.output == "atexit without newline");
+}
+
+TEST_CASE("pool threads are Python threads with names, and run without the interpreter") {
+  const Directory directory;
+  directory.add("site_one.py",
+                "import atexit, threading\n"
+                "atexit.register(lambda: print('left:', threading.active_count()))\n"
+                "app = print\n");
+  const Outcome outcome = in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    python::PythonRuntime runtime({.module = "site_one",
+                                   .pythonpath = {},
+                                   .virtualenv = {},
+                                   .multithread = true,
+                                   .multiprocess = true},
+                                  reporter);
+    runtime.load_application();
+    // All threads are inside at once only if none of them holds the interpreter.
+    std::atomic<unsigned> inside{0};
+    std::atomic<unsigned> indices{0};
+    runtime.start_pool(3, [&](unsigned index) {
+      indices += 1U << index;
+      ++inside;
+      while (inside != 3) inside.wait(inside);
+      inside.notify_all();
+    });
+    runtime.release_main();
+    runtime.join_pool();
+    if (indices != 7) return 2;
+    return runtime.finalize() ? 0 : 1;
+  });
+  CHECK(outcome.status == 0);
+  CHECK(outcome.output == "left: 1\n");
+}
+
+TEST_CASE("a virtual environment gives sys.prefix and its packages") {
+  const Directory directory;
+  const std::string venv = directory.path + "/venv";
+  for (const bool system : {false, true}) {
+    REQUIRE(shell(std::string(APPD_TEST_PYTHON) + " -m venv --clear --without-pip " +
+                  (system ? "--system-site-packages " : "") + venv) == 0);
+    const std::string minor = python::PythonRuntime::version();
+    const std::string packages =
+        "venv/lib/python" + minor.substr(0, minor.rfind('.')) + "/site-packages";
+    directory.add(packages + "/only_there.py", "value = 'from the environment'\n");
+    directory.add("site_one.py",
+                  "import sys, only_there\n"
+                  "print(sys.prefix, sys.base_prefix != sys.prefix, only_there.value)\n"
+                  "print(sys.executable)\n"
+                  "print(any('dist-packages' in path for path in sys.path))\n"
+                  "app = print\n");
+    python::PythonOptions options;
+    options.virtualenv = system ? "venv" : venv;  // relative to the working directory, too
+    const Outcome outcome = run(directory, options);
+    CHECK(outcome.output == venv + " True from the environment\n" + venv + "/bin/python\n" +
+                                (system ? "True\n" : "False\n"));
+  }
+}
+
+TEST_CASE("a virtual environment that cannot be used stops the start with the reason") {
+  const Directory directory;
+  directory.add("site_one.py", "app = print\n");
+  directory.add("old/pyvenv.cfg", "home = /usr/bin\nversion = 3.9.2\n");
+  directory.add("older/pyvenv.cfg", "home = /usr/bin\nversion_info = 3.8.1.final.0\n");
+  directory.add("empty/pyvenv.cfg", "home = /usr/bin\n");
+  struct Case {
+    const char* virtualenv;
+    const char* message;
+  };
+  for (const Case& one : {
+           Case{"nowhere", "StartError: 'nowhere' is not a virtual environment"},
+           Case{"old", "StartError: the virtual environment 'old' is for Python 3.9, but appd is"},
+           Case{"older", "StartError: the virtual environment 'older' is for Python 3.8, but"},
+           Case{"empty", "StartError: the virtual environment 'empty' has no lib/python3."},
+       }) {
+    python::PythonOptions options;
+    options.virtualenv = one.virtualenv;
+    const Outcome outcome = run(directory, options);
+    CAPTURE(outcome.output);
+    CHECK(outcome.output.starts_with(one.message));
+    CHECK(outcome.status == 99);
+  }
+}
+
+TEST_CASE("stdout may be closed") {
+  const Directory directory;
+  directory.add("site_one.py", "app = print\n");
+  const Outcome outcome = in_child([&] {
+    std::filesystem::current_path(directory.path);
+    close(STDOUT_FILENO);
+    fakes::MemoryReporter reporter;
+    python::PythonRuntime runtime({.module = "site_one",
+                                   .pythonpath = {},
+                                   .virtualenv = {},
+                                   .multithread = false,
+                                   .multiprocess = false},
+                                  reporter);
+    runtime.load_application();
+    return 0;
+  });
+  CHECK(outcome.status == 0);
+}
+
+TEST_SUITE_END();
