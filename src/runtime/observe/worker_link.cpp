@@ -82,7 +82,7 @@ void WorkerLink::send(MasterOrder order) noexcept {
 }
 
 std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept {
-  std::array<char, kHeadSize + kMaxText> bytes;
+  std::array<char, kHeadSize + kMaxText> bytes{};
   const auto [got, size] = receive_datagram(fd_.get(), bytes);
   if (got != Got::message) return {got, {}};
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <csignal>
 #include <string>
 
 using namespace appd::observe;
@@ -50,6 +51,7 @@ TEST_SUITE("worker link") {
   }
 
   TEST_CASE("the other side's end is seen, after what it still said") {
+    ::signal(SIGPIPE, SIG_DFL);
     auto [master, worker] = WorkerLink::make_pair();
     worker.send({Kind::ready, {}, {}});
     SUBCASE("by the master") {
@@ -67,8 +69,9 @@ TEST_SUITE("worker link") {
 
   TEST_CASE("what is no message is passed over") {
     auto [master, worker] = WorkerLink::make_pair();
-    for (const std::string& bytes : {std::string("x"), std::string("\x03\x00", 2),
-                                     std::string("\x00\x05", 2), std::string("\xff\xff text")}) {
+    for (const std::string& bytes :
+         {std::string("x"), std::string("\0", 1), std::string("\x03\x00", 2),
+          std::string("\x00\x05", 2), std::string("\xff\xff text")}) {
       REQUIRE(::send(worker.fd(), bytes.data(), bytes.size(), 0) > 0);
       CHECK(master.receive_message().first == Got::nothing);
       REQUIRE(::send(master.fd(), "\x7f", 1, 0) > 0);

@@ -40,6 +40,7 @@ void ready_until_usr1(WorkerLink& link) {
   ::sigemptyset(&usr1);
   ::sigaddset(&usr1, SIGUSR1);
   ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+  link.send({Kind::step, StartStep::open_server, {}});
   link.send({Kind::ready, {}, {}});
   int signal = 0;
   ::sigwait(&usr1, &signal);
@@ -83,6 +84,7 @@ TEST_SUITE("master") {
       CHECK(master.count("exited with code 0") == 3);
       CHECK(master.count("on_stopping") == 1);
       CHECK(master.count("killing") == 0);
+      CHECK(master.count("held by stdio") == 1);
     }
   }
 
@@ -197,6 +199,7 @@ TEST_SUITE("master") {
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     CHECK(Clock::now() - before < 3s);
     CHECK(master.count("the start is given up") == 0);
+    CHECK(master.count("exited with code 4") == 0);  // the reason has been told
   }
 
   TEST_CASE("what does not drain within the graceful timeout is killed, and named") {
@@ -244,6 +247,37 @@ TEST_SUITE("master") {
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     CHECK(master.count("killing") == 0);
+  }
+
+  TEST_CASE("what a worker left in stdio is written at its end") {
+    std::FILE* file = std::tmpfile();
+    Supervised master({1, 30s}, kThreads, [&](unsigned, WorkerLink link, Scoreboard&) {
+      std::fputs("last words", file);
+      return serve(std::move(link));
+    });
+    master.wait_for("info ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    std::array<char, 16> bytes{};
+    CHECK(::pread(::fileno(file), bytes.data(), bytes.size(), 0) == 10);
+    std::fclose(file);
+  }
+
+  TEST_CASE("a new worker's place forgets what the dead one was serving") {
+    Supervised master({1, 100ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
+      if (count_start(board, index) > 1) return hang(std::move(link));
+      board.worker(index)[1].begin(support::monotonic_ns(), "GET", "/crash");
+      ready_until_usr1(link);
+      return 1;
+    });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("info ready");
+    ::kill(pid, SIGUSR1);
+    master.wait_for("while serving GET /crash");
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for("killing").find("serving") == std::string::npos);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("SIGHUP is ignored, visibly") {
@@ -307,6 +341,9 @@ TEST_SUITE("master") {
       sigset_t blocked;
       ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
       if (::sigismember(&blocked, SIGCHLD) || ::sigismember(&blocked, SIGTERM)) return 7;
+      struct sigaction pipe_action {};
+      ::sigaction(SIGPIPE, nullptr, &pipe_action);
+      if (pipe_action.sa_handler != SIG_IGN) return 9;
       if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM) return 8;
       return serve(std::move(link));
     });

@@ -113,11 +113,14 @@ class Supervised {
       MasterOptions options, unsigned threads,
       const std::function<int(unsigned, observe::WorkerLink, observe::Scoreboard&)>& entry,
       std::function<void()> on_ready, int log) {
-    ::alarm(120);  // workers have their own: nothing outlives a broken test
+    ::alarm(120);                // workers have their own: nothing outlives a broken test
     ::signal(SIGABRT, SIG_DFL);  // doctest has a handler
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans become the master's, as they do for process 1
+    ::signal(SIGCHLD, SIG_IGN);          // as a careless parent may leave it
+    std::FILE* held = ::fdopen(::dup(log), "w");
+    std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
     observe::Scoreboard scoreboard(options.workers, threads);
     const ChildEntry guarded = [&](unsigned index, observe::WorkerLink link) {
