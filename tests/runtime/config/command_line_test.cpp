@@ -298,7 +298,11 @@ TEST_CASE("a bad value is named with what is expected") {
 }
 
 TEST_CASE("every option refuses what it cannot use") {
-  const std::pair<const char*, const char*> rows[] = {
+  struct Row {
+    const char* name;
+    const char* value;
+  };
+  const Row rows[] = {
       {"socket-mode", "abc"},
       {"protocol", "http"},
       {"env", "X"},
@@ -321,10 +325,11 @@ TEST_CASE("every option refuses what it cannot use") {
       {"log-level", "trace"},
       {"fastcgi-stderr", "2"},
   };
-  for (const auto& [name, value] : rows) {
-    CAPTURE(name);
-    const std::string given = std::string("--") + name + "=" + value;
-    CHECK(error_of({given}).starts_with("command line: --" + std::string(name) + ": bad value \""));
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const std::string option = std::string("--") + row.name;
+    CHECK(error_of({option + "=" + row.value})
+              .starts_with("command line: " + option + ": bad value \""));
   }
 }
 
@@ -340,6 +345,8 @@ TEST_CASE("a value must be there and fit in a line of a file") {
         "command line: --chdir: has a control character in its value");
   CHECK(error_of_file("[appd]\nchdir = a\tb\n") ==
         "F:2: chdir: has a control character in its value");
+  CHECK(error_of({"--chdir", "/a\x7f"}) ==
+        "command line: --chdir: has a control character in its value");
   check_mentions(error_of({"--chdir", "/a "}), "--chdir: has a value with a blank");
   check_mentions(error_of({"--chdir", " /a"}), "--chdir: has a value with a blank");
 }
@@ -404,13 +411,14 @@ TEST_CASE("what is printed makes the same settings again") {
 }
 
 TEST_CASE("each value is below the place it came from") {
-  const TemporaryFile file("[appd]\nthreads = 8\npythonpath = /p\n");
+  const TemporaryFile file("[appd]\nthreads = 8\npythonpath = /p\npythonpath = /q\n");
   const std::string text = print_config(parse(
       {"--config", file.path(), "--socket=/a", "--socket=/b", "--module=m", "--print-config"}));
   CHECK(text.starts_with("[appd]\n"));
   check_mentions(text, "# command line\nsocket = /a\n# command line\nsocket = /b\n");
   check_mentions(text, "# " + file.path() + ":2\nthreads = 8\n");
   check_mentions(text, "# " + file.path() + ":3\npythonpath = /p\n");
+  check_mentions(text, "# " + file.path() + ":4\npythonpath = /q\n");
   check_mentions(text, "# default\nworkers = 7\n");
   check_mentions(text, "# default\nmax-params = 256K\n");
   check_mentions(text, "# default\nspool-dir = /scratch\n");

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace appd::gateway {
@@ -40,6 +42,27 @@ TEST_CASE("a name that is known gives its first place and is not noted again") {
   REQUIRE(index.find_or_note(HashedName("B"), 1, list) == NameIndex::kNone);
   CHECK(index.find_or_note(HashedName("A"), 2, list) == 0);
   CHECK(index.find(HashedName("A"), list) == 0);
+}
+
+TEST_CASE("names are hashed from all of their bytes, and told apart when hashes are equal") {
+  // So many that some 32-bit hashes are equal, about twenty pairs of them.
+  std::unordered_map<std::uint32_t, std::string> by_hash;
+  std::vector<std::pair<std::string, std::string>> equal;
+  for (int i = 0; i < 400'000; ++i) {
+    std::string name = "HTTP_X_" + std::to_string(1'000'000 + i) + "_AND_A_COMMON_ENDING";
+    const auto [first, is_new] = by_hash.emplace(HashedName(name).hash, name);
+    if (!is_new) equal.emplace_back(first->second, std::move(name));
+  }
+  CHECK(equal.size() < 200);
+  REQUIRE_FALSE(equal.empty());
+  for (const auto& [first, second] : equal) {
+    NameIndex index;
+    index.reset(2);
+    std::vector<Variable> list{{first, ""}, {second, ""}};
+    CHECK(index.find_or_note(HashedName(first), 0, list) == NameIndex::kNone);
+    CHECK(index.find_or_note(HashedName(second), 1, list) == NameIndex::kNone);
+    CHECK(index.find(HashedName(second), list) == 1);
+  }
 }
 
 TEST_CASE("reset forgets") {

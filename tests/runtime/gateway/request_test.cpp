@@ -144,6 +144,20 @@ TEST_CASE("repeated headers are joined in their order, each name for itself") {
   CHECK(got["HTTP_C"] == "alone");
 }
 
+TEST_CASE("many repeated headers keep their order too") {
+  NamesAndValues sent = lines(kGet);
+  std::string a, b;
+  for (int i = 0; i < 60; ++i) {
+    sent.emplace_back(i % 2 ? "HTTP_A" : "HTTP_B", std::to_string(i));
+    std::string& expected = i % 2 ? a : b;
+    expected += (i < 2 ? "" : ", ") + std::to_string(i);
+  }
+  Request request;
+  REQUIRE_FALSE(prepare(request, sent));
+  CHECK(request.find("HTTP_A") == a);
+  CHECK(request.find("HTTP_B") == b);
+}
+
 TEST_CASE("repeated CGI variables must agree") {
   CHECK_FALSE(Prepared(kGet, "SERVER_NAME=a\nSERVER_NAME=a\nREQUEST_METHOD=GET\n").refusal);
   for (const char* more : {"REQUEST_METHOD=POST\n", "CONTENT_LENGTH=\nCONTENT_LENGTH=5\n",
@@ -422,7 +436,16 @@ TEST_CASE("an object is used again and again") {
   CHECK(request.content_length() == 0);
   CHECK(request.front() == Front::other);
   CHECK(request.environ().size() == 8);
+  REQUIRE_FALSE(prepare(request,
+                        lines(with(kPost,
+                                   "HTTPS=on\nSERVER_SOFTWARE=nginx/1.22.1\nCONTENT_LENGTH=5\n"
+                                   "SCGI=1\nHTTP_CONTENT_LENGTH=12\n")),
+                        {}, BodyEnd::by_length));
+  CHECK(request.length_mended());
   request.clear();
+  CHECK_FALSE(request.length_mended());
+  CHECK(request.url_scheme() == "http");
+  CHECK(request.front() == Front::other);
   CHECK(request.environ().empty());
   CHECK(request.method().empty());
   CHECK(request.uri().empty());
