@@ -219,12 +219,6 @@ ListeningSocket::~ListeningSocket() {
   remove_file();
 }
 
-UniqueFd ListeningSocket::duplicate() const {
-  UniqueFd copy(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) fail("cannot duplicate the socket " + name_);
-  return copy;
-}
-
 void ListeningSocket::remove_file() noexcept {
   if (path_.empty() || owner_ != ::getpid()) return;
   struct stat status {};

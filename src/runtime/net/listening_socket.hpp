@@ -37,8 +37,8 @@ class ListeningSocket {
   bool is_tcp() const noexcept { return tcp_; }
   /// True when only this machine can reach it.
   bool is_private() const noexcept { return private_; }
-  /// A second descriptor of the same socket.
-  support::UniqueFd duplicate() const;
+  /// Gives the descriptor away; the file stays this object's.
+  support::UniqueFd take_fd() noexcept { return std::move(fd_); }
   void remove_file() noexcept;
 
  private:

@@ -79,7 +79,7 @@ class Worker {
   }
 
   void open_server() {
-    for (const net::ListeningSocket& socket : context_.sockets) server_.listen(socket.duplicate());
+    for (net::ListeningSocket& socket : context_.sockets) server_.listen(socket.take_fd());
     orders_.assign(link_.fd());
     await_order();
     // The application may have set a handler at import; draining is the server's promise.

@@ -14,7 +14,7 @@ namespace appd::worker {
 /// What a worker process gets from the process that made it.
 struct WorkerContext {
   const config::Settings& settings;
-  std::span<const net::ListeningSocket> sockets;
+  std::span<net::ListeningSocket> sockets;  ///< the worker takes their descriptors
   std::span<observe::ThreadSlot> slots;  ///< one for each pool thread
   gateway::Reporter& reporter;
 };
