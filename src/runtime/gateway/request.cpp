@@ -236,17 +236,19 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
   }
   content_length_ = to_length(text);
   if (!content_length_) return bad_request("CONTENT_LENGTH is not a number of bytes");
-  // nginx before 1.29.6 with scgi_request_buffering off counts only what had arrived with the head.
-  // lighttpd must not be meant: it passes a client's "Content_Length" as HTTP_CONTENT_LENGTH.
-  const bool may_be_short = !on_wire && look_up(kScgi) != nullptr &&
-                            (front_ == Front::nginx || front_ == Front::other) &&
-                            aside.transfer_encoding.empty();
-  if (const auto announced = to_length(aside.content_length);
-      may_be_short && announced && *announced > *content_length_) {
-    set_content_length(*announced);
-    length_mended_ = true;
-  }
+  if (!on_wire) mend_length(aside);
   return std::nullopt;
+}
+
+// nginx before 1.29.6 with scgi_request_buffering off counts only what had arrived with the head.
+// lighttpd must not be meant: it passes a client's "Content_Length" as HTTP_CONTENT_LENGTH.
+void Request::mend_length(const Aside& aside) {
+  const bool may_be_nginx = front_ == Front::nginx || front_ == Front::other;
+  if (!may_be_nginx || !look_up(kScgi) || !aside.transfer_encoding.empty()) return;
+  const auto announced = to_length(aside.content_length);
+  if (!announced || *announced <= *content_length_) return;
+  set_content_length(*announced);
+  length_mended_ = true;
 }
 
 void Request::settle_scheme(const EnvironPolicy& policy, const Aside& aside) {

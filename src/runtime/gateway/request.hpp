@@ -102,6 +102,7 @@ class Request {
   void join_repeats();
   void describe();
   std::optional<Refusal> settle_length(BodyEnd body_end, const Aside& aside);
+  void mend_length(const Aside& aside);
   void settle_scheme(const EnvironPolicy& policy, const Aside& aside);
   void settle_path(const EnvironPolicy& policy);
   void settle_server();
