@@ -1,5 +1,7 @@
 #include "runtime/python/interpreter.hpp"
 
+#include <signal.h>
+
 #include <csignal>
 #include <filesystem>
 #include <string_view>
@@ -57,6 +59,18 @@ void put_in_front(const std::vector<std::string>& directories) {
   }
 }
 
+/// Importing `signal` for the first time takes SIGINT over when nobody else has, even if no
+/// handlers were asked for (3.11): so that happens here, with SIGINT out of its sight.
+void keep_sigint_from_python() {
+  struct sigaction ignore {};
+  struct sigaction before {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &ignore, &before);
+  const Ref module = Ref::steal(PyImport_ImportModule("signal"));
+  sigaction(SIGINT, &before, nullptr);
+  if (!module) throw PythonError();
+}
+
 void buffer_stdout_by_line() {
   PyObject* const stream = PySys_GetObject("stdout");  // borrowed; None when fd 1 is closed
   if (stream == nullptr || stream == Py_None) return;
@@ -81,6 +95,7 @@ Interpreter::Interpreter(const PythonOptions& options) {
   config.start();
   std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
   try {
+    keep_sigint_from_python();
     std::vector<std::string> in_front = options.pythonpath;
     in_front.push_back(std::filesystem::current_path());
     put_in_front(in_front);
