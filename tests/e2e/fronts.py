@@ -10,9 +10,9 @@ SOCKET_IN_CONFIGS = "/run/app.sock"
 MODES = ("fastcgi-kept", "fastcgi-closed", "uwsgi", "scgi")
 
 
-def _point_at(text: str, socket_path) -> str:
+def point_at(text: str, socket_path) -> str:
     """A snippet's text with appd's socket where the snippet has its example."""
-    assert text.count(SOCKET_IN_CONFIGS) == 1, f"{SOCKET_IN_CONFIGS} should be named once in {text}"
+    assert SOCKET_IN_CONFIGS in text, f"{SOCKET_IN_CONFIGS} should be named in {text}"
     return text.replace(SOCKET_IN_CONFIGS, str(socket_path))
 
 
@@ -29,7 +29,7 @@ class Nginx(Process):
             place.copy(snippet, f"snippets/{snippet.name}")
         for stock in ("fastcgi_params", "uwsgi_params", "scgi_params"):
             place.copy(Path("/etc/nginx") / stock)
-        place.write("upstream.conf", _point_at((snippets / "appd-upstream.conf").read_text(), socket_path))
+        place.write("upstream.conf", point_at((snippets / "appd-upstream.conf").read_text(), socket_path))
         place.write("nginx.conf", self._configuration(place))
         super().__init__("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-c", place / "nginx.conf"], place)
         self.wait_ready(lambda: all(port.accepts() for port in self._ports.values()))
@@ -87,7 +87,7 @@ class Apache(Process):
             place.copy(snippet)
         place.folder("htdocs")
         socket_file = place / "appd-socket.conf"
-        place.write("appd-socket.conf", _point_at(socket_file.read_text(), socket_path))
+        place.write("appd-socket.conf", point_at(socket_file.read_text(), socket_path))
         place.write("httpd.conf", self._configuration(place))
         super().__init__("apache2", ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", place / "httpd.conf"],
                          place)

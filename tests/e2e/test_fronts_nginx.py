@@ -1,5 +1,6 @@
 """nginx in front, with each of its snippets in configs/nginx."""
 
+import http.client
 import os
 import socket
 
@@ -102,5 +103,8 @@ def test_kept_connections_are_reused_and_the_others_closed(installed):
 def test_an_error_after_a_head_without_length_shows_as_an_incomplete_answer(front, mode, streaming):
     with web.Client(front.port(mode, streaming)) as client:
         client.send(web.head("GET", "/fail_later?length=no"))
-        reply = client.read_reply()
+        try:
+            reply = client.read_reply()
+        except http.client.RemoteDisconnected:
+            return  # nginx had sent nothing on yet: the client got no answer at all
     assert reply.status == 502 or not reply.complete
