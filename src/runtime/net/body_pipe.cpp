@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace appd::net {
 namespace {
@@ -33,6 +34,8 @@ void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& sp
 
 void BodyPipe::close() {
   Lock lock(mutex_);
+  state_ = State::cut;
+  paused_ = false;
   if (memory_.capacity() > kKeptMemory) memory_ = {};
   memory_.clear();
   read_ = 0;
@@ -85,9 +88,9 @@ std::uint64_t BodyPipe::arrived() const {
   return arrived_;
 }
 
-std::string BodyPipe::error() const {
+std::string BodyPipe::take_error() {
   Lock lock(mutex_);
-  return error_;
+  return std::exchange(error_, {});
 }
 
 gateway::BodyRead BodyPipe::try_read(std::span<char> into) {

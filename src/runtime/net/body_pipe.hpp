@@ -44,8 +44,10 @@ class BodyPipe {
   bool wants_more() const;
   /// Bytes that were appended so far.
   std::uint64_t arrived() const;
-  std::string error() const;
-  /// Gives large memory and the file back.
+  /// What went wrong with the file, once; else "".
+  std::string take_error();
+  /// Nobody reads on: gives large memory and the file back; what still arrives is dropped. Either
+  /// thread.
   void close();
 
   gateway::BodyRead try_read(std::span<char> into);

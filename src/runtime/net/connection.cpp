@@ -26,8 +26,6 @@ constexpr std::chrono::seconds kLingerTotal{60};
 /// A front that has just connected is about to send; draining waits so long for its first byte.
 constexpr std::chrono::seconds kFirstByteGrace{1};
 
-const std::atomic<bool> kNeverCancelled{false};
-
 /// The request line as log lines show it; an endless URI is cut.
 std::string describe(const gateway::Request& request) {
   return fmt::format("{} {}", request.method().empty() ? "?" : request.method(),
@@ -134,11 +132,13 @@ void Connection::on_input(std::string_view bytes) {
   }
   const bool was_inside = inside_head();
   release_answered();
+  forget_free();
   feed(bytes);
   if (inside_head() && !was_inside) head_since_ = last_input_;
 }
 
 void Connection::feed(std::string_view bytes) {
+  if (foreign_) return;
   if (!decoder_) {
     if (!choose_protocol(bytes)) return;
     if (!first_bytes_.empty()) {
@@ -243,6 +243,7 @@ void Connection::on_event(const Event& event) {
 }
 
 void Connection::on_request(const Event& event) {
+  head_since_ = last_input_;  // of another head that may have begun meanwhile
   Live& live = open_exchange(event);
   WireExchange& exchange = *live.exchange;
   gateway::Request& request = exchange.mutable_request();
@@ -279,10 +280,12 @@ void Connection::on_body(const Event& event) {
     refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
     return;
   }
-  if (const std::string error = body.error(); !error.empty() && live->exchange->waits_for_body()) {
-    server_.reporter().report(Level::error, error);
-    refuse(*live, 500, "the request's body could not be stored");
-    return;
+  if (const std::string error = body.take_error(); !error.empty()) {
+    server_.reporter().report(Level::error, describe(live->exchange->request()) + ": " + error);
+    if (live->exchange->waits_for_body()) {
+      refuse(*live, 500, "the request's body could not be stored");
+      return;
+    }
   }
   if (more) return;
   if (live->exchange->waits_for_body()) submit(*live);
@@ -328,6 +331,7 @@ void Connection::on_aborted(const Event& event) {
   live->exchange->try_give_up();
   live->exchange->set_gone();
   outbox_.wake();
+  if (!live->exchange->try_end()) return;
   protocol::Gather end;
   protocol::AnswerFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
   outbox_.write(end.parts(), nullptr, kNeverCancelled);
@@ -362,10 +366,11 @@ void Connection::on_end_of_input() {
 }
 
 void Connection::on_lost(int error) {
+  release_answered();
+  forget_free();
   if (server_.reporter().wants(Level::debug) && (inside_head() || !live_.empty())) {
-    const std::string what = live_.empty() || live_.front().exchange->free()
-                                 ? std::string("a request's head")
-                                 : describe(live_.front().exchange->request());
+    const std::string what = live_.empty() ? std::string("a request's head")
+                                           : describe(live_.front().exchange->request());
     server_.reporter().report(Level::debug,
                               fmt::format("the front went away during {}: {}", what,
                                           error == 0 ? "end of input" : std::strerror(error)));
@@ -476,13 +481,19 @@ void Connection::settle() {
 
 void Connection::flush() {
   const Outbox::Flushed result = outbox_.flush();
-  if (result == Outbox::Flushed::progress || !was_blocked_) last_output_ = Clock::now();
-  was_blocked_ = outbox_.blocked();
+  if (result != Outbox::Flushed::nothing || !was_blocked_) last_output_ = Clock::now();
+  was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing;
   switch (result) {
     case Outbox::Flushed::all:
       return;
     case Outbox::Flushed::broken:
       on_lost(EPIPE);
+      return;
+    case Outbox::Flushed::short_file:
+      server_.reporter().report(
+          Level::error,
+          "an answer was broken off: the file it sends became shorter, or cannot be read");
+      close();
       return;
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:
@@ -512,6 +523,7 @@ void Connection::end_or_linger() {
 }
 
 bool Connection::inside_head() const noexcept {
+  if (input_ended_) return false;
   return !first_bytes_.empty() || (decoder_ && decoder_->inside_head());
 }
 
@@ -531,7 +543,7 @@ std::optional<Connection::Clock::time_point> Connection::deadline() const {
   if (silent_ && close_when_answered_) consider(opened_ + kFirstByteGrace);
   if (inside_head()) consider(head_since_ + options.header_timeout);
   if (awaits_body()) consider(last_input_ + options.body_timeout);
-  if (outbox_.blocked()) consider(last_output_ + options.write_timeout);
+  if (was_blocked_) consider(last_output_ + options.write_timeout);
   return first;
 }
 
@@ -552,12 +564,12 @@ void Connection::on_deadline() {
     close();
     return;
   }
-  const bool stalled_body = !outbox_.blocked() && !inside_head();
+  const bool stalled_body = !was_blocked_ && !inside_head();
   if (stalled_body && !live_.empty()) {
     cut_stalled_bodies();
     return;
   }
-  const char* what = outbox_.blocked() ? "took none of the answer for --write-timeout"
+  const char* what = was_blocked_ ? "took none of the answer for --write-timeout"
                      : inside_head()
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";

@@ -44,8 +44,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Server& server() noexcept { return server_; }  // any thread
   /// True when other requests are on the connection. Any thread.
   bool has_siblings() const noexcept { return in_flight_.load(std::memory_order_relaxed) > 1; }
-  /// True when the loop paused reading because a body is not read. Any thread.
-  bool reading_paused() const noexcept { return paused_.load(); }
+  /// True when an exchange that becomes free must be told with `attend`: reading is paused, or the
+  /// connection is to end. Any thread.
+  bool awaits_answers() const noexcept { return paused_.load() || close_when_answered_.load(); }
   bool local() const noexcept { return local_; }
 
  private:
@@ -103,14 +104,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const bool local_;
   Outbox outbox_;
   std::atomic<unsigned> in_flight_{0};
-  std::atomic<bool> paused_{false};
+  std::atomic<bool> paused_{false};               // a body that nobody reads: no input is taken
+  std::atomic<bool> close_when_answered_{false};  // nothing comes after what is in flight
 
   State state_ = State::open;
   bool silent_ = true;     // no byte has come yet
   bool reading_ = false;   // a wait for input is pending
   bool flushing_ = false;  // a wait for room is pending
   bool input_ended_ = false;
-  bool close_when_answered_ = false;
   bool foreign_ = false;      // HTTP or TLS was answered
   bool was_blocked_ = false;  // the last flush left something
   bool watched_ = false;

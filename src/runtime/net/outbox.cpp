@@ -54,14 +54,11 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
   scratch_.assign(parts.begin(), parts.end());
   std::size_t first = 0;
   if (queue_.empty()) {
-    switch (send_parts(scratch_, first)) {
-      case Send::all:
-        return Status::sent;
-      case Send::broken:
-        break_connection();
-        return Status::gone;
-      case Send::some:
-        break;
+    const Send result = send_parts(scratch_, first);
+    if (result == Send::all) return Status::sent;
+    if (result == Send::broken) {
+      break_connection();
+      return Status::gone;
     }
   }
   keep_rest(first, keeper);
@@ -104,9 +101,9 @@ Outbox::Flushed Outbox::flush() {
     const std::uint64_t file_before = queue_.front().file.length;
     const Send result = send_item(queue_.front());
     moved = moved || waiting() != before || queue_.front().file.length != file_before;
-    if (result == Send::broken) {
+    if (result == Send::broken || result == Send::short_file) {
       break_connection();
-      return Flushed::broken;
+      return result == Send::broken ? Flushed::broken : Flushed::short_file;
     }
     if (waiters_ > 0) room_.notify_all();
     if (result == Send::some) break;
@@ -147,18 +144,15 @@ Outbox::Send Outbox::send_parts(std::vector<iovec>& parts, std::size_t& first) {
 }
 
 Outbox::Send Outbox::send_item(Item& item) {
-  for (;;) {
-    if (item.has_parts()) {
-      const std::size_t before = size_of(std::span(item.parts).subspan(item.first));
-      const Send result = send_parts(item.parts, item.first);
-      const std::size_t after = size_of(std::span(item.parts).subspan(item.first));
-      waiting_.fetch_sub(before - after, std::memory_order_relaxed);
-      if (result != Send::all) return result;
-    }
-    if (item.file.length == 0) return Send::all;
-    if (item.wire != protocol::Wire::fastcgi) return send_file_plain(item);
-    if (!stage_file_records(item)) return Send::broken;
+  if (item.has_parts()) {
+    const std::size_t before = size_of(std::span(item.parts).subspan(item.first));
+    const Send result = send_parts(item.parts, item.first);
+    const std::size_t after = size_of(std::span(item.parts).subspan(item.first));
+    waiting_.fetch_sub(before - after, std::memory_order_relaxed);
+    if (result != Send::all) return result;
   }
+  if (item.file.length == 0) return Send::all;
+  return item.wire == protocol::Wire::fastcgi ? send_file_framed(item) : send_file_plain(item);
 }
 
 Outbox::Send Outbox::send_file_plain(Item& item) {
@@ -166,19 +160,32 @@ Outbox::Send Outbox::send_file_plain(Item& item) {
   const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFlushBudget);
   const ssize_t n = ::sendfile(socket_, item.file.file.get(), &offset, wanted);
   if (n < 0) return would_block(errno) || errno == EINTR ? Send::some : Send::broken;
-  // A file that became shorter than announced: the answer cannot be completed.
-  if (n == 0) return Send::broken;
+  if (n == 0) return Send::short_file;
   item.file.offset = static_cast<std::uint64_t>(offset);
   item.file.length -= static_cast<std::uint64_t>(n);
   return item.file.length == 0 ? Send::all : Send::some;
 }
 
+Outbox::Send Outbox::send_file_framed(Item& item) {
+  for (std::size_t staged = 0; staged < kFlushBudget; staged += kFileBlock) {
+    if (!stage_file_records(item)) return Send::short_file;
+    const Send result = send_parts(item.parts, item.first);
+    const std::size_t left = size_of(std::span(item.parts).subspan(item.first));
+    waiting_.fetch_sub(item.copy.size() - left, std::memory_order_relaxed);
+    if (result != Send::all) return result;
+    if (item.file.length == 0) return Send::all;
+  }
+  return Send::some;
+}
+
 bool Outbox::stage_file_records(Item& item) {
   const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFileBlock);
   std::vector<char> block(wanted);
-  const ssize_t n =
-      ::pread(item.file.file.get(), block.data(), wanted, static_cast<off_t>(item.file.offset));
-  if (n <= 0) return n < 0 && errno == EINTR;
+  ssize_t n = 0;
+  do {
+    n = ::pread(item.file.file.get(), block.data(), wanted, static_cast<off_t>(item.file.offset));
+  } while (n < 0 && errno == EINTR);
+  if (n <= 0) return false;
   const auto got = static_cast<std::size_t>(n);
   item.file.offset += got;
   item.file.length -= got;

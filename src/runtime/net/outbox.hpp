@@ -17,6 +17,9 @@
 
 namespace appd::net {
 
+/// For writers that nobody cancels.
+inline const std::atomic<bool> kNeverCancelled{false};
+
 /// What goes out on one connection: written directly by whoever has an answer while nothing waits,
 /// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
 /// of several FastCGI requests never interleave.
@@ -52,7 +55,13 @@ class Outbox {
   /// Wakes waiting writers to look at their `cancelled` again.
   void wake();
 
-  enum class Flushed : std::uint8_t { all, progress, nothing, broken };
+  enum class Flushed : std::uint8_t {
+    all,
+    progress,    ///< something waits still
+    nothing,     ///< the socket took no byte
+    broken,      ///< the front is gone
+    short_file,  ///< a file ended, or could not be read, before its announced length; shut
+  };
   /// Sends what waits, at most about a megabyte: `progress` when there is still something.
   Flushed flush();
 
@@ -74,10 +83,11 @@ class Outbox {
     bool has_parts() const noexcept { return first < parts.size(); }
   };
 
-  enum class Send : std::uint8_t { all, some, broken };
+  enum class Send : std::uint8_t { all, some, broken, short_file };
   Send send_parts(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
+  Send send_file_framed(Item& item) APPD_REQUIRES(mutex_);
   bool stage_file_records(Item& item) APPD_REQUIRES(mutex_);
   void keep_rest(std::size_t first, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
   void break_connection() APPD_REQUIRES(mutex_);

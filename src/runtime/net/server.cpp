@@ -54,8 +54,8 @@ Server::Server(boost::asio::io_context& loop, ServerOptions options, Dispatcher&
 Server::~Server() = default;
 
 void Server::listen(support::UniqueFd socket) {
-  listeners_.push_back(std::make_unique<Listener>(loop_, std::move(socket)));
-  accept_on(*listeners_.back());
+  listeners_.push_back(std::make_shared<Listener>(loop_, std::move(socket)));
+  accept_on(listeners_.back());
 }
 
 void Server::drain(std::function<void()> on_done) {
@@ -66,18 +66,27 @@ void Server::drain(std::function<void()> on_done) {
     while (accept_one(*listener)) {
     }
   }
-  listeners_.clear();
+  stop_listening();
   const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->drain();
   if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
-  listeners_.clear();
+  stop_listening();
   const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->close();
   watched_.clear();
   watch_timer_.cancel();
+}
+
+void Server::stop_listening() {
+  // What the loop has under way for a listener keeps it alive, and finds it closed.
+  for (const auto& listener : listeners_) {
+    listener->socket.close();
+    listener->pause.cancel();
+  }
+  listeners_.clear();
 }
 
 std::shared_ptr<WireExchange> Server::take_exchange() {
@@ -106,15 +115,15 @@ void Server::forget(const std::shared_ptr<Connection>& connection) {
   if (draining_.load() && connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
-void Server::accept_on(Listener& listener) {
-  listener.socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                             [this, &listener](boost::system::error_code error) {
-                               if (!error) accept_some(listener);
-                             });
+void Server::accept_on(const std::shared_ptr<Listener>& listener) {
+  listener->socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [this, listener](boost::system::error_code error) {
+                                if (!error && listener->socket.is_open()) accept_some(listener);
+                              });
 }
 
-void Server::accept_some(Listener& listener) {
-  for (int turn = 0; turn < kAcceptTurns && accept_one(listener); ++turn) {
+void Server::accept_some(const std::shared_ptr<Listener>& listener) {
+  for (int turn = 0; turn < kAcceptTurns && accept_one(*listener); ++turn) {
   }
   if (out_of_resources(accept_error_)) {
     pause_accepting(listener, accept_error_);
@@ -143,17 +152,17 @@ bool Server::accept_one(Listener& listener) {
   return true;
 }
 
-void Server::pause_accepting(Listener& listener, int error) {
-  if (!std::exchange(listener.reported, true)) {
+void Server::pause_accepting(const std::shared_ptr<Listener>& listener, int error) {
+  if (!std::exchange(listener->reported, true)) {
     reporter_.report(
         gateway::Level::error,
         fmt::format("cannot accept connections: {} ({} are open); raise the limit of open "
                     "files (LimitNOFILE= in a systemd unit, ulimit -n)",
                     std::strerror(error), connections_.size()));
   }
-  listener.pause.expires_after(kAcceptPause);
-  listener.pause.async_wait([this, &listener](boost::system::error_code failed) {
-    if (!failed) accept_on(listener);
+  listener->pause.expires_after(kAcceptPause);
+  listener->pause.async_wait([this, listener](boost::system::error_code failed) {
+    if (!failed && listener->socket.is_open()) accept_on(listener);
   });
 }
 

@@ -57,10 +57,11 @@ class Server {
  private:
   struct Listener;
 
-  void accept_on(Listener& listener);
-  void accept_some(Listener& listener);
+  void accept_on(const std::shared_ptr<Listener>& listener);
+  void accept_some(const std::shared_ptr<Listener>& listener);
   bool accept_one(Listener& listener);
-  void pause_accepting(Listener& listener, int error);
+  void pause_accepting(const std::shared_ptr<Listener>& listener, int error);
+  void stop_listening();
   void arm_watch();
   void check_deadlines();
 
@@ -70,7 +71,7 @@ class Server {
   gateway::Reporter& reporter_;
   std::atomic<bool> draining_{false};
   std::function<void()> on_drained_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;

@@ -112,17 +112,16 @@ bool WireExchange::try_start(Clock::time_point now) noexcept {
 }
 
 void WireExchange::finish() noexcept {
-  if (!answered()) {
-    // Only an exchange whose front is gone may come back unanswered.
-    answered_.store(true, std::memory_order_release);
-  }
+  // Only an exchange whose front is gone may come back unanswered.
+  answered_.store(true, std::memory_order_release);
+  body_.close();
   report_access();
   const std::shared_ptr<Connection> connection = std::move(connection_);
-  const bool ends = ends_connection();
-  // From here on the loop may reuse the exchange. Sequentially consistent, against `Server::drain`:
-  // either it sees the exchange free, or this thread sees the draining.
+  const bool broken_off = broken_off_;
+  // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
+  // either it sees the exchange free, or this thread sees that it waits for that.
   state_.store(State::free);
-  if (ends || connection->server().draining() || connection->reading_paused()) {
+  if (broken_off || connection->awaits_answers()) {
     connection->server().dispatcher().attend(connection);
   }
 }
@@ -131,6 +130,11 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
     connection_->server().dispatcher().attend(connection_);
+  }
+  if (read.status == gateway::BodyStatus::cut) {
+    if (const std::string error = body_.take_error(); !error.empty()) {
+      connection_->server().reporter().report(gateway::Level::error, error);
+    }
   }
   return read;
 }
@@ -172,10 +176,10 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   if (range.length == 0) return write({}, true, nullptr);
   const gateway::SendStatus status = write({}, false, nullptr);
   if (status != gateway::SendStatus::ok) return status;
+  if (!may_end()) return gateway::SendStatus::gone;
   body_bytes_ += range.length;
-  answered_.store(true, std::memory_order_release);
   const Outbox::Status queued =
-      connection_->outbox().write_file(std::move(range), framer_, wire_, gone_);
+      connection_->outbox().write_file(std::move(range), framer_, wire_, kNeverCancelled);
   if (queued == Outbox::Status::gone) return gateway::SendStatus::gone;
   connection_->server().dispatcher().attend(connection_);
   return gateway::SendStatus::ok;
@@ -193,8 +197,9 @@ void WireExchange::break_off() noexcept {
   if (how == protocol::Break::end_and_keep) broken_off_ = false;
   gather_.clear();
   framer_.frame_break(how, gather_);
-  answered_.store(true, std::memory_order_release);
-  if (connection_->outbox().write(gather_.parts(), nullptr, gone_) == Outbox::Status::queued) {
+  if (!may_end()) return;
+  if (connection_->outbox().write(gather_.parts(), nullptr, kNeverCancelled) ==
+      Outbox::Status::queued) {
     connection_->server().dispatcher().attend(connection_);
   }
 }
@@ -230,21 +235,23 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
     if (!error_text_.empty() || (last && error_stream_used_)) frame_error_text(last);
     if (last) framer_.frame({}, {}, true, gather_);
   }
-  for (std::string_view piece : pieces) body_bytes_ += piece.size();
-  // Before the bytes: the front may begin the next request with this id as soon as it has them.
-  if (last) answered_.store(true, std::memory_order_release);
+  // Before the bytes: the front may begin the next request with this id as soon as it has them. An
+  // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
+  if (last && !may_end()) return gateway::SendStatus::gone;
+  const std::atomic<bool>& cancelled = last ? kNeverCancelled : gone_;
 
   Outbox& outbox = connection_->outbox();
   Outbox::Status status = Outbox::Status::gone;
   if (keeper == nullptr) {
-    status = outbox.write(gather_.parts(), nullptr, gone_);
+    status = outbox.write(gather_.parts(), nullptr, cancelled);
   } else {
     TailKeeper tail(shared_from_this(), *keeper);
-    status = outbox.write(gather_.parts(), &tail, gone_);
+    status = outbox.write(gather_.parts(), &tail, cancelled);
   }
+  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
   head_out_ = true;
   if (!last) error_text_.clear();
-  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  for (std::string_view piece : pieces) body_bytes_ += piece.size();
   if (status == Outbox::Status::queued) connection_->server().dispatcher().attend(connection_);
   return gateway::SendStatus::ok;
 }
@@ -283,7 +290,7 @@ void WireExchange::report_access() noexcept {
   record.host = request_.find("HTTP_HOST");
   record.referer = request_.find("HTTP_REFERER");
   record.user_agent = request_.find("HTTP_USER_AGENT");
-  record.status = head_taken_ && !(front_gone() && !head_out_) ? status_ : 499;
+  record.status = head_out_ ? status_ : 499;
   record.body_bytes = body_bytes_;
   record.queued = started_ - complete_;
   record.running = Clock::now() - started_;

@@ -46,6 +46,8 @@ class WireExchange final : public gateway::Exchange,
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The
   /// caller wakes the outbox for a writer.
   void set_gone() noexcept;
+  /// Claims the answer's end, once: who gets it sends what ends the answer. Any thread.
+  bool try_end() noexcept { return !answered_.exchange(true); }
   /// Its answer is complete (or it was given up): the id may be used again.
   bool answered() const noexcept { return answered_.load(std::memory_order_acquire); }
   /// No pool thread will touch it again.
@@ -85,6 +87,7 @@ class WireExchange final : public gateway::Exchange,
 
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
+  bool may_end() noexcept { return !front_gone() && try_end(); }
   gateway::SendStatus write(std::span<const std::string_view> pieces, bool last,
                             gateway::Keeper* keeper);
   void frame_error_text(bool last);

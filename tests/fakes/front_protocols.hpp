@@ -1,0 +1,181 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/wire_bytes.hpp"
+
+namespace appd::test {
+
+namespace wire = protocol::testing;
+
+/// How a front speaks to the server.
+enum class Speech { fastcgi_kept, fastcgi_closed, uwsgi, scgi };
+
+inline constexpr std::array kSpeeches{Speech::fastcgi_kept, Speech::fastcgi_closed, Speech::uwsgi,
+                                      Speech::scgi};
+
+inline const char* name(Speech speech) {
+  constexpr std::array names{"FastCGI kept", "FastCGI closed", "uwsgi", "SCGI"};
+  return names[static_cast<std::size_t>(speech)];
+}
+inline bool is_fastcgi(Speech speech) {
+  return speech == Speech::fastcgi_kept || speech == Speech::fastcgi_closed;
+}
+
+struct Asked {
+  std::string path = "/";
+  std::string method = "GET";
+  std::string body = {};
+  std::optional<std::string> length = {};  ///< CONTENT_LENGTH; none: the body's true one
+  std::string software = "test";
+  unsigned id = 1;
+};
+
+/// FastCGI's BEGIN_REQUEST and PARAMS.
+inline std::string fastcgi_head(const Asked& asked, unsigned flags, const std::string& length) {
+  return wire::begin(asked.id, flags) +
+         wire::params(asked.id, wire::fastcgi_pairs({{"REQUEST_METHOD", asked.method},
+                                                     {"REQUEST_URI", asked.path},
+                                                     {"SCRIPT_NAME", ""},
+                                                     {"PATH_INFO", asked.path},
+                                                     {"SERVER_NAME", "localhost"},
+                                                     {"SERVER_PORT", "80"},
+                                                     {"SERVER_PROTOCOL", "HTTP/1.1"},
+                                                     {"SERVER_SOFTWARE", asked.software},
+                                                     {"CONTENT_LENGTH", length}})) +
+         wire::params(asked.id, "");
+}
+
+inline std::string fastcgi_stdin(unsigned id, std::string_view body) {
+  std::string records;
+  constexpr std::size_t kRecord = 32768;
+  for (std::size_t at = 0; at < body.size(); at += kRecord) {
+    records += wire::stdin_of(id, body.substr(at, kRecord));
+  }
+  return records;
+}
+
+/// The whole request as a front sends it.
+inline std::string request(Speech speech, const Asked& asked) {
+  const std::string length = asked.length.value_or(std::to_string(asked.body.size()));
+  if (is_fastcgi(speech)) {
+    const unsigned flags = speech == Speech::fastcgi_kept ? wire::kKeep : wire::kClose;
+    return fastcgi_head(asked, flags, length) + fastcgi_stdin(asked.id, asked.body) +
+           wire::stdin_of(asked.id, "");
+  }
+  if (speech == Speech::uwsgi) {
+    return wire::uwsgi_packet(wire::uwsgi_block({{"REQUEST_METHOD", asked.method},
+                                                 {"REQUEST_URI", asked.path},
+                                                 {"PATH_INFO", asked.path},
+                                                 {"SERVER_NAME", "localhost"},
+                                                 {"SERVER_PORT", "80"},
+                                                 {"SERVER_PROTOCOL", "HTTP/1.1"},
+                                                 {"SERVER_SOFTWARE", asked.software},
+                                                 {"CONTENT_LENGTH", length}})) +
+           asked.body;
+  }
+  return wire::netstring(wire::scgi_headers({{"CONTENT_LENGTH", length},
+                                             {"SCGI", "1"},
+                                             {"REQUEST_METHOD", asked.method},
+                                             {"REQUEST_URI", asked.path},
+                                             {"SCRIPT_NAME", ""},
+                                             {"PATH_INFO", asked.path},
+                                             {"SERVER_NAME", "localhost"},
+                                             {"SERVER_PORT", "80"},
+                                             {"SERVER_PROTOCOL", "HTTP/1.1"},
+                                             {"SERVER_SOFTWARE", asked.software}})) +
+         asked.body;
+}
+
+/// One answer as its front sees it.
+struct Answer {
+  std::string stdout_bytes;  ///< head and body
+  std::string error_text;    ///< FastCGI STDERR
+  bool stdout_ended = false;
+  unsigned ends = 0;        ///< END_REQUEST records
+  bool late_bytes = false;  ///< something came after its end
+
+  std::string head() const { return stdout_bytes.substr(0, stdout_bytes.find("\r\n\r\n")); }
+  std::string body() const {
+    const std::size_t at = stdout_bytes.find("\r\n\r\n");
+    return at == std::string::npos ? std::string() : stdout_bytes.substr(at + 4);
+  }
+  /// "200", whichever form the wire has; "" without a head.
+  std::string status() const {
+    for (const std::string_view start : {"Status: ", "HTTP/1.1 "}) {
+      if (stdout_bytes.compare(0, start.size(), start) == 0) {
+        return stdout_bytes.substr(start.size(), 3);
+      }
+    }
+    return {};
+  }
+  bool has(std::string_view text) const { return stdout_bytes.find(text) != std::string::npos; }
+};
+
+/// The answers in what a FastCGI server sent, by request id.
+struct FastcgiAnswers {
+  std::map<unsigned, Answer> by_id;
+  bool corrupt = false;       ///< a record of another version: nothing after it counts
+  std::size_t left_over = 0;  ///< bytes of a record that is not all there
+
+  explicit FastcgiAnswers(std::string_view bytes) {
+    while (bytes.size() >= 8) {
+      const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
+      if (byte(0) != 1) {
+        corrupt = true;
+        return;
+      }
+      const unsigned id = byte(2) * 256u + byte(3);
+      const std::size_t length = byte(4) * 256u + byte(5);
+      const std::size_t whole = 8 + length + byte(6);
+      if (bytes.size() < whole) break;
+      add(by_id[id], byte(1), bytes.substr(8, length));
+      bytes.remove_prefix(whole);
+    }
+    left_over = bytes.size();
+  }
+
+  std::size_t ended() const {
+    std::size_t count = 0;
+    for (const auto& [id, answer] : by_id) count += answer.ends > 0 ? 1 : 0;
+    return count;
+  }
+
+ private:
+  static void add(Answer& answer, unsigned type, std::string_view content) {
+    if (answer.ends > 0 || (answer.stdout_ended && type == 6)) answer.late_bytes = true;
+    if (type == 3) ++answer.ends;
+    if (type == 7) answer.error_text += content;
+    if (type == 6 && content.empty()) answer.stdout_ended = true;
+    if (type == 6) answer.stdout_bytes += content;
+  }
+};
+
+/// True once `bytes` hold `count` ended FastCGI answers. Cheap to ask again and again.
+inline auto ended_answers(std::size_t count) {
+  return [count, seen = std::size_t{0}, at = std::size_t{0}](const std::string& bytes) mutable {
+    while (bytes.size() >= at + 8) {
+      const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[at + i]); };
+      const std::size_t whole = 8 + byte(4) * 256u + byte(5) + byte(6);
+      if (bytes.size() < at + whole) break;
+      if (byte(1) == 3) ++seen;
+      at += whole;
+    }
+    return seen >= count;
+  };
+}
+
+/// The one answer in all that came.
+inline Answer answer_in(Speech speech, std::string_view bytes, unsigned id = 1) {
+  if (is_fastcgi(speech)) return FastcgiAnswers(bytes).by_id[id];
+  Answer answer;
+  answer.stdout_bytes = bytes;
+  return answer;
+}
+
+}  // namespace appd::test

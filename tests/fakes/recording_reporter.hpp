@@ -1,0 +1,69 @@
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fakes/eventually.hpp"
+#include "runtime/gateway/reporter.hpp"
+
+namespace appd::test {
+
+/// Keeps all that is reported, for a test to look at.
+class RecordingReporter final : public gateway::Reporter {
+ public:
+  struct Line {
+    gateway::Level level;
+    std::string text;
+  };
+  struct Access {
+    std::string method;
+    std::string uri;
+    unsigned status;
+    std::uint64_t body_bytes;
+    std::chrono::nanoseconds queued;
+    std::chrono::nanoseconds running;
+  };
+
+  bool wants(gateway::Level) const noexcept override { return true; }
+  void report(gateway::Level level, std::string_view message) noexcept override {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back({level, std::string(message)});
+  }
+  bool wants_access() const noexcept override { return true; }
+  void access(const gateway::AccessRecord& record) noexcept override {
+    const std::lock_guard lock(mutex_);
+    accesses_.push_back({std::string(record.method), std::string(record.uri), record.status,
+                         record.body_bytes, record.queued, record.running});
+  }
+
+  std::vector<Line> lines() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+  std::vector<Access> accesses() const {
+    const std::lock_guard lock(mutex_);
+    return accesses_;
+  }
+  /// How many lines of at least that level have `part` in them.
+  std::size_t count(std::string_view part, gateway::Level least = gateway::Level::debug) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(
+        std::count_if(lines_.begin(), lines_.end(), [&](const Line& line) {
+          return line.level >= least && line.text.find(part) != std::string::npos;
+        }));
+  }
+  /// Waits for such a line.
+  bool hears(std::string_view part, gateway::Level least = gateway::Level::debug) const {
+    return eventually([&] { return count(part, least) > 0; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Line> lines_;
+  std::vector<Access> accesses_;
+};
+
+}  // namespace appd::test

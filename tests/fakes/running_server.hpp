@@ -1,0 +1,134 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "fakes/front_protocols.hpp"
+#include "fakes/front_socket.hpp"
+#include "fakes/recording_reporter.hpp"
+#include "fakes/scripted_application.hpp"
+#include "fakes/temporary_folder.hpp"
+#include "runtime/net/listening_socket.hpp"
+#include "runtime/net/server.hpp"
+#include "runtime/worker/crew.hpp"
+
+namespace appd::test {
+
+struct ServerSetup {
+  net::ServerOptions options{};
+  unsigned threads = 2;
+  std::size_t queue = 100;
+  bool tcp = false;
+};
+
+/// A worker without Python: the real loop, crew and server, and a scripted application.
+class RunningServer {
+ public:
+  explicit RunningServer(ScriptedApplication& application, ServerSetup setup = {})
+      : RunningServer(application, setup.threads, setup.queue, setup.tcp, setup.options) {}
+  ~RunningServer() {
+    application_.gate.open();
+    if (!drained()) on_loop([this] { server_.stop(); });
+    stop_threads();
+  }
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  FrontSocket connect() const {
+    return port_ == 0 ? FrontSocket::to_unix(socket_.name()) : FrontSocket::to_port(port_);
+  }
+  /// One request on a connection of its own, sent and read at the same time.
+  Answer ask(Speech speech, const Asked& asked) const {
+    FrontSocket front = connect();
+    const std::string sent = request(speech, asked);
+    return speech == Speech::fastcgi_kept
+               ? answer_in(speech, front.exchange(sent, ended_answers(1)), asked.id)
+               : answer_in(speech, front.exchange(sent), asked.id);
+  }
+
+  /// Runs `work` on the loop and waits for it.
+  template <typename Work>
+  std::invoke_result_t<Work> on_loop(Work work) {
+    std::packaged_task<std::invoke_result_t<Work>()> task(std::move(work));
+    auto done = task.get_future();
+    boost::asio::post(loop_, std::move(task));
+    if (done.wait_for(kPatience) != std::future_status::ready) {
+      throw std::runtime_error("the loop stands still");
+    }
+    return done.get();
+  }
+  std::size_t connections() {
+    return on_loop([this] { return server_.connections(); });
+  }
+  /// Begins to drain; the threads end when it is done.
+  void drain() {
+    on_loop([this] {
+      server_.drain([this] {
+        drained_.store(true);
+        crew_.stop();
+      });
+    });
+  }
+  bool drained() const noexcept { return drained_.load(); }
+  void stop_threads() {
+    crew_.stop();
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+  net::Server& server() noexcept { return server_; }
+  worker::Crew& crew() noexcept { return crew_; }
+  boost::asio::io_context& loop() noexcept { return loop_; }
+  RecordingReporter& reporter() noexcept { return reporter_; }
+  const TemporaryFolder& folder() const noexcept { return folder_; }
+  std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
+
+ private:
+  RunningServer(ScriptedApplication& application, unsigned threads, std::size_t queue, bool tcp,
+                net::ServerOptions options)
+      : application_(application),
+        socket_(open_socket(folder_, tcp)),
+        slots_(threads),
+        loop_(1),
+        crew_(loop_, queue, slots_),
+        server_(loop_, with_spool(std::move(options), folder_), crew_, reporter_) {
+    if (tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
+    crew_.set_application(application);
+    server_.listen(socket_.take_fd());
+    threads_.emplace_back([this] { crew_.run_io_thread(); });
+    for (unsigned i = 0; i < threads; ++i) {
+      threads_.emplace_back([this, i] { crew_.run_pool_thread(i); });
+    }
+  }
+
+  static net::ListeningSocket open_socket(const TemporaryFolder& folder, bool tcp) {
+    const net::Address address = tcp ? net::Address{net::TcpEndpoint{"127.0.0.1", "0"}}
+                                     : net::Address{net::UnixPath{folder / "socket"}};
+    return net::ListeningSocket::open(address, {});
+  }
+  static net::ServerOptions with_spool(net::ServerOptions options, const TemporaryFolder& folder) {
+    if (options.spool_dir == net::ServerOptions{}.spool_dir) options.spool_dir = folder.path();
+    return options;
+  }
+  static std::string after_colon(const std::string& name) {
+    return name.substr(name.rfind(':') + 1);
+  }
+
+  ScriptedApplication& application_;
+  TemporaryFolder folder_;
+  RecordingReporter reporter_;
+  net::ListeningSocket socket_;
+  std::uint16_t port_ = 0;
+  std::vector<observe::ThreadSlot> slots_;
+  boost::asio::io_context loop_;
+  worker::Crew crew_;
+  net::Server server_;
+  std::vector<std::thread> threads_;
+  std::atomic<bool> drained_{false};
+};
+
+}  // namespace appd::test
