@@ -15,6 +15,8 @@ APPS = ROOT / "tests" / "apps"
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:",
                      "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
+READY = " is ready: "  # in the event that the master logs once all workers accept
+
 _EVENT = re.compile(r"^\S+Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] (.*)$")
 
 
@@ -66,7 +68,7 @@ class Appd(Process):
     """A running appd with the probe, or another application of tests/apps. Owns its folder."""
 
     def __init__(self, installed: Installation, *options, module="wsgi_probe:application", workers=1,
-                 threads=4, socket_option=None, env=None, wait=True):
+                 threads=4, socket_option=None, env=None, umask=-1, wait=True):
         self.installed = installed
         place = Place()
         self.gates = place.folder("probe")
@@ -76,9 +78,9 @@ class Appd(Process):
             installed.binary, "--socket", socket_option or self.address, "--module", module,
             "--pythonpath", installed.apps, "--workers", workers, "--threads", threads, *options,
         ]
-        super().__init__("appd", arguments, place, {"PROBE_DIR": self.gates, **(env or {})})
+        super().__init__("appd", arguments, place, {"PROBE_DIR": self.gates, **(env or {})}, umask=umask)
         if wait:
-            self.wait_ready(lambda: self.accepts() and len(self.worker_pids()) == workers)
+            self.wait_ready(lambda: READY in self.log())
 
     # ---- requests
 

@@ -14,6 +14,14 @@ from processes import Place
 LOG_TAIL = 20_000
 
 
+def pytest_configure(config):
+    if not config.option.collectonly:
+        try:
+            find_binary()
+        except (OSError, RuntimeError) as error:
+            raise pytest.UsageError(str(error)) from None
+
+
 @pytest.fixture(scope="session")
 def installed():
     made = Installation(find_binary())

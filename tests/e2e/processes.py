@@ -173,7 +173,7 @@ class Process:
     stop_signal = signal.SIGTERM
     stop_within = DEADLINE
 
-    def __init__(self, name, arguments, place: Place, env=None, cwd=None):
+    def __init__(self, name, arguments, place: Place, env=None, cwd=None, umask=-1):
         self.name = name
         self.place = place
         self.out_path = place / f"{name}.out"
@@ -184,7 +184,7 @@ class Process:
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=cwd or place.path,
-                env=clean_environment(env), start_new_session=True,
+                env=clean_environment(env), start_new_session=True, umask=umask,
                 preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM), **unprivileged(),
             )
         RUNNING.append(self)

@@ -32,7 +32,7 @@ class Neighbour:
 
 @pytest.fixture(scope="module")
 def server(installed):
-    running = Appd(installed, "--max-params", "64K", "--max-body", "1M", "--header-timeout", "1s",
+    running = Appd(installed, "--max-params", "32K", "--max-body", "1M", "--header-timeout", "1s",
                    "--body-timeout", "1s")
     yield running
     running.stop()
@@ -63,10 +63,10 @@ def the_one_event(server, pattern):
 # ---- variables larger than the limit
 
 
-@pytest.mark.parametrize("size", [64 * 1024, 65_000 + 400_000], ids=["little", "much"])
+@pytest.mark.parametrize("size", [32 * 1024, 500_000], ids=["little", "much"])
 def test_variables_above_the_limit_are_a_431_and_the_largest_is_named(server, protocol, size):
     if protocol == "uwsgi":
-        size = 64_800  # the protocol itself ends at 65535
+        size = min(size, 64_000)  # the protocol itself ends at 65535
     headers = [("X-Small", "s" * 900), ("X-Huge", "h" * size)]
     answer = server.call(protocol, "/hello", headers=headers)
     assert (answer.status, answer.complete) == (431, True)
@@ -76,8 +76,8 @@ def test_variables_above_the_limit_are_a_431_and_the_largest_is_named(server, pr
 
 
 def test_variables_just_below_the_limit_pass(server, protocol):
-    answer = server.call(protocol, "/environ", headers=[("X-Large", "l" * 60_000)])
-    assert answer.status == 200 and len(answer.json()["HTTP_X_LARGE"]) == 60_000
+    answer = server.call(protocol, "/environ", headers=[("X-Large", "l" * 30_000)])
+    assert answer.status == 200 and len(answer.json()["HTTP_X_LARGE"]) == 30_000
 
 
 def test_a_kept_connection_survives_a_431(server):

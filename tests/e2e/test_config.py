@@ -45,14 +45,14 @@ def test_version_names_appd_python_and_boost_and_exits_0(run):
 
 
 def test_check_imports_the_application_and_exits_0(run, place):
-    ended = run("--check", "--socket", "app.sock", "--module", "app")
+    ended = run("--check", "--socket", "./app.sock", "--module", "app")
     assert ended.returncode == 0, ended.stderr
     assert not (place / "app.sock").exists()
 
 
 def test_check_of_an_application_that_cannot_be_imported_fails(run, place):
     place.write("broken.py", "raise RuntimeError('broken: at import')")
-    ended = run("--check", "--socket", "app.sock", "--module", "broken")
+    ended = run("--check", "--socket", "./app.sock", "--module", "broken")
     assert ended.returncode == EXIT_START
     assert "Traceback" in ended.stderr and "broken: at import" in ended.stderr
 
@@ -61,12 +61,12 @@ def test_print_config_shows_values_and_where_each_came_from(run, place):
     ini = "# a comment\n[appd]\nsocket = from-file.sock\nthreads = 7\nmodule = app\nmax-body = 2M\n"
     ended = run("--print-config", "--threads", "9", ini=ini)
     assert ended.returncode == 0, ended.stderr
-    shown = {found.group(1): found.group(0) for found in
-             re.finditer(r"^\W*([a-z-]+)\s*=.*$", ended.stdout, re.MULTILINE)}
-    assert "9" in shown["threads"] and "command line" in shown["threads"]
-    assert "from-file.sock" in shown["socket"] and "appd.ini:3" in shown["socket"]
-    assert "appd.ini:6" in shown["max-body"]
-    assert "default" in shown["graceful-timeout"]
+    shown = re.findall(r"^# (.+)\n#?([a-z-]+) = ?(.*)$", ended.stdout, re.MULTILINE)
+    origins = {name: (value, origin) for origin, name, value in shown}
+    assert origins["threads"] == ("9", "command line")
+    assert origins["socket"] == ("from-file.sock", f"{place / 'appd.ini'}:3")
+    assert origins["max-body"] == ("2M", f"{place / 'appd.ini'}:6")
+    assert origins["graceful-timeout"] == ("30s", "default")
 
 
 def test_what_print_config_shows_is_a_file_that_means_the_same(run, place):
@@ -112,7 +112,7 @@ def test_the_sample_configuration_is_accepted(installed, run):
 # ---- errors: exit code 2, the place, the nearest name
 
 
-GOOD = ("--socket", "app.sock", "--module", "app")
+GOOD = ("--socket", "./app.sock", "--module", "app")
 
 
 @pytest.mark.parametrize("arguments, named", [
@@ -133,7 +133,7 @@ GOOD = ("--socket", "app.sock", "--module", "app")
     ((*GOOD, "--threads"), ["threads"]),
     ((*GOOD, "stray"), ["stray"]),
     (("--module", "app"), ["socket"]),
-    (("--socket", "app.sock"), ["module"]),
+    (("--socket", "./app.sock"), ["module"]),
     (("--config", "/nonexistent/appd.ini"), ["/nonexistent/appd.ini"]),
 ], ids=lambda value: value[-1] if isinstance(value, tuple) else "")
 def test_an_error_on_the_command_line_is_one_line_that_names_it(run, arguments, named):
@@ -156,7 +156,7 @@ def test_an_error_on_the_command_line_is_one_line_that_names_it(run, arguments, 
     ("[appd]\nspool-bodies = perhaps\n", 2, ["spool-bodies", "perhaps"]),
 ], ids=lambda value: value.replace("\n", "|") if isinstance(value, str) else "")
 def test_an_error_in_the_file_names_file_and_line(run, ini, line, named):
-    ended = run("--socket", "app.sock", "--module", "app", ini=ini)
+    ended = run("--socket", "./app.sock", "--module", "app", ini=ini)
     assert ended.returncode == EXIT_CONFIGURATION
     assert f"appd.ini:{line}" in ended.stderr
     for word in named:

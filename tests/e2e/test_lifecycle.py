@@ -124,26 +124,39 @@ def test_workers_do_not_outlive_a_killed_master(start):
 # ---- workers
 
 
-def test_as_many_workers_and_threads_as_asked_serve(start):
-    server = start(workers=3, threads=2)
-    assert len(server.worker_pids()) == 3
+def test_as_many_requests_run_at_once_as_there_are_threads(start, protocol):
+    server = start(threads=6)
     gates = [server.gate(f"gate-{number}") for number in range(6)]
-    running = [wire.begin("fastcgi", server.address, wire.variables(path="/hold", query=f"gate={gate.name}"))
+    running = [wire.begin(protocol, server.address, wire.variables(path="/hold", query=f"gate={gate.name}"))
                for gate in gates]
     for gate in gates:
         gate.wait_entered()
     for gate in gates:
         gate.open()
-    pids = [connection.read_answer().json()["pid"] for connection in running]
-    assert set(pids) <= set(server.worker_pids())
     for connection in running:
+        assert connection.read_answer().status == 200
         connection.close()
 
 
+def test_all_workers_serve(start):
+    server = start(workers=3, threads=1)
+    pids, seen = set(server.worker_pids()), set()
+    assert len(pids) == 3
+
+    def ask_several():
+        asked = [wire.begin("uwsgi", server.address, wire.variables(path="/sleep", query="seconds=0.05"))
+                 for _ in range(6)]
+        for connection in asked:
+            seen.add(connection.read_answer().json()["pid"])
+            connection.close()
+        return seen == pids
+
+    wait_until(ask_several, "an answer of each worker")
+
+
 def test_workers_are_as_many_as_cpus_by_default(start):
-    server = start(workers="auto", wait=False)
-    cpus = len(os.sched_getaffinity(0))
-    server.wait_ready(lambda: len(server.worker_pids()) == cpus and server.accepts())
+    server = start(workers="auto")
+    assert len(server.worker_pids()) == len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("query, cause", [

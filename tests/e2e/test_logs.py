@@ -61,7 +61,8 @@ def test_start_and_stop_are_logged(start):
 
 
 def test_levels_below_the_one_asked_for_are_not_logged(start):
-    server = start("--log-level", "error")
+    server = start("--log-level", "error", wait=False)
+    server.wait_ready(server.accepts)
     assert server.call("fastcgi", "/hello").status == 200
     assert server.call("fastcgi", "/fail").status == 500
     server.wait_event("Traceback")

@@ -37,19 +37,12 @@ def test_the_mode_of_a_unix_socket_is_as_asked(start, mode):
 
 
 def test_the_umask_does_not_narrow_the_mode(start):
-    before = os.umask(0o777)
-    try:
-        server = start(wait=False)
-    finally:
-        os.umask(before)
-    server.wait_ready(lambda: server.accepts())
-    assert mode_of(server.address) == 0o660
+    assert mode_of(start(umask=0o777).address) == 0o660
 
 
 def test_owner_and_group_of_a_unix_socket_are_as_asked(start):
     """Those that anybody may set: the own ones."""
-    server = start(wait=False)
-    server.wait_ready(lambda: server.accepts())
+    server = start()
     status = os.stat(server.place.path)
     group = grp.getgrgid(status.st_gid).gr_name
     other = start("--socket-group", group, "--socket-owner", str(status.st_uid))
@@ -68,8 +61,7 @@ def test_a_stale_socket_file_is_replaced(start, place):
     peer_of(path).close()  # closed, but its file stays: as after a crash
     give_away(path)
     assert path.exists()
-    server = start(socket_option=path, wait=False)
-    server.wait_ready(lambda: server.accepts(str(path)))
+    start(socket_option=path)
     for protocol in wire.WIRES:
         assert wire.call(protocol, str(path), "/hello").status == 200
 
@@ -120,8 +112,7 @@ def test_a_socket_file_that_was_replaced_meanwhile_is_left_at_exit(start):
 
 
 def test_a_path_may_be_written_with_unix_before_it(start, protocol):
-    server = start(socket_option="unix:app.sock", wait=False)
-    server.wait_ready(lambda: server.accepts())
+    server = start(socket_option="unix:app.sock")
     assert server.call(protocol, "/hello").status == 200
 
 
@@ -129,16 +120,14 @@ def test_a_path_may_be_written_with_unix_before_it(start, protocol):
 def test_a_tcp_port_is_listened_on(start, protocol, family):
     port = Port(family)
     name = f"[{port.host}]" if family == socket.AF_INET6 else port.host
-    server = start(socket_option=f"{name}:{port.number}", wait=False)
-    server.wait_ready(port.accepts)
+    start(socket_option=f"{name}:{port.number}")
     assert wire.call(protocol, port.address, "/hello").status == 200
     port.release()
 
 
 def test_a_taken_port_is_refused_and_named(start, installed):
     port = Port()
-    server = start(socket_option=f"127.0.0.1:{port.number}", wait=False)
-    server.wait_ready(port.accepts)
+    start(socket_option=f"127.0.0.1:{port.number}")
     ended = fails_to_start(installed, f"127.0.0.1:{port.number}")
     assert ended.returncode == EXIT_SOCKET and str(port.number) in ended.stderr
     port.release()
@@ -146,14 +135,13 @@ def test_a_taken_port_is_refused_and_named(start, installed):
 
 def test_an_abstract_name_is_listened_on(start, protocol):
     name = f"@appd-e2e-{os.getpid()}-{unique('name')}"
-    server = start(socket_option=name, wait=False)
-    server.wait_ready(lambda: server.accepts(name))
+    start(socket_option=name)
     assert wire.call(protocol, name, "/hello").status == 200
 
 
 def test_several_sockets_serve_the_same_application(start, protocol):
     port = Port()
-    server = start("--socket", "second.sock", "--socket", f"127.0.0.1:{port.number}")
+    server = start("--socket", "unix:second.sock", "--socket", f"127.0.0.1:{port.number}")
     for address in (server.address, str(server.place / "second.sock"), port.address):
         assert wire.call(protocol, address, "/whoami").json()["pid"] == server.only_worker()
     port.release()
