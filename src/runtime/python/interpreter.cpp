@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,10 @@ Interpreter::Interpreter(const PythonOptions& options) {
   config.set(&config.get().program_name, executable);
   config.set(&config.get().executable, executable);
   config.append_argument(L"appd");
+  // The environment may have been made by another build of the same minor version, whose standard
+  // library does not fit this one.
+  if (!options.virtualenv.empty() && std::getenv("PYTHONHOME") == nullptr)
+    config.set(&config.get().home, APPD_PYTHON_HOME);
   config.start();
   std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
   try {

@@ -114,6 +114,9 @@ TEST_CASE("what only looks like a plain file is read") {
   const auto unpacked = run(packed.path, "gzip.open(path, 'rb')");
   CHECK_FALSE(unpacked->sent_file);
   CHECK(unpacked->sent == "unpacked");
+  const auto buffered = run(packed.path, "io.BufferedReader(gzip.open(path, 'rb'))");
+  CHECK_FALSE(buffered->sent_file);
+  CHECK(buffered->sent == "unpacked");
   const auto derived = run(sample.path,
                            "type('Own', (io.FileIO,), {'read': lambda self, size: "
                            "b'its own' if not "
@@ -158,6 +161,20 @@ TEST_CASE("what was written comes before the file") {
   CHECK(exchange->sent == "before," + sample.content);
   CHECK(exchange->head->field("Content-Length").empty());
   CHECK(exchange->breaches.empty());
+}
+
+TEST_CASE("a file after all announced bytes were written is only closed") {
+  const SampleFile sample;
+  const auto exchange = host().run(
+      "def application(environ, start_response):\n"
+      "    start_response('200 OK', [('Content-Length', '4')])(b'full')\n"
+      "    shared.file = open('" +
+      sample.path +
+      "', 'rb')\n"
+      "    return environ['wsgi.file_wrapper'](shared.file)\n");
+  CHECK(exchange->sent == "full");
+  CHECK(exchange->breaches.empty());
+  CHECK(shown("shared.file.closed") == "True");
 }
 
 TEST_CASE("the wrapper iterates, and has close exactly when the file has it") {

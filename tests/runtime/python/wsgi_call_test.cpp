@@ -620,6 +620,32 @@ def application(environ, start_response):
   CHECK(host().runtime().live_objects().kept_bodies == 0);
 }
 
+TEST_CASE("references to the application's objects are given back, kept bytes or not") {
+  for (const bool keeps : {false, true}) {
+    const auto show = [] {
+      return host().body_of(
+          "import sys\ndef application(e, s):\n"
+          "    return answer(s, [sys.getrefcount(o) for o in shared.objects])\n");
+    };
+    host().run(R"(
+shared.objects = [b"x" * 1000, [b"y" * 1000], (b"z" * 1000, b"zz" * 1000), b"w" * 1000]
+shared.objects += [shared.objects[1][0], shared.objects[2][0], iter]
+def application(e, s):
+    return answer(s, "")
+)");
+    const std::string before = show();
+    for (const char* result : {"shared.objects[:1]", "shared.objects[1]", "shared.objects[2]",
+                               "shared.objects[3]", "iter(shared.objects[:1])"}) {
+      const auto exchange = PythonHost::make(std::string("def application(e, s):\n") +
+                                             "    s('200 OK', [])\n    return " + result + "\n");
+      exchange->keeps = keeps;
+      host().run(exchange);
+    }
+    host().take_log(Level::warning);
+    CHECK(show() == before);
+  }
+}
+
 TEST_CASE("nothing of the bridge outlives its call when the application keeps nothing") {
   host().run("def application(e, s):\n    return answer(s, '')\n");
   const python::LiveObjects live = host().runtime().live_objects();

@@ -148,6 +148,21 @@ TEST_CASE("a virtual environment gives sys.prefix and its packages") {
   }
 }
 
+TEST_CASE("a virtual environment of another build does not bring its standard library") {
+  const Directory directory;
+  const std::string version = python::PythonRuntime::version();
+  const std::string library = "lib/python" + version.substr(0, version.rfind('.'));
+  directory.add("build/bin/python3", "");
+  directory.add("build/" + library + "/os.py", "raise ImportError('the other build')\n");
+  directory.add("venv/pyvenv.cfg", "home = " + directory.path + "/build/bin\nversion = " + version);
+  directory.add("venv/" + library + "/site-packages/only_there.py", "");
+  directory.add("site_one.py",
+                "import sys, only_there\nprint(sys.prefix)\nimport json, ssl\napp = print\n");
+  python::PythonOptions options;
+  options.virtualenv = "venv";
+  CHECK(run(directory, options).output == directory.path + "/venv\n");
+}
+
 TEST_CASE("a virtual environment that cannot be used stops the start with the reason") {
   const Directory directory;
   directory.add("site_one.py", "app = print\n");
