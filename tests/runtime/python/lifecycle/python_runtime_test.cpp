@@ -138,7 +138,8 @@ TEST_CASE("a virtual environment gives sys.prefix and its packages") {
                   "import sys, only_there\n"
                   "print(sys.prefix, sys.base_prefix != sys.prefix, only_there.value)\n"
                   "print(sys.executable)\n"
-                  "print(any('dist-packages' in path for path in sys.path))\n"
+                  "print(any(path.endswith('-packages') and not path.startswith(sys.prefix) "
+                  "for path in sys.path))\n"
                   "app = print\n");
     python::PythonOptions options;
     options.virtualenv = system ? "venv" : venv;  // relative to the working directory, too
