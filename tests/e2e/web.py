@@ -84,6 +84,10 @@ class Client:
 
     def request(self, method, target, fields=(), body=None, length=None, chunked=False) -> Reply:
         """`body`: bytes, or an iterable of them with `length` or `chunked`."""
+        self.send_request(method, target, fields, body, length, chunked)
+        return self.read_reply(method)
+
+    def send_request(self, method, target, fields=(), body=None, length=None, chunked=False):
         if isinstance(body, bytes) and length is None and not chunked:
             length = len(body)
         self.send(head(method, target, fields, length, chunked))
@@ -92,7 +96,6 @@ class Client:
                 self.send(chunk(block) if chunked else block)
         if chunked:
             self.send(LAST_CHUNK)
-        return self.read_reply(method)
 
 
 def request(port, method, target, fields=(), **body) -> Reply:

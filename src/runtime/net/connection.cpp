@@ -449,6 +449,7 @@ void Connection::forget_free() {
   for (Live& live : live_) {
     if (!live.released || !live.exchange->free()) continue;
     if (live.exchange->ends_connection()) close_when_answered_ = true;
+    if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) reset_ = true;
     live.exchange->reset();
     server_.give_back(std::move(live.exchange));
   }
@@ -511,6 +512,10 @@ void Connection::wait_writable() {
 }
 
 void Connection::end_or_linger() {
+  if (reset_) {
+    end_with_reset();
+    return;
+  }
   const bool more_may_come = decoder_ ? decoder_->owes_body() : foreign_;
   if (input_ended_ || !more_may_come) {
     close();
@@ -520,6 +525,16 @@ void Connection::end_or_linger() {
   linger_until_ = Clock::now() + kLingerTotal;
   last_input_ = Clock::now();
   ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+/// A plain close looks like a complete answer wherever the front knows no length; a reset does not.
+/// Unix sockets have none: there it is a plain close.
+void Connection::end_with_reset() {
+  if (!local_) {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  close();
 }
 
 bool Connection::inside_head() const noexcept {

@@ -92,6 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void flush();
   void wait_writable();
   void end_or_linger();
+  void end_with_reset();
   std::optional<Clock::time_point> deadline() const;
   void on_deadline();
   void cut_stalled_bodies();
@@ -112,6 +113,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;   // a wait for input is pending
   bool flushing_ = false;  // a wait for room is pending
   bool input_ended_ = false;
+  bool reset_ = false;        // an answer of uwsgi or SCGI was broken off
   bool foreign_ = false;      // HTTP or TLS was answered
   bool was_blocked_ = false;  // the last flush left something
   bool watched_ = false;

@@ -54,6 +54,7 @@ class WireExchange final : public gateway::Exchange,
   bool free() const noexcept;
   bool waits_for_body() const noexcept { return state() == State::arriving; }
   /// The connection must be closed after it; known once `free`.
+  bool broken_off() const noexcept { return broken_off_; }
   bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
