@@ -124,9 +124,19 @@ void Crew::stop() {
 
 bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   const std::lock_guard lock(mutex_);
-  if (ready_.size() >= queue_limit_) return false;
+  if (ready_.size() >= capacity_locked()) {
+    // What its front has given up waits for nothing.
+    std::erase_if(ready_, [](const auto& waiting) { return waiting->free(); });
+    if (ready_.size() >= capacity_locked()) return false;
+  }
   ready_.push_back(exchange);
   return true;
+}
+
+/// What may be ready at once: a request for each thread that is free, and the queue behind them.
+std::size_t Crew::capacity_locked() const {
+  const std::size_t leading = leadership_.is_leader(io_->id) ? 0 : 1;
+  return queue_limit_ + idle_.size() + leading;
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {

@@ -31,8 +31,8 @@ namespace appd::worker {
 /// for long.
 class Crew final : public net::Dispatcher {
  public:
-  /// `queue`: requests that may wait for a thread. `slots`: one for each pool thread. The loop's
-  /// io_context must have been made for one thread at a time (concurrency hint 1).
+  /// `queue`: requests that may wait while all threads are busy. `slots`: one for each pool thread.
+  /// The loop's io_context must have been made for one thread at a time (concurrency hint 1).
   Crew(boost::asio::io_context& loop, std::size_t queue, std::span<observe::ThreadSlot> slots);
   ~Crew();
 
@@ -59,6 +59,7 @@ class Crew final : public net::Dispatcher {
   void run_calls(Member& me, std::shared_ptr<net::WireExchange> first);
   bool begin_call(Member& me, net::WireExchange& exchange);
   void end_call(Member& me, net::WireExchange& exchange);
+  std::size_t capacity_locked() const;
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);

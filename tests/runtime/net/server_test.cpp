@@ -1,0 +1,353 @@
+#include "runtime/net/server.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include "fakes/running_server.hpp"
+
+using namespace appd;
+using namespace appd::test;
+using namespace std::chrono_literals;
+using gateway::Level;
+
+namespace {
+
+struct Scripts : ScriptedApplication {
+  Scripts() {
+    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
+    on("/echo", [](gateway::Exchange& exchange) { answer(exchange, read_all(exchange)); });
+    on("/wait", [this](gateway::Exchange& exchange) {
+      gate.wait();
+      answer(exchange, "waited");
+    });
+    on("/stream", [](gateway::Exchange& exchange) {
+      const gateway::ResponseHead head{"200 OK", {}};
+      if (stream(exchange, &head, std::string(16 << 20, 'x'))) end(exchange);
+    });
+  }
+};
+
+Asked upload(std::string path, std::size_t sent, std::size_t announced) {
+  Asked asked;
+  asked.path = std::move(path);
+  asked.method = "POST";
+  asked.body = std::string(sent, 'b');
+  asked.length = std::to_string(announced);
+  return asked;
+}
+
+/// A request without FastCGI's end of the body.
+std::string unfinished(Speech speech, const Asked& asked) {
+  std::string bytes = request(speech, asked);
+  if (is_fastcgi(speech)) bytes.resize(bytes.size() - 8);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_SUITE("server") {
+  TEST_CASE("a full queue is answered with 503 and Retry-After") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.retry_after = 7s;
+    RunningServer server(scripts, {options, 1, 2});
+    std::vector<FrontSocket> accepted;
+    for (int i = 0; i < 3; ++i) {
+      accepted.push_back(server.connect());
+      REQUIRE(accepted.back().send(request(Speech::uwsgi, {"/wait"})));
+      // The first has the thread, the others the queue.
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      server.on_loop([] {});
+    }
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      const Answer refused = server.ask(speech, {"/hello"});
+      CHECK(refused.status() == "503");
+      CHECK(refused.has("Retry-After: 7\r\n"));
+    }
+    CHECK(server.reporter().count("--queue", Level::warning) == kSpeeches.size());
+    scripts.gate.open();
+    for (FrontSocket& front : accepted) {
+      CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "waited");
+    }
+  }
+
+  TEST_CASE("requests that were given up make room in the queue") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 1, 2});
+    FrontSocket busy = server.connect();
+    REQUIRE(busy.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    for (int i = 0; i < 10; ++i) {
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
+      REQUIRE(eventually([&] { return server.connections() == 2; }));
+      server.on_loop([] {});
+      front.close();
+      REQUIRE(eventually([&] { return server.connections() == 1; }));
+    }
+    CHECK(server.reporter().count("--queue") == 0);
+  }
+
+  TEST_CASE("without a queue, requests run while a thread is free") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 2, 0});
+    for (const Speech speech : kSpeeches) CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+    std::vector<FrontSocket> fronts;
+    for (int i = 0; i < 2; ++i) {
+      fronts.push_back(server.connect());
+      REQUIRE(fronts.back().send(request(Speech::scgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == i + 1; }));
+    }
+    CHECK(server.ask(Speech::scgi, {"/hello"}).status() == "503");
+    scripts.gate.open();
+    for (FrontSocket& front : fronts) {
+      CHECK(answer_in(Speech::scgi, front.receive()).body() == "waited");
+    }
+  }
+
+  TEST_CASE("a burst that the idle threads can take is not refused") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 4, 0});
+    std::vector<FrontSocket> fronts;
+    server.on_loop([&] {
+      // They are all there when the loop looks next.
+      for (int i = 0; i < 4; ++i) {
+        fronts.push_back(server.connect());
+        CHECK(fronts.back().send(request(Speech::scgi, {"/wait"})));
+      }
+    });
+    CHECK(eventually([&] { return scripts.gate.waiting() == 4; }));
+    scripts.gate.open();
+    for (FrontSocket& front : fronts) {
+      CHECK(answer_in(Speech::scgi, front.receive()).body() == "waited");
+    }
+  }
+
+  TEST_CASE("HTTP and TLS get a plain answer that says what the socket speaks") {
+    Scripts scripts;
+    for (const bool pinned : {false, true}) {
+      net::ServerOptions options;
+      if (pinned) options.pinned = protocol::Wire::scgi;
+      RunningServer server(scripts, {options});
+      for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+                                      std::string("\x16\x03\x01\x02\x00")}) {
+        FrontSocket front = server.connect();
+        REQUIRE(front.send(bytes));
+        const std::string answer = front.receive([](const std::string& got) {
+          return got.find("proxy_pass, in Apache") != std::string::npos && got.back() == '\n';
+        });
+        CHECK(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+        CHECK(answer.find(pinned ? "speaks SCGI" : "speaks FastCGI, uwsgi and SCGI") !=
+              std::string::npos);
+        CHECK(front.sees_end());
+      }
+      CHECK(server.reporter().count("fastcgi_pass", Level::warning) == 2);
+    }
+  }
+
+  TEST_CASE("an HTTP upload gets one answer, delivered without a reset") {
+    Scripts scripts;
+    for (const bool tcp : {false, true}) {
+      RunningServer server(scripts, {{}, 2, 100, tcp});
+      FrontSocket front = server.connect();
+      const std::string head = "POST / HTTP/1.1\r\n\r\n";
+      REQUIRE(front.send(head + std::string(4 << 20, 'A')));
+      front.end_sending();
+      const std::string answer = front.receive();
+      CHECK(answer.find("HTTP/1.1 400") == 0);
+      CHECK(answer.rfind("HTTP/1.1 400") == 0);
+      CHECK_FALSE(front.was_reset());
+      CHECK(server.reporter().count("refused with 400") == 1);
+    }
+  }
+
+  TEST_CASE("bytes of no protocol, and broken frames, end the connection with a line") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send("\x02\x03"));
+    CHECK(front.sees_end());
+    CHECK(server.reporter().count("none of FastCGI, uwsgi, SCGI", Level::warning) == 1);
+    FrontSocket version = server.connect();
+    REQUIRE(version.send(wire::begin(1) + std::string("\x02\x05\0\0\0\0\0\0", 8)));
+    CHECK(version.sees_end());
+    CHECK(server.reporter().count("at byte 16", Level::warning) == 1);
+  }
+
+  TEST_CASE("a pinned protocol is spoken even where the bytes look like another") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.pinned = protocol::Wire::uwsgi;
+    RunningServer server(scripts, {options});
+    CHECK(server.ask(Speech::uwsgi, {"/hello"}).body() == "hello");
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_closed, {"/hello"})));
+    CHECK(answer_in(Speech::uwsgi, front.receive()).body().find("hello") == std::string::npos);
+    CHECK(scripts.calls() == 1);
+  }
+
+  TEST_CASE("a request's head that does not go on is closed after --header-timeout") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.header_timeout = 300ms;
+    RunningServer server(scripts, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      const std::string bytes = request(speech, {"/hello"});
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(std::string_view(bytes).substr(0, 20)));
+      CHECK(front.sees_end());
+    }
+    CHECK(server.reporter().count("--header-timeout", Level::warning) == kSpeeches.size());
+  }
+
+  TEST_CASE("an idle kept connection outlives every timeout") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.header_timeout = options.body_timeout = options.write_timeout = 100ms;
+    RunningServer server(scripts, {options});
+    FrontSocket silent = server.connect();
+    FrontSocket kept = server.connect();
+    REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
+    CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    // Another connection is timed out meanwhile, twice over.
+    for (int i = 0; i < 2; ++i) {
+      FrontSocket stalled = server.connect();
+      REQUIRE(stalled.send("12"));
+      CHECK(stalled.sees_end());
+    }
+    CHECK(server.connections() == 2);
+    REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
+    CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    REQUIRE(silent.send(request(Speech::uwsgi, {"/hello"})));
+    CHECK(answer_in(Speech::uwsgi, silent.receive()).body() == "hello");
+  }
+
+  TEST_CASE("a body that does not go on is refused with 408, or its reader is told") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.body_timeout = 300ms;
+    options.body_buffer = 1000;
+    RunningServer server(scripts, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      FrontSocket waits = server.connect();
+      REQUIRE(waits.send(unfinished(speech, upload("/echo", 10, 20))));
+      FrontSocket runs = server.connect();
+      REQUIRE(runs.send(unfinished(speech, upload("/echo", 2000, 4000))));
+      CHECK(answer_in(speech, waits.receive()).status() == "408");
+      CHECK(answer_in(speech, runs.receive()).body() == std::string(2000, 'b') + "(cut)");
+      CHECK(waits.ended());
+      CHECK(runs.ended());
+    }
+    CHECK(server.reporter().count("--body-timeout", Level::warning) == 2 * kSpeeches.size());
+  }
+
+  TEST_CASE("a front that takes nothing of its answer is closed after --write-timeout") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.write_timeout = 300ms;
+    RunningServer server(scripts, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      const int before = scripts.ended();
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(speech, {"/stream"})));
+      REQUIRE(eventually([&] { return server.connections() == 0; }));
+      CHECK(eventually([&] { return scripts.ended() == before + 1; }));
+    }
+    CHECK(server.reporter().count("--write-timeout", Level::warning) == kSpeeches.size());
+  }
+
+  TEST_CASE("a slow but steady front is not timed out") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.write_timeout = 400ms;
+    RunningServer server(scripts, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::scgi, {"/stream"})));
+    std::string got;
+    for (std::size_t wanted = 1 << 20; wanted <= 16 << 20; wanted += 1 << 20) {
+      std::this_thread::sleep_for(100ms);  // the pace of this front, four times the timeout in all
+      got += front.receive(
+          [&](const std::string& part) { return got.size() + part.size() >= wanted; });
+    }
+    got += front.receive();
+    CHECK(answer_in(Speech::scgi, got).body().size() == 16 << 20);
+    CHECK(server.reporter().count("--write-timeout") == 0);
+  }
+
+  TEST_CASE("draining closes what is idle, finishes what runs, then says so") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 4});
+    FrontSocket idle = server.connect();
+    REQUIRE(idle.send(request(Speech::fastcgi_kept, {"/hello"})));
+    idle.receive(ended_answers(1));
+    std::vector<FrontSocket> running;
+    for (const Speech speech : kSpeeches) {
+      running.push_back(server.connect());
+      REQUIRE(running.back().send(request(speech, {"/wait"})));
+    }
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 4; }));
+    server.drain();
+    CHECK(idle.sees_end());
+    CHECK_FALSE(server.drained());
+    CHECK_FALSE(FrontSocket::to_unix(server.folder() / "socket").send("x"));
+    scripts.gate.open();
+    for (std::size_t i = 0; i < running.size(); ++i) {
+      const Answer answer = answer_in(kSpeeches[i], running[i].receive());
+      CHECK(answer.body() == "waited");
+      CHECK(running[i].ended());
+    }
+    CHECK(eventually([&] { return server.drained(); }));
+  }
+
+  TEST_CASE("draining sends all of a big answer first") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/stream"})));
+    REQUIRE(eventually([&] { return !front.silent(); }));
+    server.drain();
+    const Answer answer = answer_in(Speech::fastcgi_kept, front.receive());
+    CHECK(answer.body().size() == 16 << 20);
+    CHECK(answer.ends == 1);
+    CHECK(eventually([&] { return server.drained(); }));
+  }
+
+  TEST_CASE("draining an idle server is done at once") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    server.drain();
+    CHECK(eventually([&] { return server.drained(); }));
+  }
+
+  TEST_CASE("without descriptors accepting pauses, says why once, and goes on later") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    std::vector<support::UniqueFd> hoard;
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
+    CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "hello");
+    FrontSocket waits(support::UniqueFd{});
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    server.on_loop([&] {
+      waits = server.connect();
+      const rlimit few{100, before.rlim_max};
+      ::setrlimit(RLIMIT_NOFILE, &few);
+      CHECK(waits.send(request(Speech::uwsgi, {"/hello"})));
+      for (;;) {
+        support::UniqueFd fd(::dup(waits.fd()));
+        if (!fd) break;
+        hoard.push_back(std::move(fd));
+      }
+    });
+    CHECK(server.reporter().hears("LimitNOFILE", Level::error));
+    hoard.clear();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(answer_in(Speech::uwsgi, waits.receive()).body() == "hello");
+    CHECK(server.reporter().count("LimitNOFILE") == 1);
+  }
+}
