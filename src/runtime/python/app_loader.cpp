@@ -77,7 +77,7 @@ Ref import_file(const ApplicationName& name) {
                  [&] { return execute_file(path); });
 }
 
-/// Names in `object` that `wanted` may have been meant for, or else callables that it defines.
+/// Names in `object` that `wanted` may have been meant for, as the end of a message; or nothing.
 std::string suggest(PyObject* object, const std::string& wanted) {
   const Ref names = checked(PyObject_Dir(object));
   const Ref difflib = checked(PyImport_ImportModule("difflib"));
