@@ -9,7 +9,7 @@ import web
 import wire
 from appd import Appd
 from fronts import MODES, Apache, Nginx
-from processes import unique
+from processes import Port, unique
 
 MIB = 1 << 20
 
@@ -402,6 +402,18 @@ def test_an_application_that_raises_after_the_head_leaves_a_visibly_incomplete_a
     event = the_one_event(server, "Traceback")
     assert "/fail_later" in event.text and "ValueError: probe: failed after the head" in event.text
     assert server.wait_counted(token, "close")["close"] == 1
+
+
+@pytest.mark.parametrize("protocol", ["uwsgi", "scgi"])
+def test_a_broken_off_answer_without_length_ends_in_a_reset_over_tcp(start, protocol):
+    """Its end would look like the answer's end."""
+    port = Port()
+    start(socket_option=f"127.0.0.1:{port.number}")
+    asked = wire.variables(path="/fail_later", query="length=no")
+    with wire.begin(protocol, port.address, asked) as front, pytest.raises(ConnectionResetError):
+        while front.socket.recv(1 << 16):
+            pass
+    port.release()
 
 
 # ---- too much at once
