@@ -31,8 +31,10 @@ class RunningServer {
       : RunningServer(application, setup.threads, setup.queue, setup.tcp, setup.options) {}
   ~RunningServer() {
     application_.gate.open();
-    if (!drained()) on_loop([this] { server_.stop(); });
+    // Ends calls that wait for their front; without a loop there is none.
+    if (!stopped_ && !drained()) on_loop([this] { server_.stop(); });
     stop_threads();
+    server_.stop();
   }
   RunningServer(const RunningServer&) = delete;
   RunningServer& operator=(const RunningServer&) = delete;
@@ -74,6 +76,7 @@ class RunningServer {
   }
   bool drained() const noexcept { return drained_.load(); }
   void stop_threads() {
+    stopped_ = true;
     crew_.stop();
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
@@ -129,6 +132,7 @@ class RunningServer {
   net::Server server_;
   std::vector<std::thread> threads_;
   std::atomic<bool> drained_{false};
+  bool stopped_ = false;
 };
 
 }  // namespace appd::test
