@@ -48,8 +48,10 @@ std::vector<net::Address> parse_addresses(const Settings& settings) {
 }
 
 std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
-  if (settings.access_log.empty()) return nullptr;
   try {
+    if (!settings.access_log_format.empty())
+      observe::AccessFormat check(settings.access_log_format);
+    if (settings.access_log.empty()) return nullptr;
     return std::make_unique<observe::AccessLog>(settings.access_log, settings.access_log_format);
   } catch (const std::invalid_argument& error) {
     reject("access-log-format", error);

@@ -653,6 +653,14 @@ def status_with_body(environ, start_response):
 
 
 @case
+def status_with_listed_body(environ, start_response):
+    """The same with a body that is there without being asked for."""
+    status = options(environ)["code"] + " Bodiless"
+    start_response(status, [("X-Probe", "kept"), ("Content-Length", "4")])
+    return [b"body"]
+
+
+@case
 def status_without_body(environ, start_response):
     start_response(options(environ)["code"] + " Bodiless", [("X-Probe", "kept")])
     return []

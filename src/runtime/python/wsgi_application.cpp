@@ -34,7 +34,6 @@ Ref make_base_environ(bool multithread, bool multiprocess, gateway::Reporter& re
   set(environ, "wsgi.multiprocess", checked(PyBool_FromLong(multiprocess)));
   set(environ, "wsgi.run_once", checked(PyBool_FromLong(0)));
   set(environ, "wsgi.file_wrapper", Ref::borrow(file_wrapper_type.get()));
-  set(environ, "wsgi.input_terminated", checked(PyBool_FromLong(1)));
   set(environ, "appd.version", checked(PyUnicode_FromString(APPD_VERSION)));
   set(environ, "appd.client_disconnected", none());
   EnvironBuilder::reserve(environ);

@@ -39,7 +39,7 @@ TEST_CASE("variables are there with their values, and no others but those of WSG
         "'SERVER_PROTOCOL']");
   CHECK(value_of("sorted(key for key in environ if '.' in key)") ==
         "['appd.client_disconnected', 'appd.version', 'wsgi.errors', 'wsgi.file_wrapper', "
-        "'wsgi.input', 'wsgi.input_terminated', 'wsgi.multiprocess', 'wsgi.multithread', "
+        "'wsgi.input', 'wsgi.multiprocess', 'wsgi.multithread', "
         "'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version']");
 }
 
@@ -60,7 +60,6 @@ TEST_CASE("the constants of WSGI") {
   CHECK(value_of("environ['wsgi.multithread'] is True") == "True");
   CHECK(value_of("environ['wsgi.multiprocess'] is False") == "True");
   CHECK(value_of("environ['wsgi.run_once'] is False") == "True");
-  CHECK(value_of("environ['wsgi.input_terminated'] is True") == "True");
 }
 
 TEST_CASE("a value that changes from request to request is never the last one's") {
