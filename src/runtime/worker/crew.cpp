@@ -124,19 +124,20 @@ void Crew::stop() {
 
 bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   const std::lock_guard lock(mutex_);
-  if (ready_.size() >= capacity_locked()) {
+  if (ready_.size() >= capacity()) {
     // What its front has given up waits for nothing.
     std::erase_if(ready_, [](const auto& waiting) { return waiting->free(); });
-    if (ready_.size() >= capacity_locked()) return false;
+    if (ready_.size() >= capacity()) return false;
   }
   ready_.push_back(exchange);
   return true;
 }
 
-/// What may be ready at once: a request for each thread that is free, and the queue behind them.
-std::size_t Crew::capacity_locked() const {
-  const std::size_t leading = leadership_.is_leader(io_->id) ? 0 : 1;
-  return queue_limit_ + idle_.size() + leading;
+/// What may be ready at once: a request for each thread that is in no call, and the queue behind
+/// them.
+std::size_t Crew::capacity() const noexcept {
+  const auto busy = static_cast<std::size_t>(running_.load(std::memory_order_relaxed));
+  return queue_limit_ + pool_.size() - busy;
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {

@@ -59,7 +59,7 @@ class Crew final : public net::Dispatcher {
   void run_calls(Member& me, std::shared_ptr<net::WireExchange> first);
   bool begin_call(Member& me, net::WireExchange& exchange);
   void end_call(Member& me, net::WireExchange& exchange);
-  std::size_t capacity_locked() const;
+  std::size_t capacity() const noexcept;
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);

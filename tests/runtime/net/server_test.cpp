@@ -131,7 +131,7 @@ TEST_SUITE("server") {
       if (pinned) options.pinned = protocol::Wire::scgi;
       RunningServer server(scripts, {options});
       for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-                                      std::string("\x16\x03\x01\x02\x00")}) {
+                                       std::string("\x16\x03\x01\x02\x00")}) {
         FrontSocket front = server.connect();
         REQUIRE(front.send(bytes));
         const std::string answer = front.receive([](const std::string& got) {

@@ -1,0 +1,320 @@
+#include "runtime/net/outbox.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <thread>
+
+#include "fakes/front_protocols.hpp"
+#include "fakes/front_socket.hpp"
+#include "fakes/temporary_folder.hpp"
+
+using namespace appd;
+using namespace appd::test;
+using net::kNeverCancelled;
+using net::Outbox;
+using protocol::Wire;
+
+namespace {
+
+/// An outbox on one end of a socket pair, with little room in between.
+struct Pair {
+  support::UniqueFd server;
+  FrontSocket front{support::UniqueFd()};
+  std::unique_ptr<Outbox> outbox;
+
+  Pair() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    server.reset(ends[0]);
+    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    front = FrontSocket(support::UniqueFd(ends[1]));
+    const int small = 4096;
+    ::setsockopt(server.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    outbox = std::make_unique<Outbox>(server.get());
+  }
+
+  Outbox::Status write(std::string_view bytes, gateway::Keeper* keeper = nullptr,
+                       const std::atomic<bool>& cancelled = kNeverCancelled) {
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    return outbox->write(std::span(&part, 1), keeper, cancelled);
+  }
+  /// Flushes and reads in turns until nothing waits and nothing more can be read.
+  std::string drain() {
+    std::string got;
+    do {
+      if (outbox->flush() == Outbox::Flushed::broken) break;
+      while (!front.silent() && !front.ended()) {
+        got += front.receive([](const std::string& part) { return !part.empty(); });
+      }
+    } while (outbox->blocked());
+    return got;
+  }
+};
+
+std::string pattern(std::size_t size, char first = 'a') {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(first + (i ^ i >> 9) % 23);
+  return bytes;
+}
+
+/// Counts how often its bytes got an owner and whether that is still there.
+struct CountingKeeper final : gateway::Keeper {
+  int made = 0;
+  int alive = 0;
+
+  std::shared_ptr<const void> keep() override {
+    ++made;
+    ++alive;
+    return {this, [](const CountingKeeper* self) { --const_cast<CountingKeeper*>(self)->alive; }};
+  }
+};
+
+gateway::FileRange file_of(const TemporaryFolder& folder, std::string_view content,
+                           std::uint64_t offset, std::uint64_t length) {
+  const std::string path = folder / "file";
+  support::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  REQUIRE(::write(fd.get(), content.data(), content.size()) ==
+          static_cast<ssize_t>(content.size()));
+  return {std::move(fd), offset, length};
+}
+
+}  // namespace
+
+TEST_SUITE("outbox") {
+  TEST_CASE("what the socket takes at once is sent by the writer") {
+    Pair pair;
+    CHECK(pair.write("hello") == Outbox::Status::sent);
+    CHECK_FALSE(pair.outbox->blocked());
+    CHECK(pair.outbox->waiting() == 0);
+    CHECK(pair.drain() == "hello");
+    CHECK(pair.outbox->flush() == Outbox::Flushed::all);
+  }
+
+  TEST_CASE("many parts go out in their order, empty ones among them") {
+    Pair pair;
+    std::vector<std::string> texts;
+    std::string expected;
+    for (int i = 0; i < 3000; ++i) {
+      texts.push_back(i % 5 == 0 ? "" : "<" + std::to_string(i) + ">");
+      expected += texts.back();
+    }
+    std::vector<iovec> parts;
+    for (std::string& text : texts) parts.push_back({text.data(), text.size()});
+    pair.outbox->write(parts, nullptr, kNeverCancelled);
+    CHECK(pair.drain() == expected);
+  }
+
+  TEST_CASE("what the socket does not take waits, and later writes queue behind it") {
+    Pair pair;
+    std::string expected;
+    for (int i = 0; i < 20; ++i) {
+      const std::string bytes = pattern(30'000, static_cast<char>('a' + i));
+      expected += bytes;
+      const Outbox::Status status = pair.write(bytes);
+      CHECK(status == Outbox::Status::queued);
+    }
+    CHECK(pair.outbox->blocked());
+    CHECK(pair.outbox->waiting() > 500'000);
+    CHECK(pair.drain() == expected);
+    CHECK(pair.outbox->waiting() == 0);
+    CHECK_FALSE(pair.outbox->blocked());
+    CHECK(pair.write("direct again") == Outbox::Status::sent);
+  }
+
+  TEST_CASE("a small leftover is copied, a large one kept by its owner until it is sent") {
+    Pair pair;
+    CountingKeeper keeper;
+    CHECK(pair.write("fits", &keeper) == Outbox::Status::sent);
+    CHECK(keeper.made == 0);
+    std::string small = pattern(40'000);
+    std::string expected = "fits" + small;
+    CHECK(pair.write(small, &keeper) == Outbox::Status::queued);
+    CHECK(keeper.made == 0);
+    small.assign(small.size(), '!');  // the outbox has its own
+    const std::string large = pattern(2'000'000);
+    CHECK(pair.write(large, &keeper) == Outbox::Status::queued);
+    CHECK(keeper.made == 1);
+    CHECK(keeper.alive == 1);
+    expected += large;
+    CHECK(pair.drain() == expected);
+    CHECK(keeper.made == 1);
+    CHECK(keeper.alive == 0);
+  }
+
+  TEST_CASE("shut lets go of what waits and refuses the rest") {
+    Pair pair;
+    CountingKeeper keeper;
+    const std::string large = pattern(2'000'000);
+    CHECK(pair.write(large, &keeper) == Outbox::Status::queued);
+    CHECK(keeper.alive == 1);
+    pair.outbox->shut();
+    CHECK(keeper.alive == 0);
+    CHECK(pair.outbox->waiting() == 0);
+    CHECK_FALSE(pair.outbox->blocked());
+    CHECK(pair.write("late") == Outbox::Status::gone);
+    CHECK(pair.outbox->write_file({}, {}, Wire::scgi, kNeverCancelled) == Outbox::Status::gone);
+  }
+
+  TEST_CASE("a front that is gone breaks the writer or the flush") {
+    Pair direct;
+    direct.front.close();
+    CHECK(direct.write("x") == Outbox::Status::gone);
+    CHECK(direct.write("x") == Outbox::Status::gone);
+    Pair queued;
+    CHECK(queued.write(pattern(500'000)) == Outbox::Status::queued);
+    queued.front.close();
+    CHECK(queued.outbox->flush() == Outbox::Flushed::broken);
+    CHECK_FALSE(queued.outbox->blocked());
+    CHECK(queued.outbox->waiting() == 0);
+  }
+
+  TEST_CASE("a cancelled writer sends nothing, others do") {
+    Pair pair;
+    const std::atomic<bool> cancelled{true};
+    CHECK(pair.write("no", nullptr, cancelled) == Outbox::Status::gone);
+    CHECK(pair.write("yes") == Outbox::Status::sent);
+    CHECK(pair.drain() == "yes");
+  }
+
+  TEST_CASE("a writer that waits for room is woken by room, shut and its own cancelling") {
+    Pair pair;
+    std::atomic<bool> cancelled{false};
+    std::atomic<bool> woken{false};
+    const auto wait_until = [&](const std::function<void()>& wake) {
+      woken = false;
+      std::thread waiter([&] {
+        pair.outbox->wait_below(1000, cancelled);
+        woken = true;
+      });
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      CHECK_FALSE(woken);
+      wake();
+      CHECK(eventually([&] { return woken.load(); }));
+      if (!woken) pair.outbox->shut();
+      waiter.join();
+    };
+    pair.write(pattern(300'000));
+    wait_until([&] { pair.drain(); });
+    pair.write(pattern(300'000));
+    wait_until([&] {
+      cancelled = true;
+      pair.outbox->wake();
+    });
+    cancelled = false;
+    wait_until([&] { pair.outbox->shut(); });
+  }
+
+  TEST_CASE("writers at once never mix inside one write") {
+    Pair pair;
+    constexpr unsigned kWriters = 4;
+    constexpr int kWrites = 300;
+    std::vector<std::thread> writers;
+    for (unsigned id = 1; id <= kWriters; ++id) {
+      writers.emplace_back([&, id] {
+        for (int i = 0; i < kWrites; ++i) {
+          const std::string content = pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
+          const std::string head = wire::record(6, id, content).substr(0, 8);
+          iovec parts[2]{{const_cast<char*>(head.data()), head.size()},
+                         {const_cast<char*>(content.data()), content.size()}};
+          pair.outbox->write(parts, nullptr, kNeverCancelled);
+          pair.outbox->wait_below(50'000, kNeverCancelled);
+        }
+        const std::string end = wire::end_request(id, 0);
+        pair.write(end);
+      });
+    }
+    std::string got;
+    auto enough = ended_answers(kWriters);
+    CHECK(eventually([&] {
+      got += pair.drain();
+      if (!pair.front.silent()) {
+        got += pair.front.receive([](const std::string& part) { return !part.empty(); });
+      }
+      return enough(got);
+    }));
+    for (std::thread& writer : writers) writer.join();
+    std::string expected;
+    for (int i = 0; i < kWrites; ++i) {
+      expected += pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
+    }
+    const FastcgiAnswers answers(got);
+    REQUIRE(answers.by_id.size() == kWriters);
+    for (const auto& [id, answer] : answers.by_id) CHECK(answer.stdout_bytes == expected);
+  }
+
+  TEST_CASE("a file's range follows what waits, plain or in FastCGI records") {
+    TemporaryFolder folder;
+    const std::string content = pattern(3'000'000);
+    for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
+      Pair pair;
+      const protocol::AnswerFramer framer(protocol, 5);
+      const std::string before = wire::record(6, 5, pattern(60'000));
+      CHECK(pair.write(before) == Outbox::Status::queued);
+      CHECK(pair.outbox->write_file(file_of(folder, content, 1000, 2'500'000), framer, protocol,
+                                    kNeverCancelled) == Outbox::Status::queued);
+      const std::string after = wire::record(6, 9, "after");
+      CHECK(pair.write(after) == Outbox::Status::queued);
+      const std::string body = content.substr(1000, 2'500'000);
+      if (protocol == Wire::scgi) {
+        CHECK(pair.drain() == before + body + after);
+      } else {
+        const FastcgiAnswers answers(pair.drain());
+        CHECK(answers.by_id.at(5).stdout_bytes == pattern(60'000) + body);
+        CHECK(answers.by_id.at(5).stdout_ended);
+        CHECK(answers.by_id.at(5).ends == 1);
+        CHECK_FALSE(answers.by_id.at(5).late_bytes);
+        CHECK(answers.by_id.at(9).stdout_bytes == "after");
+      }
+      CHECK(pair.outbox->waiting() == 0);
+    }
+  }
+
+  TEST_CASE("a file that became shorter is told apart from a front that is gone") {
+    TemporaryFolder folder;
+    for (const Wire protocol : {Wire::uwsgi, Wire::fastcgi}) {
+      Pair pair;
+      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, protocol,
+                              kNeverCancelled);
+      Outbox::Flushed last = Outbox::Flushed::progress;
+      for (int turn = 0; turn < 10 && last == Outbox::Flushed::progress; ++turn) {
+        last = pair.outbox->flush();
+      }
+      CHECK(last == Outbox::Flushed::short_file);
+      CHECK(pair.write("x") == Outbox::Status::gone);
+    }
+  }
+
+  TEST_CASE("one flush sends about a megabyte, however fast the front reads") {
+    TemporaryFolder folder;
+    const std::string content = pattern(8 << 20);
+    for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
+      Pair pair;
+      const int large = 64 << 20;
+      ::setsockopt(pair.server.get(), SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof large);
+      ::setsockopt(pair.server.get(), SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
+      std::atomic<bool> over{false};
+      std::atomic<std::size_t> got{0};
+      std::thread reader([&] {
+        while (!over) {
+          got += pair.front.receive([&](const std::string& part) { return !part.empty(); }).size();
+        }
+      });
+      pair.outbox->write_file(file_of(folder, content, 0, content.size()), {protocol, 1}, protocol,
+                              kNeverCancelled);
+      int flushes = 1;
+      CHECK(eventually([&] {
+        const Outbox::Flushed result = pair.outbox->flush();
+        if (result == Outbox::Flushed::progress) ++flushes;
+        return result == Outbox::Flushed::all;
+      }));
+      CHECK(flushes >= 6);
+      CHECK(eventually([&] { return got >= content.size(); }));
+      over = true;
+      pair.write("wake");
+      reader.join();
+    }
+  }
+}
