@@ -1,0 +1,339 @@
+#include "runtime/net/wire_exchange.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "fakes/running_server.hpp"
+
+using namespace appd;
+using namespace appd::test;
+using gateway::Level;
+
+namespace {
+
+/// Sends `part` of an answer whose length is announced or not, then breaks it off.
+ScriptedApplication::Script breaking(bool announced) {
+  return [announced](gateway::Exchange& exchange) {
+    const gateway::Field length{"Content-Length", "100"};
+    const gateway::ResponseHead head{"200 OK", std::span(&length, announced ? 1 : 0)};
+    CHECK_FALSE(exchange.head_sent());
+    ScriptedApplication::stream(exchange, &head, "part");
+    CHECK(exchange.head_sent());
+    exchange.break_off();
+  };
+}
+
+std::string file_in(const TemporaryFolder& folder, std::size_t size) {
+  std::string content(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<char>('a' + i * 7 % 26);
+  std::ofstream(folder / "file") << content;
+  return content;
+}
+
+ScriptedApplication::Script sending_file(const std::string& path, std::uint64_t offset,
+                                         std::uint64_t length) {
+  return [=](gateway::Exchange& exchange) {
+    support::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const std::string text = std::to_string(length);
+    const gateway::Field field{"Content-Length", text};
+    const gateway::ResponseHead head{"200 OK", std::span(&field, 1)};
+    CHECK(exchange.send_file(&head, {std::move(file), offset, length}) == gateway::SendStatus::ok);
+  };
+}
+
+std::size_t spool_files_in(const TemporaryFolder& folder) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    if (target.find(folder.path() + "/") == 0) ++count;
+  }
+  return count;
+}
+
+/// Answers from bytes of its own that may only go once they are sent.
+struct OwnedBytes {
+  std::shared_ptr<std::string> bytes = std::make_shared<std::string>(6 << 20, 'o');
+
+  struct Keeper final : gateway::Keeper {
+    explicit Keeper(std::shared_ptr<std::string> owned) : bytes(std::move(owned)) {}
+    std::shared_ptr<const void> keep() override { return std::move(bytes); }
+    std::shared_ptr<std::string> bytes;
+  };
+};
+
+}  // namespace
+
+TEST_SUITE("wire exchange") {
+  TEST_CASE("a broken-off answer is shown to each front in the way it understands") {
+    ScriptedApplication application;
+    application.on("/announced", breaking(true));
+    application.on("/open", breaking(false));
+    RunningServer server(application);
+    const auto ask = [&](Speech speech, const std::string& path, const std::string& software) {
+      Asked asked{path};
+      asked.software = software;
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(speech, asked)));
+      std::string bytes = front.receive();
+      CHECK(front.ended());
+      return bytes;
+    };
+    for (const Speech speech : {Speech::fastcgi_kept, Speech::fastcgi_closed}) {
+      CAPTURE(name(speech));
+      FastcgiAnswers nginx(ask(speech, "/announced", "nginx/1.22"));
+      CHECK(nginx.by_id[1].body() == "part");
+      CHECK(nginx.by_id[1].ends == 1);
+      CHECK_FALSE(nginx.by_id[1].stdout_ended);
+      FastcgiAnswers corrupt(ask(speech, "/open", "nginx/1.22"));
+      CHECK(corrupt.by_id[1].body() == "part");
+      CHECK(corrupt.corrupt);
+      for (const std::string path : {"/announced", "/open"}) {
+        FastcgiAnswers other(ask(speech, path, "Apache/2.4"));
+        CHECK(other.by_id[1].body() == "part");
+        CHECK(other.by_id[1].ends == 0);
+        CHECK_FALSE(other.by_id[1].stdout_ended);
+        CHECK_FALSE(other.corrupt);
+      }
+    }
+    for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
+      CHECK(answer_in(speech, ask(speech, "/open", "nginx/1.22")).body() == "part");
+    }
+  }
+
+  TEST_CASE("beside other requests a broken-off answer leaves the connection open") {
+    ScriptedApplication application;
+    application.on("/announced", breaking(true));
+    application.on("/wait", [&](gateway::Exchange& exchange) {
+      application.gate.wait();
+      ScriptedApplication::answer(exchange, "sibling");
+    });
+    RunningServer server(application);
+    FrontSocket front = server.connect();
+    Asked sibling{"/wait"};
+    sibling.id = 3;
+    REQUIRE(front.send(request(Speech::fastcgi_kept, sibling)));
+    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/announced"})));
+    const FastcgiAnswers broken(front.receive(ended_answers(1)));
+    CHECK(broken.by_id.at(1).body() == "part");
+    CHECK_FALSE(broken.by_id.at(1).stdout_ended);
+    application.gate.open();
+    const FastcgiAnswers other(front.receive(ended_answers(1)));
+    CHECK(other.by_id.at(3).body() == "sibling");
+  }
+
+  TEST_CASE("an earlier request of a kept connection is no sibling") {
+    ScriptedApplication application;
+    application.on("/announced", breaking(true));
+    application.on(
+        "/hello", [](gateway::Exchange& exchange) { ScriptedApplication::answer(exchange, "hi"); });
+    RunningServer server(application);
+    for (int i = 0; i < 50; ++i) {
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
+      front.receive(ended_answers(1));
+      Asked asked{"/announced"};
+      asked.software = "Apache/2.4";
+      REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
+      FastcgiAnswers answers(front.receive());
+      REQUIRE(front.ended());
+      REQUIRE(answers.by_id[1].ends == 0);
+    }
+  }
+
+  TEST_CASE("files are sent as they are, over every protocol") {
+    TemporaryFolder folder;
+    const std::string content = file_in(folder, 3'000'000);
+    ScriptedApplication application;
+    application.on("/file", sending_file(folder / "file", 1234, 2'900'000));
+    application.on("/empty", sending_file(folder / "file", 10, 0));
+    RunningServer server(application);
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      const Answer answer = server.ask(speech, {"/file"});
+      CHECK(answer.body() == content.substr(1234, 2'900'000));
+      CHECK(answer.ends == (is_fastcgi(speech) ? 1 : 0));
+      CHECK_FALSE(answer.late_bytes);
+      const Answer empty = server.ask(speech, {"/empty"});
+      CHECK(empty.status() == "200");
+      CHECK(empty.body().empty());
+      CHECK(empty.ends == (is_fastcgi(speech) ? 1 : 0));
+    }
+  }
+
+  TEST_CASE("a file that is shorter than announced ends the connection with an error line") {
+    TemporaryFolder folder;
+    file_in(folder, 1000);
+    ScriptedApplication application;
+    application.on("/file", sending_file(folder / "file", 0, 5000));
+    RunningServer server(application);
+    for (const Speech speech : kSpeeches) {
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(speech, {"/file"})));
+      const Answer answer = answer_in(speech, front.receive());
+      CHECK(front.ended());
+      CHECK(answer.body().size() == 1000);
+      CHECK(answer.ends == 0);
+    }
+    CHECK(server.reporter().count("became shorter", Level::error) == kSpeeches.size());
+  }
+
+  TEST_CASE("bytes that wait to be sent stay with their owner, then are let go of") {
+    ScriptedApplication application;
+    OwnedBytes owned;
+    application.on("/owned", [&](gateway::Exchange& exchange) {
+      OwnedBytes::Keeper keeper(owned.bytes);
+      ScriptedApplication::answer(exchange, *owned.bytes, "200 OK", &keeper);
+    });
+    RunningServer server(application);
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      const int before = application.ended();
+      FrontSocket reads = server.connect();
+      REQUIRE(reads.send(request(speech, {"/owned"})));
+      REQUIRE(eventually([&] { return application.ended() == before + 1; }));
+      CHECK(owned.bytes.use_count() == 2);
+      // Meanwhile the exchange must not be given to another request.
+      const bool kept = speech == Speech::fastcgi_kept;
+      {
+        FrontSocket leaves = server.connect();
+        REQUIRE(leaves.send(request(speech, {"/owned"})));
+        REQUIRE(eventually([&] { return application.ended() == before + 2; }));
+        CHECK(owned.bytes.use_count() == 3);
+      }
+      const Answer answer =
+          answer_in(speech, kept ? reads.receive(ended_answers(1)) : reads.receive());
+      CHECK(answer.body() == *owned.bytes);
+      CHECK(eventually([&] { return owned.bytes.use_count() == 1; }));
+    }
+  }
+
+  TEST_CASE("text for wsgi.errors reaches a FastCGI front after the head, when asked for") {
+    ScriptedApplication application;
+    application.on("/complain", [](gateway::Exchange& exchange) {
+      exchange.send_error_text("first ");
+      exchange.send_error_text("second");
+      ScriptedApplication::answer(exchange, "body");
+    });
+    application.on("/stream", [](gateway::Exchange& exchange) {
+      exchange.send_error_text("early ");
+      const gateway::ResponseHead head{"200 OK", {}};
+      ScriptedApplication::stream(exchange, &head, "one");
+      ScriptedApplication::stream(exchange, nullptr, "two");
+      exchange.send_error_text("late");
+      ScriptedApplication::end(exchange);
+    });
+    for (const bool wanted : {false, true}) {
+      net::ServerOptions options;
+      options.send_error_text = wanted;
+      RunningServer server(application, {options});
+      for (const Speech speech : kSpeeches) {
+        CAPTURE(name(speech));
+        const Answer complained = server.ask(speech, {"/complain"});
+        CHECK(complained.body() == "body");
+        CHECK(complained.error_text == (wanted && is_fastcgi(speech) ? "first second" : ""));
+        CHECK_FALSE(complained.late_bytes);
+        const Answer streamed = server.ask(speech, {"/stream"});
+        CHECK(streamed.body() == "onetwo");
+        CHECK(streamed.error_text == (wanted && is_fastcgi(speech) ? "early late" : ""));
+      }
+    }
+  }
+
+  TEST_CASE("a spool that fails while the application reads is told to it and to the log") {
+    ScriptedApplication application;
+    application.on("/late", [&](gateway::Exchange& exchange) {
+      // Nothing is read until the answer has made the loop spool, and fail.
+      const gateway::ResponseHead head{"200 OK", {}};
+      ScriptedApplication::stream(exchange, &head, std::string(4 << 20, 'a'));
+      const std::string body = ScriptedApplication::read_all(exchange);
+      ScriptedApplication::stream(exchange, nullptr, body.substr(body.size() - 5));
+      ScriptedApplication::end(exchange);
+    });
+    net::ServerOptions options;
+    options.body_buffer = 10'000;
+    options.spool_dir = "/nowhere/at-all";
+    RunningServer server(application, {options});
+    Asked asked{"/late", "POST", std::string(4 << 20, 'b')};
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::uwsgi, asked)));
+    CHECK(front.receive().ends_with("(cut)"));
+    CHECK(server.reporter().count("/nowhere/at-all", Level::error) == 1);
+    // Of unknown length: it has to be spooled before the application runs.
+    asked.length = "";
+    const Answer refused = server.ask(Speech::fastcgi_kept, asked);
+    CHECK(refused.status() == "500");
+    CHECK(refused.body().find("/nowhere") == std::string::npos);
+    CHECK(server.reporter().count("/nowhere/at-all", Level::error) == 2);
+  }
+
+  TEST_CASE("an answered request gives its spool file back though its connection is kept") {
+    ScriptedApplication application;
+    application.on("/ignore", [](gateway::Exchange& exchange) {
+      ScriptedApplication::answer(exchange, "not read");
+    });
+    net::ServerOptions options;
+    options.body_buffer = 1000;
+    options.spool_bodies = true;
+    RunningServer server(application, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/ignore", "POST", std::string(9999, 'b')})));
+    CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "not read");
+    CHECK(eventually([&] { return spool_files_in(server.folder()) == 0; }));
+  }
+
+  TEST_CASE("what cannot be served is refused with a status, and the worker goes on") {
+    ScriptedApplication application;
+    net::ServerOptions options;
+    options.decoder.max_params = 2000;
+    RunningServer server(application, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Asked large{"/" + std::string(3000, 'x')};
+      CHECK(server.ask(speech, large).status() == "431");
+      Asked negative{"/", "POST", "body", "-5"};
+      CHECK(server.ask(speech, negative).status() == "400");
+      Asked nameless{"/", ""};
+      CHECK(server.ask(speech, nameless).status() == "400");
+    }
+    CHECK(application.calls() == 0);
+    CHECK(server.reporter().count("431", Level::warning) == kSpeeches.size());
+  }
+
+  TEST_CASE("a refused HEAD request has no body in its answer") {
+    ScriptedApplication application;
+    net::ServerOptions options;
+    options.max_body = 10;
+    RunningServer server(application, {options});
+    for (const Speech speech : kSpeeches) {
+      const Answer answer = server.ask(speech, {"/", "HEAD", std::string(11, 'b')});
+      CHECK(answer.status() == "413");
+      CHECK(answer.body().empty());
+      CHECK(answer.has("Content-Length: "));
+    }
+  }
+
+  TEST_CASE("every request is in the access log once, with its times") {
+    ScriptedApplication application;
+    application.on("/slow", [](gateway::Exchange& exchange) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ScriptedApplication::answer(exchange, "12345", "201 Created");
+    });
+    RunningServer server(application);
+    for (const Speech speech : kSpeeches) server.ask(speech, {"/slow"});
+    REQUIRE(eventually([&] { return server.reporter().accesses().size() == kSpeeches.size(); }));
+    for (const auto& access : server.reporter().accesses()) {
+      CHECK(access.method == "GET");
+      CHECK(access.uri == "/slow");
+      CHECK(access.status == 201);
+      CHECK(access.body_bytes == 5);
+      CHECK(access.queued >= std::chrono::nanoseconds(0));
+      CHECK(access.queued < std::chrono::seconds(10));
+      CHECK(access.running >= std::chrono::milliseconds(5));
+    }
+  }
+}
