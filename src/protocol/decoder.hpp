@@ -60,8 +60,7 @@ class Decoder {
   virtual Event next(std::string_view& input) = 0;
 
   /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse).
-  /// They are as sent but for two repairs: uwsgi modifier 30 (SCRIPT_NAME cut off PATH_INFO), and
-  /// the true CONTENT_LENGTH where nginx's unbuffered SCGI announces too little.
+  /// They are as sent, but that uwsgi's modifier 30 has SCRIPT_NAME cut off PATH_INFO.
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 
   /// After `request`, once, before `next` is called again: how long the body is. With 0 a body_end

@@ -26,27 +26,6 @@ std::optional<std::uint64_t> number(std::string_view text) noexcept {
   return value;
 }
 
-std::optional<std::string_view> find(const std::vector<gateway::Variable>& variables,
-                                     std::string_view name) {
-  for (const auto& variable : variables) {
-    if (variable.name == name) return variable.value;
-  }
-  return std::nullopt;
-}
-
-/// nginx before 1.29.6 with `scgi_request_buffering off` announces as CONTENT_LENGTH only what had
-/// come when it sent the headers; the client's own header has the truth. lighttpd is left out:
-/// there a client can make HTTP_CONTENT_LENGTH up (by a header with an underscore).
-void repair_content_length(std::vector<gateway::Variable>& variables) {
-  auto& announced = variables.front().value;
-  const auto sent_by_client = find(variables, "HTTP_CONTENT_LENGTH");
-  if (!sent_by_client || find(variables, "HTTP_TRANSFER_ENCODING")) return;
-  if (find(variables, "SERVER_SOFTWARE").value_or("").substr(0, 8) == "lighttpd") return;
-  const auto arrived = number(announced);
-  const auto whole = number(*sent_by_client);
-  if (arrived && whole && *whole > *arrived) announced = *sent_by_client;
-}
-
 }  // namespace
 
 Event ScgiDecoder::on_head(std::string_view& input) {
@@ -94,7 +73,6 @@ Event ScgiDecoder::on_block(std::string_view& input) {
   if (variables.front().name != "CONTENT_LENGTH") {
     return malformed("CONTENT_LENGTH is not the first header", block_offset);
   }
-  repair_content_length(variables);
   return complete();
 }
 

@@ -2,28 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "fakes/counting_new.hpp"
 #include "protocol/decoder_cases.hpp"
 #include "protocol/wire_bytes.hpp"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace appd::protocol {
 namespace {
@@ -500,10 +481,10 @@ TEST_SUITE("fastcgi decoder") {
       return got && ended && starved && block.variables.size() == 25;
     };
     for (int warming = 0; warming < 3; ++warming) REQUIRE(serve());
-    const auto before = allocations.load();
+    const auto before = fakes::allocations.load();
     bool all = true;
     for (int i = 0; i < 100; ++i) all = serve() && all;
-    const auto after = allocations.load();
+    const auto after = fakes::allocations.load();
     CHECK(all);
     CHECK_EQ(before, after);
   }

@@ -43,24 +43,6 @@ TEST_SUITE("scgi decoder") {
         });
   }
 
-  TEST_CASE("a body of which nginx announced only a part has the client's length") {
-    const auto length = [](Pairs more) {
-      std::string headers = scgi_headers({{"CONTENT_LENGTH", "5"}});
-      return decode(Wire::scgi, netstring(headers + scgi_headers(more)), 1).events[1];
-    };
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "12"}}), "CONTENT_LENGTH=12");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "12"}, {"SERVER_SOFTWARE", "nginx/1.22.1"}}),
-             "CONTENT_LENGTH=12");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "4"}}), "CONTENT_LENGTH=5");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "12x"}}), "CONTENT_LENGTH=5");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", ""}}), "CONTENT_LENGTH=5");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "99999999999999999999999"}}), "CONTENT_LENGTH=5");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "12"}, {"HTTP_TRANSFER_ENCODING", "chunked"}}),
-             "CONTENT_LENGTH=5");
-    CHECK_EQ(length({{"HTTP_CONTENT_LENGTH", "12"}, {"SERVER_SOFTWARE", "lighttpd/1.4.69"}}),
-             "CONTENT_LENGTH=5");
-  }
-
   TEST_CASE("malformed requests are refused with the offset") {
     const std::string refused = "refused 0 400 close: malformed SCGI request: ";
     const auto at = [](int offset) {

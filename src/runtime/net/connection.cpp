@@ -256,6 +256,7 @@ void Connection::on_request(const Event& event) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }
+  if (request.length_mended()) warn_of_short_length(request);
   const std::optional<std::uint64_t> length = request.content_length();
   if (options.max_body > 0 && length && *length > options.max_body) {
     refuse(live, 413,
@@ -267,6 +268,13 @@ void Connection::on_request(const Event& event) {
   exchange.body().open(options.body_buffer, live.spooling ? Overflow::spool : Overflow::pause,
                        options.spool_dir);
   decoder_->expect_body(event.id, length.value_or(protocol::kUnknownLength));
+}
+
+void Connection::warn_of_short_length(const gateway::Request& request) {
+  server_.reporter().report(
+      Level::warning,
+      describe(request) + ": nginx announced less body than the client sends (mended); "
+                          "scgi_request_buffering off needs nginx 1.29.6");
 }
 
 void Connection::on_body(const Event& event) {

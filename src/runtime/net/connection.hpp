@@ -68,6 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void refuse_foreign(protocol::Sniffed found);
   void on_event(const protocol::Event& event);
   void on_request(const protocol::Event& event);
+  void warn_of_short_length(const gateway::Request& request);
   void on_body(const protocol::Event& event);
   void on_body_end(const protocol::Event& event);
   void on_body_cut(const protocol::Event& event);

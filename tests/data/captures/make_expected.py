@@ -119,12 +119,6 @@ def scgi(data):
     digits, _, rest = data.partition(b":")
     parts = rest[: int(digits)].split(b"\0")
     variables = list(zip(parts[0:-1:2], parts[1::2]))
-    by_name = dict(variables)
-    client = by_name.get(b"HTTP_CONTENT_LENGTH", b"")
-    if (client.isdigit() and int(client) > int(variables[0][1])
-            and b"HTTP_TRANSFER_ENCODING" not in by_name
-            and not by_name.get(b"SERVER_SOFTWARE", b"").startswith(b"lighttpd")):
-        variables[0] = (b"CONTENT_LENGTH", client)
     return single_request(variables, rest[int(digits) + 1 :])
 
 

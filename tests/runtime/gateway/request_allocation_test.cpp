@@ -1,29 +1,9 @@
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "fakes/counting_new.hpp"
 #include "runtime/gateway/fronts.hpp"
 #include "runtime/gateway/request.hpp"
 #include "runtime/gateway/sent_variables.hpp"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-// This program's own, to count; all other forms of new and delete come down to these.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace appd::gateway {
 
@@ -42,12 +22,12 @@ TEST_CASE("a warm request allocates nothing") {
     Request request;
     std::size_t warm = 0;
     for (int round = 0; round < 3; ++round) {
-      const std::size_t before = allocations;
+      const std::size_t before = fakes::allocations;
       request.clear();
       request.block().variables.assign(variables.begin(), variables.end());
       const bool refused = request.prepare(mounted, BodyEnd::on_wire).has_value();
       request.set_content_length(12345678901234567890u);
-      warm = allocations - before;
+      warm = fakes::allocations - before;
       REQUIRE_FALSE(refused);
     }
     CHECK(warm == 0);
