@@ -350,7 +350,6 @@ TEST_SUITE("connection") {
     const FastcgiAnswers answers(front.exchange(bytes, ended_answers(30)));
     REQUIRE(answers.by_id.size() == 30);
     for (const auto& [id, answer] : answers.by_id) {
-      CAPTURE(id);
       CHECK(answer.body() == pattern(1000 * (id / 3), id / 3));
       CHECK(is_complete(Speech::fastcgi_kept, answer));
     }
@@ -530,7 +529,6 @@ TEST_SUITE("connection") {
     CHECK(answers.by_id.size() == 500);
     CHECK(answers.left_over == 0);
     for (const auto& [id, answer] : answers.by_id) {
-      CAPTURE(id);
       REQUIRE(answer.ends == 1);
       REQUIRE_FALSE(answer.late_bytes);
     }

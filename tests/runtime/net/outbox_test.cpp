@@ -56,7 +56,8 @@ struct Pair {
 
 std::string pattern(std::size_t size, char first = 'a') {
   std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(first + (i ^ i >> 9) % 23);
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<char>(first + static_cast<char>((i ^ i >> 9) % 23));
   return bytes;
 }
 

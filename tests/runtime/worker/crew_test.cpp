@@ -283,6 +283,8 @@ TEST_SUITE("crew") {
           FrontSocket front = server.connect();
           front.send(std::string_view(bytes).substr(0, random() % (bytes.size() + 1)));
           if (random() % 2) front.reset();
+          // Not to fill the backlog faster than it is accepted.
+          std::this_thread::sleep_for(1ms);
         }
       });
     }
