@@ -329,6 +329,38 @@ TEST_SUITE("connection") {
     CHECK(answer_in(Speech::uwsgi, front.receive()).status() == "400");
   }
 
+  TEST_CASE("a half-closed connection does not wait for the rest of another head") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/wait"}) + wire::begin(3, wire::kKeep)));
+    front.end_sending();
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    scripts.gate.open();
+    CHECK(answer_in(Speech::fastcgi_kept, front.receive()).body() == "waited");
+    CHECK(front.ended());
+    CHECK(server.reporter().count("--header-timeout") == 0);
+  }
+
+  TEST_CASE("heads that overlap on a busy connection are timed each by itself") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.header_timeout = 500ms;
+    RunningServer server(scripts, {options});
+    FrontSocket front = server.connect();
+    const auto until = std::chrono::steady_clock::now() + 1500ms;
+    Asked asked{"/hello"};
+    for (asked.id = 1; std::chrono::steady_clock::now() < until; ++asked.id) {
+      // Each time a further head has begun when one is complete.
+      const std::string bytes = request(Speech::fastcgi_kept, asked).substr(asked.id == 1 ? 0 : 16);
+      REQUIRE(front.send(bytes + wire::begin(asked.id + 1, wire::kKeep)));
+      const std::string answer = front.receive(ended_answers(1));
+      REQUIRE(answer_in(Speech::fastcgi_kept, answer, asked.id).body() == "hello");
+      std::this_thread::sleep_for(20ms);  // the pace of this front, not synchronisation
+    }
+    CHECK(server.reporter().count("--header-timeout") == 0);
+  }
+
   TEST_CASE("several requests on one connection are answered each under its id") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 4});
