@@ -88,7 +88,7 @@ std::string ready_line(const Settings& settings, const std::vector<net::Listenin
   for (const net::ListeningSocket& socket : sockets) {
     names += (names.empty() ? "" : ", ") + socket.name();
   }
-  return fmt::format("appd {} is ready: {} on {} ({} workers x {} threads, Python {})",
+  return fmt::format("appd {} is ready: {} on {} (workers: {}, threads in each: {}, Python {})",
                      APPD_VERSION, settings.module, names, settings.workers, settings.threads,
                      worker::python_version());
 }

@@ -17,7 +17,8 @@ struct Field {
   std::string_view value;
 };
 
-/// The head of an answer: "200 OK" and the application's fields, without Status and hop-by-hop fields.
+/// The head of an answer: "200 OK" and the application's fields, without Status and hop-by-hop
+/// fields.
 struct ResponseHead {
   std::string_view status;
   std::span<const Field> fields;
@@ -36,8 +37,8 @@ enum class End : std::uint8_t {
 };
 
 /// Makes an owner for the bytes of a `send` that the socket did not take, so that they need not be
-/// copied. Called at most once, inside `send`, on the calling thread; the owner is destroyed later on
-/// the loop's thread.
+/// copied. Called at most once, inside `send`, on the calling thread; the owner is destroyed later
+/// on the loop's thread.
 class Keeper {
  public:
   virtual std::shared_ptr<const void> keep() = 0;
@@ -61,7 +62,7 @@ enum class BodyStatus : std::uint8_t {
   data,         ///< `bytes` > 0 were copied
   end,          ///< the body is complete and read
   would_block,  ///< nothing there yet: `wait_body`, then try again
-  cut,          ///< the front ended the body before its announced length, or went away, or timed out
+  cut,  ///< the front ended the body before its announced length, or went away, or timed out
 };
 
 struct BodyRead {
@@ -69,12 +70,13 @@ struct BodyRead {
   std::size_t bytes;
 };
 
-/// One request and its answer, as the application's side sees it. Owned by connection and pool thread
-/// together. All members but `front_gone` are for the one pool thread that runs the call; those marked
-/// "waits" must not be called while the interpreter is held, all others never wait.
+/// One request and its answer, as the application's side sees it. Owned by connection and pool
+/// thread together. All members but `front_gone` are for the one pool thread that runs the call;
+/// those marked "waits" must not be called while the interpreter is held, all others never wait.
 ///
 /// Answer: the head goes with the first `send`, exactly once; `send` with End::last, `send_file` or
-/// `break_off` ends it. No body bytes may be given for HEAD, 204 and 304 (the caller knows the status).
+/// `break_off` ends it. No body bytes may be given for HEAD, 204 and 304 (the caller knows the
+/// status).
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -86,9 +88,9 @@ class Exchange {
   /// Waits until `try_read_body` has something to say (data, end, cut).
   virtual void wait_body() noexcept = 0;
 
-  /// Sends the head (when not null: the first call) and body pieces with as few system calls as can be.
-  /// With End::last everything is taken over at once, kept by copy or by `keeper` (may be null).
-  /// With End::more at most the outgoing buffer's room is taken: see Sent::consumed.
+  /// Sends the head (when not null: the first call) and body pieces with as few system calls as can
+  /// be. With End::last everything is taken over at once, kept by copy or by `keeper` (may be
+  /// null). With End::more at most the outgoing buffer's room is taken: see Sent::consumed.
   virtual Sent send(const ResponseHead* head, std::span<const std::string_view> pieces, End end,
                     Keeper* keeper) noexcept = 0;
   /// Sends the file's range as the rest of the answer (End::last); the loop does the work.
@@ -102,8 +104,8 @@ class Exchange {
   /// client can see that it is incomplete.
   virtual void break_off() noexcept = 0;
 
-  /// What the application wrote to wsgi.errors: reaches the front as FastCGI STDERR where the operator
-  /// asked for that, never before the head. The log has it in any case (not through here).
+  /// What the application wrote to wsgi.errors: reaches the front as FastCGI STDERR where the
+  /// operator asked for that, never before the head. The log has it in any case (not through here).
   virtual void send_error_text(std::string_view text) noexcept = 0;
 
   /// True once the front closed the connection or aborted this request. Any thread.

@@ -271,10 +271,10 @@ void Connection::on_request(const Event& event) {
 }
 
 void Connection::warn_of_short_length(const gateway::Request& request) {
-  server_.reporter().report(
-      Level::warning,
-      describe(request) + ": nginx announced less body than the client sends (mended); "
-                          "scgi_request_buffering off needs nginx 1.29.6");
+  server_.reporter().report(server_.level_of(Server::Advice::short_scgi_length),
+                            describe(request) +
+                                ": nginx announced less body than the client sends (mended); "
+                                "scgi_request_buffering off needs nginx 1.29.6");
 }
 
 void Connection::on_body(const Event& event) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -42,6 +43,15 @@ class Server {
   gateway::Reporter& reporter() noexcept { return reporter_; }
   Dispatcher& dispatcher() noexcept { return dispatcher_; }
   bool draining() const noexcept { return draining_.load(); }
+
+  /// The level for a warning that each request would repeat: the first is one, the others are for
+  /// debugging. Any thread.
+  enum class Advice : std::uint8_t { large_head, short_scgi_length, count };
+  gateway::Level level_of(Advice advice) noexcept {
+    const bool first = !advised_[static_cast<std::size_t>(advice)].exchange(true);
+    return first ? gateway::Level::warning : gateway::Level::debug;
+  }
+
   std::size_t connections() const noexcept { return connections_.size(); }
 
   // -- For connections
@@ -70,6 +80,7 @@ class Server {
   Dispatcher& dispatcher_;
   gateway::Reporter& reporter_;
   std::atomic<bool> draining_{false};
+  std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;

@@ -216,9 +216,9 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
     if (equals_ignoring_case(field.name, "content-length")) length_announced_ = true;
   }
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
-    gateway::Reporter& reporter = connection_->server().reporter();
-    reporter.report(
-        gateway::Level::warning,
+    Server& server = connection_->server();
+    server.reporter().report(
+        server.level_of(Server::Advice::large_head),
         fmt::format("{} {}: the answer's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
                     request_.method(), request_.uri(), head_.size(), buffer_directive(wire_)));

@@ -26,6 +26,8 @@ class Graveyard {
   /// Takes over one reference. Any thread, with or without the interpreter.
   void bury(PyObject* object) noexcept;
 
+  /// True when there is something to release. Any thread.
+  bool occupied() const noexcept { return occupied_.load(std::memory_order_relaxed); }
   /// Releases what was buried. Holding the interpreter. Cheap when there is nothing.
   void clear() noexcept;
 

@@ -67,4 +67,9 @@ void WsgiApplication::serve(std::shared_ptr<gateway::Exchange> first,
     thread.call().run(*exchange);
 }
 
+void WsgiApplication::release_leftovers() noexcept {
+  const GilGuard held(PoolThread::current().state());
+  shared_.graveyard->clear();
+}
+
 }  // namespace appd::python

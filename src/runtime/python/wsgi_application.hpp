@@ -44,6 +44,8 @@ class WsgiApplication final : public gateway::Application {
 
   void serve(std::shared_ptr<gateway::Exchange> first,
              gateway::ExchangeSource& source) noexcept override;
+  bool has_leftovers() const noexcept override { return shared_.graveyard->occupied(); }
+  void release_leftovers() noexcept override;
 
   const WsgiShared& shared() const noexcept { return shared_; }
 

@@ -215,8 +215,8 @@ void Master::on_ready(Worker& worker) {
   if (phase_ != Phase::starting || !all_ready) return;
 
   phase_ = Phase::serving;
-  reporter_.report(Level::info, fmt::format("ready: {} worker{}", workers_.size(),
-                                            workers_.size() == 1 ? "" : "s"));
+  reporter_.report(Level::debug, fmt::format("ready: {} worker{}", workers_.size(),
+                                             workers_.size() == 1 ? "" : "s"));
   if (hooks_.on_ready) hooks_.on_ready();
 }
 
@@ -279,9 +279,9 @@ void Master::on_death(Worker& worker, int wait_status) {
 
 void Master::report_death(unsigned index, const Process& dead, int wait_status) {
   const bool as_ordered = phase_ == Phase::stopping && wait_status == 0;
-  const Level level = as_ordered                  ? Level::debug
-                      : phase_ == Phase::stopping ? Level::warning
-                                                  : Level::error;
+  // Code 0 while serving: somebody sent SIGTERM to the worker alone.
+  const bool harmless = phase_ == Phase::stopping || wait_status == 0;
+  const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
   const auto running = scoreboard_.running(index);
   reporter_.report(
       level,

@@ -206,6 +206,10 @@ void Crew::lead(Member& me) {
       poll_if_due();
       run_calls(me, std::move(exchange));
     } else {
+      // Large bodies must not stay until the next request because the loop could not release them.
+      if (application_->has_leftovers() && running_.load(std::memory_order_relaxed) == 0) {
+        application_->release_leftovers();
+      }
       loop_.run_one();
       last_poll_ = Clock::now();
     }

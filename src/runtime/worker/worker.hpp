@@ -15,7 +15,7 @@ namespace appd::worker {
 struct WorkerContext {
   const config::Settings& settings;
   std::span<net::ListeningSocket> sockets;  ///< the worker takes their descriptors
-  std::span<observe::ThreadSlot> slots;  ///< one for each pool thread
+  std::span<observe::ThreadSlot> slots;     ///< one for each pool thread
   gateway::Reporter& reporter;
 };
 

@@ -74,7 +74,7 @@ TEST_SUITE("master") {
     for (const auto& [signal, name] :
          {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
       Supervised master({3, 30s}, kThreads, serve_all);
-      CHECK(master.wait_for("ready: ") == "info ready: 3 workers");
+      CHECK(master.wait_for("ready: ") == "debug ready: 3 workers");
       master.send(signal);
       CHECK(master.wait_for("stopping") ==
             fmt::format("info {}: stopping; requests have 30.0 s to finish", name));
@@ -106,7 +106,7 @@ TEST_SUITE("master") {
           "error worker 2 failed at import_application: No module named 'app'");
     CHECK(master.wait_for_end() == support::exit_code::kStart);
     CHECK(master.count("on_stopping") == 1);
-    CHECK(master.count("info ready") == 0);
+    CHECK(master.count("debug ready") == 0);
     CHECK(master.count("started") == 3);
     CHECK(master.count("error worker") == 1);
   }
@@ -151,7 +151,7 @@ TEST_SUITE("master") {
       std::abort();
     });
     const pid_t pid = pid_in(master.wait_for("worker 2 (pid"));
-    master.wait_for("info ready: 2 workers");
+    master.wait_for("debug ready: 2 workers");
     ::kill(pid, SIGUSR1);
     const std::string line = master.wait_for("SIGABRT");
     CHECK(line.find(fmt::format("error worker 2 (pid {}) was killed by SIGABRT after ", pid)) == 0);
@@ -170,7 +170,7 @@ TEST_SUITE("master") {
       return 0;
     });
     const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("info ready: 1 worker");
+    master.wait_for("debug ready: 1 worker");
     ::kill(pid, SIGUSR1);
     master.wait_for("exited with code 0 after");
     master.wait_for("info worker 1");
@@ -188,7 +188,7 @@ TEST_SUITE("master") {
       return 5;
     });
     const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("info ready: 1 worker");
+    master.wait_for("debug ready: 1 worker");
     ::kill(pid, SIGUSR1);
     CHECK(master.wait_for("failed") == "error worker 1 failed at import_application: broken since");
     CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 1.0 s");
@@ -209,7 +209,7 @@ TEST_SUITE("master") {
       return hang(std::move(link));
     });
     const pid_t pid = pid_in(master.wait_for("worker 2 started"));
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGTERM);
     CHECK(master.wait_for("killing").find(
               fmt::format("warning killing worker 2 (pid {}), still serving POST /stuck "
@@ -227,7 +227,7 @@ TEST_SUITE("master") {
     const std::vector<std::vector<int>> cases{{SIGTERM, SIGTERM}, {SIGTERM, SIGINT}, {SIGQUIT}};
     for (const std::vector<int>& signals : cases) {
       Supervised master({2, 1h}, kThreads, hang_all);
-      master.wait_for("info ready");
+      master.wait_for("debug ready");
       for (const int signal : signals) {
         master.send(signal);
         master.wait_for("stopping");
@@ -255,7 +255,7 @@ TEST_SUITE("master") {
       std::fputs("last words", file);
       return serve(std::move(link));
     });
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     std::array<char, 16> bytes{};
@@ -271,7 +271,7 @@ TEST_SUITE("master") {
       return 1;
     });
     const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     ::kill(pid, SIGUSR1);
     master.wait_for("while serving GET /crash");
     master.wait_for("info worker 1");
@@ -282,7 +282,7 @@ TEST_SUITE("master") {
 
   TEST_CASE("SIGHUP is ignored, visibly") {
     Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGHUP);
     CHECK(master.wait_for("SIGHUP") == "warning SIGHUP is ignored");
     master.send(SIGTERM);
@@ -292,7 +292,7 @@ TEST_SUITE("master") {
 
   TEST_CASE("workers see the end of a master that was killed") {
     Supervised master({3, 30s}, kThreads, serve_all);
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGKILL);
     CHECK(master.wait_for_end() == -1);
   }
@@ -305,7 +305,7 @@ TEST_SUITE("master") {
       for (;;) ::pause();
     });
     const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     ::kill(pid, SIGUSR1);
     CHECK(master.wait_for("killing") == fmt::format("warning killing worker 1 (pid {})", pid));
     master.wait_for("info worker 1");
@@ -323,7 +323,7 @@ TEST_SUITE("master") {
       link.send({Kind::failed, StartStep::open_server, "left open:" + others});
       return support::exit_code::kStart;
     });
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -347,7 +347,7 @@ TEST_SUITE("master") {
       if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM) return 8;
       return serve(std::move(link));
     });
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -367,7 +367,7 @@ TEST_SUITE("master") {
       ::waitpid(child, nullptr, 0);
       return serve(std::move(link));
     });
-    master.wait_for("info ready");
+    master.wait_for("debug ready");
     pid_t orphan = 0;
     REQUIRE(::read(read_end.get(), &orphan, sizeof orphan) == sizeof orphan);
     ::kill(orphan, SIGKILL);
