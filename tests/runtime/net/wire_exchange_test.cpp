@@ -145,6 +145,27 @@ TEST_SUITE("wire exchange") {
     }
   }
 
+  TEST_CASE("a second upload on a kept connection waits for its reader like the first") {
+    ScriptedApplication application;
+    application.on("/wait", [&](gateway::Exchange& exchange) {
+      application.gate.wait();
+      ScriptedApplication::answer(exchange, ScriptedApplication::read_all(exchange));
+    });
+    net::ServerOptions options;
+    options.body_buffer = 1000;
+    RunningServer server(application, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/none"})));
+    front.receive(ended_answers(1));
+    const Asked asked{"/wait", "POST", std::string(100'000, 'b')};
+    REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
+    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+    server.on_loop([] {});
+    CHECK(spool_files_in(server.folder()) == 0);
+    application.gate.open();
+    CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == asked.body);
+  }
+
   TEST_CASE("files are sent as they are, over every protocol") {
     TemporaryFolder folder;
     const std::string content = file_in(folder, 3'000'000);

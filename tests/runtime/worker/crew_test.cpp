@@ -110,6 +110,17 @@ TEST_SUITE("crew") {
     CHECK(Clock::now() - before < 5s);
   }
 
+  TEST_CASE("a call after a long silence is watched like any other") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 1});
+    server.ask(Speech::uwsgi, {"/hello"});
+    std::this_thread::sleep_for(200ms);  // ten times what sends the watcher to sleep
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    server.on_loop([] {});
+  }
+
   TEST_CASE("waiting requests run in the order in which they came") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 1});
