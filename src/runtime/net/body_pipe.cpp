@@ -56,8 +56,10 @@ bool BodyPipe::append(std::string_view bytes) {
     state_ = State::cut;
   }
   wake_reader();
-  paused_ = overflow_ == Overflow::pause && waiting_in_memory() >= buffer_;
-  return !paused_;
+  const bool full = overflow_ == Overflow::pause && waiting_in_memory() >= buffer_;
+  // Stays until `take_resume`: bytes that come while the reader is at it must not undo it.
+  if (full) paused_ = true;
+  return !full;
 }
 
 void BodyPipe::end() {

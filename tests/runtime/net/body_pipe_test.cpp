@@ -102,6 +102,19 @@ TEST_SUITE("body pipe") {
     CHECK(read_now(pipe) == stretch(50, 50));
   }
 
+  TEST_CASE("bytes that come while a full buffer is being read do not undo the pause") {
+    test::TemporaryFolder folder;
+    BodyPipe pipe;
+    pipe.open(100, Overflow::pause, folder.path());
+    CHECK_FALSE(pipe.append(stretch(0, 100)));
+    std::vector<char> buffer(200);
+    pipe.try_read(std::span(buffer).first(30));
+    CHECK_FALSE(pipe.take_resume());
+    CHECK(pipe.append(stretch(100, 10)));
+    pipe.try_read(buffer);
+    CHECK(pipe.take_resume());
+  }
+
   TEST_CASE("order is kept across memory and file, however reads and writes take turns") {
     test::TemporaryFolder folder;
     for (unsigned seed = 1; seed <= 30; ++seed) {
