@@ -65,6 +65,11 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
   return Status::queued;
 }
 
+Outbox::Status Outbox::write_always(std::string_view bytes) {
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  return write(std::span(&part, 1), nullptr, kNeverCancelled);
+}
+
 Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
                                   protocol::Wire wire, const std::atomic<bool>& cancelled) {
   Lock lock(mutex_);

@@ -42,6 +42,9 @@ class Outbox {
   Status write(std::span<const iovec> parts, gateway::Keeper* keeper,
                const std::atomic<bool>& cancelled);
 
+  /// Writes bytes of the server's own, copied where they must wait.
+  Status write_always(std::string_view bytes);
+
   /// Queues a file's range behind what waits; FastCGI framing is added as it goes.
   Status write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
                     protocol::Wire wire, const std::atomic<bool>& cancelled);

@@ -1,0 +1,389 @@
+#include "runtime/net/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/net/connection.hpp"
+#include "runtime/net/foreign_answer.hpp"
+#include "runtime/net/server.hpp"
+#include "runtime/net/status_text.hpp"
+
+namespace appd::net {
+namespace {
+
+using gateway::Level;
+using protocol::Event;
+
+/// The request line as log lines show it; an endless URI is cut.
+std::string describe(const gateway::Request& request) {
+  return fmt::format("{} {}", request.method().empty() ? "?" : request.method(),
+                     request.uri().empty() ? "?" : request.uri().substr(0, 256));
+}
+
+}  // namespace
+
+Session::Session(Connection& connection) : connection_(connection), server_(connection.server()) {}
+
+// -- Input ----------------------------------------------------------------------------------------
+
+void Session::feed(std::string_view bytes) {
+  if (foreign_) return;
+  release_answered();
+  forget_free();
+  if (!decoder_) {
+    if (!choose_protocol(bytes)) return;
+    if (!first_bytes_.empty()) {
+      const std::string held = std::exchange(first_bytes_, {});
+      feed(held);
+    }
+  }
+  while (connection_.is_open()) {
+    const Event event = decoder_->next(bytes);
+    if (event.kind == Event::Kind::starved) return;
+    on_event(event);
+  }
+}
+
+bool Session::choose_protocol(std::string_view& bytes) {
+  std::string_view first = bytes;
+  if (!first_bytes_.empty()) {
+    first_bytes_.append(bytes);
+    first = first_bytes_;
+  }
+  const protocol::Sniffed found = protocol::sniff(first);
+  using Kind = protocol::Sniffed::Kind;
+  const std::optional<protocol::Wire> pinned = server_.options().pinned;
+  if (found.kind == Kind::undecided) {
+    if (first_bytes_.empty()) first_bytes_.assign(bytes);
+    return false;
+  }
+  const bool foreign = found.kind == Kind::http || found.kind == Kind::tls ||
+                       (!pinned && found.kind == Kind::unknown);
+  if (foreign) {
+    refuse_foreign(found.kind);
+    return false;
+  }
+  wire_ = pinned.value_or(found.wire);
+  decoder_ = protocol::make_decoder(wire_, server_.options().decoder);
+  if (!first_bytes_.empty()) bytes = {};  // they are the end of first_bytes_
+  return true;
+}
+
+void Session::refuse_foreign(protocol::Sniffed::Kind found) {
+  if (found == protocol::Sniffed::Kind::unknown) {
+    server_.reporter().report(
+        Level::warning,
+        "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
+    connection_.close();
+    return;
+  }
+  const std::string advice = foreign_advice(found, server_.options().pinned);
+  server_.reporter().report(Level::warning, "a request was refused with 400: " + advice);
+  connection_.outbox().write_always(foreign_answer(advice));
+  first_bytes_.clear();
+  foreign_ = true;
+  ending_ = true;
+}
+
+void Session::on_event(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::starved:
+      break;
+    case Event::Kind::request:
+      on_request(event);
+      break;
+    case Event::Kind::body:
+      on_body(event);
+      break;
+    case Event::Kind::body_end:
+      on_body_end(event);
+      break;
+    case Event::Kind::body_cut:
+      if (Live* live = find(event.id)) on_body_cut(*live);
+      break;
+    case Event::Kind::aborted:
+      on_aborted(event);
+      break;
+    case Event::Kind::reply:
+      on_reply(event);
+      break;
+    case Event::Kind::refused:
+      on_refused(event);
+      break;
+    case Event::Kind::fatal:
+      on_fatal(event);
+      break;
+  }
+}
+
+void Session::on_request(const Event& event) {
+  connection_.restart_head_timeout();  // of another head that may have begun meanwhile
+  Live& live = open_exchange(event);
+  WireExchange& exchange = *live.exchange;
+  gateway::Request& request = exchange.mutable_request();
+  decoder_->take_variables(event.id, request.block());
+  const ServerOptions& options = server_.options();
+  const gateway::BodyEnd body_end =
+      wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
+  if (const auto refusal = request.prepare(options.environ, body_end)) {
+    refuse(live, refusal->status, refusal->reason);
+    return;
+  }
+  if (request.length_mended()) {
+    report(server_.level_of(Server::Advice::short_scgi_length), live,
+           "nginx announced less body than the client sends (mended); "
+           "scgi_request_buffering off needs nginx 1.29.6");
+  }
+  const std::optional<std::uint64_t> length = request.content_length();
+  if (options.max_body > 0 && length && *length > options.max_body) {
+    refuse(live, 413,
+           fmt::format("the body of {} bytes is larger than --max-body {}", *length,
+                       options.max_body));
+    return;
+  }
+  exchange.body().open(options.body_buffer,
+                       options.spool_bodies || !length ? Overflow::spool : Overflow::pause,
+                       options.spool_dir);
+  decoder_->expect_body(event.id, length.value_or(protocol::kUnknownLength));
+}
+
+void Session::on_body(const Event& event) {
+  Live* live = find(event.id);
+  if (live == nullptr) return;
+  BodyPipe& body = live->exchange->body();
+  const bool has_room = body.append(event.bytes);
+  const bool waiting = live->exchange->waits_for_body();
+  const ServerOptions& options = server_.options();
+  if (waiting && options.max_body > 0 && body.arrived() > options.max_body) {
+    refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
+    return;
+  }
+  if (const std::string error = body.take_error(); !error.empty()) {
+    report(Level::error, *live, error);
+    if (waiting) {
+      refuse(*live, 500, "the request's body could not be stored");
+      return;
+    }
+  }
+  if (has_room) return;
+  if (waiting) submit(*live);
+  if (!live->released) pause_or_spool(*live);
+}
+
+void Session::on_body_end(const Event& event) {
+  Live* live = find(event.id);
+  if (live == nullptr) return;
+  live->body_open = false;
+  BodyPipe& body = live->exchange->body();
+  body.end();
+  if (!live->exchange->waits_for_body()) return;
+  gateway::Request& request = live->exchange->mutable_request();
+  if (!request.content_length()) request.set_content_length(body.arrived());
+  submit(*live);
+}
+
+void Session::on_body_cut(Live& live) {
+  live.body_open = false;
+  const std::string text =
+      fmt::format("the front ended the body after {} of {} bytes", live.exchange->body().arrived(),
+                  live.exchange->request().content_length().value_or(0));
+  if (live.exchange->waits_for_body()) {
+    refuse(live, 400, text);
+    return;
+  }
+  report(Level::warning, live, text);
+  live.exchange->body().cut();
+}
+
+void Session::on_aborted(const Event& event) {
+  Live* live = find(event.id);
+  if (live == nullptr) return;
+  live->released = true;
+  live->body_open = false;
+  report(Level::debug, *live, "aborted by the front");
+  live->exchange->try_give_up();
+  live->exchange->set_gone();
+  connection_.outbox().wake();
+  if (!live->exchange->try_end()) return;
+  protocol::Gather end;
+  protocol::AnswerFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
+  connection_.outbox().write(end.parts(), nullptr, kNeverCancelled);
+}
+
+void Session::on_reply(const Event& event) {
+  connection_.outbox().write_always(event.bytes);
+  if (!event.keep_connection) ending_ = true;
+}
+
+void Session::on_refused(const Event& event) {
+  refuse(open_exchange(event), event.status, event.detail);
+}
+
+void Session::on_fatal(const Event& event) {
+  server_.reporter().report(
+      Level::warning, fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
+  connection_.close();
+}
+
+void Session::end_input() {
+  input_ended_ = true;
+  ending_ = true;
+  for (Live& live : live_) {
+    if (live.body_open && !live.released) on_body_cut(live);
+  }
+}
+
+// -- Exchanges ------------------------------------------------------------------------------------
+
+Session::Live& Session::open_exchange(const Event& event) {
+  std::shared_ptr<WireExchange> exchange = server_.take_exchange();
+  exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
+  if (!event.keep_connection) ending_ = true;
+  live_.push_back(Live{std::move(exchange)});
+  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+  return live_.back();
+}
+
+Session::Live* Session::find(protocol::RequestId id) noexcept {
+  for (Live& live : live_) {
+    if (live.exchange->id() == id && !live.released) return &live;
+  }
+  return nullptr;
+}
+
+void Session::submit(Live& live) {
+  live.exchange->set_queued();
+  if (server_.dispatcher().submit(live.exchange)) return;
+  live.exchange->try_give_up();
+  refuse(live, 503, "every thread is busy and the queue (--queue) is full");
+}
+
+void Session::refuse(Live& live, unsigned status, std::string_view reason) {
+  report(Level::warning, live,
+         fmt::format("answered with {} {} over {}: {}", status, status_text(status),
+                     protocol_name(), reason));
+  const std::string retry_after =
+      status == 503 ? fmt::format("{}", server_.options().retry_after.count()) : std::string();
+  live.exchange->refuse(status, reason, retry_after);
+  decoder_->release(live.exchange->id());
+  live.released = true;
+  live.body_open = false;
+}
+
+void Session::settle(bool blocked) {
+  release_answered();
+  forget_free();
+  if (blocked && paused_) spool_unread_bodies();
+}
+
+void Session::resume_if_read() {
+  if (!paused_) return;
+  paused_ = std::any_of(live_.begin(), live_.end(), [](const Live& live) {
+    return live.body_open && !live.released && !live.exchange->body().wants_more() &&
+           !live.exchange->free();
+  });
+}
+
+void Session::pause_or_spool(Live& live) {
+  // A front that waits for room in its own direction, or has other requests on this connection,
+  // must not be kept from writing.
+  if (connection_.outbox().blocked() || live_.size() > 1) {
+    live.exchange->body().start_spooling();
+    return;
+  }
+  paused_ = true;
+  // The pool thread may have read it all, or ended, before it could see that reading is paused.
+  if (live.exchange->body().wants_more() || live.exchange->free()) paused_ = false;
+}
+
+void Session::spool_unread_bodies() {
+  for (Live& live : live_) {
+    if (live.body_open && !live.released) live.exchange->body().start_spooling();
+  }
+  paused_ = false;
+}
+
+void Session::cut_stalled_bodies() {
+  ending_ = true;
+  for (Live& live : live_) {
+    if (!live.body_open) continue;
+    const std::string text =
+        fmt::format("the front sent no body byte for --body-timeout ({} bytes came)",
+                    live.exchange->body().arrived());
+    if (live.exchange->waits_for_body()) {
+      refuse(live, 408, text);
+    } else {
+      report(Level::warning, live, text);
+      live.exchange->body().cut();
+      live.body_open = false;
+    }
+  }
+}
+
+void Session::release_answered() {
+  for (Live& live : live_) {
+    if (live.released || !live.exchange->answered()) continue;
+    decoder_->release(live.exchange->id());
+    live.released = true;
+    live.body_open = false;
+  }
+}
+
+void Session::forget_free() {
+  for (Live& live : live_) {
+    if (!live.released || !live.exchange->free()) continue;
+    if (live.exchange->ends_connection()) ending_ = true;
+    if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) broken_off_ = true;
+    live.exchange->reset();
+    server_.give_back(std::move(live.exchange));
+  }
+  std::erase_if(live_, [](const Live& live) { return live.exchange == nullptr; });
+  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+}
+
+void Session::abandon() {
+  for (Live& live : live_) {
+    if (live.exchange->try_give_up()) {
+      live.exchange->reset();
+    } else {
+      live.exchange->set_gone();
+    }
+    server_.give_back(std::move(live.exchange));
+  }
+  live_.clear();
+  in_flight_.store(0, std::memory_order_relaxed);
+}
+
+// -- Queries --------------------------------------------------------------------------------------
+
+bool Session::inside_head() const noexcept {
+  if (input_ended_) return false;
+  return !first_bytes_.empty() || (decoder_ && decoder_->inside_head());
+}
+
+bool Session::awaits_body() const noexcept {
+  if (paused_ || input_ended_ || !decoder_) return false;
+  return decoder_->owes_body() ||
+         std::any_of(live_.begin(), live_.end(), [](const Live& live) { return live.body_open; });
+}
+
+bool Session::owes_input() const noexcept {
+  if (input_ended_) return false;
+  return decoder_ ? decoder_->owes_body() : foreign_;
+}
+
+std::string_view Session::protocol_name() const noexcept {
+  return decoder_ ? protocol::name(wire_) : "new";
+}
+
+std::string Session::describe_request() const {
+  return live_.empty() ? std::string() : describe(live_.front().exchange->request());
+}
+
+void Session::report(Level level, const Live& live, std::string_view what) const {
+  if (!server_.reporter().wants(level)) return;
+  server_.reporter().report(level, fmt::format("{}: {}", describe(live.exchange->request()), what));
+}
+
+}  // namespace appd::net

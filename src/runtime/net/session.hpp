@@ -1,0 +1,107 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/decoder.hpp"
+#include "runtime/net/wire_exchange.hpp"
+
+namespace appd::net {
+
+class Connection;
+class Server;
+
+/// The requests of one connection: finds out the protocol, feeds a decoder, turns its events into
+/// exchanges and looks after these until they are answered. Touches no socket: what goes out goes
+/// to the connection's outbox. All members are the loop's, but for those marked "any thread".
+class Session {
+ public:
+  explicit Session(Connection& connection);
+
+  /// Takes bytes that came. May close the connection.
+  void feed(std::string_view bytes);
+  /// The front ended its sending side: what is complete is answered, the rest is refused or cut.
+  void end_input();
+  /// Lets go of what is answered; with `blocked` (the front does not take what is sent) bodies that
+  /// nobody reads are spooled, so that the front can go on writing.
+  void settle(bool blocked);
+  /// Something may have been read: reading goes on when no body is full any more.
+  void resume_if_read();
+  /// No body byte came for too long.
+  void cut_stalled_bodies();
+  /// No requests after those that are here.
+  void end_after_answers() noexcept { ending_ = true; }
+  /// The connection is closed: gives up what has not begun, tells the rest.
+  void abandon();
+
+  bool has_exchanges() const noexcept { return !live_.empty(); }
+  /// Bytes of a request's head are in, and it is not complete.
+  bool inside_head() const noexcept;
+  /// The front is due to send body bytes, and they are read when they come.
+  bool awaits_body() const noexcept;
+  /// Bytes may come that nobody needs; to be read and dropped before closing.
+  bool owes_input() const noexcept;
+  /// An answer of uwsgi or SCGI was broken off.
+  bool broken_off() const noexcept { return broken_off_; }
+  /// For logs: "FastCGI", or "new" while it is not known.
+  std::string_view protocol_name() const noexcept;
+  /// For logs: the request line of what is in flight, or "".
+  std::string describe_request() const;
+
+  /// The connection is to be closed once all is answered. Any thread.
+  bool ending() const noexcept { return ending_.load(); }
+  /// A body that nobody reads is full: no input is to be taken. Any thread.
+  bool paused() const noexcept { return paused_.load(); }
+  /// There are several requests on the connection. Any thread.
+  bool has_siblings() const noexcept { return in_flight_.load(std::memory_order_relaxed) > 1; }
+
+ private:
+  struct Live {
+    std::shared_ptr<WireExchange> exchange;
+    bool body_open = true;  // the front still owes body bytes
+    bool released = false;  // the decoder has forgotten its id
+  };
+
+  bool choose_protocol(std::string_view& bytes);
+  void refuse_foreign(protocol::Sniffed::Kind found);
+
+  void on_event(const protocol::Event& event);
+  void on_request(const protocol::Event& event);
+  void on_body(const protocol::Event& event);
+  void on_body_end(const protocol::Event& event);
+  void on_body_cut(Live& live);
+  void on_aborted(const protocol::Event& event);
+  void on_reply(const protocol::Event& event);
+  void on_refused(const protocol::Event& event);
+  void on_fatal(const protocol::Event& event);
+
+  Live& open_exchange(const protocol::Event& event);
+  Live* find(protocol::RequestId id) noexcept;
+  void submit(Live& live);
+  void refuse(Live& live, unsigned status, std::string_view reason);
+  void pause_or_spool(Live& live);
+  void spool_unread_bodies();
+  void release_answered();
+  void forget_free();
+  void report(gateway::Level level, const Live& live, std::string_view what) const;
+
+  Connection& connection_;
+  Server& server_;
+  std::atomic<unsigned> in_flight_{0};
+  std::atomic<bool> paused_{false};
+  std::atomic<bool> ending_{false};
+
+  std::string first_bytes_;  // until the protocol is known
+  std::unique_ptr<protocol::Decoder> decoder_;
+  protocol::Wire wire_ = protocol::Wire::fastcgi;
+  bool foreign_ = false;  // HTTP or TLS was answered
+  bool input_ended_ = false;
+  bool broken_off_ = false;
+  std::vector<Live> live_;
+};
+
+}  // namespace appd::net
