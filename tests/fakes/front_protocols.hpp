@@ -97,8 +97,9 @@ struct Answer {
   std::string stdout_bytes;  ///< head and body
   std::string error_text;    ///< FastCGI STDERR
   bool stdout_ended = false;
-  unsigned ends = 0;        ///< END_REQUEST records
-  bool late_bytes = false;  ///< something came after its end
+  bool errors_ended = false;  ///< the FastCGI STDERR stream, which must end once it was used
+  unsigned ends = 0;          ///< END_REQUEST records
+  bool late_bytes = false;    ///< something came after its end
 
   std::string head() const { return stdout_bytes.substr(0, stdout_bytes.find("\r\n\r\n")); }
   std::string body() const {
@@ -151,6 +152,7 @@ struct FastcgiAnswers {
     if (answer.ends > 0 || (answer.stdout_ended && type == 6)) answer.late_bytes = true;
     if (type == 3) ++answer.ends;
     if (type == 7) answer.error_text += content;
+    if (type == 7) answer.errors_ended = content.empty();
     if (type == 6 && content.empty()) answer.stdout_ended = true;
     if (type == 6) answer.stdout_bytes += content;
   }

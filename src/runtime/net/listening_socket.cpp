@@ -19,6 +19,7 @@
 #include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <vector>
 
 namespace appd::net {
 namespace {
@@ -96,26 +97,54 @@ gid_t find_group(const std::string& name) {
   return parse_id(name, "group");
 }
 
-struct AddressList {
-  addrinfo* list = nullptr;
-
-  explicit AddressList(const TcpEndpoint& endpoint) {
+/// What a host and port stand for, in the order to try.
+class AddressList {
+ public:
+  explicit AddressList(const TcpEndpoint& endpoint)
+      : any_(endpoint.host.empty() || endpoint.host == "*") {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
-    const bool any = endpoint.host.empty() || endpoint.host == "*";
-    const int error =
-        ::getaddrinfo(any ? nullptr : endpoint.host.c_str(), endpoint.port.c_str(), &hints, &list);
+    const int error = ::getaddrinfo(any_ ? nullptr : endpoint.host.c_str(), endpoint.port.c_str(),
+                                    &hints, &list_);
     if (error != 0) {
       throw std::invalid_argument(
           fmt::format("cannot resolve {}: {}", to_string(endpoint), ::gai_strerror(error)));
     }
   }
-  ~AddressList() { ::freeaddrinfo(list); }
+  ~AddressList() { ::freeaddrinfo(list_); }
   AddressList(const AddressList&) = delete;
   AddressList& operator=(const AddressList&) = delete;
+
+  /// All interfaces are meant.
+  bool any() const noexcept { return any_; }
+
+  /// For all interfaces IPv6 comes first: its socket takes IPv4 too, where the machine has IPv6.
+  std::vector<const addrinfo*> in_order() const {
+    std::vector<const addrinfo*> order;
+    for (const addrinfo* at = list_; at != nullptr; at = at->ai_next) order.push_back(at);
+    if (any_) {
+      std::stable_partition(order.begin(), order.end(),
+                            [](const addrinfo* at) { return at->ai_family == AF_INET6; });
+    }
+    return order;
+  }
+
+ private:
+  const bool any_;
+  addrinfo* list_ = nullptr;
 };
+
+bool bind_tcp(int fd, const addrinfo& address, bool any) {
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.ai_family == AF_INET6) {
+    const int v6_only = any ? 0 : 1;
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
+  }
+  return ::bind(fd, address.ai_addr, address.ai_addrlen) == 0;
+}
 
 bool is_loopback(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
@@ -186,14 +215,12 @@ ListeningSocket ListeningSocket::open_abstract(const AbstractName& name) {
 ListeningSocket ListeningSocket::open_tcp(const TcpEndpoint& endpoint) {
   const AddressList addresses(endpoint);
   int error = 0;
-  for (const addrinfo* at = addresses.list; at != nullptr; at = at->ai_next) {
+  for (const addrinfo* at : addresses.in_order()) {
     ListeningSocket made;
     made.tcp_ = true;
     made.private_ = is_loopback(at->ai_addr);
-    made.fd_ = make_socket(at->ai_family);
-    const int on = 1;
-    ::setsockopt(made.fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(made.fd_.get(), at->ai_addr, at->ai_addrlen) != 0) {
+    made.fd_.reset(::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!made.fd_ || !bind_tcp(made.fd_.get(), *at, addresses.any())) {
       error = errno;
       continue;
     }

@@ -202,7 +202,7 @@ void Session::on_aborted(const Event& event) {
   live->released = true;
   live->body_open = false;
   report(Level::debug, *live, "aborted by the front");
-  live->exchange->try_give_up();
+  if (live->exchange->try_give_up()) live->exchange->report_given_up();
   live->exchange->set_gone();
   connection_.outbox().wake();
   if (!live->exchange->try_end()) return;
@@ -345,6 +345,7 @@ void Session::forget_free() {
 void Session::abandon() {
   for (Live& live : live_) {
     if (live.exchange->try_give_up()) {
+      live.exchange->report_given_up();
       live.exchange->reset();
     } else {
       live.exchange->set_gone();

@@ -66,7 +66,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   keep_connection_ = keep_connection;
   gone_.store(false, std::memory_order_relaxed);
   answered_.store(false, std::memory_order_relaxed);
-  started_ = {};
+  started_ = complete_ = {};
   head_.clear();
   error_text_.clear();
   head_taken_ = head_out_ = error_stream_used_ = length_announced_ = broken_off_ = false;
@@ -150,7 +150,7 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
   std::size_t total = 0;
   for (std::string_view piece : pieces) total += piece.size();
   if (end == gateway::End::last) {
-    const gateway::SendStatus status = write(pieces, true, keeper);
+    const gateway::SendStatus status = write(pieces, Rest::nothing, keeper);
     return {status, status == gateway::SendStatus::ok ? total : 0};
   }
   const std::size_t waiting = connection_->outbox().waiting();
@@ -165,7 +165,7 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
     consumed += taken_.back().size();
     if (consumed == room) break;
   }
-  const gateway::SendStatus status = write(taken_, false, nullptr);
+  const gateway::SendStatus status = write(taken_, Rest::body, nullptr);
   if (status != gateway::SendStatus::ok) return {status, 0};
   return {consumed < total ? gateway::SendStatus::full : gateway::SendStatus::ok, consumed};
 }
@@ -173,8 +173,8 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
 gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
                                             gateway::FileRange range) noexcept {
   if (head != nullptr) take_head(*head);
-  if (range.length == 0) return write({}, true, nullptr);
-  const gateway::SendStatus status = write({}, false, nullptr);
+  if (range.length == 0) return write({}, Rest::nothing, nullptr);
+  const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!may_end()) return gateway::SendStatus::gone;
   body_bytes_ += range.length;
@@ -225,14 +225,16 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
   }
 }
 
-gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces, bool last,
+gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces, Rest rest,
                                         gateway::Keeper* keeper) {
+  const bool last = rest == Rest::nothing;
+  const bool ends_errors = rest != Rest::body && error_stream_used_;
   gather_.clear();
-  if (last && error_text_.empty() && !error_stream_used_) {
-    framer_.frame(pending_head(), pieces, true, gather_);
+  if (error_text_.empty() && !ends_errors) {
+    framer_.frame(pending_head(), pieces, last, gather_);
   } else {
     framer_.frame(pending_head(), pieces, false, gather_);
-    if (!error_text_.empty() || (last && error_stream_used_)) frame_error_text(last);
+    frame_error_text(rest != Rest::body);
     if (last) framer_.frame({}, {}, true, gather_);
   }
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
@@ -276,6 +278,12 @@ void WireExchange::refuse(unsigned status, std::string_view reason, std::string_
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();
   state_.store(State::given_up, std::memory_order_release);
+}
+
+void WireExchange::report_given_up() noexcept {
+  if (complete_ == Clock::time_point{}) complete_ = Clock::now();
+  started_ = Clock::now();
+  report_access();
 }
 
 void WireExchange::report_access() noexcept {

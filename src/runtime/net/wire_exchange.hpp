@@ -56,6 +56,8 @@ class WireExchange final : public gateway::Exchange,
   /// The connection must be closed after it; known once `free`.
   bool broken_off() const noexcept { return broken_off_; }
   bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
+  /// After a `try_give_up` because the front is gone: the access log's line (499).
+  void report_given_up() noexcept;
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
   /// Sends a complete small answer of the server's own.
@@ -89,7 +91,9 @@ class WireExchange final : public gateway::Exchange,
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
   bool may_end() noexcept { return !front_gone() && try_end(); }
-  gateway::SendStatus write(std::span<const std::string_view> pieces, bool last,
+  /// What comes after the pieces of a `write`.
+  enum class Rest : std::uint8_t { body, file, nothing };
+  gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
                             gateway::Keeper* keeper);
   void frame_error_text(bool last);
   std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }

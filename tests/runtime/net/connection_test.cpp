@@ -522,6 +522,10 @@ TEST_SUITE("connection") {
     REQUIRE(eventually([&] { return server.connections() == 3; }));
     leaves.close();
     REQUIRE(eventually([&] { return server.connections() == 2; }));
+    const auto given_up = server.reporter().accesses();
+    REQUIRE(given_up.size() == 2);
+    CHECK(given_up[0].status == 499);
+    CHECK(given_up[1].status == 499);
     scripts.gate.open();
     CHECK(answer_in(Speech::uwsgi, busy.receive()).body() == "waited");
     CHECK(server.ask(Speech::scgi, {"/length"}).status() == "200");

@@ -193,10 +193,19 @@ TEST_SUITE("listening socket") {
     CHECK(has(problem_with(TcpEndpoint{"127.0.0.1", port}), "cannot bind 127.0.0.1:" + port));
   }
 
-  TEST_CASE("all interfaces are not private") {
-    const auto socket = ListeningSocket::open(TcpEndpoint{"", "0"}, {});
-    CHECK_FALSE(socket.is_private());
-    CHECK_FALSE(FrontSocket::to_port(port_of(socket)).ended());
+  TEST_CASE("all interfaces are not private, and of both address families") {
+    for (const char* host : {"", "*"}) {
+      const auto socket = ListeningSocket::open(TcpEndpoint{host, "0"}, {});
+      CHECK_FALSE(socket.is_private());
+      CHECK_FALSE(FrontSocket::to_port(port_of(socket)).ended());
+      sockaddr_in6 v6{};
+      v6.sin6_family = AF_INET6;
+      v6.sin6_addr = in6addr_loopback;
+      v6.sin6_port = htons(static_cast<std::uint16_t>(port_of(socket)));
+      const support::UniqueFd front(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const bool has_v6 = static_cast<bool>(front);
+      if (has_v6) CHECK(::connect(front.get(), reinterpret_cast<sockaddr*>(&v6), sizeof v6) == 0);
+    }
   }
 
   TEST_CASE("a host that cannot be resolved is named") {

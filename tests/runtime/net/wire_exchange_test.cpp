@@ -248,6 +248,12 @@ TEST_SUITE("wire exchange") {
       exchange.send_error_text("late");
       ScriptedApplication::end(exchange);
     });
+    const TemporaryFolder folder;
+    const std::string content = file_in(folder, 1000);
+    application.on("/file", [&](gateway::Exchange& exchange) {
+      exchange.send_error_text("beside");
+      sending_file(folder / "file", 0, content.size())(exchange);
+    });
     for (const bool wanted : {false, true}) {
       net::ServerOptions options;
       options.send_error_text = wanted;
@@ -261,6 +267,11 @@ TEST_SUITE("wire exchange") {
         const Answer streamed = server.ask(speech, {"/stream"});
         CHECK(streamed.body() == "onetwo");
         CHECK(streamed.error_text == (wanted && is_fastcgi(speech) ? "early late" : ""));
+        CHECK(streamed.errors_ended == (wanted && is_fastcgi(speech)));
+        const Answer file = server.ask(speech, {"/file"});
+        CHECK(file.body() == content);
+        CHECK(file.error_text == (wanted && is_fastcgi(speech) ? "beside" : ""));
+        CHECK(file.errors_ended == (wanted && is_fastcgi(speech)));
       }
     }
   }
