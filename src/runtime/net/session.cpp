@@ -202,10 +202,12 @@ void Session::on_aborted(const Event& event) {
   live->released = true;
   live->body_open = false;
   report(Level::debug, *live, "aborted by the front");
+  // Claimed first: a call that sees its front gone is over at once, and would take the end with it.
+  const bool ends_here = live->exchange->try_end();
   if (live->exchange->try_give_up()) live->exchange->report_given_up();
   live->exchange->set_gone();
   connection_.outbox().wake();
-  if (!live->exchange->try_end()) return;
+  if (!ends_here) return;
   protocol::Gather end;
   protocol::AnswerFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
   connection_.outbox().write(end.parts(), nullptr, kNeverCancelled);

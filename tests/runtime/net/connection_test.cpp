@@ -502,6 +502,13 @@ TEST_SUITE("connection") {
     SUBCASE("inside its body, while the application reads") {
       abort(head + wire::stdin_of(1, pattern(40'000)), 1);
     }
+    SUBCASE("while the application does nothing but look whether the front is gone") {
+      scripts.on("/look", [](gateway::Exchange& exchange) {
+        const auto gone = [&] { return exchange.front_gone(); };
+        while (!gone()) continue;
+      });
+      for (int i = 0; i < 100; ++i) abort(request(Speech::fastcgi_kept, {"/look"}), 1);
+    }
     SUBCASE("while the application streams") {
       abort(request(Speech::fastcgi_kept, {"/stream-forever"}), 1);
     }
