@@ -94,12 +94,6 @@ void AnswerFramer::frame(std::string_view head, std::span<const std::string_view
   add_end_request(id_, out);
 }
 
-void AnswerFramer::frame_raw(std::size_t length, Gather& out) const {
-  // An empty record would end the stream.
-  if (wire_ != Wire::fastcgi || length == 0) return;
-  add_header(RecordType::stdout_stream, id_, length, out);
-}
-
 void AnswerFramer::frame_error_text(std::string_view text, bool last, Gather& out) const {
   if (wire_ != Wire::fastcgi) return;
   StreamCutter(RecordType::stderr_stream, id_, text.size(), out).add(text);

@@ -63,10 +63,6 @@ class AnswerFramer {
   void frame(std::string_view head, std::span<const std::string_view> body, bool last,
              Gather& out) const;
 
-  /// Framing around `length` body bytes that follow by other means (a file): to be sent before
-  /// them. FastCGI: at most kMaxRecord bytes each. Others: nothing is added.
-  void frame_raw(std::size_t length, Gather& out) const;
-
   /// FastCGI STDERR records with `text`; with `last` the stream's end. Only between the head and
   /// the answer's end. Other wires: nothing.
   void frame_error_text(std::string_view text, bool last, Gather& out) const;

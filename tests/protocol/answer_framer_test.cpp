@@ -82,7 +82,6 @@ TEST_SUITE("answer framer") {
       CHECK_EQ(framed(*framer, "head", {"bo", "", "dy"}, true), "headbody");
       CHECK_EQ(framed(*framer, "", {}, true), "");
       Gather out;
-      framer->frame_raw(100, out);
       framer->frame_error_text("text", true, out);
       for (const auto how :
            {Break::close, Break::end_request, Break::corrupt, Break::end_and_keep}) {
@@ -90,14 +89,6 @@ TEST_SUITE("answer framer") {
       }
       CHECK_EQ(out.size(), 0);
     }
-  }
-
-  TEST_CASE("a file's range gets a header that announces it") {
-    Gather out;
-    fastcgi.frame_raw(0, out);
-    CHECK_EQ(out.size(), 0);
-    fastcgi.frame_raw(AnswerFramer::kMaxRecord, out);
-    CHECK_EQ(joined(out), bytes({1, 6, 1, 3, 0xff, 0xf8, 0, 0}));
   }
 
   TEST_CASE("text for the front's error log is a stream of its own") {

@@ -38,7 +38,6 @@ class WireExchange final : public gateway::Exchange,
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return id_; }
-  bool keeps_connection() const noexcept { return keep_connection_; }
   /// The request waits for a pool thread from now on.
   void set_queued() noexcept;
   /// Takes a request back that no pool thread has begun. False: one has.
