@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
@@ -37,8 +38,9 @@ class Worker {
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
+    // Said before the first connection is taken: who dies after an answer has not failed to start.
     link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
-    context_.reporter.report(Level::debug, "accepts connections");
+    boost::asio::post(loop_, [this] { open_server(); });
     serve();
     return end();
   }
@@ -53,10 +55,9 @@ class Worker {
       begin(StartStep::import_application);
       python_->load_application();
       crew_.set_application(python_->application());
-      begin(StartStep::open_server);
-      open_server();
       begin(StartStep::start_threads);
       start_threads();
+      begin(StartStep::open_server);
       return exit_code::kOk;
     } catch (const python::LoadError& error) {
       report_failure(error.what(), error.traceback());
@@ -87,6 +88,7 @@ class Worker {
     signals_.async_wait([this](boost::system::error_code error, int) {
       if (!error) drain("SIGTERM");
     });
+    context_.reporter.report(Level::debug, "accepts connections");
   }
 
   void start_threads() {
