@@ -51,6 +51,9 @@ class Installation:
         self.binary = self.place.copy(binary, "appd")
         self.apps = self.place.copy(APPS, "apps")
         self.configs = self.place.copy(ROOT / "configs", "configs")
+        # What CPython keeps until the process ends is no leak of appd's (see the file).
+        suppressions = self.place.copy(ROOT / "tests" / "lsan.supp", "lsan.supp")
+        os.environ["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
 
     def run(self, *arguments, env=None, cwd=None, within=DEADLINE) -> subprocess.CompletedProcess:
         """Runs the binary to its end."""

@@ -24,6 +24,10 @@ using gateway::Level;
 using observe::StartStep;
 namespace exit_code = support::exit_code;
 
+std::string with_traceback(const std::string& what, const std::string& traceback) {
+  return traceback.empty() ? what : fmt::format("{}\n{}", what, traceback);
+}
+
 /// The parts of a serving worker, in the order in which they depend on each other.
 class Worker {
  public:
@@ -73,8 +77,7 @@ class Worker {
   }
 
   void report_failure(const std::string& what, const std::string& traceback) {
-    context_.reporter.report(Level::error,
-                             traceback.empty() ? what : fmt::format("{}\n{}", what, traceback));
+    context_.reporter.report(Level::error, with_traceback(what, traceback));
     link_.send({observe::WorkerMessage::Kind::failed, step_, what});
     stop_threads();
   }
@@ -154,6 +157,16 @@ class Worker {
   StartStep step_ = StartStep::enter_directory;
 };
 
+int try_load(python::PythonRuntime& python, gateway::Reporter& reporter) {
+  try {
+    python.load_application();
+    return exit_code::kOk;
+  } catch (const python::LoadError& error) {
+    reporter.report(Level::error, with_traceback(error.what(), error.traceback()));
+    return exit_code::kStart;
+  }
+}
+
 }  // namespace
 
 int run_worker(const WorkerContext& context, observe::WorkerLink link) {
@@ -164,13 +177,9 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
   try {
     enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
-    python.load_application();
+    const int code = try_load(python, reporter);
     python.finalize();
-    return exit_code::kOk;
-  } catch (const python::LoadError& error) {
-    reporter.report(Level::error, error.traceback().empty()
-                                      ? std::string(error.what())
-                                      : fmt::format("{}\n{}", error.what(), error.traceback()));
+    return code;
   } catch (const std::exception& error) {
     reporter.report(Level::error, error.what());
   }
