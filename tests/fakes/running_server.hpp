@@ -1,7 +1,5 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <future>
 #include <thread>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "fakes/recording_reporter.hpp"
 #include "fakes/scripted_application.hpp"
 #include "fakes/temporary_folder.hpp"
+#include "runtime/net/event_loop.hpp"
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/worker/crew.hpp"
@@ -54,9 +53,10 @@ class RunningServer {
   /// Runs `work` on the loop and waits for it.
   template <typename Work>
   std::invoke_result_t<Work> on_loop(Work work) {
-    std::packaged_task<std::invoke_result_t<Work>()> task(std::move(work));
-    auto done = task.get_future();
-    boost::asio::post(loop_, std::move(task));
+    const auto task =
+        std::make_shared<std::packaged_task<std::invoke_result_t<Work>()>>(std::move(work));
+    auto done = task->get_future();
+    loop_.post([task] { (*task)(); });
     if (done.wait_for(kPatience) != std::future_status::ready) {
       throw std::runtime_error("the loop stands still");
     }
@@ -85,7 +85,7 @@ class RunningServer {
 
   net::Server& server() noexcept { return server_; }
   worker::Crew& crew() noexcept { return crew_; }
-  boost::asio::io_context& loop() noexcept { return loop_; }
+  net::EventLoop& loop() noexcept { return loop_; }
   RecordingReporter& reporter() noexcept { return reporter_; }
   const TemporaryFolder& folder() const noexcept { return folder_; }
   std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
@@ -96,7 +96,6 @@ class RunningServer {
       : application_(application),
         socket_(open_socket(folder_, tcp)),
         slots_(threads),
-        loop_(1),
         crew_(loop_, queue, slots_),
         server_(loop_, with_spool(std::move(options), folder_), crew_, reporter_) {
     if (tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
@@ -127,7 +126,7 @@ class RunningServer {
   net::ListeningSocket socket_;
   std::uint16_t port_ = 0;
   std::vector<observe::ThreadSlot> slots_;
-  boost::asio::io_context loop_;
+  net::EventLoop loop_;
   worker::Crew crew_;
   net::Server server_;
   std::vector<std::thread> threads_;

@@ -15,6 +15,8 @@ namespace {
 
 using gateway::Level;
 
+/// Told once for each change; never re-armed.
+constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Reads in a row before other connections get their turn.
 constexpr int kReadTurns = 8;
 /// After an answer to a request whose body is not all in: a reset would take the answer away from
@@ -25,20 +27,21 @@ constexpr std::chrono::seconds kLingerTotal{60};
 constexpr std::chrono::seconds kFirstByteGrace{1};
 
 /// True when the peer closed the socket altogether, not only its sending side (Unix sockets tell).
-bool hung_up(int socket) {
+bool closed_both_ways(int socket) {
   pollfd state{socket, 0, 0};
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 }  // namespace
 
-Connection::Connection(Server& server, boost::asio::posix::stream_descriptor socket, bool local)
+Connection::Connection(Server& server, support::UniqueFd socket, bool local)
     : server_(server),
       socket_(std::move(socket)),
+      watch_(server.loop(), socket_.get(), *this),
       local_(local),
-      outbox_(socket_.native_handle()),
+      outbox_(socket_.get()),
       session_(*this),
-      opened_(Clock::now()) {}
+      opened_(server.loop().now()) {}
 
 void Connection::start() {
   on_readable();
@@ -48,7 +51,12 @@ void Connection::attend() {
   if (state_ == State::closed) return;
   if (session_.paused()) {
     session_.resume_if_read();
-    last_input_ = Clock::now();
+    last_input_ = server_.loop().now();
+    if (!session_.paused()) {
+      // What came meanwhile was told while nobody wanted it.
+      on_readable();
+      return;
+    }
   }
   settle();
 }
@@ -64,26 +72,33 @@ void Connection::close() {
   state_ = State::closed;
   outbox_.shut();
   session_.abandon();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  watch_.end();
+  socket_.reset();
   server_.forget(shared_from_this());
 }
 
 // -- Input ----------------------------------------------------------------------------------------
 
-void Connection::wait_readable() {
-  reading_ = true;
-  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->reading_ = false;
-                       if (!error) self->on_readable();
-                     });
+void Connection::on_events(std::uint32_t events) {
+  const auto self = shared_from_this();
+  if ((events & EPOLLOUT) != 0) flushing_ = false;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (session_.paused() || input_ended_)) {
+    on_lost(0);
+    return;
+  }
+  on_readable();
 }
 
 void Connection::on_readable() {
   const std::span<char> buffer = server_.read_buffer();
-  for (int turn = 0; turn < kReadTurns && state_ != State::closed && !session_.paused(); ++turn) {
-    const ssize_t n = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  int turn = 0;
+  while (state_ != State::closed && !session_.paused() && !input_ended_) {
+    if (turn++ == kReadTurns) {
+      watch_.again();
+      break;
+    }
+    const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -96,14 +111,15 @@ void Connection::on_readable() {
     }
     const auto got = static_cast<std::size_t>(n);
     on_input({buffer.data(), got});
-    // A part-filled buffer means that the socket is empty; the next bytes will be signalled.
-    if (got < buffer.size()) break;
+    // A part-filled buffer means that the socket is empty; the next bytes will be signalled. An end
+    // that was signalled already will not be.
+    if (got < buffer.size() && !hung_up_) break;
   }
   settle();
 }
 
 void Connection::on_input(std::string_view bytes) {
-  last_input_ = Clock::now();
+  last_input_ = server_.loop().now();
   silent_ = false;
   if (state_ == State::lingering) return;
   const bool was_inside = session_.inside_head();
@@ -113,7 +129,7 @@ void Connection::on_input(std::string_view bytes) {
 
 void Connection::on_end_of_input() {
   const bool half_closed = state_ == State::open && local_ && session_.has_exchanges() &&
-                           !hung_up(socket_.native_handle());
+                           !closed_both_ways(socket_.get());
   if (!half_closed) {
     on_lost(0);
     return;
@@ -143,11 +159,17 @@ void Connection::settle() {
   if (outbox_.blocked() && !flushing_) flush();
   if (state_ == State::open && may_end()) end_or_linger();
   if (state_ == State::closed) return;
-  if (!reading_ && !session_.paused() && !input_ended_) wait_readable();
+  watch();
   if (!watched_ && deadline()) {
     watched_ = true;
     server_.watch(shared_from_this());
   }
+}
+
+/// Is told of input at all times, and of room while an answer waits for it.
+void Connection::watch() {
+  const std::uint32_t events = flushing_ ? kInput | EPOLLOUT : kInput;
+  if (watch_.events() != events) watch_.want(events);
 }
 
 bool Connection::may_end() const noexcept {
@@ -157,7 +179,7 @@ bool Connection::may_end() const noexcept {
 
 void Connection::flush() {
   const Outbox::Flushed result = outbox_.flush();
-  if (result != Outbox::Flushed::nothing || !was_blocked_) last_output_ = Clock::now();
+  if (result != Outbox::Flushed::nothing || !was_blocked_) last_output_ = server_.loop().now();
   was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing;
   switch (result) {
     case Outbox::Flushed::all:
@@ -173,17 +195,9 @@ void Connection::flush() {
       return;
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:
-      wait_writable();
+      flushing_ = true;
+      watch_.want(kInput | EPOLLOUT);
   }
-}
-
-void Connection::wait_writable() {
-  flushing_ = true;
-  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->flushing_ = false;
-                       if (!error) self->settle();
-                     });
 }
 
 void Connection::end_or_linger() {
@@ -196,9 +210,9 @@ void Connection::end_or_linger() {
     return;
   }
   state_ = State::lingering;
-  linger_until_ = Clock::now() + kLingerTotal;
-  last_input_ = Clock::now();
-  ::shutdown(socket_.native_handle(), SHUT_WR);
+  last_input_ = server_.loop().now();
+  linger_until_ = last_input_ + kLingerTotal;
+  ::shutdown(socket_.get(), SHUT_WR);
 }
 
 /// A plain close looks like a complete answer wherever the front knows no length; a reset does not.
@@ -206,7 +220,7 @@ void Connection::end_or_linger() {
 void Connection::end_with_reset() {
   if (!local_) {
     const linger at_once{1, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
   close();
 }

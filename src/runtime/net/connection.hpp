@@ -1,13 +1,14 @@
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string_view>
 
+#include "runtime/net/event_loop.hpp"
 #include "runtime/net/outbox.hpp"
 #include "runtime/net/session.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
 
@@ -18,12 +19,12 @@ class Server;
 /// flight share its ownership.
 ///
 ///     open ──► lingering ──► closed       lingering: answer sent, SHUT_WR done, late input dropped
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public Watcher, public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `local`: a Unix socket.
-  Connection(Server& server, boost::asio::posix::stream_descriptor socket, bool local);
+  /// `socket` is non-blocking; `local`: it is a Unix socket.
+  Connection(Server& server, support::UniqueFd socket, bool local);
 
   /// Reads what is there already and goes on from it.
   void start();
@@ -35,6 +36,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool check_deadline(Clock::time_point now);
   /// Ends it now, whatever runs.
   void close();
+  void on_events(std::uint32_t events) override;
 
   Outbox& outbox() noexcept { return outbox_; }  // any thread
   Server& server() noexcept { return server_; }  // any thread
@@ -51,15 +53,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class State : std::uint8_t { open, lingering, closed };
 
-  void wait_readable();
   void on_readable();
   void on_input(std::string_view bytes);
   void on_end_of_input();
   void on_lost(int error);
 
   void settle();
+  void watch();
   void flush();
-  void wait_writable();
   bool may_end() const noexcept;
   void end_or_linger();
   void end_with_reset();
@@ -68,15 +69,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_deadline();
 
   Server& server_;
-  boost::asio::posix::stream_descriptor socket_;
+  support::UniqueFd socket_;
+  EventLoop::Watch watch_;
   const bool local_;
   Outbox outbox_;
   Session session_;
 
   State state_ = State::open;
   bool silent_ = true;     // no byte has come yet
-  bool reading_ = false;   // a wait for input is pending
-  bool flushing_ = false;  // a wait for room is pending
+  bool hung_up_ = false;   // an event told that the front has ended its sending side, or more
+  bool flushing_ = false;  // room in the socket is waited for
   bool input_ended_ = false;
   bool was_blocked_ = false;  // the last flush left something
   bool watched_ = false;

@@ -14,8 +14,6 @@ namespace {
 
 /// Large enough that a part-filled read means an empty socket and bodies come in few calls.
 constexpr std::size_t kReadBuffer = 256 * 1024;
-/// Connections taken in a row before requests get their turn.
-constexpr int kAcceptTurns = 8;
 constexpr std::size_t kSpareExchanges = 64;
 constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
@@ -32,61 +30,78 @@ bool out_of_resources(int error) {
 
 }  // namespace
 
-struct Server::Listener {
-  Listener(boost::asio::io_context& loop, support::UniqueFd fd)
-      : local(is_local(fd.get())), socket(loop, fd.release()), pause(loop) {}
+/// One listening socket. A connection is taken at a time, and its request run, before the next:
+/// what this worker does not take another may.
+class Server::Listener final : public Watcher {
+ public:
+  Listener(Server& server, support::UniqueFd fd)
+      : server_(server),
+        socket_(std::move(fd)),
+        local_(is_local(socket_.get())),
+        watch_(server.loop_, socket_.get(), *this),
+        pause_(server.loop_, [this] { listen(); }) {
+    listen();
+  }
 
-  const bool local;
-  boost::asio::posix::stream_descriptor socket;
-  boost::asio::steady_timer pause;
-  bool reported = false;
+  void on_events(std::uint32_t) override {
+    if (accept_one()) {
+      watch_.again();
+    } else if (out_of_resources(errno)) {
+      pause(errno);
+    }
+  }
+
+  /// Takes what already waits: it would be lost with the last listening socket.
+  void accept_all() {
+    while (accept_one()) {
+    }
+  }
+
+ private:
+  // Exclusive: of the workers that wait, one is woken by a connection.
+  void listen() { watch_.want(EPOLLIN | EPOLLEXCLUSIVE); }
+  bool accept_one();
+  void pause(int error);
+
+  Server& server_;
+  support::UniqueFd socket_;
+  const bool local_;
+  EventLoop::Watch watch_;
+  EventLoop::Timer pause_;
+  bool reported_ = false;
 };
 
-Server::Server(boost::asio::io_context& loop, ServerOptions options, Dispatcher& dispatcher,
+Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
                gateway::Reporter& reporter)
     : loop_(loop),
       options_(std::move(options)),
       dispatcher_(dispatcher),
       reporter_(reporter),
-      watch_timer_(loop),
+      watch_timer_(loop, [this] { check_deadlines(); }),
       read_buffer_(kReadBuffer) {}
 
 Server::~Server() = default;
 
 void Server::listen(support::UniqueFd socket) {
-  listeners_.push_back(std::make_shared<Listener>(loop_, std::move(socket)));
-  accept_on(listeners_.back());
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
 }
 
 void Server::drain(std::function<void()> on_done) {
   on_drained_ = std::move(on_done);
   draining_.store(true);
-  // What already waits in a backlog would be lost with the last listening socket.
-  for (const auto& listener : listeners_) {
-    while (accept_one(*listener)) {
-    }
-  }
-  stop_listening();
+  for (const auto& listener : listeners_) listener->accept_all();
+  listeners_.clear();
   const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->drain();
   if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
-  stop_listening();
+  listeners_.clear();
   const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) connection->close();
   watched_.clear();
   watch_timer_.cancel();
-}
-
-void Server::stop_listening() {
-  // What the loop has under way for a listener keeps it alive, and finds it closed.
-  for (const auto& listener : listeners_) {
-    listener->socket.close();
-    listener->pause.cancel();
-  }
-  listeners_.clear();
 }
 
 std::shared_ptr<WireExchange> Server::take_exchange() {
@@ -107,7 +122,7 @@ void Server::give_back(std::shared_ptr<WireExchange> exchange) {
 
 void Server::watch(std::shared_ptr<Connection> connection) {
   watched_.push_back(std::move(connection));
-  if (!watch_armed_) arm_watch();
+  if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
 }
 
 void Server::forget(const std::shared_ptr<Connection>& connection) {
@@ -115,73 +130,45 @@ void Server::forget(const std::shared_ptr<Connection>& connection) {
   if (draining_.load() && connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
-void Server::accept_on(const std::shared_ptr<Listener>& listener) {
-  listener->socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                              [this, listener](boost::system::error_code error) {
-                                if (!error && listener->socket.is_open()) accept_some(listener);
-                              });
-}
-
-void Server::accept_some(const std::shared_ptr<Listener>& listener) {
-  for (int turn = 0; turn < kAcceptTurns && accept_one(*listener); ++turn) {
-  }
-  if (out_of_resources(accept_error_)) {
-    pause_accepting(listener, accept_error_);
-  } else {
-    accept_on(listener);
-  }
-}
-
-bool Server::accept_one(Listener& listener) {
+bool Server::Listener::accept_one() {
   support::UniqueFd fd;
   do {
-    fd.reset(
-        ::accept4(listener.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    accept_error_ = fd ? 0 : errno;
-  } while (accept_error_ == EINTR || accept_error_ == ECONNABORTED);
+    fd.reset(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  } while (!fd && (errno == EINTR || errno == ECONNABORTED));
   if (!fd) return false;
-  listener.reported = false;
-  if (!listener.local) {
-    const int on = 1;
-    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
-  const auto connection = std::make_shared<Connection>(
-      *this, boost::asio::posix::stream_descriptor(loop_, fd.release()), listener.local);
-  connections_.insert(connection);
-  connection->start();
+  reported_ = false;
+  server_.open(std::move(fd), local_);
   return true;
 }
 
-void Server::pause_accepting(const std::shared_ptr<Listener>& listener, int error) {
-  if (!std::exchange(listener->reported, true)) {
-    reporter_.report(
+void Server::Listener::pause(int error) {
+  if (!std::exchange(reported_, true)) {
+    server_.reporter_.report(
         gateway::Level::error,
         fmt::format("cannot accept connections: {} ({} are open); raise the limit of open "
                     "files (LimitNOFILE= in a systemd unit, ulimit -n)",
-                    std::strerror(error), connections_.size()));
+                    std::strerror(error), server_.connections_.size()));
   }
-  listener->pause.expires_after(kAcceptPause);
-  listener->pause.async_wait([this, listener](boost::system::error_code failed) {
-    if (!failed && listener->socket.is_open()) accept_on(listener);
-  });
+  watch_.end();
+  pause_.expire_after(kAcceptPause);
 }
 
-void Server::arm_watch() {
-  watch_armed_ = true;
-  watch_timer_.expires_after(kWatchInterval);
-  watch_timer_.async_wait([this](boost::system::error_code error) {
-    watch_armed_ = false;
-    if (!error) check_deadlines();
-  });
+void Server::open(support::UniqueFd socket, bool local) {
+  if (!local) {
+    const int on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket), local);
+  connections_.insert(connection);
+  connection->start();
 }
 
 void Server::check_deadlines() {
-  const auto now = Connection::Clock::now();
   std::vector<std::shared_ptr<Connection>> watched = std::exchange(watched_, {});
   for (auto& connection : watched) {
-    if (connection->check_deadline(now)) watched_.push_back(std::move(connection));
+    if (connection->check_deadline(loop_.now())) watched_.push_back(std::move(connection));
   }
-  if (!watched_.empty() && !watch_armed_) arm_watch();
+  if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
 }
 
 }  // namespace appd::net

@@ -2,9 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <span>
@@ -14,6 +11,7 @@
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/dispatcher.hpp"
+#include "runtime/net/event_loop.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/support/unique_fd.hpp"
@@ -22,10 +20,10 @@ namespace appd::net {
 
 /// Everything of a worker that listens and talks: accepts connections, owns them, watches their
 /// deadlines, lends them exchanges. Loop's thread only, but for `options`, `reporter`, `dispatcher`
-/// and `draining`. Outlives the connections; the io_context outlives it.
+/// and `draining`. Outlives the connections; the loop outlives it.
 class Server {
  public:
-  Server(boost::asio::io_context& loop, ServerOptions options, Dispatcher& dispatcher,
+  Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
          gateway::Reporter& reporter);
   ~Server();
   Server(const Server&) = delete;
@@ -39,6 +37,7 @@ class Server {
   /// Closes everything now.
   void stop();
 
+  EventLoop& loop() noexcept { return loop_; }
   const ServerOptions& options() const noexcept { return options_; }
   gateway::Reporter& reporter() noexcept { return reporter_; }
   Dispatcher& dispatcher() noexcept { return dispatcher_; }
@@ -65,30 +64,23 @@ class Server {
   void forget(const std::shared_ptr<Connection>& connection);
 
  private:
-  struct Listener;
+  class Listener;
 
-  void accept_on(const std::shared_ptr<Listener>& listener);
-  void accept_some(const std::shared_ptr<Listener>& listener);
-  bool accept_one(Listener& listener);
-  void pause_accepting(const std::shared_ptr<Listener>& listener, int error);
-  void stop_listening();
-  void arm_watch();
+  void open(support::UniqueFd socket, bool local);
   void check_deadlines();
 
-  boost::asio::io_context& loop_;
+  EventLoop& loop_;
   const ServerOptions options_;
   Dispatcher& dispatcher_;
   gateway::Reporter& reporter_;
   std::atomic<bool> draining_{false};
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;
-  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
-  boost::asio::steady_timer watch_timer_;
-  bool watch_armed_ = false;
-  int accept_error_ = 0;  // of the last accept; 0: it gave a connection
+  EventLoop::Timer watch_timer_;
   std::vector<char> read_buffer_;
 };
 

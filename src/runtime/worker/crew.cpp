@@ -1,7 +1,6 @@
 #include "runtime/worker/crew.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 
 namespace appd::worker {
 namespace {
@@ -19,7 +18,7 @@ constexpr std::chrono::milliseconds kWatchInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
-constexpr std::chrono::microseconds kPollInterval{500};
+constexpr std::chrono::microseconds kLookInterval{500};
 
 }  // namespace
 
@@ -67,8 +66,8 @@ thread_local Current current;
 
 }  // namespace
 
-Crew::Crew(boost::asio::io_context& loop, std::size_t queue, std::span<observe::ThreadSlot> slots)
-    : loop_(loop), work_(loop.get_executor()), queue_limit_(queue) {
+Crew::Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots)
+    : loop_(loop), queue_limit_(queue) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
   }
@@ -113,7 +112,7 @@ void Crew::run_io_thread() {
 
 void Crew::stop() {
   stopping_.store(true, std::memory_order_release);
-  loop_.stop();
+  loop_.wake();
   const std::lock_guard lock(mutex_);
   for (const auto& member : pool_) member->wake.notify_all();
   io_->wake.notify_all();
@@ -141,23 +140,18 @@ std::size_t Crew::capacity() const noexcept {
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
-  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     to_attend_.push_back(std::move(connection));
-    // The leader, be it this thread or one that takes the loop from it, looks there before it
-    // waits.
-    const bool leads = current.crew == this && leadership_.is_leader(current.member);
-    wake = !leads && !wake_posted_;
-    if (wake) wake_posted_ = true;
   }
-  if (wake) boost::asio::post(loop_, [] {});
+  // The leader, be it this thread or one that takes the loop from it, looks there before it waits.
+  const bool leads = current.crew == this && leadership_.is_leader(current.member);
+  if (!leads) loop_.wake();
 }
 
 void Crew::attend_waiting() {
   {
     const std::lock_guard lock(mutex_);
-    wake_posted_ = false;
     attending_.swap(to_attend_);
   }
   for (const auto& connection : attending_) connection->attend();
@@ -203,7 +197,7 @@ void Crew::lead(Member& me) {
   while (leadership_.is_leader(me.id) && !stopping()) {
     attend_waiting();
     if (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
-      poll_if_due();
+      look_if_due();
       run_calls(me, std::move(exchange));
     } else {
       // Large bodies must not stay until the next request because the loop could not release them.
@@ -211,7 +205,6 @@ void Crew::lead(Member& me) {
         application_->release_leftovers();
       }
       loop_.run_one();
-      last_poll_ = Clock::now();
     }
   }
 }
@@ -231,11 +224,8 @@ void Crew::lead_until_request() {
   }
 }
 
-void Crew::poll_if_due() {
-  const auto now = Clock::now();
-  if (now - last_poll_ < kPollInterval) return;
-  last_poll_ = now;
-  loop_.poll();
+void Crew::look_if_due() {
+  if (Clock::now() - loop_.now() >= kLookInterval) loop_.look();
 }
 
 void Crew::hand_on(Member& from) {

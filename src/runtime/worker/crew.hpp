@@ -1,8 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include "runtime/gateway/application.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/dispatcher.hpp"
+#include "runtime/net/event_loop.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/worker/leadership.hpp"
@@ -32,8 +31,7 @@ namespace appd::worker {
 class Crew final : public net::Dispatcher {
  public:
   /// `queue`: requests that may wait while all threads are busy. `slots`: one for each pool thread.
-  /// The loop's io_context must have been made for one thread at a time (concurrency hint 1).
-  Crew(boost::asio::io_context& loop, std::size_t queue, std::span<observe::ThreadSlot> slots);
+  Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots);
   ~Crew();
 
   /// Once, before the threads run.
@@ -67,14 +65,13 @@ class Crew final : public net::Dispatcher {
   void give_loop_locked(Member* to);
   Member* pop_idle_locked();
   void attend_waiting();
-  void poll_if_due();
+  void look_if_due();
   bool calls_are_slow() const noexcept;
   void watch_leader(std::unique_lock<std::mutex>& lock);
   void wake_watcher();
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
-  boost::asio::io_context& loop_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  net::EventLoop& loop_;
   const std::size_t queue_limit_;
   gateway::Application* application_ = nullptr;
 
@@ -85,13 +82,11 @@ class Crew final : public net::Dispatcher {
   std::atomic<int> running_{0};                // calls in progress
   std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
   std::atomic<bool> watcher_sleeps_{false};
-  Clock::time_point last_poll_{};  // leader's
 
   std::mutex mutex_;
   std::deque<std::shared_ptr<net::WireExchange>> ready_;     // guarded by mutex_
   std::vector<Member*> idle_;                                // guarded by mutex_; a stack
   std::vector<std::shared_ptr<net::Connection>> to_attend_;  // guarded by mutex_
-  bool wake_posted_ = false;                                 // guarded by mutex_
   std::vector<std::shared_ptr<net::Connection>> attending_;  // leader's
 };
 

@@ -4,7 +4,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
@@ -34,17 +33,16 @@ class Worker {
   Worker(const WorkerContext& context, observe::WorkerLink link)
       : context_(context),
         link_(std::move(link)),
-        loop_(1),
         crew_(loop_, context.settings.queue, context.slots),
         server_(loop_, make_server_options(context.settings), crew_, context.reporter),
-        orders_(loop_),
-        signals_(loop_) {}
+        orders_(control_),
+        signals_(control_) {}
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
     // Said before the first connection is taken: who dies after an answer has not failed to start.
     link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
-    boost::asio::post(loop_, [this] { open_server(); });
+    loop_.post([this] { open_server(); });
     serve();
     return end();
   }
@@ -84,6 +82,12 @@ class Worker {
 
   void open_server() {
     for (net::ListeningSocket& socket : context_.sockets) server_.listen(socket.take_fd());
+    context_.reporter.report(Level::debug, "accepts connections");
+  }
+
+  /// What the master and signals ask for has a thread of its own: it is heard whatever the loop
+  /// does, and the loop's thread keeps to requests.
+  void start_control() {
     orders_.assign(link_.fd());
     await_order();
     // The application may have set a handler at import; draining is the server's promise.
@@ -91,7 +95,7 @@ class Worker {
     signals_.async_wait([this](boost::system::error_code error, int) {
       if (!error) drain("SIGTERM");
     });
-    context_.reporter.report(Level::debug, "accepts connections");
+    control_thread_ = std::thread([this] { control_.run(); });
   }
 
   void start_threads() {
@@ -120,15 +124,18 @@ class Worker {
   }
 
   void drain(const char* why) {
-    if (server_.draining()) return;
+    if (std::exchange(draining_, true)) return;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
-    server_.drain([this] { crew_.stop(); });
+    loop_.post([this] { server_.drain([this] { crew_.stop(); }); });
   }
 
   void serve() {
+    start_control();
     python_->release_main();
     python_->join_pool();
     io_thread_.join();
+    control_.stop();
+    control_thread_.join();
   }
 
   int end() {
@@ -147,13 +154,16 @@ class Worker {
 
   const WorkerContext& context_;
   observe::WorkerLink link_;
-  boost::asio::io_context loop_;
+  net::EventLoop loop_;
   Crew crew_;
   net::Server server_;
+  boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
+  bool draining_ = false;  // the control thread's
   std::optional<python::PythonRuntime> python_;
   std::thread io_thread_;
+  std::thread control_thread_;
   StartStep step_ = StartStep::enter_directory;
 };
 

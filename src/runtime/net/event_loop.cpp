@@ -1,0 +1,191 @@
+#include "runtime/net/event_loop.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::net {
+namespace {
+
+/// Turns of watchers that have more before new events are looked for.
+constexpr unsigned kTurns = 16;
+
+support::UniqueFd open_epoll() {
+  support::UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!fd) support::throw_errno("epoll_create1");
+  return fd;
+}
+
+support::UniqueFd open_bell() {
+  support::UniqueFd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!fd) support::throw_errno("eventfd");
+  return fd;
+}
+
+}  // namespace
+
+EventLoop::EventLoop() : epoll_(open_epoll()), bell_(open_bell()) {
+  epoll_event event{EPOLLIN | EPOLLET, {.ptr = nullptr}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) != 0) {
+    support::throw_errno("epoll_ctl", "eventfd");
+  }
+}
+
+void EventLoop::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  wake();
+}
+
+void EventLoop::wake() noexcept {
+  // Against `collect`: either it sees `woken_`, or this sees that it waits.
+  if (woken_.exchange(true) || !waiting_.load()) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(bell_.get(), &one, sizeof one);
+}
+
+void EventLoop::run_one() {
+  if (next_ == end_) {
+    if (again_.empty()) {
+      collect(time_to_wait());
+    } else if (turns_ >= kTurns) {
+      collect(0);
+    }
+  }
+  if (next_ < end_) {
+    const epoll_event& event = batch_[next_++];
+    if (event.data.ptr != nullptr) {
+      static_cast<Watch*>(event.data.ptr)->watcher_.on_events(event.events);
+    }
+  } else if (!again_.empty()) {
+    ++turns_;
+    Watch& watch = *again_.front();
+    again_.erase(again_.begin());
+    watch.again_ = false;
+    watch.watcher_.on_events(EPOLLIN);
+  }
+}
+
+void EventLoop::look() {
+  if (next_ == end_) collect(0);
+}
+
+void EventLoop::collect(int timeout) {
+  begin_watches();
+  waiting_.store(true);
+  if (woken_.load()) timeout = 0;
+  const int got = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout);
+  waiting_.store(false);
+  woken_.store(false);
+  next_ = 0;
+  end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+  turns_ = 0;
+  now_ = Clock::now();
+  run_tasks();
+  run_timers();
+}
+
+void EventLoop::begin_watches() {
+  while (!beginning_.empty()) {
+    Watch& watch = *beginning_.back();
+    beginning_.pop_back();
+    epoll_event event{watch.events_, {.ptr = &watch}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watch.fd_, &event) == 0) {
+      watch.state_ = Watch::State::on;
+    } else {
+      watch.state_ = Watch::State::off;
+      watch.events_ = 0;
+      watch.watcher_.on_events(EPOLLERR);
+    }
+  }
+}
+
+int EventLoop::time_to_wait() const {
+  if (timers_.empty()) return -1;
+  const auto first = std::min_element(
+      timers_.begin(), timers_.end(),
+      [](const Timer* one, const Timer* other) { return one->when_ < other->when_; });
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>((*first)->when_ - Clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+void EventLoop::run_tasks() {
+  std::vector<Task> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+  }
+  for (const Task& task : tasks) task();
+}
+
+void EventLoop::run_timers() {
+  while (true) {
+    const auto due = std::find_if(timers_.begin(), timers_.end(),
+                                  [this](const Timer* timer) { return timer->when_ <= now_; });
+    if (due == timers_.end()) return;
+    Timer& timer = **due;
+    timer.cancel();
+    timer.task_();
+  }
+}
+
+void EventLoop::forget(Watch& watch) noexcept {
+  if (std::exchange(watch.again_, false)) std::erase(again_, &watch);
+  switch (watch.state_) {
+    case Watch::State::off:
+      break;
+    case Watch::State::beginning:
+      std::erase(beginning_, &watch);
+      break;
+    case Watch::State::on:
+      for (std::size_t i = next_; i < end_; ++i) {
+        if (batch_[i].data.ptr == &watch) batch_[i].data.ptr = nullptr;
+      }
+  }
+}
+
+// -- Watch ----------------------------------------------------------------------------------------
+
+void EventLoop::Watch::want(std::uint32_t events) {
+  events_ = events;
+  if (state_ == State::off) {
+    state_ = State::beginning;
+    loop_.beginning_.push_back(this);
+  } else if (state_ == State::on) {
+    epoll_event event{events, {.ptr = this}};
+    ::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_MOD, fd_, &event);
+  }
+}
+
+void EventLoop::Watch::again() {
+  if (!std::exchange(again_, true)) loop_.again_.push_back(this);
+}
+
+void EventLoop::Watch::end() noexcept {
+  loop_.forget(*this);
+  // Closing would not do: a process that the application forked may have the socket open still.
+  if (state_ == State::on) ::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
+  state_ = State::off;
+  events_ = 0;
+}
+
+// -- Timer ----------------------------------------------------------------------------------------
+
+void EventLoop::Timer::expire_after(Clock::duration time) {
+  when_ = Clock::now() + time;
+  if (!std::exchange(armed_, true)) loop_.timers_.push_back(this);
+}
+
+void EventLoop::Timer::cancel() noexcept {
+  if (std::exchange(armed_, false)) std::erase(loop_.timers_, this);
+}
+
+}  // namespace appd::net

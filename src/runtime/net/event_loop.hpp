@@ -1,0 +1,148 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::net {
+
+/// Who is told what happens to a descriptor.
+class Watcher {
+ public:
+  /// `events`: EPOLLIN and its like, as epoll_wait(2) gives them. On the loop; may end the watch.
+  virtual void on_events(std::uint32_t events) = 0;
+
+ protected:
+  ~Watcher() = default;
+};
+
+/// The loop of a worker's sockets: readiness, timers, and tasks of other threads. Run by one thread
+/// at a time, which may be another one at each turn; whoever hands it on orders the memory.
+///
+/// It exists beside Asio's io_context because a request costs less with it: a watch stays armed
+/// (Asio re-arms with a system call for each wait), begins only when the loop is about to wait (a
+/// connection that is served and closed at once never gets one), and may be exclusive among workers
+/// that listen on one socket.
+class EventLoop {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Task = std::function<void()>;
+  class Watch;
+  class Timer;
+
+  /// Throws std::system_error.
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Runs `task` on the loop, soon. Any thread.
+  void post(Task task);
+  /// Ends the wait of `run_one`, or the next one. Any thread, also in a signal handler.
+  void wake() noexcept;
+
+  // -- The thread that runs the loop
+  // --------------------------------------------------------------
+
+  /// Tells one watcher of what has happened, or runs what is due; waits when there is nothing.
+  void run_one();
+  /// Looks for what has happened without waiting; `run_one` finds it.
+  void look();
+  /// The time of the last look.
+  Clock::time_point now() const noexcept { return now_; }
+
+ private:
+  static constexpr std::size_t kBatch = 128;
+
+  void collect(int timeout);
+  void begin_watches();
+  int time_to_wait() const;
+  void run_tasks();
+  void run_timers();
+  void forget(Watch& watch) noexcept;
+
+  const support::UniqueFd epoll_;
+  const support::UniqueFd bell_;  // an eventfd, never read: each ring is an edge of its own
+  std::atomic<bool> waiting_{false};
+  std::atomic<bool> woken_{false};
+
+  std::mutex mutex_;
+  std::vector<Task> tasks_;  // guarded by mutex_
+
+  // Of the thread that runs the loop. A watch that ends is taken out of all of them.
+  std::array<epoll_event, kBatch> batch_;
+  std::size_t next_ = 0;
+  std::size_t end_ = 0;
+  std::vector<Watch*> beginning_;  // watched from the next wait on
+  std::vector<Watch*> again_;      // have more, without an event
+  unsigned turns_ = 0;             // since the last look
+  std::vector<Timer*> timers_;
+  Clock::time_point now_ = Clock::now();
+};
+
+/// One descriptor's place in the loop. Loop's thread only. The descriptor must stay open until the
+/// watch has ended.
+///
+///     off ──want──► beginning ──(the loop waits)──► on
+///      ▲                └───────────end────────────┘
+class EventLoop::Watch {
+ public:
+  Watch(EventLoop& loop, int fd, Watcher& watcher) noexcept
+      : loop_(loop), fd_(fd), watcher_(watcher) {}
+  ~Watch() { end(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  /// Asks for `events` (EPOLLIN …) from now on; what is true already is told too, also again when
+  /// nothing has changed. When the kernel has no room for it the watcher is told EPOLLERR.
+  void want(std::uint32_t events);
+  /// Has the watcher told EPOLLIN once more, after others have had their turn.
+  void again();
+  /// No event is told after this.
+  void end() noexcept;
+
+  /// What was asked for last; 0: nothing, it is off.
+  std::uint32_t events() const noexcept { return events_; }
+
+ private:
+  friend class EventLoop;
+  enum class State : std::uint8_t { off, beginning, on };
+
+  EventLoop& loop_;
+  const int fd_;
+  std::uint32_t events_ = 0;
+  State state_ = State::off;
+  bool again_ = false;  // in the loop's list
+  Watcher& watcher_;
+};
+
+/// Runs a task once at a time. Loop's thread only.
+class EventLoop::Timer {
+ public:
+  Timer(EventLoop& loop, Task task) : loop_(loop), task_(std::move(task)) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  /// Replaces an earlier time.
+  void expire_after(Clock::duration time);
+  void cancel() noexcept;
+  bool armed() const noexcept { return armed_; }
+
+ private:
+  friend class EventLoop;
+
+  EventLoop& loop_;
+  const Task task_;
+  Clock::time_point when_{};
+  bool armed_ = false;
+};
+
+}  // namespace appd::net
