@@ -9,6 +9,10 @@ build_packages=(
 )
 site_packages=(nginx python3-flask curl)
 test_packages=(apache2-bin python3-pytest python3-django python3-venv systemd)
+bench_packages=(
+  uwsgi-core uwsgi-plugin-python3 gunicorn apache2-bin libapache2-mod-wsgi-py3 python3-flask python3-django
+  nginx python3-matplotlib python3-venv
+)
 check_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev git)
 
 as_root() {

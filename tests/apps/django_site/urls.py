@@ -9,5 +9,6 @@ urlpatterns = [
     path("stream/", views.stream),
     path("visits/", views.visits),
     path("raw/", views.raw),
-    path("books/<str:title>/", views.book),
+    path("books/", views.books),
+    path("books/<str:title>/", views.book, name="book"),
 ]

@@ -1,7 +1,7 @@
 import hashlib
 
 from django.http import JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.csrf import csrf_exempt
 
 from django_site.library.models import Book
@@ -38,3 +38,8 @@ def visits(request):
 def book(request, title):
     found = get_object_or_404(Book, title=title)
     return JsonResponse({"title": found.title, "url": request.build_absolute_uri()})
+
+
+def books(request):
+    """A page as most are: a query of twenty rows, and a template."""
+    return render(request, "library/books.html", {"books": Book.objects.order_by("title")[:20]})

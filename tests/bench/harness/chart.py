@@ -1,0 +1,65 @@
+"""The chart: the ratios appd : other as bars, each with its target as a mark."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot  # noqa: E402  after the choice of a backend
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.patches import Patch  # noqa: E402
+
+from harness.report import all_targets  # noqa: E402
+
+MET, MISSED, MARK, TEXT, GRID = "#2a7f62", "#c8553d", "#1f2933", "#323f4b", "#d9dee4"
+PANELS = (
+    ("Server CPU per request, appd : other (left is better)", ("cpu_us", "cpu_with_front_us"), "≤"),
+    ("Requests per second, appd : other (right is better)", ("requests_per_second",), "≥"),
+    ("Latency and memory, appd : other (left is better)", ("p50_us", "p99_us", "pss_mib"), "≤"),
+)
+ROW_INCHES = 0.27
+
+
+def bars_of(results: dict, figures) -> list:
+    """(label, target) of all measured ratios of these figures."""
+    names = {"cpu_us": "", "requests_per_second": "", "p50_us": ", p50", "p99_us": ", p99", "pss_mib": ", PSS"}
+    return [(f"{scenario['number']} {scenario['name']}: {variant['variant']}{names.get(target['figure'], '')}"
+             f"  :  {target['of']}", target)
+            for scenario, variant, target in all_targets(results)
+            if target["figure"] in figures and target["of"] is not None and target["measured"] is not None]
+
+
+def draw_panel(axes, title, bars):
+    for position, (_, target) in enumerate(bars):
+        value = target["measured"]
+        axes.barh(position, value, height=0.66, color=MET if target["met"] else MISSED, zorder=2)
+        axes.plot([target["limit"]] * 2, [position - 0.45, position + 0.45], color=MARK, linewidth=2.2, zorder=3)
+        axes.text(max(value, target["limit"]), position, f"  {value:.2f}", va="center", fontsize=8, color=TEXT)
+    axes.set_yticks(range(len(bars)), [label for label, _ in bars], fontsize=8, color=TEXT)
+    axes.set_ylim(len(bars) - 0.4, -0.6)
+    axes.set_xlim(0, 1.12 * max(max(target["measured"], target["limit"]) for _, target in bars))
+    axes.axvline(1, color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=TEXT)
+    axes.grid(axis="x", color=GRID, linewidth=0.7, zorder=0)
+    axes.tick_params(length=0, labelcolor=TEXT, labelsize=8)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def draw(results: dict, path) -> bool:
+    """Writes the chart; False where no ratio was measured."""
+    panels = [(title, bars_of(results, figures)) for title, figures, _ in PANELS]
+    panels = [(title, bars) for title, bars in panels if bars]
+    if not panels:
+        return False
+    rows = [len(bars) + 2.6 for _, bars in panels]
+    figure, grid = pyplot.subplots(len(panels), 1, figsize=(10.5, ROW_INCHES * sum(rows) + 0.7), squeeze=False,
+                                   gridspec_kw={"height_ratios": rows}, layout="constrained")
+    for axes, (title, bars) in zip(grid[:, 0], panels):
+        draw_panel(axes, title, bars)
+    figure.legend(handles=[Patch(color=MET, label="target met"), Patch(color=MISSED, label="target missed"),
+                           Line2D([], [], color=MARK, linewidth=2.2, label="target"),
+                           Line2D([], [], color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), label="equal")],
+                  loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    figure.savefig(path, dpi=150, facecolor="white")
+    pyplot.close(figure)
+    return True

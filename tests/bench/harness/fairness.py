@@ -1,0 +1,163 @@
+"""Scenario 15: does a request wait in one worker while another has nothing to do?
+
+Kept FastCGI connections are opened while all workers but one stand still, so that one has most of them,
+and then carry a mix of fast and slow requests. Each request is noted with the time at which it was sent
+and what the application says of it (recorder.py): the process, begin and end. `idle_waits` is the verdict:
+a pure function of these records.
+"""
+
+import heapq
+import os
+import random
+import selectors
+import signal
+import time
+from bisect import bisect_right
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import wire
+from processes import wait_until
+
+MIX = (("/fast", 75), ("/wait", 20), ("/cpu", 5))  # path, weight
+THINK_TIME = (0.0, 0.060)  # seconds between an answer and the next request of a connection
+CROWDED = 13  # connections opened while one worker is awake
+SPREAD = 3  # and afterwards
+DEADLINE = 30.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One request. Times of CLOCK_MONOTONIC in nanoseconds."""
+
+    sent: int
+    began: int
+    ended: int
+    pid: int
+
+
+def free_workers(records: list, workers, threads: int):
+    """From when on which workers have an idle thread: sorted times, and the sets that hold from each.
+
+    Before the first time all are free."""
+    changes = sorted([(record.began, 1, record.pid) for record in records] +
+                     [(record.ended, -1, record.pid) for record in records])
+    running = Counter()
+    times, free = [], []
+    for at, change, pid in changes:
+        running[pid] += change
+        times.append(at)
+        free.append(frozenset(worker for worker in workers if running[worker] < threads))
+    return times, free
+
+
+def idle_waits(records: list, workers, threads: int) -> list:
+    """For each record: for how many nanoseconds it waited while another worker had an idle thread.
+
+    All such moments between sending and begin are added up, since a worker that runs many fast requests is
+    never idle for long in one piece."""
+    times, free = free_workers(records, workers, threads)
+
+    def wait_of(record):
+        waited, at = 0, record.sent
+        index = bisect_right(times, at)
+        while at < record.began:
+            until = min(times[index], record.began) if index < len(times) else record.began
+            now_free = free[index - 1] if index else frozenset(workers)
+            if now_free - {record.pid}:
+                waited += until - at
+            at, index = until, index + 1
+        return waited
+
+    return [wait_of(record) for record in records]
+
+
+@contextmanager
+def standing_still(pids):
+    """Stops processes for as long as the context lasts."""
+
+    def stopped(pid):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: all(map(stopped, pids)), "the workers stand still", DEADLINE)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+class Visitor:
+    """A kept connection that sends one request after another, with pauses, from a list of its own."""
+
+    def __init__(self, address, number):
+        self.connection = wire.FastCgi(address, DEADLINE)
+        self._random = random.Random(number)
+        self._sent = None
+
+    def fileno(self):
+        return self.connection.socket.fileno()
+
+    def send(self, path=None):
+        path = path or self._random.choices([path for path, _ in MIX], [weight for _, weight in MIX])[0]
+        begin = wire.record(wire.BEGIN_REQUEST, 1, bytes([0, wire.RESPONDER, wire.KEEP_CONN, 0, 0, 0, 0, 0]))
+        params = wire.record(wire.PARAMS, 1, wire.pairs(wire.variables(path=path)))
+        message = begin + params + wire.record(wire.PARAMS, 1) + wire.record(wire.STDIN, 1)
+        self.connection.expect()
+        self._sent = time.monotonic_ns()
+        self.connection.send(message)
+
+    def receive(self) -> Record:
+        answer = self.connection.read_answer()
+        if answer.status != 200 or not answer.complete:
+            raise AssertionError(f"wrong answer: {answer}")
+        return Record(self._sent, **answer.json())
+
+    def pause(self) -> float:
+        return self._random.uniform(*THINK_TIME)
+
+
+def converse(visitors, seconds) -> list:
+    """All send requests for so long; the records, when all answers are there."""
+    end = time.monotonic() + seconds
+    due = [(time.monotonic() + visitor.pause(), number) for number, visitor in enumerate(visitors)]
+    heapq.heapify(due)
+    records = []
+    with selectors.DefaultSelector() as selector:
+        while due or selector.get_map():
+            now = time.monotonic()
+            while due and due[0][0] <= now:
+                _, number = heapq.heappop(due)
+                visitors[number].send()
+                selector.register(visitors[number], selectors.EVENT_READ, number)
+            ready = selector.select(max(0.0, due[0][0] - time.monotonic()) if due else DEADLINE)
+            if not ready and not due:
+                raise AssertionError(f"no answer within {DEADLINE:g} s")
+            for key, _ in ready:
+                selector.unregister(key.fileobj)
+                records.append(key.fileobj.receive())
+                next_time = time.monotonic() + key.fileobj.pause()
+                if next_time < end:
+                    heapq.heappush(due, (next_time, key.data))
+    return records
+
+
+def crowd_one_worker(address, workers, ends) -> list:
+    """Visitors of whom most came while one worker alone was awake; `ends` (an ExitStack) closes them."""
+    visitors = []
+
+    def admit(count):
+        for _ in range(count):
+            visitors.append(Visitor(address, len(visitors)))
+            ends.callback(visitors[-1].connection.close)
+            visitors[-1].send("/fast")  # once it is answered, a worker has the connection
+            visitors[-1].receive()
+
+    with standing_still(workers[1:]):
+        admit(CROWDED)
+    admit(SPREAD)
+    return visitors

@@ -1,0 +1,53 @@
+"""Where a run was made: the machine, and the versions of all that took part."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import date
+from pathlib import Path
+
+from harness import ROOT
+
+PACKAGES = {
+    "uWSGI": "uwsgi-core", "gunicorn": "gunicorn", "mod_wsgi": "libapache2-mod-wsgi-py3", "Apache": "apache2-bin",
+    "nginx": "nginx", "Flask": "python3-flask", "Django": "python3-django", "Python": "python3.11",
+}
+
+
+def output(*command) -> str:
+    """What a command prints, or "" where it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def first_match(pattern, path) -> str:
+    found = re.search(pattern, Path(path).read_text(), re.MULTILINE)
+    return found.group(1).strip() if found else "unknown"
+
+
+def describe_machine() -> dict:
+    memory = int(first_match(r"^MemTotal:\s+(\d+)", "/proc/meminfo"))
+    return {
+        "processor": first_match(r"^model name\s*:(.*)$", "/proc/cpuinfo"),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": f"{memory / (1 << 20):.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "system": first_match(r'^PRETTY_NAME="(.*)"$', "/etc/os-release"),
+    }
+
+
+def describe_versions(stage) -> dict:
+    revision = output("git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "rev-parse", "--short", "HEAD")
+    version = output(stage.appd, "--version").splitlines()[0].removeprefix("appd ")
+    versions = {"appd": f"{version} ({revision})" if revision else version}
+    for name, package in PACKAGES.items():
+        versions[name] = output("dpkg-query", "-W", "-f", "${Version}", package) or "absent"
+    if "newest_gunicorn" in vars(stage) and stage.newest_gunicorn:  # only if a scenario wanted it
+        found = re.search(r"gunicorn-([\d.]+)\.dist-info", " ".join(path.name for path in stage.newest_gunicorn.iterdir()))
+        versions["newest gunicorn"] = found.group(1)
+    return versions
+
+
+def today() -> str:
+    return date.today().isoformat()

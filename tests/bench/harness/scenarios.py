@@ -1,0 +1,206 @@
+"""The scenarios and their targets: all of the bench's data, in one table.
+
+Where the wire is not part of the scenario, each server is driven the way that suits it best: appd over
+kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
+"""
+
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from harness.measures import (Beside, BehindFront, BlockOrder, ClosedLoop, Fairness, IdleConnections, LATE_LIMIT_MS,
+                              Memory)
+from harness.servers import Appd, Floor, Gunicorn, ModWsgi, NewestGunicorn, Uwsgi
+from harness.stage import Application, fill_library, share_progress
+from harness.targets import Ideal, Target, at_least, at_most
+
+MIB = 1 << 20
+KEPT = "fastcgi-kept"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One server of a variant, under the name that targets use."""
+
+    name: str
+    server: Callable
+    wire: str
+    workers: int
+    threads: int
+    behind_nginx: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    name: str
+    application: Application
+    measure: Callable
+    contenders: tuple
+    targets: tuple = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    number: int
+    name: str  # on the command line
+    title: str
+    variants: tuple
+
+
+HELLO = Application("hello:application", contains=b"Hello, world!\n", length=14)
+FLASK = Application("flask_json:application", path="/books", contains=b'"title":"Book 19"')
+DJANGO = Application("django_site.wsgi:application", path="/books/", contains=b"<h1>20 books</h1>", prepare=fill_library)
+LARGE = Application("large_answer:application", length=MIB)
+STREAM = Application("stream:application", length=100_000)
+WATCHED_STREAM = Application("stream:application", length=100_000, prepare=share_progress)
+UPLOAD = Application("upload:application", contains=b"1048576 bytes\n", body=MIB)
+SLEEP = Application("sleep:application", contains=b"Hello, world!\n", length=14)
+MIXED = Application("mixed:application", contains=b"Hello, world!\n", length=14)
+RECORDER = Application("recorder:application", contains=b'"began"')
+
+SLEEP_IDEAL = Ideal(32 / 0.020, "the ideal 1,600")
+
+
+def appd(wire, workers, threads, name="appd") -> Contender:
+    return Contender(name, Appd, wire, workers, threads)
+
+
+def uwsgi(wire, workers, threads) -> Contender:
+    """uWSGI closes FastCGI connections, so it is driven so."""
+    return Contender("uWSGI", Uwsgi, wire.removesuffix("-kept"), workers, threads)
+
+
+def floor(wire) -> Contender:
+    return Contender("floor", Floor, wire, 1, 1)
+
+
+def at_front(server: Callable, name, wire, workers, threads) -> Contender:
+    return Contender(name, server, wire, workers, threads, behind_nginx=True)
+
+
+def shape(workers, threads) -> str:
+    return f"{workers} × {threads}"
+
+
+def cpu(limit, of="uWSGI") -> Target:
+    return at_most("cpu_us", limit, of)
+
+
+def hello(wire, threads, targets, *more, connections=16) -> Variant:
+    """appd, uWSGI and others on one wire, one worker."""
+    return Variant(f"{wire}, {shape(1, threads)}", HELLO, ClosedLoop(connections),
+                   (appd(wire, 1, threads), uwsgi(wire, 1, threads), *more), tuple(targets))
+
+
+def one_way(application, wire, limit, connections=4) -> Variant:
+    """Much data in one direction: appd and uWSGI, one thread."""
+    return Variant(f"{wire}, {shape(1, 1)}", application, ClosedLoop(connections),
+                   (appd(wire, 1, 1), uwsgi(wire, 1, 1)), (cpu(limit),))
+
+
+def block_order(wire) -> Variant:
+    return Variant(f"{wire}, order of blocks", WATCHED_STREAM, BlockOrder(), (appd(wire, 1, 1), uwsgi(wire, 1, 1)),
+                   (at_most("late_streams", 0),))
+
+
+def framework(application, workers, threads, targets) -> Variant:
+    """Each server as it suits it best."""
+    return Variant(shape(workers, threads), application, ClosedLoop(),
+                   (appd(KEPT, workers, threads), uwsgi("uwsgi", workers, threads),
+                    Contender("gunicorn", Gunicorn, "http", workers, threads)), tuple(targets))
+
+
+def behind_nginx(name, application, workers, threads, targets) -> Variant:
+    size = (workers, threads)
+    return Variant(f"{name}, {shape(*size)}", application, BehindFront(),
+                   (at_front(Appd, "appd", KEPT, *size), at_front(Uwsgi, "uWSGI", "uwsgi", *size),
+                    at_front(Gunicorn, "gunicorn", "http", *size),
+                    at_front(NewestGunicorn, "newest gunicorn", "uwsgi", *size),
+                    Contender("mod_wsgi", ModWsgi, "http", *size)), tuple(targets))
+
+
+def memory(name, application) -> Variant:
+    return Variant(f"{name}, {shape(2, 4)}", application, Memory(), (appd(KEPT, 2, 4), uwsgi("uwsgi", 2, 4)),
+                   (at_most("pss_mib", 0.9, "uWSGI"),))
+
+
+def fairness(threads) -> Variant:
+    return Variant(shape(4, threads), RECORDER, Fairness(), (appd(KEPT, 4, threads),),
+                   (at_most("idle_wait_ms", LATE_LIMIT_MS),))
+
+
+ONE_THREAD = appd(KEPT, 1, 1, name="appd 1 × 1")
+FRONT_TARGETS = (at_least("requests_per_second", 1.6, "uWSGI"), at_least("requests_per_second", 3, "gunicorn"),
+                 at_least("requests_per_second", 3, "mod_wsgi"))
+
+SCENARIOS = (
+    Scenario(1, "hello", "hello over kept FastCGI, 16 connections", (
+        hello(KEPT, 1, (cpu(0.40), cpu(1.15, "floor"), at_least("requests_per_second", 2.5, "uWSGI")), floor(KEPT)),
+    )),
+    Scenario(2, "threads", "the same with 4 and 16 threads", tuple(
+        hello(KEPT, threads, (cpu(0.33), cpu(1.2, ONE_THREAD.name), at_most("p99_us", 1, "uWSGI")), ONE_THREAD)
+        for threads in (4, 16)
+    )),
+    Scenario(3, "closed", "hello over FastCGI that closes, 16 connections", (
+        hello("fastcgi", 1, (cpu(0.80),), floor("fastcgi")),
+        hello("fastcgi", 4, (cpu(0.60),), floor("fastcgi")),
+    )),
+    Scenario(4, "uwsgi-scgi", "hello over uwsgi and SCGI, 16 connections", tuple(
+        hello(wire, threads, (cpu(limit), cpu(1.15, "floor")), floor(wire),
+              *([Contender("newest gunicorn", NewestGunicorn, wire, 1, threads)] if wire == "uwsgi" else []))
+        for wire in ("uwsgi", "scgi") for threads, limit in ((1, 1.0), (4, 0.70))
+    )),
+    Scenario(5, "latency", "hello, 1 connection", tuple(
+        hello(wire, threads, (cpu(1.05), at_most("p50_us", 1, "uWSGI")), connections=1)
+        for wire in (KEPT, "fastcgi", "uwsgi", "scgi") for threads in (1, 4)
+    )),
+    Scenario(6, "flask", "Flask, JSON of 20 rows, 16 connections", tuple(
+        framework(FLASK, *size, (cpu(0.90), at_least("requests_per_second", 1.1, "uWSGI")))
+        for size in ((1, 1), (2, 4))
+    )),
+    Scenario(7, "django", "Django, page with a query of 20 rows on SQLite, 16 connections", (
+        framework(DJANGO, 2, 4, (cpu(0.95),)),
+    )),
+    Scenario(8, "large-answer", "answer of 1 MiB, 4 connections", (
+        one_way(LARGE, KEPT, 0.80), one_way(LARGE, "uwsgi", 1.0),
+    )),
+    Scenario(9, "stream", "stream of 100 blocks of 1,000 bytes, 4 connections", (
+        *(one_way(STREAM, wire, 0.60) for wire in (KEPT, "uwsgi", "scgi")),
+        *(block_order(wire) for wire in (KEPT, "uwsgi", "scgi")),
+    )),
+    Scenario(10, "upload", "POST of 1 MiB, 4 connections", (
+        one_way(UPLOAD, KEPT, 0.80), one_way(UPLOAD, "uwsgi", 0.90),
+    )),
+    Scenario(11, "sleep", "application that sleeps 20 ms, 64 connections", (
+        Variant(shape(1, 32), SLEEP, ClosedLoop(64), (appd(KEPT, 1, 32), uwsgi("uwsgi", 1, 32)),
+                (cpu(1.0), at_least("requests_per_second", 0.98, SLEEP_IDEAL), at_most("p999_to_p50", 2.2))),
+    )),
+    Scenario(12, "cpu-beside", "hello on 8 connections beside a request of 100 ms CPU on another", (
+        Variant(shape(1, 4), MIXED, ClosedLoop(8, Beside("/cpu", 1)), (appd(KEPT, 1, 4), uwsgi("uwsgi", 1, 4)),
+                (at_most("p99_us", 1, "uWSGI"),)),
+    )),
+    Scenario(13, "nginx", "behind nginx with one worker (mod_wsgi: behind its Apache), 16 connections", (
+        behind_nginx("hello", HELLO, 1, 1, FRONT_TARGETS),
+        behind_nginx("hello", HELLO, 2, 4, FRONT_TARGETS),
+        behind_nginx("Flask", FLASK, 2, 4, ()),
+    )),
+    Scenario(14, "memory", "memory of master and two workers (PSS)", (
+        memory("hello", HELLO),
+        memory("Flask", FLASK),
+        Variant(f"5,000 idle kept connections, {shape(2, 4)}", HELLO, IdleConnections(), (appd(KEPT, 2, 4),),
+                (at_most("idle_connection_kib", 3),)),
+    )),
+    Scenario(15, "fairness", "4 workers, kept connections crowded in one, slow and fast requests mixed", tuple(
+        fairness(threads) for threads in (1, 4)
+    )),
+)
+
+
+def select(names) -> tuple:
+    """The scenarios with these numbers or names, in the table's order; all when there are none. Raises
+    ValueError for a name that is none."""
+    known = {key: scenario for scenario in SCENARIOS for key in (str(scenario.number), scenario.name)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no such scenario: {', '.join(unknown)} (--list shows all)")
+    chosen = {known[name] for name in names}
+    return tuple(scenario for scenario in SCENARIOS if not names or scenario in chosen)

@@ -1,0 +1,92 @@
+"""Where everything that takes part is kept: a temporary folder that an unprivileged user can read, with
+the binaries, the applications, and what these need."""
+
+import resource
+import struct
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Callable, Optional
+
+from harness import BENCH, ROOT
+from processes import Place, clean_environment, give_away, unprivileged
+
+PYTHON = "/usr/bin/python3"
+DESCRIPTORS = 20_000  # scenario 14 needs 5,000 in a worker, and as many in the load generator
+GUNICORN_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Application:
+    """What the servers are to run, and how its answer is recognised.
+
+    `prepare`: makes what it needs, given the stage, and returns the environment that names it."""
+
+    module: str
+    path: str = "/"
+    contains: bytes = b""
+    length: Optional[int] = None  # of the answer's body; None: whatever the first answer has
+    body: int = 0  # bytes to send
+    prepare: Optional[Callable] = None
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.body else "GET"
+
+
+class Stage:
+    """The folder; made once for a run of the bench."""
+
+    def __init__(self, binary: Path, load: Path, floor: Path):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        soft = DESCRIPTORS if limit == resource.RLIM_INFINITY else min(DESCRIPTORS, limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, limit))
+        self.place = Place()
+        self.place.path.chmod(0o755)
+        self.appd = self.place.copy(binary, "appd")
+        self.floor = self.place.copy(floor, "appd_floor")
+        self.load = load
+        self.apps = self.place.copy(BENCH / "apps", "apps")
+        self.place.copy(ROOT / "tests" / "apps" / "django_site", "apps/django_site")
+        self.configs = self.place.copy(ROOT / "configs", "configs")
+        self._environments = {}
+
+    def environment(self, application: Application) -> dict:
+        """What `application` finds in its environment; prepared at the first call."""
+        if application.prepare is None:
+            return {}
+        if application not in self._environments:
+            self._environments[application] = application.prepare(self)
+        return self._environments[application]
+
+    @cached_property
+    def newest_gunicorn(self):
+        """The folder with gunicorn as pip gets it, or None where it cannot be had."""
+        tools, target = self.place / "pip", self.place / "gunicorn"
+        try:
+            subprocess.run([PYTHON, "-m", "venv", tools], check=True, capture_output=True, timeout=GUNICORN_WITHIN)
+            subprocess.run([tools / "bin" / "pip", "install", "--quiet", "--retries", "0", "--timeout", "10",
+                            "--target", target, "gunicorn"],
+                           check=True, capture_output=True, timeout=GUNICORN_WITHIN)
+        except (subprocess.SubprocessError, OSError):
+            return None
+        give_away(target)
+        return target
+
+    def remove(self):
+        self.place.remove()
+
+
+def fill_library(stage: Stage) -> dict:
+    """The database of the sample Django project."""
+    environment = {"DJANGO_DB": stage.place / "library.sqlite3", "PYTHONPATH": stage.apps}
+    subprocess.run([PYTHON, stage.apps / "fill_library.py"], env=clean_environment(environment), check=True,
+                   capture_output=True, timeout=120, **unprivileged())
+    return {"DJANGO_DB": environment["DJANGO_DB"]}
+
+
+def share_progress(stage: Stage) -> dict:
+    """The numbers that a client and the streaming application share. Until the client says otherwise, all
+    blocks have reached it."""
+    return {"BENCH_PROGRESS": stage.place.write("progress", struct.pack("=QQ", 1 << 32, 0))}
