@@ -84,7 +84,7 @@ void EventLoop::collect(int timeout) {
   if (woken_.load()) timeout = 0;
   const int got = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout);
   waiting_.store(false);
-  woken_.store(false);
+  woken_.exchange(false);  // sees what the thread that woke it has done
   next_ = 0;
   end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
   turns_ = 0;

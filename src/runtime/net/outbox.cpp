@@ -5,14 +5,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 
 namespace appd::net {
 namespace {
 
 /// A leftover up to this size is copied; owning the original costs more.
 constexpr std::size_t kCopyLimit = 64 * 1024;
+/// Less is copied together and sent as one: a call with one part is cheaper than the copy.
+constexpr std::size_t kSmall = 2048;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = 1024 * 1024;
 /// File bytes that are framed at once for FastCGI.
@@ -54,7 +58,8 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
   scratch_.assign(parts.begin(), parts.end());
   std::size_t first = 0;
   if (queue_.empty()) {
-    const Send result = send_parts(scratch_, first);
+    const bool small = size_of(parts) <= kSmall;
+    const Send result = small ? send_small(scratch_, first) : send_parts(scratch_, first);
     if (result == Send::all) return Status::sent;
     if (result == Send::broken) {
       break_connection();
@@ -131,6 +136,20 @@ void Outbox::break_connection() {
   waiting_.store(0, std::memory_order_relaxed);
   blocked_.store(false, std::memory_order_release);
   room_.notify_all();
+}
+
+Outbox::Send Outbox::send_small(std::vector<iovec>& parts, std::size_t& first) {
+  std::array<char, kSmall> bytes;
+  std::size_t size = 0;
+  for (const iovec& part : parts) {
+    if (part.iov_len > 0) std::memcpy(bytes.data() + size, part.iov_base, part.iov_len);
+    size += part.iov_len;
+  }
+  const ssize_t n = ::send(socket_, bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n == static_cast<ssize_t>(size)) return Send::all;
+  if (n < 0 && would_block(errno)) return Send::some;
+  if (n > 0) advance(parts, first, static_cast<std::size_t>(n));
+  return send_parts(parts, first);  // the rest, or the same again after an interruption
 }
 
 Outbox::Send Outbox::send_parts(std::vector<iovec>& parts, std::size_t& first) {

@@ -87,6 +87,7 @@ class Outbox {
   };
 
   enum class Send : std::uint8_t { all, some, broken, short_file };
+  Send send_small(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_parts(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);

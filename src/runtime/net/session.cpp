@@ -255,7 +255,7 @@ Session::Live* Session::find(protocol::RequestId id) noexcept {
 }
 
 void Session::submit(Live& live) {
-  live.exchange->set_queued();
+  live.exchange->set_queued(server_.loop().now());
   if (server_.dispatcher().submit(live.exchange)) return;
   live.exchange->try_give_up();
   refuse(live, 503, "every thread is busy and the queue (--queue) is full");

@@ -75,8 +75,8 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   state_.store(State::arriving, std::memory_order_relaxed);
 }
 
-void WireExchange::set_queued() noexcept {
-  complete_ = Clock::now();
+void WireExchange::set_queued(Clock::time_point now) noexcept {
+  complete_ = now;
   state_.store(State::queued, std::memory_order_release);
 }
 

@@ -38,8 +38,8 @@ class WireExchange final : public gateway::Exchange,
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return id_; }
-  /// The request waits for a pool thread from now on.
-  void set_queued() noexcept;
+  /// The request waits for a pool thread, since `now`.
+  void set_queued(Clock::time_point now) noexcept;
   /// Takes a request back that no pool thread has begun. False: one has.
   bool try_give_up() noexcept;
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The

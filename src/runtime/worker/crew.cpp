@@ -31,6 +31,7 @@ struct Crew::Member {
   bool called = false;                        // guarded by the crew's mutex
   std::atomic<std::int64_t> call_started{0};  // steady nanoseconds; for the watcher
   bool left_loop = false;                     // own thread: it led when this call began
+  Clock::time_point last_end{};               // own thread: of its last call
 };
 
 /// Hands a pool thread its further calls. A thread that leads gets none: it goes back to the loop.
@@ -122,6 +123,7 @@ void Crew::stop() {
 // -------------------------------------------------------------------------------------------
 
 bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
+  if (keep(exchange)) return true;
   const std::lock_guard lock(mutex_);
   if (ready_.size() >= capacity()) {
     // What its front has given up waits for nothing.
@@ -129,40 +131,70 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
     if (ready_.size() >= capacity()) return false;
   }
   ready_.push_back(exchange);
+  any_ready_.store(true);
+  return true;
+}
+
+/// A pool thread that leads runs what it has read itself, unless older requests wait.
+bool Crew::keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
+  const bool pool_thread = current.crew == this && current.member != io_->id;
+  if (!pool_thread || kept_ || any_ready_.load()) return false;
+  kept_ = exchange;
   return true;
 }
 
 /// What may be ready at once: a request for each thread that is in no call, and the queue behind
 /// them.
 std::size_t Crew::capacity() const noexcept {
-  const auto busy = static_cast<std::size_t>(running_.load(std::memory_order_relaxed));
-  return queue_limit_ + pool_.size() - busy;
+  const std::size_t busy =
+      static_cast<std::size_t>(running_.load(std::memory_order_relaxed)) + (kept_ ? 1 : 0);
+  return queue_limit_ + pool_.size() - std::min(busy, pool_.size());
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
+  const bool mine = current.crew == this;
+  const Leadership::Snapshot seen = leadership_.look();
+  const bool leads = mine && Leadership::owner(seen) == current.member;
+  if (leads && !Leadership::away(seen)) {
+    attending_.push_back(std::move(connection));
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     to_attend_.push_back(std::move(connection));
+    any_to_attend_.store(true);
   }
   // The leader, be it this thread or one that takes the loop from it, looks there before it waits.
-  const bool leads = current.crew == this && leadership_.is_leader(current.member);
   if (!leads) loop_.wake();
 }
 
 void Crew::attend_waiting() {
-  {
+  if (any_to_attend_.load()) {
     const std::lock_guard lock(mutex_);
-    attending_.swap(to_attend_);
+    any_to_attend_.store(false);
+    std::move(to_attend_.begin(), to_attend_.end(), std::back_inserter(attending_));
+    to_attend_.clear();
   }
-  for (const auto& connection : attending_) connection->attend();
+  // Attending to one may add others.
+  for (std::size_t i = 0; i < attending_.size(); ++i) std::exchange(attending_[i], {})->attend();
   attending_.clear();
 }
 
+std::shared_ptr<net::WireExchange> Crew::take_next() {
+  return kept_ ? std::exchange(kept_, {}) : take_ready();
+}
+
 std::shared_ptr<net::WireExchange> Crew::take_ready() {
+  if (!any_ready_.load()) return nullptr;
   const std::lock_guard lock(mutex_);
+  return pop_ready_locked();
+}
+
+std::shared_ptr<net::WireExchange> Crew::pop_ready_locked() {
   if (ready_.empty()) return nullptr;
   std::shared_ptr<net::WireExchange> first = std::move(ready_.front());
   ready_.pop_front();
+  if (ready_.empty()) any_ready_.store(false);
   return first;
 }
 
@@ -179,11 +211,7 @@ bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
   if (stopping()) return false;
   if (leadership_.vacant()) leadership_.give(me.id);
   if (leadership_.is_leader(me.id)) return true;
-  if (!ready_.empty()) {
-    work = std::move(ready_.front());
-    ready_.pop_front();
-    return true;
-  }
+  if (work = pop_ready_locked(); work) return true;
   idle_.push_back(&me);
   me.wake.wait(lock, [&] { return me.called || stopping(); });
   me.called = false;
@@ -196,8 +224,8 @@ bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
 void Crew::lead(Member& me) {
   while (leadership_.is_leader(me.id) && !stopping()) {
     attend_waiting();
-    if (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
-      look_if_due();
+    look_if_due(me);
+    if (std::shared_ptr<net::WireExchange> exchange = take_next()) {
       run_calls(me, std::move(exchange));
     } else {
       // Large bodies must not stay until the next request because the loop could not release them.
@@ -224,8 +252,8 @@ void Crew::lead_until_request() {
   }
 }
 
-void Crew::look_if_due() {
-  if (Clock::now() - loop_.now() >= kLookInterval) loop_.look();
+void Crew::look_if_due(const Member& me) {
+  if (me.last_end - loop_.now() >= kLookInterval) loop_.look();
 }
 
 void Crew::hand_on(Member& from) {
@@ -278,7 +306,8 @@ bool Crew::begin_call(Member& me, net::WireExchange& exchange) {
 }
 
 void Crew::end_call(Member& me, net::WireExchange& exchange) {
-  const std::int64_t lasted = to_nanoseconds(Clock::now()) - to_nanoseconds(exchange.started());
+  me.last_end = Clock::now();
+  const std::int64_t lasted = to_nanoseconds(me.last_end) - to_nanoseconds(exchange.started());
   const std::int64_t average = average_call_.load(std::memory_order_relaxed);
   average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
                       std::memory_order_relaxed);

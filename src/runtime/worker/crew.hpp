@@ -58,14 +58,17 @@ class Crew final : public net::Dispatcher {
   bool begin_call(Member& me, net::WireExchange& exchange);
   void end_call(Member& me, net::WireExchange& exchange);
   std::size_t capacity() const noexcept;
+  bool keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept;
+  std::shared_ptr<net::WireExchange> take_next();
   std::shared_ptr<net::WireExchange> take_ready();
+  std::shared_ptr<net::WireExchange> pop_ready_locked();
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
   void hand_on(Member& from);
   void give_loop_locked(Member* to);
   Member* pop_idle_locked();
   void attend_waiting();
-  void look_if_due();
+  void look_if_due(const Member& me);
   bool calls_are_slow() const noexcept;
   void watch_leader(std::unique_lock<std::mutex>& lock);
   void wake_watcher();
@@ -83,11 +86,17 @@ class Crew final : public net::Dispatcher {
   std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
   std::atomic<bool> watcher_sleeps_{false};
 
+  // The leader's. None is kept while it is in a call.
+  std::shared_ptr<net::WireExchange> kept_;  // a request that it runs next
+  std::vector<std::shared_ptr<net::Connection>> attending_;
+
   std::mutex mutex_;
   std::deque<std::shared_ptr<net::WireExchange>> ready_;     // guarded by mutex_
   std::vector<Member*> idle_;                                // guarded by mutex_; a stack
   std::vector<std::shared_ptr<net::Connection>> to_attend_;  // guarded by mutex_
-  std::vector<std::shared_ptr<net::Connection>> attending_;  // leader's
+  // Whether it is worth the lock; changed under it.
+  std::atomic<bool> any_ready_{false};
+  std::atomic<bool> any_to_attend_{false};
 };
 
 }  // namespace appd::worker
