@@ -1,82 +1,69 @@
 #include "bench/load/idle_connections.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <stdexcept>
 
 namespace appd::load {
 namespace {
 
-constexpr timeval kSilence{30, 0};
-/// Descriptors for all else: the active connections, the loop, files read in /proc.
-constexpr rlim_t kOtherDescriptors = 4096;
+[[noreturn]] void fail(std::string_view doing, std::string_view why) {
+  throw std::runtime_error(fmt::format("an idle connection: {}: {}", doing, why));
+}
 
-void allow_descriptors(std::size_t count) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed = count + kOtherDescriptors;
-  if (limit.rlim_cur >= needed) return;
-  limit.rlim_cur = needed;
-  limit.rlim_max = std::max(limit.rlim_max, needed);
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    throw std::runtime_error(
-        fmt::format("{} idle connections need a limit of {} open files "
-                    "(ulimit -n)",
-                    count, needed));
-  }
+bool is_open(Socket& socket) {
+  char byte{};
+  return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 }  // namespace
 
-IdleConnections::IdleConnections(Kind& kind, std::size_t count) : kind_(kind) {
-  if (count > 0) allow_descriptors(count);
+IdleConnections::IdleConnections(Kind& kind, std::size_t count, std::chrono::milliseconds patience)
+    : kind_(kind), patience_(patience) {
   const auto answer = make_answer(kind.wire, kind.head_only);
   sockets_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     Socket& socket = sockets_.emplace_back(loop_);
     boost::system::error_code error;
     connect(socket, kind.endpoint, error);
-    if (error) throw std::runtime_error("an idle connection: connect: " + error.message());
+    if (error) fail("connect", error.message());
     if (keeps_connections(kind.wire)) make_request(socket, *answer);
   }
 }
 
 void IdleConnections::check() {
   if (!keeps_connections(kind_.wire)) return;
-  std::size_t closed = 0;
-  for (Socket& socket : sockets_) {
-    char byte{};
-    // Nothing to read is what an open, silent connection has.
-    closed += ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-  }
-  if (closed > 0) {
-    throw std::runtime_error(
-        fmt::format("{} of {} idle connections did not stay open", closed, sockets_.size()));
-  }
+  const auto open = std::count_if(sockets_.begin(), sockets_.end(), is_open);
+  if (static_cast<std::size_t>(open) == sockets_.size()) return;
+  throw std::runtime_error(
+      fmt::format("of {} idle connections {} stayed open", sockets_.size(), open));
 }
 
 void IdleConnections::make_request(Socket& socket, Answer& answer) {
-  ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof kSilence);
-  boost::asio::write(socket, boost::asio::buffer(kind_.request));
+  boost::system::error_code error;
+  boost::asio::write(socket, boost::asio::buffer(kind_.request), error);
+  if (error) fail("send", error.message());
   answer.begin();
-  std::array<char, 65536> input;
-  while (!answer.ended()) {
-    boost::system::error_code error;
-    const std::size_t size = socket.read_some(boost::asio::buffer(input), error);
-    const bool right = !error && answer.take({input.data(), size});
-    if (!right) {
-      throw std::runtime_error(fmt::format("an idle connection's answer: {}",
-                                           error ? error.message() : answer.complaint()));
-    }
-  }
+  while (!answer.ended()) read_some(socket, answer);
   const std::string mismatch = kind_.mismatch(answer.status(), answer.length());
-  if (!mismatch.empty()) throw std::runtime_error("an idle connection's answer: " + mismatch);
+  if (!mismatch.empty()) fail("answer", mismatch);
+}
+
+void IdleConnections::read_some(Socket& socket, Answer& answer) {
+  pollfd readable{.fd = socket.native_handle(), .events = POLLIN, .revents = 0};
+  if (::poll(&readable, 1, static_cast<int>(patience_.count())) != 1) fail("answer", "none came");
+  std::array<char, 65536> input;
+  boost::system::error_code error;
+  const std::size_t size = socket.read_some(boost::asio::buffer(input), error);
+  if (error) fail("receive", error.message());
+  if (!answer.take({input.data(), size})) fail("answer", answer.complaint());
 }
 
 }  // namespace appd::load

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstddef>
 #include <vector>
 
@@ -13,16 +14,18 @@ namespace appd::load {
 class IdleConnections {
  public:
   /// Opens `count` of them, one after the other. Throws std::runtime_error when one fails, is
-  /// refused or is answered wrongly.
-  IdleConnections(Kind& kind, std::size_t count);
+  /// answered wrongly, or not within `patience`.
+  IdleConnections(Kind& kind, std::size_t count, std::chrono::milliseconds patience);
 
   /// Throws std::runtime_error when the server has closed one that its wire keeps.
   void check();
 
  private:
   void make_request(Socket& socket, Answer& answer);
+  void read_some(Socket& socket, Answer& answer);
 
   Kind& kind_;
+  const std::chrono::milliseconds patience_;
   boost::asio::io_context loop_;  // never runs: all is done waiting
   std::vector<Socket> sockets_;
 };

@@ -34,6 +34,8 @@ struct Options {
   std::chrono::nanoseconds warm_up{0};
   std::size_t idle_connections = 0;
   std::optional<pid_t> server;
+  std::chrono::milliseconds patience{
+      30'000};  ///< without any answer, after which the run has failed
 };
 
 /// The command line makes no sense; the text says which option and why.

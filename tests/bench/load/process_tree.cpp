@@ -20,25 +20,28 @@ namespace {
 using std::chrono::nanoseconds;
 
 nanoseconds tick() {
-  static const nanoseconds length = std::chrono::seconds(1) / ::sysconf(_SC_CLK_TCK);
+  static const nanoseconds length = nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK);
   return length;
 }
 
 struct Stat {
+  bool ended;  // and not waited for: a zombie
   pid_t parent;
   nanoseconds reaped;
 };
 
-/// Fields 4, 16 and 17 of /proc/PID/stat (proc(5)); nothing when the process has gone.
+/// Fields 3, 4, 16 and 17 of /proc/PID/stat (proc(5)); nothing when the process has gone.
 std::optional<Stat> read_stat(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
   // Field 2, the name, is in parentheses and may hold anything, also spaces and parentheses.
   std::istringstream fields(line.substr(line.rfind(')') + 1));
+  char state = 0;
   std::string skipped;
   Stat stat{};
-  fields >> skipped >> stat.parent;
+  fields >> state >> stat.parent;
+  stat.ended = state == 'Z';
   for (int field = 5; field < 16; ++field) fields >> skipped;
   long user = 0;
   long system = 0;
@@ -97,7 +100,7 @@ ProcessTree ProcessTree::measure(pid_t root) {
   const auto all = all_processes();
   for (pid_t pid : family(root, all)) {
     if (const auto used = cpu_clock(pid)) {
-      tree.processes_.emplace(pid, Process{*used, all.at(pid).reaped});
+      tree.processes_.emplace(pid, Process{*used, all.at(pid).reaped, all.at(pid).ended});
     }
   }
   if (!tree.processes_.contains(root)) {
@@ -126,8 +129,15 @@ nanoseconds ProcessTree::cpu_since(const ProcessTree& before) const {
 
 std::uint64_t ProcessTree::pss_kib() const {
   std::uint64_t sum = 0;
-  for (const auto& [pid, process] : processes_) sum += read_pss_kib(pid);
+  for (const auto& [pid, process] : processes_) {
+    if (!process.ended) sum += read_pss_kib(pid);
+  }
   return sum;
+}
+
+std::size_t ProcessTree::running() const {
+  const auto runs = [](const auto& entry) { return !entry.second.ended; };
+  return static_cast<std::size_t>(std::count_if(processes_.begin(), processes_.end(), runs));
 }
 
 nanoseconds ProcessTree::total() const {

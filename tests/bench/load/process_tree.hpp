@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 
@@ -16,15 +17,8 @@ namespace appd::load {
 /// is found again in what its parent has reaped (cutime and cstime of /proc/PID/stat, in ticks).
 class ProcessTree {
  public:
-  struct Process {
-    std::chrono::nanoseconds used{};    ///< by its own threads
-    std::chrono::nanoseconds reaped{};  ///< by ended descendants that were waited for
-  };
-
   /// Throws std::runtime_error when there is no process `root`.
   static ProcessTree measure(pid_t root);
-
-  const std::map<pid_t, Process>& processes() const { return processes_; }
 
   /// The CPU time from `before` to this. Throws std::runtime_error when a process ended in between
   /// and what the others reaped does not hold its time: the sum would be too small.
@@ -34,7 +28,16 @@ class ProcessTree {
   /// Throws std::runtime_error when it cannot be read.
   std::uint64_t pss_kib() const;
 
+  /// How many processes it has, without ended ones that nobody has waited for.
+  std::size_t running() const;
+
  private:
+  struct Process {
+    std::chrono::nanoseconds used{};    ///< by its own threads
+    std::chrono::nanoseconds reaped{};  ///< by ended descendants that were waited for
+    bool ended = false;                 ///< but not waited for
+  };
+
   std::chrono::nanoseconds total() const;
 
   std::map<pid_t, Process> processes_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/load/client.hpp"
+#include "bench/load/descriptor_limit.hpp"
 #include "bench/load/idle_connections.hpp"
 #include "bench/load/process_tree.hpp"
 
@@ -18,8 +19,6 @@ namespace {
 
 namespace asio = boost::asio;
 using std::chrono::nanoseconds;
-
-constexpr std::chrono::seconds kSilence{30};
 
 Kind make_kind(Wire wire, const Endpoint& endpoint, const KindOptions& options) {
   Kind kind;
@@ -44,7 +43,8 @@ struct Quota {
 class Crowd : private Pace {
  public:
   explicit Crowd(const Options& options)
-      : main_(make_kind(options.wire, resolve(options.address), options.kind)) {
+      : patience_(options.patience),
+        main_(make_kind(options.wire, resolve(options.address), options.kind)) {
     add_clients(main_, options.kind.connections);
     if (!options.beside) return;
     beside_.emplace(make_kind(options.wire, main_.endpoint, *options.beside));
@@ -67,8 +67,8 @@ class Crowd : private Pace {
     }
   }
 
-  Kind& main() { return main_; }
-  std::optional<Kind>& beside() { return beside_; }
+  Kind& main_kind() { return main_; }
+  std::optional<Kind>& beside_kind() { return beside_; }
 
  private:
   void add_clients(Kind& kind, std::size_t count) {
@@ -100,16 +100,17 @@ class Crowd : private Pace {
 
   /// A server that is silent for long ends the run.
   void watch() {
-    watchdog_.expires_after(kSilence);
+    watchdog_.expires_after(patience_);
     watchdog_.async_wait([this, seen = answers_](const boost::system::error_code& error) {
       if (error) return;
       if (answers_ != seen) return watch();
-      on_failure(fmt::format("no answer within {} seconds", kSilence.count()));
+      on_failure(fmt::format("no answer within {} ms", patience_.count()));
     });
   }
 
   asio::io_context loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
   asio::steady_timer watchdog_{loop_};
+  const std::chrono::milliseconds patience_;
   Kind main_;
   std::optional<Kind> beside_;
   std::vector<std::unique_ptr<Client>> clients_;
@@ -131,36 +132,61 @@ Quota quota_of(const Options& options, Clock::time_point now) {
   return quota;
 }
 
+/// The server's processes before and after the counted requests.
+class ServerWatch {
+ public:
+  explicit ServerWatch(pid_t server) : server_(server), before_(ProcessTree::measure(server)) {}
+
+  /// The idle connections are about to be opened.
+  void before_idle() { figures_.idle_pss_kib = ProcessTree::measure(server_).pss_kib(); }
+  void begin() { before_ = ProcessTree::measure(server_); }
+  void end() {
+    const ProcessTree after = ProcessTree::measure(server_);
+    figures_.cpu = after.cpu_since(before_);
+    figures_.pss_kib = after.pss_kib();
+    figures_.processes = after.running();
+    if (figures_.cpu <= nanoseconds(0)) {
+      throw InvalidRun(fmt::format("process {} and its descendants did nothing", server_));
+    }
+  }
+
+  const ServerFigures& figures() const { return figures_; }
+
+ private:
+  pid_t server_;
+  ProcessTree before_;
+  ServerFigures figures_;
+};
+
+std::size_t connections_of(const Options& options) {
+  return options.kind.connections + options.idle_connections +
+         (options.beside ? options.beside->connections : 0);
+}
+
 }  // namespace
 
 Report run(const Options& options) {
+  allow_connections(connections_of(options));
   Crowd crowd(options);
-  if (options.warm_up > nanoseconds(0)) {
-    Quota quota;
-    quota.until = Clock::now() + options.warm_up;
-    crowd.drive(quota, false);
-  }
-  const auto tree = [&options] { return ProcessTree::measure(*options.server); };
-  Report report;
-  if (options.server) report.server.emplace();
-  if (options.server && options.idle_connections > 0)
-    report.server->idle_pss_kib = tree().pss_kib();
-  IdleConnections idle(crowd.main(), options.idle_connections);
+  std::optional<ServerWatch> server;
+  if (options.server) server.emplace(*options.server);
 
-  std::optional<ProcessTree> before;
-  if (options.server) before = tree();
+  crowd.drive(Quota{.until = Clock::now() + options.warm_up}, false);
+  if (server && options.idle_connections > 0) server->before_idle();
+  IdleConnections idle(crowd.main_kind(), options.idle_connections, options.patience);
+
+  Report report;
+  if (server) server->begin();
   const Clock::time_point begun = Clock::now();
   crowd.drive(quota_of(options, begun), true);
   report.duration = Clock::now() - begun;
-  if (options.server) {
-    const ProcessTree after = tree();
-    report.server->cpu = after.cpu_since(*before);
-    report.server->pss_kib = after.pss_kib();
-    report.server->processes = after.processes().size();
-  }
+  if (server) server->end();
   idle.check();
-  report.latencies = std::move(crowd.main().latencies);
-  if (crowd.beside()) report.beside = std::move(crowd.beside()->latencies);
+
+  report.latencies = std::move(crowd.main_kind().latencies);
+  if (report.latencies.count() == 0) throw InvalidRun("no request was counted");
+  if (crowd.beside_kind()) report.beside = std::move(crowd.beside_kind()->latencies);
+  if (server) report.server = server->figures();
   return report;
 }
 
