@@ -1,0 +1,279 @@
+#include "bench/load/run.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <string>
+
+#include "bench/load/request_bytes.hpp"
+#include "bench/load/scripted_server.hpp"
+
+namespace appd::load {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::chrono_literals;
+
+std::string fastcgi_answer(const std::string& content) {
+  const std::string header{1, 6, 0, 1, 0, static_cast<char>(content.size()), 0, 0};
+  return header + content + "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"s;
+}
+
+std::string right_answer(Wire wire) {
+  switch (wire) {
+    case Wire::fastcgi_kept:
+    case Wire::fastcgi:
+      return fastcgi_answer("Status: 200 OK\r\n\r\nhello");
+    case Wire::uwsgi:
+    case Wire::scgi:
+      return "Status: 200 OK\r\n\r\nhello";
+    case Wire::http:
+    case Wire::http_closed:
+      return "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+  }
+  return "";
+}
+
+Options options_for(Wire wire) {
+  Options options;
+  options.wire = wire;
+  options.kind.connections = 4;
+  options.requests = 200;
+  return options;
+}
+
+ScriptedServer make_server(const Options& options, ScriptedServer::Script script) {
+  return {make_request(options.wire, options.kind.request).size(), std::move(script)};
+}
+
+/// The run against a server with this script; the cause when it is invalid.
+std::string failure(Options options, ScriptedServer::Script script) {
+  const ScriptedServer server = make_server(options, std::move(script));
+  options.address = server.address();
+  try {
+    run(options);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// Right answers but for one in the middle of the run.
+ScriptedServer::Script all_right_but_one(Wire wire, Reply wrong) {
+  return [wire, wrong](std::size_t request) {
+    return request == 100 ? wrong : Reply{right_answer(wire), !keeps_connections(wire)};
+  };
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+constexpr Wire kWires[] = {Wire::fastcgi_kept, Wire::fastcgi, Wire::uwsgi,
+                           Wire::scgi,         Wire::http,    Wire::http_closed};
+
+}  // namespace
+
+TEST_SUITE("run") {
+  TEST_CASE("makes and counts as many requests as it is told, over every wire") {
+    for (const Wire wire : kWires) {
+      Options options = options_for(wire);
+      std::size_t served = 0;
+      ScriptedServer server = make_server(options, [&](std::size_t) {
+        ++served;
+        return Reply{right_answer(wire), !keeps_connections(wire)};
+      });
+      options.address = server.address();
+      const Report report = run(options);
+      CHECK(report.latencies.count() == 200);
+      CHECK(report.duration > 0ns);
+      CHECK(server.requests() == 200);
+      CHECK_FALSE(report.server);
+    }
+  }
+
+  TEST_CASE("one wrong answer makes the whole run invalid") {
+    const auto with = [](Wire wire, Reply wrong) {
+      return failure(options_for(wire), all_right_but_one(wire, std::move(wrong)));
+    };
+    const Wire kept = Wire::fastcgi_kept;
+    CHECK(contains(with(kept, {fastcgi_answer("Status: 500 Oops\r\n\r\nhello")}),
+                   "status 500 with 5 bytes instead of 200 with 5"));
+    CHECK(contains(with(kept, {fastcgi_answer("Status: 200 OK\r\n\r\nhell")}),
+                   "status 200 with 4 bytes instead of 200 with 5"));
+    CHECK(contains(with(kept, {fastcgi_answer("Status: 200 OK\r\n\r\nhello!")}),
+                   "status 200 with 6 bytes instead of 200 with 5"));
+    CHECK(contains(with(kept, {right_answer(kept).substr(0, 40), true}),
+                   "the connection was closed before END_REQUEST"));
+    CHECK(contains(with(kept, {"", true}), "the connection was closed before END_REQUEST"));
+    CHECK(contains(with(Wire::fastcgi, {right_answer(Wire::fastcgi).substr(0, 40), true}),
+                   "the connection was closed before END_REQUEST"));
+    CHECK(contains(with(Wire::uwsgi, {"Status: 200 OK\r\n\r\nhell", true}), "with 4 bytes"));
+    CHECK(contains(with(Wire::scgi, {"Status: 200 OK\r\n", true}), "its head breaks off"));
+    CHECK(contains(with(Wire::http, {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", true}),
+                   "the connection was closed before its end"));
+    CHECK(contains(
+        with(Wire::http_closed, {"HTTP/1.1 404 Gone\r\nContent-Length: 5\r\n\r\nhello", true}),
+        "status 404"));
+  }
+
+  TEST_CASE("the first answer is checked too") {
+    Options options = options_for(Wire::uwsgi);
+    options.kind.length = 6;
+    const auto right = [](std::size_t) { return Reply{right_answer(Wire::uwsgi), true}; };
+    CHECK(contains(failure(options, right), "with 5 bytes instead of 200 with 6"));
+    options.kind.length.reset();
+    options.kind.status = 404;
+    CHECK(contains(failure(options, right), "status 200 instead of 404"));
+  }
+
+  TEST_CASE(
+      "a kept connection must not be closed between two requests, unless that was announced") {
+    CHECK(contains(
+        failure(options_for(Wire::fastcgi_kept),
+                all_right_but_one(Wire::fastcgi_kept, {right_answer(Wire::fastcgi_kept), true})),
+        ": "));
+    CHECK(contains(failure(options_for(Wire::http),
+                           all_right_but_one(Wire::http, {right_answer(Wire::http), true})),
+                   ": "));
+    const Reply announced{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+                          true};
+    CHECK(failure(options_for(Wire::http), all_right_but_one(Wire::http, announced)) == "");
+  }
+
+  TEST_CASE("a server that is not there, or stays silent, makes the run invalid") {
+    Options options = options_for(Wire::uwsgi);
+    options.address = "/nonexistent/server.sock";
+    CHECK_THROWS_WITH_AS(run(options), "after 0 right answers: connect: No such file or directory",
+                         InvalidRun);
+    for (const Wire wire : {Wire::uwsgi, Wire::fastcgi_kept}) {
+      options = options_for(wire);
+      options.patience = 50ms;
+      CHECK(contains(failure(options, all_right_but_one(wire, {"", false})), "no answer within"));
+    }
+  }
+
+  TEST_CASE("a body larger than the socket holds is sent whole") {
+    for (const Wire wire : kWires) {
+      Options options = options_for(wire);
+      options.kind.request.method = "POST";
+      options.kind.request.body = 1 << 20;
+      options.requests = 8;
+      CHECK(failure(options, [wire](std::size_t) {
+              return Reply{right_answer(wire), !keeps_connections(wire)};
+            }) == "");
+    }
+  }
+
+  TEST_CASE("requests of the warm-up are checked, not counted") {
+    Options options = options_for(Wire::fastcgi_kept);
+    options.warm_up = 20ms;
+    ScriptedServer server = make_server(options, [](std::size_t) {
+      return Reply{right_answer(Wire::fastcgi_kept), false};
+    });
+    options.address = server.address();
+    const Report report = run(options);
+    CHECK(report.latencies.count() == 200);
+    CHECK(server.requests() > 200);
+    CHECK(contains(failure(options,
+                           [](std::size_t request) {
+                             const bool wrong = request == 5;
+                             return Reply{fastcgi_answer(wrong ? "X\r\n\r\n" : "A: b\r\n\r\n")};
+                           }),
+                   "its head is none"));
+  }
+
+  TEST_CASE("a run by time ends when it is over") {
+    Options options = options_for(Wire::fastcgi_kept);
+    options.requests.reset();
+    options.duration = 30ms;
+    ScriptedServer server = make_server(options, [](std::size_t) {
+      return Reply{right_answer(Wire::fastcgi_kept), false};
+    });
+    options.address = server.address();
+    const Report report = run(options);
+    CHECK(report.latencies.count() == server.requests());
+    CHECK(report.duration >= 30ms);
+  }
+
+  TEST_CASE("a second kind of request is checked and counted by itself") {
+    Options options = options_for(Wire::uwsgi);
+    options.beside = KindOptions{};
+    options.beside->request = options.kind.request;
+    options.beside->connections = 2;
+    options.beside->length = 5;
+    const auto right = [](std::size_t) { return Reply{right_answer(Wire::uwsgi), true}; };
+    ScriptedServer server = make_server(options, right);
+    options.address = server.address();
+    const Report report = run(options);
+    CHECK(report.latencies.count() == 200);
+    REQUIRE(report.beside);
+    CHECK(report.beside->count() > 0);
+    CHECK(report.beside->count() + 200 == server.requests());
+    options.beside->length = 6;
+    CHECK(contains(failure(options, right), "with 5 bytes instead of 200 with 6"));
+  }
+
+  TEST_CASE("idle connections make one request each and must stay open") {
+    Options options = options_for(Wire::fastcgi_kept);
+    options.idle_connections = 10;
+    const auto right = [](std::size_t) { return Reply{right_answer(Wire::fastcgi_kept), false}; };
+    ScriptedServer server = make_server(options, right);
+    options.address = server.address();
+    CHECK(run(options).latencies.count() == 200);
+    CHECK(server.requests() == 210);
+    // The idle connections' requests come first: the fourth of them is closed after its answer.
+    CHECK(failure(options, [](std::size_t request) {
+            return Reply{right_answer(Wire::fastcgi_kept), request == 3};
+          }) == "of 10 idle connections 9 stayed open");
+    CHECK(contains(failure(options,
+                           [](std::size_t request) {
+                             return Reply{request == 3 ? "rubbish!"
+                                                       : right_answer(Wire::fastcgi_kept)};
+                           }),
+                   "an idle connection: answer: "));
+    options.patience = 50ms;
+    CHECK(contains(failure(options,
+                           [](std::size_t request) {
+                             return Reply{request == 3 ? "" : right_answer(Wire::fastcgi_kept)};
+                           }),
+                   "an idle connection: answer: none came"));
+  }
+
+  TEST_CASE("reports what the server's process used") {
+    Options options = options_for(Wire::fastcgi_kept);
+    options.server = ::getpid();
+    options.idle_connections = 1;
+    ScriptedServer server = make_server(options, [](std::size_t) {
+      return Reply{right_answer(Wire::fastcgi_kept), false};
+    });
+    options.address = server.address();
+    const Report report = run(options);
+    REQUIRE(report.server);
+    CHECK(report.server->cpu > 0ns);
+    CHECK(report.server->cpu < 2 * report.duration + 1ms);  // two threads
+    CHECK(report.server->processes == 1);
+    CHECK(report.server->pss_kib > 0);
+    CHECK(report.server->idle_pss_kib > 0U);
+  }
+
+  TEST_CASE("a process that does nothing cannot be the server") {
+    Options options = options_for(Wire::uwsgi);
+    const pid_t other = ::fork();
+    if (other == 0) {
+      for (;;) ::pause();
+    }
+    options.server = other;
+    const std::string cause = failure(options, [](std::size_t) {
+      return Reply{right_answer(Wire::uwsgi), true};
+    });
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
+    CHECK(contains(cause, "did nothing"));
+  }
+}
+
+}  // namespace appd::load
