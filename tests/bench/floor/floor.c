@@ -53,8 +53,7 @@ static Bytes take(Bytes* from, size_t size) {
   return front;
 }
 
-// -- environ
-// ----------------------------------------------------------------------------------------
+// How the environ is made
 
 /// The name and the value that came last at each place of a request. Equal ones are used again;
 /// nothing else is taken from one request to the next.
@@ -75,7 +74,7 @@ static PyObject* make_text(Bytes bytes) {
   return PyUnicode_DecodeLatin1(bytes.at, (Py_ssize_t)bytes.size, NULL);
 }
 
-static void put_variable(PyObject* environ, unsigned place, Bytes name, Bytes value) {
+static void put_variable(PyObject* variables, unsigned place, Bytes name, Bytes value) {
   place %= PLACES;
   if (!holds(last[place].name, name)) {
     PyObject* made = make_text(name);
@@ -83,7 +82,7 @@ static void put_variable(PyObject* environ, unsigned place, Bytes name, Bytes va
     Py_XSETREF(last[place].name, made);
   }
   if (!holds(last[place].value, value)) Py_XSETREF(last[place].value, make_text(value));
-  PyDict_SetItem(environ, last[place].name, last[place].value);
+  PyDict_SetItem(variables, last[place].name, last[place].value);
 }
 
 static void put_base(const char* name, PyObject* value) {
@@ -122,8 +121,7 @@ static void make_environ_base(void) {
   while (--filler[sizeof filler - 2] >= 'a') PyDict_DelItemString(environ_base, filler);
 }
 
-// -- Requests: bytes → environ, false if they are no whole request
-// --------------------------------------
+// How a request is read: its bytes become variables; false if they are no whole request
 
 static size_t big_endian(const char* at, unsigned size) {
   size_t value = 0;
@@ -143,7 +141,7 @@ static bool take_fastcgi_length(Bytes* from, size_t* length) {
   return true;
 }
 
-static bool read_fastcgi_pairs(Bytes pairs, PyObject* environ) {
+static bool read_fastcgi_pairs(Bytes pairs, PyObject* variables) {
   for (unsigned place = 0; pairs.size > 0; ++place) {
     size_t name_size = 0;
     size_t value_size = 0;
@@ -153,26 +151,26 @@ static bool read_fastcgi_pairs(Bytes pairs, PyObject* environ) {
     const Bytes name = take(&pairs, name_size);
     const Bytes value = take(&pairs, value_size);
     if (!name.at || !value.at) return false;
-    put_variable(environ, place, name, value);
+    put_variable(variables, place, name, value);
   }
   return true;
 }
 
 enum { RECORD_HEADER = 8, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 
-static bool read_fastcgi(Bytes from, PyObject* environ) {
+static bool read_fastcgi(Bytes from, PyObject* variables) {
   for (;;) {
     const Bytes header = take(&from, RECORD_HEADER);
     if (!header.at) return false;
     const Bytes content = take(&from, big_endian(header.at + 4, 2));
     const Bytes padding = take(&from, (unsigned char)header.at[6]);
     if (!content.at || !padding.at) return false;
-    if (header.at[1] == PARAMS && !read_fastcgi_pairs(content, environ)) return false;
+    if (header.at[1] == PARAMS && !read_fastcgi_pairs(content, variables)) return false;
     if (header.at[1] == STDIN && content.size == 0) return true;
   }
 }
 
-static bool read_uwsgi(Bytes from, PyObject* environ) {
+static bool read_uwsgi(Bytes from, PyObject* variables) {
   const Bytes header = take(&from, 4);
   if (!header.at || little_endian16(header.at + 1) != from.size) return false;
   for (unsigned place = 0; from.size > 0; ++place) {
@@ -183,7 +181,7 @@ static bool read_uwsgi(Bytes from, PyObject* environ) {
     if (!name.at || !value_size.at) return false;
     const Bytes value = take(&from, little_endian16(value_size.at));
     if (!value.at) return false;
-    put_variable(environ, place, name, value);
+    put_variable(variables, place, name, value);
   }
   return true;
 }
@@ -196,7 +194,7 @@ static Bytes take_terminated(Bytes* from) {
   return text;
 }
 
-static bool read_scgi(Bytes from, PyObject* environ) {
+static bool read_scgi(Bytes from, PyObject* variables) {
   size_t size = 0;
   while (from.size > 0 && *from.at >= '0' && *from.at <= '9') {
     size = size * 10 + (size_t)(*take(&from, 1).at - '0');
@@ -208,25 +206,24 @@ static bool read_scgi(Bytes from, PyObject* environ) {
     const Bytes name = take_terminated(&from);
     const Bytes value = name.at ? take_terminated(&from) : name;
     if (!value.at) return false;
-    put_variable(environ, place, name, value);
+    put_variable(variables, place, name, value);
   }
   return true;
 }
 
-static bool read_request(Bytes from, PyObject* environ) {
+static bool read_request(Bytes from, PyObject* variables) {
   switch (format) {
     case FASTCGI:
-      return read_fastcgi(from, environ);
+      return read_fastcgi(from, variables);
     case UWSGI:
-      return read_uwsgi(from, environ);
+      return read_uwsgi(from, variables);
     case SCGI:
-      return read_scgi(from, environ);
+      return read_scgi(from, variables);
   }
   return false;
 }
 
-// -- Answers
-// ----------------------------------------------------------------------------------------
+// How the application is called and its answer made
 
 /// The answer as it is sent:  record header (FastCGI only) | head | body | closing records (FastCGI
 /// only)
@@ -332,9 +329,9 @@ static void frame_answer(void) {
 }
 
 /// False, with a Python error, if the application fails.
-static bool make_answer(PyObject* environ) {
+static bool make_answer(PyObject* variables) {
   answer_size = 0;
-  PyObject* arguments[] = {environ, start_response_function};
+  PyObject* arguments[] = {variables, start_response_function};
   PyObject* body = PyObject_Vectorcall(application, arguments, 2, NULL);
   if (!body) return false;
   const bool good = put_body(body);
@@ -343,13 +340,12 @@ static bool make_answer(PyObject* environ) {
   return good;
 }
 
-// -- Connections
-// --------------------------------------------------------------------------------------
+// How connections are served
 
 static bool answer_request(int connection, Bytes request) {
-  PyObject* environ = PyDict_Copy(environ_base);
-  bool good = environ && read_request(request, environ) && make_answer(environ);
-  Py_XDECREF(environ);
+  PyObject* variables = PyDict_Copy(environ_base);
+  bool good = variables && read_request(request, variables) && make_answer(variables);
+  Py_XDECREF(variables);
   if (!good) {
     fputs("appd_floor: a request was given up\n", stderr);
     if (PyErr_Occurred()) PyErr_Print();
@@ -399,8 +395,7 @@ static void run(int listener) {
   }
 }
 
-// -- Start
-// ------------------------------------------------------------------------------------------
+// How it starts
 
 static int open_listener(const char* path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};

