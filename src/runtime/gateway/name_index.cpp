@@ -91,4 +91,12 @@ std::size_t NameIndex::find_or_note(const HashedName& name, std::size_t place,
   return kNone;
 }
 
+void NameIndex::note(std::uint32_t hash, std::size_t place) noexcept {
+  assert(place < kFree && 2 * place < slots_.size());
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots_[at].place != kFree) at = (at + 1) & mask;
+  slots_[at] = {hash, static_cast<std::uint32_t>(place)};
+}
+
 }  // namespace appd::gateway

@@ -35,6 +35,10 @@ class NameIndex {
   std::size_t find_or_note(const HashedName& name, std::size_t place,
                            std::span<const Variable> list) noexcept;
 
+  /// Notes a name that is known to be new, by its hash. Counts as one of those that `reset` was
+  /// told.
+  void note(std::uint32_t hash, std::size_t place) noexcept;
+
  private:
   struct Slot {
     std::uint32_t hash;

@@ -13,30 +13,6 @@
 namespace appd::gateway {
 namespace {
 
-// Names that `prepare` may add to those that were sent.
-constexpr std::size_t kAddedNames = 8;
-
-const HashedName kAuthType("AUTH_TYPE");
-const HashedName kContentLength("CONTENT_LENGTH");
-const HashedName kContentType("CONTENT_TYPE");
-const HashedName kDocumentUri("DOCUMENT_URI");
-const HashedName kHttps("HTTPS");
-const HashedName kHttpHost("HTTP_HOST");
-const HashedName kHttpXForwardedProto("HTTP_X_FORWARDED_PROTO");
-const HashedName kPathInfo("PATH_INFO");
-const HashedName kQueryString("QUERY_STRING");
-const HashedName kRemoteAddr("REMOTE_ADDR");
-const HashedName kRemoteUser("REMOTE_USER");
-const HashedName kRequestMethod("REQUEST_METHOD");
-const HashedName kRequestScheme("REQUEST_SCHEME");
-const HashedName kRequestUri("REQUEST_URI");
-const HashedName kScgi("SCGI");
-const HashedName kScriptName("SCRIPT_NAME");
-const HashedName kServerName("SERVER_NAME");
-const HashedName kServerPort("SERVER_PORT");
-const HashedName kServerProtocol("SERVER_PROTOCOL");
-const HashedName kServerSoftware("SERVER_SOFTWARE");
-
 bool same_ignoring_case(std::string_view text, std::string_view lower) noexcept {
   const auto equal = [](char a, char b) {
     return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
@@ -125,8 +101,8 @@ std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd bod
   settle_path(policy);
   settle_server();
   settle_remote(policy);
-  drop_empty(kContentType);
-  drop_empty(kHttpHost);
+  drop_empty(KnownName::content_type);
+  drop_empty(KnownName::http_host);
   std::erase_if(environ_, [](const Variable& variable) { return variable.name.empty(); });
   return std::nullopt;
 }
@@ -151,42 +127,80 @@ std::string_view Request::find(std::string_view name) const noexcept {
 }
 
 std::optional<Refusal> Request::collect(Aside& aside) {
-  std::optional<Refusal> refusal;
-  index_.reset(block_.variables.size() + kAddedNames);
-  for (const Variable& variable : block_.variables) {
-    switch (use_of(variable.name)) {
-      case NameUse::pass:
-        if (auto why = add(variable); why && !refusal) refusal = std::move(why);
-        break;
-      case NameUse::drop:
-        break;
-      case NameUse::content_length:
-        aside.content_length = variable.value;
-        break;
-      case NameUse::transfer_encoding:
-        aside.transfer_encoding = variable.value;
-        break;
-      case NameUse::uwsgi_scheme:
-        aside.uwsgi_scheme = variable.value;
-        break;
+  known_.fill(kNowhere);
+  const std::vector<Variable>& sent = block_.variables;
+  std::size_t place = 0;
+  for (; place < sent.size() && layout_.has(place, sent[place].name); ++place) {
+    const NameFacts& facts = layout_[place];
+    if (facts.use == NameUse::pass) {
+      append(sent[place], facts.known);
+    } else {
+      put_aside(facts.use, sent[place].value, aside);
     }
+  }
+  return place == sent.size() ? std::nullopt : collect_new(place, aside);
+}
+
+/// Takes the variables from `place` on, whose names are not those of the last request.
+std::optional<Refusal> Request::collect_new(std::size_t place, Aside& aside) {
+  const std::vector<Variable>& sent = block_.variables;
+  index_.reset(sent.size());
+  layout_.cut(place);
+  for (std::size_t i = 0, noted = 0; i < place; ++i) {
+    if (layout_[i].use == NameUse::pass) index_.note(layout_[i].hash, noted++);
+  }
+  std::optional<Refusal> refusal;
+  bool learns = true;
+  for (; place < sent.size(); ++place) {
+    const Variable& variable = sent[place];
+    const HashedName name(variable.name);
+    const NameFacts facts{use_of(variable.name), known_name(name), name.hash};
+    if (facts.use != NameUse::pass) {
+      put_aside(facts.use, variable.value, aside);
+    } else if (const std::size_t first = index_.find_or_note(name, environ_.size(), environ_);
+               first == NameIndex::kNone) {
+      append(variable, facts.known);
+    } else {
+      learns = false;
+      if (auto why = repeat(first, variable); why && !refusal) refusal = std::move(why);
+    }
+    learns = learns && layout_.add(variable.name, facts);
   }
   return refusal;
 }
 
-std::optional<Refusal> Request::add(const Variable& variable) {
-  const std::size_t place =
-      index_.find_or_note(HashedName(variable.name), environ_.size(), environ_);
-  if (place == NameIndex::kNone) {
-    environ_.push_back(variable);
-    return std::nullopt;
+void Request::append(const Variable& variable, KnownName known) {
+  if (known != KnownName::none) {
+    known_[static_cast<std::size_t>(known)] = static_cast<std::uint32_t>(environ_.size());
   }
+  environ_.push_back(variable);
+}
+
+void Request::put_aside(NameUse use, std::string_view value, Aside& aside) noexcept {
+  switch (use) {
+    case NameUse::pass:
+    case NameUse::drop:
+      break;
+    case NameUse::content_length:
+      aside.content_length = value;
+      break;
+    case NameUse::transfer_encoding:
+      aside.transfer_encoding = value;
+      break;
+    case NameUse::uwsgi_scheme:
+      aside.uwsgi_scheme = value;
+      break;
+  }
+}
+
+/// A name that environ has already, at `first`.
+std::optional<Refusal> Request::repeat(std::size_t first, const Variable& variable) {
   // RFC 9112 section 3.2: several Host fields are an error, not a list.
   if (is_header(variable.name) && variable.name != "HTTP_HOST") {
-    repeats_.push_back({place, repeats_.size(), variable.value});
+    repeats_.push_back({first, repeats_.size(), variable.value});
     return std::nullopt;
   }
-  if (environ_[place].value == variable.value) return std::nullopt;
+  if (environ_[first].value == variable.value) return std::nullopt;
   return bad_request(fmt::format("{} was sent twice with different values", variable.name));
 }
 
@@ -207,22 +221,22 @@ void Request::join_repeats() {
 }
 
 void Request::describe() {
-  method_ = value_of(kRequestMethod);
-  front_ = front_of(value_of(kServerSoftware));
-  uri_ = value_of(kRequestUri);
+  method_ = value_of(KnownName::request_method);
+  front_ = front_of(value_of(KnownName::server_software));
+  uri_ = value_of(KnownName::request_uri);
   if (!uri_.empty()) return;
   std::string& uri = made_.next();
-  uri.append(value_of(kScriptName)).append(value_of(kPathInfo));
-  const std::string_view query = value_of(kQueryString);
+  uri.append(value_of(KnownName::script_name)).append(value_of(KnownName::path_info));
+  const std::string_view query = value_of(KnownName::query_string);
   if (!query.empty()) uri.append("?").append(query);
   uri_ = uri;
 }
 
 std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& aside) {
-  const std::string_view text = value_of(kContentLength);
+  const std::string_view text = value_of(KnownName::content_length);
   const bool on_wire = body_end == BodyEnd::on_wire;
   if (text.empty()) {
-    drop(kContentLength);
+    drop(KnownName::content_length);
     // A body of unknown length need not be chunked: HTTP/2 has no such thing. So the wire is asked
     // but for GET and HEAD, which are not worth the wait.
     const bool unknown =
@@ -231,7 +245,7 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
     return std::nullopt;
   }
   if (on_wire && text == "-1") {  // Caddy 2.6 does not know the length of a chunked upload
-    drop(kContentLength);
+    drop(KnownName::content_length);
     return std::nullopt;
   }
   content_length_ = to_length(text);
@@ -244,7 +258,7 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
 // lighttpd must not be meant: it passes a client's "Content_Length" as HTTP_CONTENT_LENGTH.
 void Request::mend_length(const Aside& aside) {
   const bool may_be_nginx = front_ == Front::nginx || front_ == Front::other;
-  if (!may_be_nginx || !look_up(kScgi) || !aside.transfer_encoding.empty()) return;
+  if (!may_be_nginx || !look_up(KnownName::scgi) || !aside.transfer_encoding.empty()) return;
   const auto announced = to_length(aside.content_length);
   if (!announced || *announced <= *content_length_) return;
   set_content_length(*announced);
@@ -253,67 +267,69 @@ void Request::mend_length(const Aside& aside) {
 
 void Request::settle_scheme(const EnvironPolicy& policy, const Aside& aside) {
   std::optional<bool> https;
-  if (policy.trust_forwarded_proto) https = https_by_scheme(value_of(kHttpXForwardedProto));
+  if (policy.trust_forwarded_proto)
+    https = https_by_scheme(value_of(KnownName::http_x_forwarded_proto));
   if (!https && policy.trust_uwsgi_scheme) https = https_by_scheme(aside.uwsgi_scheme);
-  if (!https && is_on(value_of(kHttps))) https = true;
-  if (!https) https = https_by_scheme(value_of(kRequestScheme));
+  if (!https && is_on(value_of(KnownName::https))) https = true;
+  if (!https) https = https_by_scheme(value_of(KnownName::request_scheme));
   https_ = https.value_or(false);
 }
 
 void Request::settle_path(const EnvironPolicy& policy) {
-  const auto sent = [this](const HashedName& name) -> std::optional<std::string_view> {
+  const auto sent = [this](KnownName name) -> std::optional<std::string_view> {
     const Variable* variable = look_up(name);
     return variable ? std::optional(variable->value) : std::nullopt;
   };
-  const PathVariables variables{sent(kScriptName), sent(kPathInfo), value_of(kDocumentUri),
-                                value_of(kRequestUri)};
+  const PathVariables variables{sent(KnownName::script_name), sent(KnownName::path_info),
+                                value_of(KnownName::document_uri),
+                                value_of(KnownName::request_uri)};
   const DerivedPath path = derive_path(variables, policy.mount, policy.trust_script_name, made_);
-  set(kScriptName, path.script_name);
-  set(kPathInfo, path.path_info);
+  set(KnownName::script_name, path.script_name);
+  set(KnownName::path_info, path.path_info);
 }
 
 void Request::settle_server() {
-  std::string_view host = host_of(value_of(kServerName));
-  if (host.empty()) host = host_of(value_of(kHttpHost));
-  set(kServerName, host.empty() ? "localhost" : host);
-  if (!is_digits(value_of(kServerPort))) set(kServerPort, https_ ? "443" : "80");
+  std::string_view host = host_of(value_of(KnownName::server_name));
+  if (host.empty()) host = host_of(value_of(KnownName::http_host));
+  set(KnownName::server_name, host.empty() ? "localhost" : host);
+  if (!is_digits(value_of(KnownName::server_port)))
+    set(KnownName::server_port, https_ ? "443" : "80");
   // What every front of today speaks; nothing in the answer depends on it.
-  if (value_of(kServerProtocol).empty()) set(kServerProtocol, "HTTP/1.1");
-  if (!look_up(kQueryString)) set(kQueryString, "");
+  if (value_of(KnownName::server_protocol).empty()) set(KnownName::server_protocol, "HTTP/1.1");
+  if (!look_up(KnownName::query_string)) set(KnownName::query_string, "");
 }
 
 void Request::settle_remote(const EnvironPolicy& policy) {
   // nginx's word for a client on a Unix socket; applications expect an address or nothing.
-  if (value_of(kRemoteAddr).starts_with("unix:")) set(kRemoteAddr, "");
+  if (value_of(KnownName::remote_addr).starts_with("unix:")) set(KnownName::remote_addr, "");
   if (!policy.drop_remote_user) return;
-  drop(kRemoteUser);
-  drop(kAuthType);
+  drop(KnownName::remote_user);
+  drop(KnownName::auth_type);
 }
 
-Variable* Request::look_up(const HashedName& name) noexcept {
-  const std::size_t place = index_.find(name, environ_);
-  return place == NameIndex::kNone ? nullptr : &environ_[place];
+Variable* Request::look_up(KnownName name) noexcept {
+  const std::uint32_t place = known_[static_cast<std::size_t>(name)];
+  return place == kNowhere ? nullptr : &environ_[place];
 }
 
-std::string_view Request::value_of(const HashedName& name) noexcept {
+std::string_view Request::value_of(KnownName name) noexcept {
   const Variable* variable = look_up(name);
   return variable ? variable->value : std::string_view{};
 }
 
-void Request::set(const HashedName& name, std::string_view value) {
-  const std::size_t place = index_.find_or_note(name, environ_.size(), environ_);
-  if (place == NameIndex::kNone) {
-    environ_.push_back({name.text, value});
+void Request::set(KnownName name, std::string_view value) {
+  if (Variable* variable = look_up(name)) {
+    variable->value = value;
   } else {
-    environ_[place].value = value;
+    append({text_of(name), value}, name);
   }
 }
 
-void Request::drop(const HashedName& name) noexcept {
+void Request::drop(KnownName name) noexcept {
   if (Variable* variable = look_up(name)) variable->name = {};
 }
 
-void Request::drop_empty(const HashedName& name) noexcept {
+void Request::drop_empty(KnownName name) noexcept {
   if (Variable* variable = look_up(name); variable && variable->value.empty()) variable->name = {};
 }
 

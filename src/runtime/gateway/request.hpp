@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "runtime/gateway/name_index.hpp"
+#include "runtime/gateway/name_layout.hpp"
 #include "runtime/gateway/string_pool.hpp"
 #include "runtime/gateway/variables.hpp"
 
@@ -98,7 +100,10 @@ class Request {
   };
 
   std::optional<Refusal> collect(Aside& aside);
-  std::optional<Refusal> add(const Variable& variable);
+  std::optional<Refusal> collect_new(std::size_t place, Aside& aside);
+  void append(const Variable& variable, KnownName known);
+  static void put_aside(NameUse use, std::string_view value, Aside& aside) noexcept;
+  std::optional<Refusal> repeat(std::size_t first, const Variable& variable);
   void join_repeats();
   void describe();
   std::optional<Refusal> settle_length(BodyEnd body_end, const Aside& aside);
@@ -108,16 +113,19 @@ class Request {
   void settle_server();
   void settle_remote(const EnvironPolicy& policy);
 
-  // Through the index: while `prepare` runs, before the emptied places are taken out.
-  Variable* look_up(const HashedName& name) noexcept;
-  std::string_view value_of(const HashedName& name) noexcept;
-  void set(const HashedName& name, std::string_view value);
-  void drop(const HashedName& name) noexcept;
-  void drop_empty(const HashedName& name) noexcept;
+  // While `prepare` runs, before the emptied places are taken out.
+  Variable* look_up(KnownName name) noexcept;
+  std::string_view value_of(KnownName name) noexcept;
+  void set(KnownName name, std::string_view value);
+  void drop(KnownName name) noexcept;
+  void drop_empty(KnownName name) noexcept;
 
   VariableBlock block_;
   std::vector<Variable> environ_;  // while `prepare` runs: an empty name marks a dropped one
+  NameLayout layout_;              // survives `clear`: the next request's names are like these
   NameIndex index_;
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
+  std::array<std::uint32_t, kKnownNames> known_{};  // places in environ_, or kNowhere
   std::vector<Repeat> repeats_;
   StringPool made_;  // values that are in no variable: joined, decoded, computed
   std::string_view method_;

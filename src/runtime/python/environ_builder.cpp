@@ -8,6 +8,7 @@
 
 #include "runtime/python/errors.hpp"
 #include "runtime/python/latin1.hpp"
+#include "runtime/support/same_text.hpp"
 
 namespace appd::python {
 namespace {
@@ -87,7 +88,7 @@ std::size_t hash_of(std::string_view name) noexcept {
 }
 
 bool holds(const Ref& text, std::string_view bytes) noexcept {
-  return text && view_latin1(text.get()) == bytes;
+  return text && support::same_text(view_latin1(text.get()), bytes);
 }
 
 Ref make_name(std::string_view bytes) {
@@ -125,23 +126,63 @@ void EnvironBuilder::reserve(PyObject* base) {
 }
 
 Ref EnvironBuilder::build(const gateway::Request& request) {
-  Ref environ = checked(PyDict_Copy(base_.get()));
-  for (const gateway::Variable& variable : request.environ()) put(environ.get(), variable);
+  const Variables variables = request.environ();
+  Ref environ = checked(PyDict_Copy(pattern_for(variables).dict.get()));
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (is_kept(variables, i)) continue;
+    set(environ.get(), make_latin1(variables[i].name).get(), make_latin1(variables[i].value).get());
+  }
   return environ;
 }
 
-void EnvironBuilder::put(PyObject* environ, const gateway::Variable& variable) {
-  if (variable.name.size() > kMaxName) {
-    set(environ, make_latin1(variable.name).get(), make_latin1(variable.value).get());
-    return;
+/// The pattern of what is kept of the variables, with their values.
+EnvironBuilder::Pattern& EnvironBuilder::pattern_for(Variables variables) {
+  std::size_t shape = 0;
+  for (const gateway::Variable& variable : variables) shape = 3 * shape + variable.name.size();
+  Pattern& pattern = patterns_[(shape ^ shape >> 16) % kPatterns];
+  if (has_names(pattern, variables)) {
+    update(pattern, variables);
+  } else {
+    fill(pattern, variables);
   }
-  Entry& entry = entry_for(variable.name);
-  if (variable.value.size() > kMaxValue) {
-    set(environ, entry.name.get(), make_latin1(variable.value).get());
-    return;
+  return pattern;
+}
+
+bool EnvironBuilder::has_names(const Pattern& pattern, Variables variables) noexcept {
+  auto entry = pattern.entries.begin();
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!is_kept(variables, i)) continue;
+    if (entry == pattern.entries.end() || !holds(entry->name, variables[i].name)) return false;
+    ++entry;
   }
-  if (!holds(entry.value, variable.value)) entry.value = make_latin1(variable.value);
-  set(environ, entry.name.get(), entry.value.get());
+  return pattern.dict && entry == pattern.entries.end();
+}
+
+void EnvironBuilder::update(Pattern& pattern, Variables variables) {
+  auto entry = pattern.entries.begin();
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!is_kept(variables, i)) continue;
+    if (!holds(entry->value, variables[i].value)) {
+      Ref value = make_latin1(variables[i].value);
+      set(pattern.dict.get(), entry->name.get(), value.get());
+      entry->value = std::move(value);
+    }
+    ++entry;
+  }
+}
+
+void EnvironBuilder::fill(Pattern& pattern, Variables variables) {
+  pattern.dict = {};  // it is none until it is whole
+  pattern.entries.clear();
+  Ref dict = checked(PyDict_Copy(base_.get()));
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!is_kept(variables, i)) continue;
+    Entry& entry = entry_for(variables[i].name);
+    if (!holds(entry.value, variables[i].value)) entry.value = make_latin1(variables[i].value);
+    set(dict.get(), entry.name.get(), entry.value.get());
+    pattern.entries.push_back({Ref::borrow(entry.name.get()), Ref::borrow(entry.value.get())});
+  }
+  pattern.dict = std::move(dict);
 }
 
 EnvironBuilder::Entry& EnvironBuilder::entry_for(std::string_view name) {

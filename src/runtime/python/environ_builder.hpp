@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,9 +14,11 @@ namespace appd::python {
 /// Makes the CGI part of WSGI's environ out of a request. One per pool thread, which alone uses it
 /// and holds the interpreter meanwhile.
 ///
-/// Names and the values that they last had are kept, since a front sends nearly the same variables
-/// with each request. The cache has a fixed number of places and takes short texts only, so what a
-/// client sends cannot make it grow.
+/// A front sends nearly the same variables with each request. So whole dicts are kept as patterns:
+/// one that has the names of a request gets the values that are new and is copied, which costs much
+/// less than to fill a dict. For the others, names and the values that they last had are kept. Both
+/// have a fixed number of places and take short texts only: what a client sends cannot make them
+/// grow.
 class EnvironBuilder {
  public:
   /// `base`: a dict with what is the same for all requests; not changed.
@@ -36,15 +40,32 @@ class EnvironBuilder {
     Entry newer;
     Entry older;
   };
+  /// An environ with what is kept of a request's variables.
+  struct Pattern {
+    Ref dict;
+    std::vector<Entry> entries;  // in the order of the request
+  };
+  static constexpr std::size_t kPatterns = 8;
+  static constexpr std::size_t kMostEntries = 128;
   static constexpr std::size_t kPairs = 512;
   static constexpr std::size_t kMaxName = 64;    // bytes; longer ones are not kept
   static constexpr std::size_t kMaxValue = 256;  // bytes
 
-  void put(PyObject* environ, const gateway::Variable& variable);
+  using Variables = std::span<const gateway::Variable>;
+
+  static bool is_kept(Variables variables, std::size_t i) noexcept {
+    return i < kMostEntries && variables[i].name.size() <= kMaxName &&
+           variables[i].value.size() <= kMaxValue;
+  }
+  Pattern& pattern_for(Variables variables);
+  static bool has_names(const Pattern& pattern, Variables variables) noexcept;
+  static void update(Pattern& pattern, Variables variables);
+  void fill(Pattern& pattern, Variables variables);
   Entry& entry_for(std::string_view name);
 
   Ref base_;
-  std::vector<Pair> pairs_;  // by hash
+  std::array<Pattern, kPatterns> patterns_;  // by the lengths of the names
+  std::vector<Pair> pairs_;                  // by hash
 };
 
 }  // namespace appd::python

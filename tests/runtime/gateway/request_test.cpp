@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <set>
 #include <string>
 
@@ -450,6 +451,79 @@ TEST_CASE("an object is used again and again") {
   CHECK(request.method().empty());
   CHECK(request.uri().empty());
   CHECK_FALSE(request.content_length());
+}
+
+TEST_CASE("an object that has seen other requests makes the same of one as a new object") {
+  const std::vector<std::string> names{"REQUEST_METHOD",
+                                       "REQUEST_URI",
+                                       "QUERY_STRING",
+                                       "CONTENT_LENGTH",
+                                       "CONTENT_TYPE",
+                                       "PATH_INFO",
+                                       "SCRIPT_NAME",
+                                       "SERVER_NAME",
+                                       "SERVER_PORT",
+                                       "SERVER_SOFTWARE",
+                                       "HTTPS",
+                                       "REQUEST_SCHEME",
+                                       "HTTP_HOST",
+                                       "HTTP_COOKIE",
+                                       "HTTP_X_ONE",
+                                       "HTTP_X_TWO",
+                                       "HTTP_PROXY",
+                                       "UWSGI_SCHEME",
+                                       "REMOTE_USER",
+                                       "REMOTE_ADDR",
+                                       "PATH",
+                                       "X-odd",
+                                       "with.dot",
+                                       std::string(3000, 'L'),
+                                       "HTTP_CONTENT_LENGTH",
+                                       "HTTP_TRANSFER_ENCODING"};
+  const std::vector<std::string> values{"", "GET", "12", "/a/b?c", "https", "on", "localhost"};
+  std::mt19937 random(7);
+  const auto pick = [&random](std::size_t below) { return random() % below; };
+  const auto seen = [](const Request& request, const std::optional<Refusal>& refusal) {
+    std::string all = refusal ? refusal->reason : "served";
+    for (const Variable& variable : request.environ()) {
+      all.append("\n").append(variable.name).append("=").append(variable.value);
+    }
+    all.append("\n").append(request.method()).append(request.uri()).append(request.url_scheme());
+    return all + std::to_string(request.content_length().value_or(99));
+  };
+  Request used;
+  NamesAndValues sent{{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/x"}};
+  for (int round = 0; round < 20'000; ++round) {
+    // A few changes to the last request: another value, another name, one more, one less, a swap.
+    for (std::size_t change = pick(4); change > 0; --change) {
+      const std::size_t place = pick(sent.size());
+      switch (pick(5)) {
+        case 0:
+          sent[place].second = values[pick(values.size())];
+          break;
+        case 1:
+          sent[place].first = names[pick(names.size())];
+          break;
+        case 2:
+          sent.insert(sent.begin() + static_cast<std::ptrdiff_t>(place),
+                      {names[pick(names.size())], values[pick(values.size())]});
+          break;
+        case 3:
+          if (sent.size() > 1) sent.erase(sent.begin() + static_cast<std::ptrdiff_t>(place));
+          break;
+        default:
+          std::swap(sent[place], sent[pick(sent.size())]);
+      }
+    }
+    if (sent.size() > 30) sent.resize(10);
+    EnvironPolicy policy;
+    policy.drop_remote_user = pick(2) == 0;
+    policy.trust_uwsgi_scheme = pick(2) == 0;
+    Request fresh;
+    const auto expected = prepare(fresh, sent, policy);
+    const auto got = prepare(used, sent, policy);
+    REQUIRE(seen(used, got) == seen(fresh, expected));
+  }
 }
 
 TEST_CASE("tens of thousands of variables take linear time") {

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <map>
+#include <random>
+
 #include "python_host.hpp"
 
 TEST_SUITE_BEGIN("environ builder");
@@ -76,6 +79,39 @@ TEST_CASE("long names and long values, which are not kept, are there as well") {
   CHECK(value_of("environ['" + name + "']", {{name, "short"}}) == "'short'");
   CHECK(value_of("environ['HTTP_X_LONG']", {{"HTTP_X_LONG", value}}) == "'" + value + "'");
   CHECK(value_of("environ['HTTP_X_LONG']", {{"HTTP_X_LONG", "short"}}) == "'short'");
+}
+
+TEST_CASE("requests that differ a little from the last one get their own variables") {
+  const std::vector<std::string> values{"", "1", "2", std::string(300, 'v')};
+  std::mt19937 random(11);
+  fakes::Variables sent;
+  for (int round = 0; round < 500; ++round) {
+    const std::string name = "HTTP_X_" + std::string(1 + random() % 9, 'N') +
+                             (random() % 20 == 0 ? std::string(80, 'L') : "");
+    std::erase_if(sent, [&](const auto& variable) { return variable.first == name; });
+    if (random() % 3 > 0) sent.emplace_back(name, values[random() % values.size()]);
+    if (!sent.empty()) sent[random() % sent.size()].second = values[random() % values.size()];
+    std::map<std::string, std::string> sorted(sent.begin(), sent.end());
+    std::string expected;
+    for (const auto& [key, value] : sorted) expected.append(key).append("=").append(value + ";");
+    REQUIRE(value_of("''.join(f'{k}={v};' for k, v in sorted(environ.items())"
+                     " if k.startswith('HTTP_X_'))",
+                     sent) == "'" + expected + "'");
+  }
+}
+
+TEST_CASE("what an application does to its environ stays there") {
+  const auto tamper = [](std::string_view key) {
+    return value_of("environ.__setitem__('" + std::string(key) +
+                    "', 'tampered'), environ.pop('QUERY_STRING')");
+  };
+  for (const char* key : {"REQUEST_METHOD", "wsgi.url_scheme", "HTTP_X_NEW"}) {
+    CAPTURE(key);
+    const std::string before = value_of("environ.get('" + std::string(key) + "')");
+    tamper(key);
+    CHECK(value_of("environ.get('" + std::string(key) + "')") == before);
+    CHECK(value_of("environ['QUERY_STRING']") == "'a=1'");
+  }
 }
 
 TEST_CASE("more names than the cache has places for, twice over") {
