@@ -6,7 +6,8 @@ would put that into the ratio; over several starts it is part of what the median
 servers that are not being driven from disturbing the one that is.
 """
 
-from contextlib import ExitStack
+import os
+from contextlib import ExitStack, contextmanager
 from typing import Callable
 
 from harness.figures import combine_rounds
@@ -17,11 +18,24 @@ from harness.stage import Stage
 from harness.targets import verdict
 
 
+@contextmanager
+def on_one_core():
+    """Keeps what is started meanwhile, server and load, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def measure_once(stage: Stage, variant: Variant, contender: Contender, pace: Pace) -> dict:
     """Starts the contender, measures, stops it; the figures of one round."""
     job = Job(variant.application, contender.wire, contender.workers, contender.threads)
     try:
         with ExitStack() as ends:
+            if variant.one_core:
+                ends.enter_context(on_one_core())
             server = contender.server(stage, job)
             ends.callback(server.stop)
             length = server.wait_answering()

@@ -12,11 +12,12 @@ from harness.report import all_targets  # noqa: E402
 
 MET, MISSED, MARK, TEXT, GRID = "#2a7f62", "#c8553d", "#1f2933", "#323f4b", "#d9dee4"
 PANELS = (
-    ("Server CPU per request, appd : other (left is better)", ("cpu_us", "cpu_with_front_us"), "≤"),
-    ("Requests per second, appd : other (right is better)", ("requests_per_second",), "≥"),
-    ("Latency and memory, appd : other (left is better)", ("p50_us", "p99_us", "pss_mib"), "≤"),
+    ("Server CPU per request, appd : other (less is better)", ("cpu_us",)),
+    ("Requests per second, appd : other (more is better)", ("requests_per_second",)),
+    ("Latency and memory, appd : other (less is better)", ("p50_us", "p99_us", "pss_mib")),
 )
 ROW_INCHES = 0.27
+LEGEND_INCHES = 0.4
 
 
 def bars_of(results: dict, figures) -> list:
@@ -47,19 +48,21 @@ def draw_panel(axes, title, bars):
 
 def draw(results: dict, path) -> bool:
     """Writes the chart; False where no ratio was measured."""
-    panels = [(title, bars_of(results, figures)) for title, figures, _ in PANELS]
+    panels = [(title, bars_of(results, figures)) for title, figures in PANELS]
     panels = [(title, bars) for title, bars in panels if bars]
     if not panels:
         return False
     rows = [len(bars) + 2.6 for _, bars in panels]
-    figure, grid = pyplot.subplots(len(panels), 1, figsize=(10.5, ROW_INCHES * sum(rows) + 0.7), squeeze=False,
+    height = ROW_INCHES * sum(rows) + LEGEND_INCHES
+    figure, grid = pyplot.subplots(len(panels), 1, figsize=(10.5, height), squeeze=False,
                                    gridspec_kw={"height_ratios": rows}, layout="constrained")
     for axes, (title, bars) in zip(grid[:, 0], panels):
         draw_panel(axes, title, bars)
     figure.legend(handles=[Patch(color=MET, label="target met"), Patch(color=MISSED, label="target missed"),
                            Line2D([], [], color=MARK, linewidth=2.2, label="target"),
                            Line2D([], [], color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), label="equal")],
-                  loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+                  loc="lower center", ncols=4, frameon=False, fontsize=8.5)
+    figure.get_layout_engine().set(rect=(0, LEGEND_INCHES / height, 1, 1 - LEGEND_INCHES / height))
     figure.savefig(path, dpi=150, facecolor="white")
     pyplot.close(figure)
     return True

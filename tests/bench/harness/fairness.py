@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wire
+from harness.single import fastcgi_message
 from processes import wait_until
 
 MIX = (("/fast", 75), ("/wait", 20), ("/cpu", 5))  # path, weight
@@ -104,9 +105,7 @@ class Visitor:
 
     def send(self, path=None):
         path = path or self._random.choices([path for path, _ in MIX], [weight for _, weight in MIX])[0]
-        begin = wire.record(wire.BEGIN_REQUEST, 1, bytes([0, wire.RESPONDER, wire.KEEP_CONN, 0, 0, 0, 0, 0]))
-        params = wire.record(wire.PARAMS, 1, wire.pairs(wire.variables(path=path)))
-        message = begin + params + wire.record(wire.PARAMS, 1) + wire.record(wire.STDIN, 1)
+        message = fastcgi_message(wire.variables(path=path))
         self.connection.expect()
         self._sent = time.monotonic_ns()
         self.connection.send(message)

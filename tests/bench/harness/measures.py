@@ -13,7 +13,8 @@ from typing import Optional
 import stream as streaming
 import wire
 from harness import fairness
-from harness.servers import BenchError, Nginx, Server, socket_address
+from harness.servers import BenchError, Nginx, Server
+from harness.single import socket_address
 from processes import children
 
 LOAD_BEYOND = 120.0  # seconds that a load run may take in addition to what it was told

@@ -61,8 +61,13 @@ def scenario_lines(scenario: dict):
         for target in variant["targets"]:
             yield f"    {verdict_text(target):>3}  {target['text']}: {measured_text(target)}"
         for failure in variant["failures"]:
-            yield f"    FAILED  {failure}"
+            yield f"    FAILED  {first_line(failure)}"
     yield ""
+
+
+def first_line(text: str) -> str:
+    """A failure without the log that explains it."""
+    return text.splitlines()[0]
 
 
 def variants_of(results: dict):
@@ -78,7 +83,7 @@ def all_targets(results: dict):
 
 
 def failures(results: dict) -> list:
-    return [f"{scenario['number']} {variant['variant']}: {failure}"
+    return [f"{scenario['number']} {scenario['name']}, {variant['variant']}: {first_line(failure)}"
             for scenario, variant in variants_of(results) for failure in variant["failures"]]
 
 

@@ -31,11 +31,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Variant:
+    """`one_core`: server and load share a core. With one request at a time they never run at once, and where
+    the scheduler happens to put them decides more than the server does."""
+
     name: str
     application: Application
     measure: Callable
     contenders: tuple
     targets: tuple = ()
+    one_core: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def cpu(limit, of="uWSGI") -> Target:
 def hello(wire, threads, targets, *more, connections=16) -> Variant:
     """appd, uWSGI and others on one wire, one worker."""
     return Variant(f"{wire}, {shape(1, threads)}", HELLO, ClosedLoop(connections),
-                   (appd(wire, 1, threads), uwsgi(wire, 1, threads), *more), tuple(targets))
+                   (appd(wire, 1, threads), uwsgi(wire, 1, threads), *more), tuple(targets), connections == 1)
 
 
 def one_way(application, wire, limit, connections=4) -> Variant:

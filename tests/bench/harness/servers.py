@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wire
+from harness.single import call, socket_address
 from harness.stage import PYTHON, Application, Stage
 from processes import Place, Port, Process
 
 BACKLOG = int(Path("/proc/sys/net/core/somaxconn").read_text())
-READY_WITHIN = 60.0
-LOG_TAIL = 3000
+LOG_TAIL = 12  # lines that a failure shows
 
 
 class BenchError(Exception):
@@ -70,7 +70,8 @@ class Server(Process):
         try:
             return check_answer(self.job.application, self.wire, self.address)
         except (AssertionError, OSError, ValueError) as error:
-            raise BenchError(f"{self.label} over {self.wire}: {error}\n{self.log()[-LOG_TAIL:]}") from None
+            tail = "\n".join(self.log().splitlines()[-LOG_TAIL:])
+            raise BenchError(f"{self.label} over {self.wire}: {error}\n{tail}") from None
 
     def _accepts(self) -> bool:
         try:
@@ -86,28 +87,9 @@ class Server(Process):
             self.place.remove()
 
 
-def socket_address(address: str):
-    host, colon, port = address.rpartition(":")
-    return (host, int(port)) if colon and not address.startswith("/") else address
-
-
-def http_call(address, path, method, body) -> wire.Answer:
-    """One request over a connection of its own (HTTP/1.0, so that its end is the answer's)."""
-    with wire.Connection(address, READY_WITHIN) as connection:
-        length = f"Content-Length: {len(body)}\r\n" if body else ""
-        connection.send(f"{method} {path} HTTP/1.0\r\nHost: bench.test\r\n{length}\r\n".encode())
-        connection.send_body(body)
-        return wire.parse_answer(connection.read_to_end())
-
-
 def check_answer(application: Application, wire_name, address) -> int:
     """Makes one request and compares the whole answer; the length of its body."""
-    body = b"x" * application.body
-    if wire_name.startswith("http"):
-        answer = http_call(socket_address(address), application.path, application.method, body)
-    else:
-        answer = wire.call(wire_name.removesuffix("-kept"), address, application.path, method=application.method,
-                           body=body, timeout=READY_WITHIN)
+    answer = call(wire_name, address, application.path, application.method, b"x" * application.body)
     wanted = len(answer.body) if application.length is None else application.length
     if (answer.status, answer.complete, len(answer.body)) != (200, True, wanted) or \
             application.contains not in answer.body:
@@ -143,7 +125,7 @@ class Gunicorn(Server):
     def arguments(self, place):
         return [PYTHON, "-m", "gunicorn", "--bind", f"unix:{self.address}", "--worker-class", "gthread",
                 "--workers", self.job.workers, "--threads", self.job.threads, "--backlog", BACKLOG,
-                "--keep-alive", 75, "--pythonpath", self.stage.apps, "--log-level", "warning",
+                "--keep-alive", 0 if self.wire == "uwsgi" else 75, "--pythonpath", self.stage.apps, "--log-level", "warning",
                 "--worker-tmp-dir", "/dev/shm", self.job.application.module]
 
 
@@ -219,7 +201,7 @@ MaxRequestWorkers 128
 {modules}
 Mutex pthread
 WSGISocketPrefix {place.path}/wsgi
-WSGIDaemonProcess bench processes={self.job.workers} threads={self.job.threads} python-path={self.stage.apps}
+WSGIDaemonProcess bench processes={self.job.workers} threads={self.job.threads} python-path={self.stage.apps} home={place.path}
 WSGIProcessGroup bench
 WSGIApplicationGroup %{{GLOBAL}}
 WSGIScriptAlias / {self.stage.apps}/{self.job.module_name}.py

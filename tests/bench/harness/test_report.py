@@ -47,9 +47,9 @@ def test_the_summary_counts_and_names_what_is_missed():
 
 
 def test_failures_are_found_and_shown():
-    found = results(failures=["floor: it broke"])
-    assert report.failures(found) == ["4 uwsgi, 1 × 1: floor: it broke"]
-    assert any("FAILED  floor: it broke" in line for line in report.scenario_lines(found["scenarios"][0]))
+    found = results(failures=["floor: it broke\nits log"])
+    assert report.failures(found) == ["4 hello, uwsgi, 1 × 1: floor: it broke"]
+    assert any(line.endswith("FAILED  floor: it broke") for line in report.scenario_lines(found["scenarios"][0]))
     assert report.failures(results()) == []
 
 
