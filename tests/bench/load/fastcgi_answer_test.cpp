@@ -111,6 +111,15 @@ TEST_SUITE("fastcgi answer") {
     CHECK(answer.ended());
     CHECK(answer.status() == 200);
     CHECK(answer.length() == 2);
+    answer.begin();
+    CHECK_FALSE(answer.take(output("X-A: 1\r\n\r\nhi") + end_request(7)));
+  }
+
+  TEST_CASE("an answer to HEAD has no body whatever its head announces") {
+    FastcgiAnswer answer(true);
+    answer.begin();
+    CHECK(answer.take(output(kHead) + end_request()));
+    CHECK(answer.length() == 0);
   }
 }
 

@@ -128,6 +128,41 @@ TEST_SUITE("run") {
     CHECK(contains(failure(options, right), "status 200 instead of 404"));
   }
 
+  TEST_CASE("a body is checked against its head, unless the request's method is HEAD") {
+    const std::string head = "Content-Length: 6\r\n\r\n";
+    const std::pair<Wire, std::string> answers[] = {
+        {Wire::fastcgi_kept, fastcgi_answer(head)},
+        {Wire::fastcgi, fastcgi_answer(head)},
+        {Wire::uwsgi, head},
+        {Wire::scgi, head},
+        {Wire::http, "HTTP/1.1 200 OK\r\n" + head},
+        {Wire::http_closed, "HTTP/1.1 200 OK\r\n" + head},
+    };
+    for (const auto& [wire, bytes] : answers) {
+      const auto script = [closes = !keeps_connections(wire), text = bytes](std::size_t) {
+        return Reply{text, closes};
+      };
+      Options options = options_for(wire);
+      options.patience = 50ms;  // for HTTP, kept: the rest of the body may still come
+      CHECK(failure(options, script) != "");
+      options.patience = Options{}.patience;
+      options.kind.request.method = "HEAD";
+      CHECK(failure(options, script) == "");
+    }
+  }
+
+  TEST_CASE("a connection that is reset behind a right answer makes the run invalid") {
+    const Options options = options_for(Wire::uwsgi);
+    const std::size_t all_but_one = make_request(options.wire, options.kind.request).size() - 1;
+    const ScriptedServer server(all_but_one, [](std::size_t) {
+      return Reply{right_answer(Wire::uwsgi), true};
+    });
+    Options told = options;
+    told.address = server.address();
+    CHECK_THROWS_WITH_AS(run(told), "after 0 right answers: receive: Connection reset by peer",
+                         InvalidRun);
+  }
+
   TEST_CASE(
       "a kept connection must not be closed between two requests, unless that was announced") {
     for (const Wire wire : {Wire::fastcgi_kept, Wire::http}) {
@@ -209,6 +244,16 @@ TEST_SUITE("run") {
     CHECK(report.beside->count() + 200 == server.requests());
     options.beside->length = 6;
     CHECK(contains(failure(options, right), "with 5 bytes instead of 200 with 6"));
+    // The second request is the other kind's, and the only one that is left in the end.
+    options.kind.connections = 1;
+    options.requests = 1;
+    options.beside->connections = 1;
+    options.patience = 50ms;
+    CHECK(contains(failure(options,
+                           [](std::size_t request) {
+                             return request == 1 ? Reply{} : Reply{right_answer(Wire::uwsgi), true};
+                           }),
+                   "no answer within"));
   }
 
   TEST_CASE("idle connections make one request each and must stay open") {
@@ -223,12 +268,16 @@ TEST_SUITE("run") {
     CHECK(failure(options, [](std::size_t request) {
             return Reply{right_answer(Wire::fastcgi_kept), request == 3};
           }) == "of 10 idle connections 9 stayed open");
-    CHECK(contains(failure(options,
-                           [](std::size_t request) {
-                             return Reply{request == 3 ? "rubbish!"
-                                                       : right_answer(Wire::fastcgi_kept)};
-                           }),
-                   "an idle connection: answer: "));
+    const std::pair<std::string, std::string> wrong_ones[] = {
+        {"rubbish!", "an idle connection: answer: a record of version"},
+        {fastcgi_answer("Status: 500 Oops\r\n\r\nhello"),
+         "an idle connection: answer: status 500 with 5 bytes"}};
+    for (const auto& [bytes, cause] : wrong_ones) {
+      const std::string found = failure(options, [wrong = bytes](std::size_t request) {
+        return Reply{request == 3 ? wrong : right_answer(Wire::fastcgi_kept)};
+      });
+      CHECK(contains(found, cause));
+    }
     options.patience = 50ms;
     CHECK(contains(failure(options,
                            [](std::size_t request) {
