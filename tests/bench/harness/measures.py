@@ -17,7 +17,7 @@ from harness.servers import BenchError, Nginx, Server
 from harness.single import socket_address
 from processes import children
 
-LOAD_BEYOND = 120.0  # seconds that a load run may take in addition to what it was told
+LOAD_BEYOND = 30.0  # seconds that a load run may take in addition to what it was told
 IDLE_CONNECTIONS = 5000
 LATE_LIMIT_MS = 5.0
 
