@@ -1,5 +1,5 @@
-"""A bench that does not notice wrong answers is worthless: defective servers and applications, measured as any
-other. Needs the programs that APPD_BINARY, APPD_LOAD and APPD_FLOOR name (ctest sets them)."""
+"""A bench that does not notice wrong answers is worthless: defective servers and applications, measured as
+any other. Needs the programs that APPD_BINARY, APPD_LOAD and APPD_FLOOR name (ctest sets them)."""
 
 import os
 from pathlib import Path
@@ -61,7 +61,7 @@ class ClosesConnections(FakeServer):
 
 
 class SaysItIsBroken(FakeServer):
-    defect = 'connection.sendall(b"HTTP/1.1 500 Oops\\r\\nContent-Length: 14\\r\\n\\r\\nHello, world!\\n"); continue'
+    defect = 'connection.sendall(b"HTTP/1.1 500 Oops\\r\\n\\r\\nHello, world!\\n"); continue'
 
 
 class NeverAnswers(FakeServer):
@@ -82,7 +82,8 @@ class LacksItsApplication(Appd):
 
 @pytest.fixture(scope="module")
 def stage():
-    made = Stage(*(Path(os.environ[name]).resolve(strict=True) for name in ("APPD_BINARY", "APPD_LOAD", "APPD_FLOOR")))
+    programs = [os.environ[name] for name in ("APPD_BINARY", "APPD_LOAD", "APPD_FLOOR")]
+    made = Stage(*(Path(program).resolve(strict=True) for program in programs))
     made.place.write("apps/short.py", SHORT_ONCE_IN_A_THOUSAND)
     yield made
     made.remove()

@@ -85,8 +85,8 @@ class VariantRun:
             "variant": self.variant.name,
             "columns": list(self.variant.measure.columns),
             "contenders": {
-                name: {"wire": shapes[name].wire, "workers": shapes[name].workers, "threads": shapes[name].threads,
-                       "figures": combine_rounds(figures), "rounds": figures}
+                name: {"wire": shapes[name].wire, "workers": shapes[name].workers,
+                       "threads": shapes[name].threads, "figures": combine_rounds(figures), "rounds": figures}
                 for name, figures in self.rounds.items()
             },
             "targets": [verdict(target, self.rounds) for target in self.variant.targets],

@@ -22,19 +22,19 @@ LEGEND_INCHES = 0.4
 
 def bars_of(results: dict, figures) -> list:
     """(label, target) of all measured ratios of these figures."""
-    names = {"cpu_us": "", "requests_per_second": "", "p50_us": ", p50", "p99_us": ", p99", "pss_mib": ", PSS"}
-    return [(f"{scenario['number']} {scenario['name']}: {variant['variant']}{names.get(target['figure'], '')}"
-             f"  :  {target['of']}", target)
+    names = {"p50_us": ", p50", "p99_us": ", p99", "pss_mib": ", PSS"}
+    return [(f"{scenario['number']} {scenario['name']}: {variant['variant']}"
+             f"{names.get(target['figure'], '')}  :  {target['of']}", target)
             for scenario, variant, target in all_targets(results)
             if target["figure"] in figures and target["of"] is not None and target["measured"] is not None]
 
 
 def draw_panel(axes, title, bars):
     for position, (_, target) in enumerate(bars):
-        value = target["measured"]
+        value, limit = target["measured"], target["limit"]
         axes.barh(position, value, height=0.66, color=MET if target["met"] else MISSED, zorder=2)
-        axes.plot([target["limit"]] * 2, [position - 0.45, position + 0.45], color=MARK, linewidth=2.2, zorder=3)
-        axes.text(max(value, target["limit"]), position, f"  {value:.2f}", va="center", fontsize=8, color=TEXT)
+        axes.plot([limit, limit], [position - 0.45, position + 0.45], color=MARK, linewidth=2.2, zorder=3)
+        axes.text(max(value, limit), position, f"  {value:.2f}", va="center", fontsize=8, color=TEXT)
     axes.set_yticks(range(len(bars)), [label for label, _ in bars], fontsize=8, color=TEXT)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(0, 1.12 * max(max(target["measured"], target["limit"]) for _, target in bars))

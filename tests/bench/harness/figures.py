@@ -23,7 +23,7 @@ FIGURES = {
     figure.key: figure
     for figure in (
         Figure("cpu_us", "CPU µs", "server CPU per request", "µs", 2, compared=True),
-        Figure("cpu_with_front_us", "CPU µs + front", "CPU per request of server and front", "µs", 2, compared=True),
+        Figure("cpu_with_front_us", "CPU µs + front", "CPU with the front", "µs", 2, compared=True),
         Figure("requests_per_second", "requests/s", "requests/s", compared=True),
         Figure("p50_us", "p50 µs", "p50", "µs"),
         Figure("p99_us", "p99 µs", "p99", "µs"),

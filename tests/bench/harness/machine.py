@@ -10,8 +10,9 @@ from pathlib import Path
 from harness import ROOT
 
 PACKAGES = {
-    "uWSGI": "uwsgi-core", "gunicorn": "gunicorn", "mod_wsgi": "libapache2-mod-wsgi-py3", "Apache": "apache2-bin",
-    "nginx": "nginx", "Flask": "python3-flask", "Django": "python3-django", "Python": "python3.11",
+    "Python": "python3.11", "uWSGI": "uwsgi-core", "gunicorn": "gunicorn",
+    "mod_wsgi": "libapache2-mod-wsgi-py3", "Apache": "apache2-bin", "nginx": "nginx",
+    "Flask": "python3-flask", "Django": "python3-django",
 }
 
 
@@ -44,8 +45,8 @@ def describe_versions(stage) -> dict:
     for name, package in PACKAGES.items():
         versions[name] = output("dpkg-query", "-W", "-f", "${Version}", package) or "absent"
     if "newest_gunicorn" in vars(stage) and stage.newest_gunicorn:  # only if a scenario wanted it
-        found = re.search(r"gunicorn-([\d.]+)\.dist-info", " ".join(path.name for path in stage.newest_gunicorn.iterdir()))
-        versions["newest gunicorn"] = found.group(1)
+        (info,) = stage.newest_gunicorn.glob("gunicorn-*.dist-info")
+        versions["newest gunicorn"] = info.name.removeprefix("gunicorn-").removesuffix(".dist-info")
     return versions
 
 

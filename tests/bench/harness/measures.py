@@ -56,8 +56,9 @@ def run_load(running: Running, pace: Pace, measure, watched: Server, *extra) -> 
     application = running.server.job.application
     entrance = running.entrance
     command = [running.server.stage.load, "--wire", entrance.wire, "--address", entrance.address,
-               "--connections", measure.connections, "--path", application.path, "--method", application.method,
-               "--length", running.length, "--server-pid", watched.pid, "--seconds", pace.seconds, *extra]
+               "--connections", measure.connections, "--path", application.path,
+               "--method", application.method, "--length", running.length, "--server-pid", watched.pid,
+               "--seconds", pace.seconds, *extra]
     if pace.warm_up:
         command += ["--warm-up", pace.warm_up]
     if application.body:
@@ -192,7 +193,8 @@ class Fairness:
         workers = children(server.pid)
         try:
             with ExitStack() as ends:
-                records = fairness.converse(fairness.crowd_one_worker(server.address, workers, ends), pace.seconds)
+                visitors = fairness.crowd_one_worker(server.address, workers, ends)
+                records = fairness.converse(visitors, pace.seconds)
         except (AssertionError, OSError, ValueError) as error:
             raise BenchError(f"{server.label} over {server.wire}: {error}") from None
         waits = [wait / 1e6 for wait in fairness.idle_waits(records, workers, server.job.threads)]

@@ -27,7 +27,8 @@ def row(variant: dict, name: str) -> list:
         cells.append(FIGURES[key].show(figures[key]) if key in figures else NOT_MEASURED)
         if FIGURES[key].compared:
             comparable = ours and name != "appd" and key in figures and key in ours["figures"]
-            cells.append(f"{paired_ratio(ours['rounds'], contender['rounds'], key):.2f}" if comparable else "")
+            ratio = paired_ratio(ours["rounds"], contender["rounds"], key) if comparable else None
+            cells.append("" if ratio is None else f"{ratio:.2f}")
     return cells
 
 
@@ -47,8 +48,8 @@ def align(rows: list, indent: str):
     """Lines with the columns side by side: the first column to the left, the others to the right."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for cells in rows:
-        first, rest = cells[0].ljust(widths[0]), [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
-        yield (indent + "  ".join([first, *rest])).rstrip()
+        rest = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+        yield (indent + "  ".join([cells[0].ljust(widths[0]), *rest])).rstrip()
 
 
 def scenario_lines(scenario: dict):
@@ -93,8 +94,8 @@ def summary_lines(results: dict):
     yield f"targets met: {met} of {len(targets)}"
     for scenario, variant, target in targets:
         if target["met"] is not True:
-            yield (f"  {verdict_text(target)}: {scenario['number']} {scenario['name']}, {variant['variant']}: "
-                   f"{target['text']}: {measured_text(target)}")
+            yield (f"  {verdict_text(target)}: {scenario['number']} {scenario['name']}, "
+                   f"{variant['variant']}: {target['text']}: {measured_text(target)}")
 
 
 def markdown_table(rows: list):
@@ -130,8 +131,8 @@ def markdown_targets(results: dict):
     yield ""
     yield from markdown_table(
         [["Scenario", "Variant", "Target", "Measured", "Met"],
-         *([f"{scenario['number']} {scenario['name']}", variant["variant"], target["text"], measured_text(target),
-            verdict_text(target) if target["met"] else f"**{verdict_text(target)}**"]
+         *([f"{scenario['number']} {scenario['name']}", variant["variant"], target["text"],
+            measured_text(target), verdict_text(target) if target["met"] else f"**{verdict_text(target)}**"]
            for scenario, variant, target in targets)])
 
 

@@ -65,7 +65,8 @@ class Stage:
         """The folder with gunicorn as pip gets it, or None where it cannot be had."""
         tools, target = self.place / "pip", self.place / "gunicorn"
         try:
-            subprocess.run([PYTHON, "-m", "venv", tools], check=True, capture_output=True, timeout=GUNICORN_WITHIN)
+            subprocess.run([PYTHON, "-m", "venv", tools],
+                           check=True, capture_output=True, timeout=GUNICORN_WITHIN)
             subprocess.run([tools / "bin" / "pip", "install", "--quiet", "--retries", "0", "--timeout", "10",
                             "--target", target, "gunicorn"],
                            check=True, capture_output=True, timeout=GUNICORN_WITHIN)
