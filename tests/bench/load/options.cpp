@@ -25,28 +25,26 @@ constexpr std::string_view kSummary =
 
 po::options_description describe() {
   po::options_description all("Options");
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  const auto number = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  const auto value = [](const char* name) { return po::value<std::string>()->value_name(name); };
   auto add = all.add_options();
   add("help", "this text");
-  add("wire", text("WIRE"), "fastcgi-kept, fastcgi, uwsgi, scgi, http or http-closed");
-  add("address", text("ADDRESS"), "a Unix socket's path, or HOST:PORT");
-  add("connections", number("N"), "how many at a time; default 16");
-  add("requests", number("N"), "how many to count");
-  add("seconds", number("S"), "for how long to count");
-  add("warm-up", number("S"), "for how long to check without counting; default 0");
-  add("path", text("PATH"), "what is asked for; with its query, if any");
-  add("method", text("METHOD"), "default GET");
-  add("body", number("BYTES"), "of each request; default 0, none");
-  add("status", number("STATUS"), "of each answer; default 200");
-  add("length", number("BYTES"), "of each answer's body; default: that of the first");
-  add("beside", text("PATH,CONNECTIONS,LENGTH"),
+  add("wire", value("WIRE"), "fastcgi-kept, fastcgi, uwsgi, scgi, http or http-closed");
+  add("address", value("ADDRESS"), "a Unix socket's path, or HOST:PORT");
+  add("connections", value("N"), "how many at a time; default 16");
+  add("requests", value("N"), "how many to count");
+  add("seconds", value("S"), "for how long to count");
+  add("warm-up", value("S"), "for how long to check without counting; default 0");
+  add("path", value("PATH"), "what is asked for; with its query, if any");
+  add("method", value("METHOD"), "default GET");
+  add("body", value("BYTES"), "of each request; default 0, none");
+  add("status", value("STATUS"), "of each answer; default 200");
+  add("length", value("BYTES"), "of each answer's body; default: that of the first");
+  add("beside", value("PATH,CONNECTIONS,LENGTH"),
       "a second kind of request, from connections of its own, for as long as the first runs");
-  add("idle", number("N"),
+  add("idle", value("N"),
       "after the warm-up open N further connections, make one request on each where the wire keeps "
       "connections, and leave them open");
-  add("server-pid", number("PID"),
-      "report CPU time and memory of this process and its descendants");
+  add("server-pid", value("PID"), "report CPU time and memory of this process and its descendants");
   return all;
 }
 
@@ -85,6 +83,8 @@ class Given {
   void seconds(const char* option, std::chrono::nanoseconds& target) const {
     double value = 0;
     number(option, value);
+    constexpr double kDay = 86400;
+    if (!(value <= kDay)) throw UsageError(fmt::format("--{}: more than a day", option));
     target =
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(value));
   }

@@ -102,6 +102,7 @@ TEST_SUITE("options") {
     CHECK(complaint(kShortest + "--requests x1") == "--requests: \"x1\" is not a number that fits");
     CHECK(complaint(kShortest + "--seconds 1s") == "--seconds: \"1s\" is not a number that fits");
     CHECK(complaint(kShortest + "--seconds -1") == "--seconds: \"-1\" is not a number that fits");
+    CHECK(complaint(kShortest + "--seconds nan") == "--seconds: more than a day");
     CHECK(complaint(kShortest + "--requests 1 --beside /slow,1") ==
           "--beside wants PATH,CONNECTIONS,LENGTH");
     CHECK(complaint(kShortest + "--requests 1 --beside /slow,one,2") ==
