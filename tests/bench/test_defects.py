@@ -8,9 +8,9 @@ import pytest
 
 from harness import measures
 from harness.bench import run_scenario
-from harness.measures import ClosedLoop, Pace
+from harness.measures import BlockOrder, ClosedLoop, Pace
 from harness.report import failures
-from harness.scenarios import HELLO, Contender, Scenario, Variant
+from harness.scenarios import HELLO, WATCHED_STREAM, Contender, Scenario, Variant
 from harness.servers import Appd, Server
 from harness.stage import PYTHON, Application, Stage
 
@@ -68,6 +68,37 @@ class NeverAnswers(FakeServer):
     defect = "kept.append(connection); continue"
 
 
+STREAMER = """
+import socket, sys
+import stream
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(100)
+for number in range(1_000_000):
+    connection, _ = listener.accept()
+    if connection.recv(65536):
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+        for block in COLLECT(stream.application({}, lambda *_: None)):
+            connection.sendall(block)
+    connection.close()
+"""
+
+
+class SendsEachBlock(Server):
+    label = "streamer"
+    collect = ""
+
+    def arguments(self, place):
+        return [PYTHON, place.write("streamer.py", STREAMER.replace("COLLECT", self.collect)), self.address]
+
+    def environment(self):
+        return {"PYTHONPATH": self.stage.apps}
+
+
+class CollectsAllBlocks(SendsEachBlock):
+    collect = "list"
+
+
 class DoesNotStart(Appd):
     def arguments(self, place):
         return [*super().arguments(place), "--no-such-option"]
@@ -89,8 +120,8 @@ def stage():
     made.remove()
 
 
-def measured(stage, server, wire="uwsgi", application=HELLO) -> dict:
-    variant = Variant("variant", application, ClosedLoop(), (Contender("appd", server, wire, 1, 1),))
+def measured(stage, server, wire="uwsgi", application=HELLO, measure=ClosedLoop()) -> dict:
+    variant = Variant("variant", application, measure, (Contender("appd", server, wire, 1, 1),))
     return {"scenarios": [run_scenario(stage, Scenario(1, "name", "title", (variant,)), 1, PACE, print)]}
 
 
@@ -120,6 +151,14 @@ def test_a_server_that_never_answers_is_noticed(stage, monkeypatch):
 @pytest.mark.parametrize("server", [DoesNotStart, LacksItsApplication])
 def test_a_server_that_does_not_start_is_noticed(stage, server):
     assert len(failures(measured(stage, server))) == 1
+
+
+@pytest.mark.parametrize("server, late", [(SendsEachBlock, 0), (CollectsAllBlocks, 2)])
+def test_a_server_that_holds_blocks_back_is_noticed(stage, server, late):
+    results = measured(stage, server, application=WATCHED_STREAM, measure=BlockOrder(streams=2))
+    assert failures(results) == []
+    (variant,) = results["scenarios"][0]["variants"]
+    assert variant["contenders"]["appd"]["figures"] == {"late_streams": late}
 
 
 def test_a_wrong_page_is_noticed_before_it_is_measured(stage):

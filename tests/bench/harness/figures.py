@@ -31,6 +31,7 @@ FIGURES = {
         Figure("p999_to_p50", "p99.9 : p50", "p99.9 : p50", "", 2),
         Figure("pss_mib", "PSS MiB", "PSS", "MiB", 1, compared=True),
         Figure("idle_connection_kib", "KiB per idle connection", "memory per idle connection", "KiB", 2),
+        Figure("beside_per_second", "CPU requests/s", "CPU-bound requests/s", digits=1),
         # Of these the worst round counts.
         Figure("late_streams", "late streams", "streams with a late block", combine=max),
         Figure("idle_wait_ms", "longest wait ms", "wait while another worker is idle", "ms", 2, combine=max),

@@ -43,14 +43,6 @@ class Running:
         return self.front or self.server
 
 
-@dataclass(frozen=True)
-class Beside:
-    """A second kind of request that is made for as long as the first."""
-
-    path: str
-    connections: int
-
-
 def run_load(running: Running, pace: Pace, measure, watched: Server, *extra) -> dict:
     """Drives the server and returns what appd_load reports; `watched` is whose CPU and memory it looks at."""
     application = running.server.job.application
@@ -83,15 +75,26 @@ class ClosedLoop:
     """So many connections, each with one request at a time, as fast as they are answered."""
 
     connections: int = 16
-    beside: Optional[Beside] = None
     columns = ("cpu_us", "requests_per_second", "p50_us", "p99_us")
 
     def __call__(self, running, pace) -> dict:
-        extra = []
-        if self.beside:
-            extra = ["--beside", f"{self.beside.path},{self.beside.connections},{running.length}"]
-        report = run_load(running, pace, self, running.server, *extra)
+        report = run_load(running, pace, self, running.server)
         return {"cpu_us": report["server"]["cpu_us_per_request"], **latencies(report)}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The same, with requests of a second kind, from connections of their own, for as long as it lasts."""
+
+    path: str
+    connections: int = 8
+    beside_connections: int = 1
+    columns = ("requests_per_second", "p50_us", "p99_us", "beside_per_second")
+
+    def __call__(self, running, pace) -> dict:
+        beside = f"{self.path},{self.beside_connections},{running.length}"
+        report = run_load(running, pace, self, running.server, "--beside", beside)
+        return {**latencies(report), "beside_per_second": report["beside"]["requests_per_second"]}
 
 
 @dataclass(frozen=True)

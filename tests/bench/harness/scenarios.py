@@ -192,7 +192,7 @@ SCENARIOS = (
                 (cpu(1.0), faster(0.98, SLEEP_IDEAL), at_most("p999_to_p50", 2.2))),
     )),
     Scenario(12, "cpu-beside", "hello on 8 connections beside a request of 100 ms CPU on another", (
-        Variant(shape(1, 4), MIXED, ClosedLoop(8, Beside("/cpu", 1)),
+        Variant(shape(1, 4), MIXED, Beside("/cpu"),
                 (appd(KEPT, 1, 4), uwsgi("uwsgi", 1, 4)), (no_slower("p99_us"),)),
     )),
     Scenario(13, "nginx", "behind nginx with one worker (mod_wsgi: behind its Apache), 16 connections", (
