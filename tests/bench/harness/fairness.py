@@ -65,7 +65,7 @@ def idle_waits(records: list, workers, threads: int) -> list:
         waited, at = 0, record.sent
         index = bisect_right(times, at)
         while at < record.began:
-            until = min(times[index], record.began) if index < len(times) else record.began
+            until = times[index]  # the request's own begin is among them
             now_free = free[index - 1] if index else frozenset(workers)
             if now_free - {record.pid}:
                 waited += until - at

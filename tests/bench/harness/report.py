@@ -83,6 +83,11 @@ def all_targets(results: dict):
             yield scenario, variant, target
 
 
+def count_line(targets) -> str:
+    met = sum(target["met"] is True for _, _, target in targets)
+    return f"{met} of {len(targets)} targets are met"
+
+
 def failures(results: dict) -> list:
     return [f"{scenario['number']} {scenario['name']}, {variant['variant']}: {first_line(failure)}"
             for scenario, variant in variants_of(results) for failure in variant["failures"]]
@@ -90,8 +95,7 @@ def failures(results: dict) -> list:
 
 def summary_lines(results: dict):
     targets = list(all_targets(results))
-    met = sum(target["met"] is True for _, _, target in targets)
-    yield f"targets met: {met} of {len(targets)}"
+    yield count_line(targets)
     for scenario, variant, target in targets:
         if target["met"] is not True:
             yield (f"  {verdict_text(target)}: {scenario['number']} {scenario['name']}, "
@@ -126,8 +130,7 @@ def markdown_scenario(scenario: dict):
 
 def markdown_targets(results: dict):
     targets = list(all_targets(results))
-    met = sum(target["met"] is True for _, _, target in targets)
-    yield f"{met} of {len(targets)} targets are met."
+    yield count_line(targets) + "."
     yield ""
     yield from markdown_table(
         [["Scenario", "Variant", "Target", "Measured", "Met"],

@@ -44,7 +44,7 @@ def test_the_table_has_each_contender_with_its_ratios():
 
 def test_the_summary_counts_and_names_what_is_missed():
     lines = list(report.summary_lines(results(MET, MISSED)))
-    assert lines[0] == "targets met: 1 of 2"
+    assert lines[0] == "1 of 2 targets are met"
     assert lines[1:] == ["  no: 4 hello, uwsgi, 1 × 1: requests/s ≥ 3.00 × uWSGI: 2.11"]
 
 
@@ -58,7 +58,7 @@ def test_failures_are_found_and_shown():
 
 def test_the_document_has_machine_versions_command_targets_and_figures():
     text = report.markdown(results(MET, MISSED), "chart.png")
-    for wanted in ("`tests/bench/run 4`", "cores: 2", "appd 0.1.0", "](chart.png)", "1 of 2 targets",
+    for wanted in ("`tests/bench/run 4`", "cores: 2", "appd 0.1.0", "](chart.png)", "1 of 2 targets are met.",
                    "| 4 hello | uwsgi, 1 × 1 | requests/s ≥ 3.00 × uWSGI | 2.11 | **no** |",
                    "| uwsgi, 1 × 1 | uWSGI | uwsgi | 10.50 | 0.50 | 90,000 | 2.11 |"):
         assert wanted in text
