@@ -55,25 +55,18 @@ static Bytes take(Bytes* from, size_t size) {
 
 // How the environ is made
 
-/// What each environ has before a request's variables.
-static PyObject* environ_base;
-
-/// The last request's environ, as it was before the application had its copy, and its variables in
-/// their order. The next request changes in it what differs: nothing, if it is the same once more,
-/// as it is in the bench. appd does so too, so a limit that it is compared with must. No name comes
-/// twice.
-static PyObject* pattern;
-enum { MOST_PLACES = 128 };
+/// The name and the value that came last at each place of a request. Equal ones are used again;
+/// nothing else is taken from one request to the next.
+enum { PLACES = 128 };
 static struct {
   PyObject* name;
   PyObject* value;
-} places[MOST_PLACES];
-static unsigned place_count;
-/// Where the next variable of the request that is being read belongs.
-static unsigned place;
+} last[PLACES];
+
+static PyObject* environ_base;
 
 static bool holds(PyObject* text, Bytes bytes) {
-  return (size_t)PyUnicode_GET_LENGTH(text) == bytes.size &&
+  return text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.size &&
          memcmp(PyUnicode_1BYTE_DATA(text), bytes.at, bytes.size) == 0;
 }
 
@@ -81,38 +74,15 @@ static PyObject* make_text(Bytes bytes) {
   return PyUnicode_DecodeLatin1(bytes.at, (Py_ssize_t)bytes.size, NULL);
 }
 
-/// Leaves the first `kept` variables.
-static void shorten_pattern(unsigned kept) {
-  while (place_count > kept) {
-    --place_count;
-    Py_CLEAR(places[place_count].name);
-    Py_CLEAR(places[place_count].value);
+static void put_variable(PyObject* variables, unsigned place, Bytes name, Bytes value) {
+  place %= PLACES;
+  if (!holds(last[place].name, name)) {
+    PyObject* made = make_text(name);
+    PyUnicode_InternInPlace(&made);
+    Py_XSETREF(last[place].name, made);
   }
-  Py_XSETREF(pattern, PyDict_Copy(environ_base));
-  for (unsigned i = 0; i < kept; ++i) PyDict_SetItem(pattern, places[i].name, places[i].value);
-}
-
-static bool is_known(Bytes name) {
-  return place < place_count && holds(places[place].name, name);
-}
-
-static void add_name(Bytes name) {
-  if (place < place_count) shorten_pattern(place);
-  places[place].name = make_text(name);
-  PyUnicode_InternInPlace(&places[place].name);
-  ++place_count;
-}
-
-/// Brings the pattern's next variable up to date. False if there are too many.
-static bool put_variable(Bytes name, Bytes value) {
-  if (place == MOST_PLACES) return false;
-  if (!is_known(name)) add_name(name);
-  if (!places[place].value || !holds(places[place].value, value)) {
-    Py_XSETREF(places[place].value, make_text(value));
-    PyDict_SetItem(pattern, places[place].name, places[place].value);
-  }
-  ++place;
-  return true;
+  if (!holds(last[place].value, value)) Py_XSETREF(last[place].value, make_text(value));
+  PyDict_SetItem(variables, last[place].name, last[place].value);
 }
 
 static void put_base(const char* name, PyObject* value) {
@@ -120,6 +90,8 @@ static void put_base(const char* name, PyObject* value) {
   Py_DECREF(value);
 }
 
+/// What each environ begins with. CPython copies a dict with its spare room if two thirds of its
+/// entries are in use, so some are made and taken out again: the copies then need not grow.
 static void make_environ_base(void) {
   environ_base = PyDict_New();
   put_base("wsgi.version", Py_BuildValue("(ii)", 1, 0));
@@ -131,10 +103,25 @@ static void make_environ_base(void) {
   put_base("wsgi.multithread", PyBool_FromLong(0));
   put_base("wsgi.multiprocess", PyBool_FromLong(0));
   put_base("wsgi.run_once", PyBool_FromLong(0));
-  shorten_pattern(0);
+  // Every request brings these.
+  static const char* const always[] = {"QUERY_STRING", "REQUEST_METHOD",  "REQUEST_URI",
+                                       "PATH_INFO",    "SERVER_PROTOCOL", "SERVER_NAME",
+                                       "SERVER_PORT",  "REMOTE_ADDR"};
+  for (size_t i = 0; i < sizeof always / sizeof *always; ++i) {
+    PyObject* name = PyUnicode_InternFromString(always[i]);
+    PyDict_SetItem(environ_base, name, name);
+    Py_DECREF(name);
+  }
+  enum { ENTRIES_OF_A_LARGE_TABLE = 22 };
+  char filler[] = "filler a";
+  while (PyDict_GET_SIZE(environ_base) < ENTRIES_OF_A_LARGE_TABLE) {
+    put_base(filler, Py_NewRef(Py_None));
+    ++filler[sizeof filler - 2];
+  }
+  while (--filler[sizeof filler - 2] >= 'a') PyDict_DelItemString(environ_base, filler);
 }
 
-// How a request is read: its bytes become the pattern; false if they are no whole request
+// How a request is read: its bytes become variables; false if they are no whole request
 
 static size_t big_endian(const char* at, unsigned size) {
   size_t value = 0;
@@ -154,8 +141,8 @@ static bool take_fastcgi_length(Bytes* from, size_t* length) {
   return true;
 }
 
-static bool read_fastcgi_pairs(Bytes pairs) {
-  while (pairs.size > 0) {
+static bool read_fastcgi_pairs(Bytes pairs, PyObject* variables) {
+  for (unsigned place = 0; pairs.size > 0; ++place) {
     size_t name_size = 0;
     size_t value_size = 0;
     if (!take_fastcgi_length(&pairs, &name_size) || !take_fastcgi_length(&pairs, &value_size)) {
@@ -163,36 +150,38 @@ static bool read_fastcgi_pairs(Bytes pairs) {
     }
     const Bytes name = take(&pairs, name_size);
     const Bytes value = take(&pairs, value_size);
-    if (!name.at || !value.at || !put_variable(name, value)) return false;
+    if (!name.at || !value.at) return false;
+    put_variable(variables, place, name, value);
   }
   return true;
 }
 
 enum { RECORD_HEADER = 8, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 
-static bool read_fastcgi(Bytes from) {
+static bool read_fastcgi(Bytes from, PyObject* variables) {
   for (;;) {
     const Bytes header = take(&from, RECORD_HEADER);
     if (!header.at) return false;
     const Bytes content = take(&from, big_endian(header.at + 4, 2));
     const Bytes padding = take(&from, (unsigned char)header.at[6]);
     if (!content.at || !padding.at) return false;
-    if (header.at[1] == PARAMS && !read_fastcgi_pairs(content)) return false;
+    if (header.at[1] == PARAMS && !read_fastcgi_pairs(content, variables)) return false;
     if (header.at[1] == STDIN && content.size == 0) return true;
   }
 }
 
-static bool read_uwsgi(Bytes from) {
+static bool read_uwsgi(Bytes from, PyObject* variables) {
   const Bytes header = take(&from, 4);
   if (!header.at || little_endian16(header.at + 1) != from.size) return false;
-  while (from.size > 0) {
+  for (unsigned place = 0; from.size > 0; ++place) {
     const Bytes name_size = take(&from, 2);
     if (!name_size.at) return false;
     const Bytes name = take(&from, little_endian16(name_size.at));
     const Bytes value_size = take(&from, 2);
     if (!name.at || !value_size.at) return false;
     const Bytes value = take(&from, little_endian16(value_size.at));
-    if (!value.at || !put_variable(name, value)) return false;
+    if (!value.at) return false;
+    put_variable(variables, place, name, value);
   }
   return true;
 }
@@ -205,7 +194,7 @@ static Bytes take_terminated(Bytes* from) {
   return text;
 }
 
-static bool read_scgi(Bytes from) {
+static bool read_scgi(Bytes from, PyObject* variables) {
   size_t size = 0;
   while (from.size > 0 && *from.at >= '0' && *from.at <= '9') {
     size = size * 10 + (size_t)(*take(&from, 1).at - '0');
@@ -213,31 +202,25 @@ static bool read_scgi(Bytes from) {
   if (from.size != size + 2) return false;  // ':' before, ',' behind
   take(&from, 1);
   --from.size;
-  while (from.size > 0) {
+  for (unsigned place = 0; from.size > 0; ++place) {
     const Bytes name = take_terminated(&from);
     const Bytes value = name.at ? take_terminated(&from) : name;
-    if (!value.at || !put_variable(name, value)) return false;
+    if (!value.at) return false;
+    put_variable(variables, place, name, value);
   }
   return true;
 }
 
-static bool read_variables(Bytes from) {
+static bool read_request(Bytes from, PyObject* variables) {
   switch (format) {
     case FASTCGI:
-      return read_fastcgi(from);
+      return read_fastcgi(from, variables);
     case UWSGI:
-      return read_uwsgi(from);
+      return read_uwsgi(from, variables);
     case SCGI:
-      return read_scgi(from);
+      return read_scgi(from, variables);
   }
   return false;
-}
-
-static bool read_request(Bytes bytes) {
-  place = 0;
-  const bool good = read_variables(bytes);
-  if (place < place_count) shorten_pattern(place);
-  return good;
 }
 
 // How the application is called and its answer made
@@ -346,9 +329,9 @@ static void frame_answer(void) {
 }
 
 /// False, with a Python error, if the application fails.
-static bool make_answer(PyObject* environment) {
+static bool make_answer(PyObject* variables) {
   answer_size = 0;
-  PyObject* arguments[] = {environment, start_response_function};
+  PyObject* arguments[] = {variables, start_response_function};
   PyObject* body = PyObject_Vectorcall(application, arguments, 2, NULL);
   if (!body) return false;
   const bool good = put_body(body);
@@ -360,9 +343,9 @@ static bool make_answer(PyObject* environment) {
 // How connections are served
 
 static bool answer_request(int connection, Bytes request) {
-  PyObject* environment = read_request(request) ? PyDict_Copy(pattern) : NULL;
-  const bool good = environment && make_answer(environment);
-  Py_XDECREF(environment);
+  PyObject* variables = PyDict_Copy(environ_base);
+  bool good = variables && read_request(request, variables) && make_answer(variables);
+  Py_XDECREF(variables);
   if (!good) {
     fputs("appd_floor: a request was given up\n", stderr);
     if (PyErr_Occurred()) PyErr_Print();
