@@ -60,10 +60,11 @@ class VariantRun:
         self.rounds = {}
         for contender in variant.contenders:
             reason = contender.server.lacking(stage)
-            if reason:
-                say(f"{contender.name} is left out: {reason}")
-            else:
+            if not reason:
                 self.rounds[contender.name] = []
+            elif contender.name not in stage.left_out:
+                stage.left_out.add(contender.name)
+                say(f"{contender.name} is left out: {reason}")
 
     def measure(self, rounds: int, pace: Pace):
         for _ in range(rounds):

@@ -63,6 +63,6 @@ def draw(results: dict, path) -> bool:
                            Line2D([], [], color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), label="equal")],
                   loc="lower center", ncols=4, frameon=False, fontsize=8.5)
     figure.get_layout_engine().set(rect=(0, LEGEND_INCHES / height, 1, 1 - LEGEND_INCHES / height))
-    figure.savefig(path, dpi=150, facecolor="white")
+    figure.savefig(path, dpi=110, facecolor="white")
     pyplot.close(figure)
     return True

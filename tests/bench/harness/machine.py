@@ -18,7 +18,10 @@ PACKAGES = {
 
 def output(*command) -> str:
     """What a command prints, or "" where it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -35,11 +38,17 @@ def describe_machine() -> dict:
         "memory": f"{memory / (1 << 20):.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "system": first_match(r'^PRETTY_NAME="(.*)"$', "/etc/os-release"),
+        "load before": f"{os.getloadavg()[0]:.1f}",
     }
 
 
-def describe_versions(stage) -> dict:
-    revision = output("git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "rev-parse", "--short", "HEAD")
+def source_revision() -> str:
+    """The commit of the tree, with a mark where files differ from it; "" outside of a repository."""
+    return output("git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "describe", "--always", "--dirty")
+
+
+def describe_versions(stage, revision: str) -> dict:
+    """`revision`: of the source that appd was built from, "" where it is not known."""
     version = output(stage.appd, "--version").splitlines()[0].removeprefix("appd ")
     versions = {"appd": f"{version} ({revision})" if revision else version}
     for name, package in PACKAGES.items():

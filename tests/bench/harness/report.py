@@ -144,8 +144,7 @@ def markdown(results: dict, chart: str) -> str:
     machine = ", ".join(f"{name}: {value}" for name, value in results["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     lines = [
-        f"Made on {results['date']} with `{results['command']}`: {results['rounds']} rounds of "
-        f"{results['seconds']:g} s.", "",
+        f"Made on {results['date']} with `{results['command']}`.", "",
         f"- **Machine**: {machine}", f"- **Versions**: {versions}", "",
         f"![The ratios and their targets]({chart})", "", "### Targets", "",
         *markdown_targets(results), "",

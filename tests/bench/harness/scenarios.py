@@ -5,7 +5,7 @@ kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 """
 
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable
 
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory)

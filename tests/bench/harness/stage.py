@@ -50,6 +50,7 @@ class Stage:
         self.apps = self.place.copy(BENCH / "apps", "apps")
         self.place.copy(ROOT / "tests" / "apps" / "django_site", "apps/django_site")
         self.configs = self.place.copy(ROOT / "configs", "configs")
+        self.left_out = set()  # names of contenders that cannot take part
         self._environments = {}
 
     def environment(self, application: Application) -> dict:
