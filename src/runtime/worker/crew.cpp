@@ -318,8 +318,7 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
 }
 
 bool Crew::calls_are_slow() const noexcept {
-  return average_call_.load(std::memory_order_relaxed) > kSlowCall ||
-         running_.load(std::memory_order_relaxed) > 0;
+  return average_call_.load(std::memory_order_relaxed) > kSlowCall;
 }
 
 // -- The watcher

@@ -50,6 +50,7 @@ TEST_CASE("sys is as a script would see it") {
   CHECK(value_of("sys.path[0] == os.getcwd()") == "True\n");
   CHECK(value_of("sys.stdout.line_buffering, sys.stdout.fileno(), sys.stderr.fileno()") ==
         "True 1 2\n");
+  CHECK(value_of("round(sys.getswitchinterval(), 6)") == "0.001\n");
 }
 
 TEST_CASE("pythonpath comes before the working directory, in its order, as absolute paths") {
