@@ -1,9 +1,9 @@
 """The run: each scenario's variants, in rounds A B A B; the results as plain data.
 
-A server is started anew for each of its rounds. Two processes of the same server differ by several percent
-for as long as they live (their memory lies elsewhere, strings hash otherwise), so one process per server
-would put that into the ratio; over several starts it is part of what the median removes. It also keeps
-servers that are not being driven from disturbing the one that is.
+A server is started anew for each of its rounds. Where its memory lies and how its strings hash stays the
+same for as long as a process lives, so with one process per server that would be in the ratio, whatever
+the number of rounds; over several starts it is part of what the median removes. And no server that is not
+being driven disturbs the one that is.
 """
 
 import os

@@ -3,6 +3,7 @@
 All run unprivileged, in a folder of their own, on a Unix socket where they can, else on a port that the
 kernel has chosen, and log nothing per request."""
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,7 @@ class Appd(Server):
 
 class Uwsgi(Server):
     label = "uWSGI"
+    stop_signal = signal.SIGKILL  # its master needs a second to end, and nothing is measured any more
 
     def arguments(self, place):
         protocol = {"fastcgi": "fastcgi-socket", "uwsgi": "uwsgi-socket", "scgi": "scgi-socket"}[self.wire]
@@ -123,6 +125,7 @@ class Gunicorn(Server):
     threaded one."""
 
     label = "gunicorn"
+    stop_signal = signal.SIGQUIT  # it waits for kept connections otherwise
 
     def arguments(self, place):
         kind = "gthread" if self.job.threads > 1 else "sync"
