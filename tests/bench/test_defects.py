@@ -15,7 +15,8 @@ from harness.servers import Appd, Server
 from harness.stage import PYTHON, Application, Stage
 
 WIRES = ("fastcgi-kept", "fastcgi", "uwsgi", "scgi")
-PACE = Pace(0.4, 0.0)
+SHORT = Pace(0.4, 0.0)
+LONG = Pace(30.0, 0.0)  # for what ends at the first wrong answer, however slow the machine is
 
 SHORT_ONCE_IN_A_THOUSAND = """
 import hello, itertools
@@ -120,14 +121,14 @@ def stage():
     made.remove()
 
 
-def measured(stage, server, wire="uwsgi", application=HELLO, measure=ClosedLoop()) -> dict:
+def measured(stage, server, wire="uwsgi", application=HELLO, measure=ClosedLoop(), pace=LONG) -> dict:
     variant = Variant("variant", application, measure, (Contender("appd", server, wire, 1, 1),))
-    return {"scenarios": [run_scenario(stage, Scenario(1, "name", "title", (variant,)), 1, PACE, print)]}
+    return {"scenarios": [run_scenario(stage, Scenario(1, "name", "title", (variant,)), 1, pace, print)]}
 
 
 @pytest.mark.parametrize("server, wire", [(Appd, wire) for wire in WIRES] + [(FakeServer, "uwsgi")])
 def test_what_works_is_no_failure(stage, server, wire):
-    assert failures(measured(stage, server, wire)) == []
+    assert failures(measured(stage, server, wire, pace=SHORT)) == []
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -145,7 +146,8 @@ def test_a_server_that_fails_now_and_then_is_noticed(stage, server):
 
 def test_a_server_that_never_answers_is_noticed(stage, monkeypatch):
     monkeypatch.setattr(measures, "LOAD_BEYOND", 2.0)
-    assert len(failures(measured(stage, NeverAnswers))) == 1
+    (failure,) = failures(measured(stage, NeverAnswers, pace=Pace(2.0, 0.0)))
+    assert "did not end in time" in failure
 
 
 @pytest.mark.parametrize("server", [DoesNotStart, LacksItsApplication])
