@@ -105,9 +105,11 @@ int serve(const Settings& settings) {
     return exit_code::kSocket;
   }
   observe::Scoreboard scoreboard(settings.workers, settings.threads);
+  const worker::Mailboxes mailboxes(settings.workers);
   const supervisor::ChildEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
     observe::Log worker_log(threshold(settings), fmt::format("worker {}", index + 1), access.get());
-    return worker::run_worker({settings, sockets, scoreboard.worker(index), worker_log},
+    return worker::run_worker({settings, sockets, scoreboard.worker(index), index,
+                               scoreboard.loads(), mailboxes, worker_log},
                               std::move(link));
   };
   supervisor::MasterHooks hooks;

@@ -76,6 +76,9 @@ class Decoder {
   /// True when the front still owes bytes of a request that was released (to drain before closing);
   /// also when the length of what it owes is not known (a refused uwsgi or SCGI request).
   virtual bool owes_body() const noexcept = 0;
+  /// True when all that was taken of the connection, but for what is over, is request `id`, whole:
+  /// with it encoded anew, another decoder would go on just as this one.
+  virtual bool holds_only(RequestId id) const noexcept = 0;
 };
 
 std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits);

@@ -310,6 +310,12 @@ Event FastcgiDecoder::reply(std::string_view bytes, bool keep_connection) {
   return event;
 }
 
+bool FastcgiDecoder::holds_only(RequestId id) const noexcept {
+  if (active_ != 1 || !owing_.empty() || !reader_.at_boundary()) return false;
+  const Request& request = requests_.front();
+  return request.id == id && request.state == State::over && request.stdin_ended;
+}
+
 Event FastcgiDecoder::fatal(std::string_view what) const {
   Event event;
   event.kind = Event::Kind::fatal;

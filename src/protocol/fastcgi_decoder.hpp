@@ -32,6 +32,7 @@ class FastcgiDecoder final : public Decoder {
   void release(RequestId id) override;
   bool inside_head() const noexcept override;
   bool owes_body() const noexcept override { return !owing_.empty(); }
+  bool holds_only(RequestId id) const noexcept override;
 
  private:
   enum class State : std::uint8_t {

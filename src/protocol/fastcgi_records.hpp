@@ -91,6 +91,8 @@ class RecordReader {
   std::uint64_t record_offset() const noexcept { return record_offset_; }
   /// True between a record's first byte and the end of its content.
   bool inside_record() const noexcept { return partial_size_ > 0 || inside_content_; }
+  /// True when the next byte is the first of a record.
+  bool at_boundary() const noexcept { return !inside_record() && padding_left_ == 0; }
 
  private:
   bool take_header(std::string_view& input) noexcept;

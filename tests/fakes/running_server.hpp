@@ -96,7 +96,7 @@ class RunningServer {
       : application_(application),
         socket_(open_socket(folder_, tcp)),
         slots_(threads),
-        crew_(loop_, queue, slots_),
+        crew_(loop_, queue, slots_, load_),
         server_(loop_, with_spool(std::move(options), folder_), crew_, reporter_) {
     if (tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     crew_.set_application(application);
@@ -127,6 +127,7 @@ class RunningServer {
   std::uint16_t port_ = 0;
   std::vector<observe::ThreadSlot> slots_;
   net::EventLoop loop_;
+  observe::WorkerLoad load_;
   worker::Crew crew_;
   net::Server server_;
   std::vector<std::thread> threads_;

@@ -55,6 +55,8 @@ class Request {
   /// The raw variables; the decoder swaps them in before `prepare`.
   VariableBlock& block() noexcept { return block_; }
 
+  std::span<const Variable> sent_variables() const noexcept { return block_.variables; }
+
   /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot
   /// be served is answered with the refusal (always 400). The descriptive members (method, uri,
   /// front) are valid after a refusal too, for the log; environ is then as far as it came. Once per

@@ -90,6 +90,12 @@ std::uint64_t BodyPipe::arrived() const {
   return arrived_;
 }
 
+std::optional<std::string> BodyPipe::try_copy() const {
+  Lock lock(mutex_);
+  if (state_ != State::ended || arrived_ != memory_.size() || read_ > 0) return std::nullopt;
+  return std::string(memory_.begin(), memory_.end());
+}
+
 std::string BodyPipe::take_error() {
   Lock lock(mutex_);
   return std::exchange(error_, {});

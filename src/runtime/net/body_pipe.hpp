@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class BodyPipe {
   bool wants_more() const;
   /// Bytes that were appended so far.
   std::uint64_t arrived() const;
+  /// A copy of the whole body, if it has ended, is in memory and nobody has read of it.
+  std::optional<std::string> try_copy() const;
   /// What went wrong with the file, once; else "".
   std::string take_error();
   /// Nobody reads on: gives large memory and the file back; what still arrives is dropped. Either

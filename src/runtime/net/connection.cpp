@@ -43,8 +43,20 @@ Connection::Connection(Server& server, support::UniqueFd socket, bool local)
       session_(*this),
       opened_(server.loop().now()) {}
 
-void Connection::start() {
+void Connection::start(std::string_view first) {
+  if (!first.empty()) on_input(first);
   on_readable();
+}
+
+HandOver Connection::try_hand_over(const WireExchange& waiting) {
+  if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
+  const auto bytes = session_.try_retell(waiting);
+  if (!bytes) return HandOver::impossible;
+  if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;
+  state_ = State::closed;
+  session_.forget();
+  release();
+  return HandOver::done;
 }
 
 void Connection::attend() {
@@ -72,6 +84,11 @@ void Connection::close() {
   state_ = State::closed;
   outbox_.shut();
   session_.abandon();
+  release();
+}
+
+/// The connection is another worker's, or nobody's.
+void Connection::release() {
   watch_.end();
   socket_.reset();
   server_.forget(shared_from_this());

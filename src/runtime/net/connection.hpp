@@ -26,8 +26,10 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// `socket` is non-blocking; `local`: it is a Unix socket.
   Connection(Server& server, support::UniqueFd socket, bool local);
 
-  /// Reads what is there already and goes on from it.
-  void start();
+  /// Takes `first` as its first bytes, reads what is there already, and goes on from it.
+  void start(std::string_view first = {});
+  /// Gives the connection, with the request that waits on it, to another worker.
+  HandOver try_hand_over(const WireExchange& waiting);
   /// Something changed off the loop: an answer ended, bytes wait to go out, a body was read.
   void attend();
   /// No further requests: closes as soon as what runs is answered.
@@ -58,6 +60,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void on_end_of_input();
   void on_lost(int error);
 
+  void release();
   void settle();
   void watch();
   void flush();

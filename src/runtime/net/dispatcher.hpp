@@ -13,6 +13,9 @@ class Dispatcher {
   /// Queues a request for a pool thread. Loop's thread. False: the queue is full.
   virtual bool submit(const std::shared_ptr<WireExchange>& exchange) noexcept = 0;
 
+  /// True when every thread is in a call. Loop's thread.
+  virtual bool saturated() const noexcept = 0;
+
   /// Lets the loop call `connection->attend()` soon. Any thread, also with the interpreter held.
   virtual void attend(std::shared_ptr<Connection> connection) noexcept = 0;
 

@@ -72,11 +72,12 @@ class Server::Listener final : public Watcher {
 };
 
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
-               gateway::Reporter& reporter)
+               gateway::Reporter& reporter, Neighbours* neighbours)
     : loop_(loop),
       options_(std::move(options)),
       dispatcher_(dispatcher),
       reporter_(reporter),
+      neighbours_(neighbours),
       watch_timer_(loop, [this] { check_deadlines(); }),
       read_buffer_(kReadBuffer) {}
 
@@ -137,7 +138,9 @@ bool Server::Listener::accept_one() {
   } while (!fd && (errno == EINTR || errno == ECONNABORTED));
   if (!fd) return false;
   reported_ = false;
-  server_.open(std::move(fd), local_);
+  // While every thread here is busy another worker may answer sooner.
+  const bool given = server_.dispatcher_.saturated() && server_.give_away(fd.get(), {});
+  if (!given) server_.open(std::move(fd), local_);
   return true;
 }
 
@@ -153,14 +156,20 @@ void Server::Listener::pause(int error) {
   pause_.expire_after(kAcceptPause);
 }
 
-void Server::open(support::UniqueFd socket, bool local) {
+void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
+  const bool local = is_local(socket.get());
+  open(std::move(socket), local, bytes);
+}
+
+void Server::open(support::UniqueFd socket, bool local, std::string_view first) {
   if (!local) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto connection = std::make_shared<Connection>(*this, std::move(socket), local);
   connections_.insert(connection);
-  connection->start();
+  connection->start(first);
+  if (draining()) connection->drain();
 }
 
 void Server::check_deadlines() {

@@ -12,6 +12,7 @@
 #include "runtime/net/connection.hpp"
 #include "runtime/net/dispatcher.hpp"
 #include "runtime/net/event_loop.hpp"
+#include "runtime/net/neighbours.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/support/unique_fd.hpp"
@@ -24,13 +25,15 @@ namespace appd::net {
 class Server {
  public:
   Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
-         gateway::Reporter& reporter);
+         gateway::Reporter& reporter, Neighbours* neighbours = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   /// Accepts on a listening socket (non-blocking) from now on.
   void listen(support::UniqueFd socket);
+  /// Takes a connection from another worker, with what that has read of it.
+  void adopt(support::UniqueFd socket, std::string_view bytes);
   /// Stops accepting, closes idle connections, and the others when their requests are answered;
   /// then calls `on_done` (once, on the loop).
   void drain(std::function<void()> on_done);
@@ -62,17 +65,22 @@ class Server {
   /// Checks the connection's deadline every now and then until it has none.
   void watch(std::shared_ptr<Connection> connection);
   void forget(const std::shared_ptr<Connection>& connection);
+  /// Gives a copy of the descriptor to another worker, which reads `bytes` first. False: no.
+  bool give_away(int socket, std::string_view bytes) noexcept {
+    return neighbours_ != nullptr && !draining() && neighbours_->give(socket, bytes);
+  }
 
  private:
   class Listener;
 
-  void open(support::UniqueFd socket, bool local);
+  void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
 
   EventLoop& loop_;
   const ServerOptions options_;
   Dispatcher& dispatcher_;
   gateway::Reporter& reporter_;
+  Neighbours* const neighbours_;  // null: there are none
   std::atomic<bool> draining_{false};
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;

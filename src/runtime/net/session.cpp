@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "protocol/request_encoder.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/foreign_answer.hpp"
 #include "runtime/net/server.hpp"
@@ -352,6 +353,26 @@ void Session::abandon() {
     } else {
       live.exchange->set_gone();
     }
+    server_.give_back(std::move(live.exchange));
+  }
+  live_.clear();
+  in_flight_.store(0, std::memory_order_relaxed);
+}
+
+std::optional<std::string> Session::try_retell(const WireExchange& waiting) const {
+  const bool alone = live_.size() == 1 && live_.front().exchange.get() == &waiting;
+  if (!alone || live_.front().released || input_ended_ || paused()) return std::nullopt;
+  if (!decoder_->holds_only(waiting.id())) return std::nullopt;
+  const auto body = live_.front().exchange->body().try_copy();
+  if (!body) return std::nullopt;
+  return protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
+                                  waiting.request().sent_variables(), *body);
+}
+
+void Session::forget() {
+  for (Live& live : live_) {
+    live.exchange->try_give_up();
+    live.exchange->reset();
     server_.give_back(std::move(live.exchange));
   }
   live_.clear();

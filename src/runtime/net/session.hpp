@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,10 @@ class Session {
   void end_after_answers() noexcept { ending_ = true; }
   /// The connection is closed: gives up what has not begun, tells the rest.
   void abandon();
+  /// All that the connection has brought, if it is `waiting` alone: whole, and in memory.
+  std::optional<std::string> try_retell(const WireExchange& waiting) const;
+  /// Another worker has it all now.
+  void forget();
 
   bool has_exchanges() const noexcept { return !live_.empty(); }
   /// Bytes of a request's head are in, and it is not complete.

@@ -87,6 +87,11 @@ bool WireExchange::try_give_up() noexcept {
   return false;
 }
 
+HandOver WireExchange::try_hand_over() {
+  const std::shared_ptr<Connection> connection = connection_;
+  return connection->try_hand_over(*this);
+}
+
 void WireExchange::set_gone() noexcept {
   gone_.store(true, std::memory_order_release);
   body_.cut();

@@ -15,6 +15,12 @@ namespace appd::net {
 
 class Connection;
 
+enum class HandOver : std::uint8_t {
+  done,        ///< another worker has it; this one has forgotten it
+  impossible,  ///< it is not alone on its connection, or not all of it is in memory
+  nobody,      ///< no worker is idle now
+};
+
 /// One request on a connection and its answer. Made and reused by the connection; given to a pool
 /// thread when the request is complete enough to run.
 ///
@@ -38,8 +44,14 @@ class WireExchange final : public gateway::Exchange,
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return id_; }
+  bool keeps_connection() const noexcept { return keep_connection_; }
   /// The request waits for a pool thread, since `now`.
   void set_queued(Clock::time_point now) noexcept;
+  /// Since when it is queued.
+  Clock::time_point queued_since() const noexcept { return complete_; }
+  /// While it is queued and no pool thread can take it: gives it to another worker, with its
+  /// connection.
+  HandOver try_hand_over();
   /// Takes a request back that no pool thread has begun. False: one has.
   bool try_give_up() noexcept;
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The

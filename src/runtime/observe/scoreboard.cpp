@@ -91,16 +91,20 @@ void ThreadSlot::end() noexcept {
 
 Scoreboard::Scoreboard(unsigned workers, unsigned threads) : workers_(workers), threads_(threads) {
   assert(workers > 0 && threads > 0);
-  const std::size_t count = std::size_t{workers} * threads;
-  void* memory = ::mmap(nullptr, count * sizeof(ThreadSlot), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) support::throw_errno("mmap", "scoreboard");
-  slots_ = static_cast<ThreadSlot*>(memory);
-  std::uninitialized_default_construct_n(slots_, count);
+  loads_ = static_cast<WorkerLoad*>(memory);
+  slots_ = reinterpret_cast<ThreadSlot*>(loads_ + workers);
+  std::uninitialized_default_construct_n(loads_, workers);
+  std::uninitialized_default_construct_n(slots_, std::size_t{workers} * threads);
 }
 
 Scoreboard::~Scoreboard() {
-  ::munmap(slots_, std::size_t{workers_} * threads_ * sizeof(ThreadSlot));
+  ::munmap(loads_, size());
+}
+
+std::size_t Scoreboard::size() const noexcept {
+  return workers_ * (sizeof(WorkerLoad) + threads_ * sizeof(ThreadSlot));
 }
 
 std::span<ThreadSlot> Scoreboard::worker(unsigned index) noexcept {
@@ -128,6 +132,11 @@ std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
 }
 
 void Scoreboard::clear(unsigned index) noexcept {
+  WorkerLoad& load = loads_[index];
+  load.open.store(false);
+  load.running.store(0);
+  load.waiting.store(0);
+  load.incoming.store(0);
   for (ThreadSlot& slot : worker(index)) {
     slot.started.store(0, std::memory_order_relaxed);
     slot.text_size.store(0, std::memory_order_relaxed);

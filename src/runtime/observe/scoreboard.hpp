@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -32,6 +33,22 @@ struct alignas(64) ThreadSlot {
 };
 static_assert(sizeof(ThreadSlot) == 256);
 
+/// How busy one worker is, in memory that all workers share: they give each other what would have
+/// to wait. Figures for a guess, each right at its moment.
+struct alignas(64) WorkerLoad {
+  std::atomic<bool> open{false};  ///< it takes connections
+  std::atomic<int> running{0};    ///< calls in progress
+  std::atomic<int> waiting{0};    ///< requests that wait for a thread
+  std::atomic<int> incoming{0};   ///< connections on their way to it from others
+
+  bool has_idle_thread(unsigned threads) const noexcept {
+    const int busy = running.load(std::memory_order_relaxed) +
+                     waiting.load(std::memory_order_relaxed) +
+                     std::max(incoming.load(std::memory_order_relaxed), 0);
+    return open.load(std::memory_order_relaxed) && busy < static_cast<int>(threads);
+  }
+};
+
 /// A request in progress as read from a slot.
 struct RunningRequest {
   unsigned thread;  ///< from 1
@@ -51,15 +68,19 @@ class Scoreboard {
 
   /// The slots of a worker's pool threads; `index` counts from 0.
   std::span<ThreadSlot> worker(unsigned index) noexcept;
+  /// One for each worker.
+  std::span<WorkerLoad> loads() noexcept { return {loads_, workers_}; }
   /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
   /// counted from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;
-  /// Before a slot's place is given to a new worker; counters stay.
+  /// After a worker's death, before its place is given to a new one; counters stay.
   void clear(unsigned index) noexcept;
 
  private:
+  std::size_t size() const noexcept;
   std::span<const ThreadSlot> row(unsigned index) const noexcept;
 
+  WorkerLoad* loads_;  // the mapping begins here
   ThreadSlot* slots_;
   unsigned workers_;
   unsigned threads_;

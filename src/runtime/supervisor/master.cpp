@@ -267,6 +267,7 @@ void Master::on_death(Worker& worker, int wait_status) {
   worker.slot.on_death(now);
   const Process dead = std::move(*std::exchange(worker.process, std::nullopt));
   if (!killed_by_us && !dead.failure_reported) report_death(worker.index, dead, wait_status);
+  scoreboard_.clear(worker.index);  // the others must not count on it
 
   if (phase_ == Phase::starting) return abandon_start();
   const auto due = worker.slot.due();

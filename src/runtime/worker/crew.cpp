@@ -15,6 +15,8 @@ constexpr int kAverageWeight = 16;
 /// A leader that is away for longer loses the loop.
 constexpr std::chrono::microseconds kLongestAbsence{700};
 constexpr std::chrono::milliseconds kWatchInterval{1};
+/// A request that has waited for so long may go to another worker.
+constexpr std::chrono::milliseconds kShareInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
@@ -67,8 +69,11 @@ thread_local Current current;
 
 }  // namespace
 
-Crew::Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots)
-    : loop_(loop), queue_limit_(queue) {
+Crew::Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots,
+           observe::WorkerLoad& load, bool shares)
+    : loop_(loop), queue_limit_(queue), load_(load), shares_(shares), share_timer_(loop, [this] {
+        share();
+      }) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
   }
@@ -128,11 +133,17 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   if (ready_.size() >= capacity()) {
     // What its front has given up waits for nothing.
     std::erase_if(ready_, [](const auto& waiting) { return waiting->free(); });
+    note_ready_locked();
     if (ready_.size() >= capacity()) return false;
   }
   ready_.push_back(exchange);
-  any_ready_.store(true);
+  note_ready_locked();
+  if (shares_ && !share_timer_.armed()) share_timer_.expire_after(kShareInterval);
   return true;
+}
+
+bool Crew::saturated() const noexcept {
+  return load_.running.load(std::memory_order_relaxed) >= static_cast<int>(pool_.size());
 }
 
 /// A pool thread that leads runs what it has read itself, unless older requests wait.
@@ -147,7 +158,7 @@ bool Crew::keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
 /// them.
 std::size_t Crew::capacity() const noexcept {
   const std::size_t busy =
-      static_cast<std::size_t>(running_.load(std::memory_order_relaxed)) + (kept_ ? 1 : 0);
+      static_cast<std::size_t>(load_.running.load(std::memory_order_relaxed)) + (kept_ ? 1 : 0);
   return queue_limit_ + pool_.size() - std::min(busy, pool_.size());
 }
 
@@ -194,8 +205,39 @@ std::shared_ptr<net::WireExchange> Crew::pop_ready_locked() {
   if (ready_.empty()) return nullptr;
   std::shared_ptr<net::WireExchange> first = std::move(ready_.front());
   ready_.pop_front();
-  if (ready_.empty()) any_ready_.store(false);
+  note_ready_locked();
   return first;
+}
+
+void Crew::note_ready_locked() noexcept {
+  any_ready_.store(!ready_.empty());
+  load_.waiting.store(static_cast<int>(ready_.size()), std::memory_order_relaxed);
+}
+
+// -- Sharing with other workers
+// ---------------------------------------------------------------------
+
+/// Gives requests that wait here to workers that have a thread for them.
+void Crew::share() {
+  std::deque<std::shared_ptr<net::WireExchange>> staying;
+  while (std::shared_ptr<net::WireExchange> exchange = take_overdue()) {
+    const net::HandOver result = exchange->try_hand_over();
+    if (result == net::HandOver::done) continue;
+    staying.push_back(std::move(exchange));
+    if (result == net::HandOver::nobody) break;
+  }
+  const std::lock_guard lock(mutex_);
+  ready_.insert(ready_.begin(), staying.begin(), staying.end());
+  note_ready_locked();
+  if (!ready_.empty()) share_timer_.expire_after(kShareInterval);
+}
+
+/// The oldest request, if it has waited for longer than short calls take to end.
+std::shared_ptr<net::WireExchange> Crew::take_overdue() {
+  const std::lock_guard lock(mutex_);
+  if (!saturated() || ready_.empty()) return nullptr;
+  if (loop_.now() - ready_.front()->queued_since() < kShareInterval) return nullptr;
+  return pop_ready_locked();
 }
 
 /// Takes the oldest waiting request that was not given up, and begins its call.
@@ -229,7 +271,7 @@ void Crew::lead(Member& me) {
       run_calls(me, std::move(exchange));
     } else {
       // Large bodies must not stay until the next request because the loop could not release them.
-      if (application_->has_leftovers() && running_.load(std::memory_order_relaxed) == 0) {
+      if (application_->has_leftovers() && load_.running.load(std::memory_order_relaxed) == 0) {
         application_->release_leftovers();
       }
       loop_.run_one();
@@ -301,7 +343,7 @@ bool Crew::begin_call(Member& me, net::WireExchange& exchange) {
       if (watcher_sleeps_.load()) wake_watcher();
     }
   }
-  running_.fetch_add(1, std::memory_order_relaxed);
+  load_.running.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
@@ -311,7 +353,7 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
   const std::int64_t average = average_call_.load(std::memory_order_relaxed);
   average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
                       std::memory_order_relaxed);
-  running_.fetch_sub(1, std::memory_order_relaxed);
+  load_.running.fetch_sub(1, std::memory_order_relaxed);
   me.slot->end();
   if (me.left_loop) leadership_.return_from_call(me.id);
   exchange.finish();

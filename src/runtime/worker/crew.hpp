@@ -31,7 +31,9 @@ namespace appd::worker {
 class Crew final : public net::Dispatcher {
  public:
   /// `queue`: requests that may wait while all threads are busy. `slots`: one for each pool thread.
-  Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots);
+  /// `load`: what other workers see of this one. `shares`: there are other workers.
+  Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots,
+       observe::WorkerLoad& load, bool shares = false);
   ~Crew();
 
   /// Once, before the threads run.
@@ -45,6 +47,7 @@ class Crew final : public net::Dispatcher {
   void stop();
 
   bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override;
+  bool saturated() const noexcept override;
   void attend(std::shared_ptr<net::Connection> connection) noexcept override;
 
  private:
@@ -62,6 +65,9 @@ class Crew final : public net::Dispatcher {
   std::shared_ptr<net::WireExchange> take_next();
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> pop_ready_locked();
+  void note_ready_locked() noexcept;
+  void share();
+  std::shared_ptr<net::WireExchange> take_overdue();
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
   void hand_on(Member& from);
@@ -76,13 +82,15 @@ class Crew final : public net::Dispatcher {
 
   net::EventLoop& loop_;
   const std::size_t queue_limit_;
+  observe::WorkerLoad& load_;
+  const bool shares_;
+  net::EventLoop::Timer share_timer_;
   gateway::Application* application_ = nullptr;
 
   std::vector<std::unique_ptr<Member>> pool_;
   std::unique_ptr<Member> io_;
   Leadership leadership_;
   std::atomic<bool> stopping_{false};
-  std::atomic<int> running_{0};                // calls in progress
   std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
   std::atomic<bool> watcher_sleeps_{false};
 

@@ -33,8 +33,11 @@ class Worker {
   Worker(const WorkerContext& context, observe::WorkerLink link)
       : context_(context),
         link_(std::move(link)),
-        crew_(loop_, context.settings.queue, context.slots),
-        server_(loop_, make_server_options(context.settings), crew_, context.reporter),
+        crew_(loop_, context.settings.queue, context.slots, context.loads[context.index],
+              context.loads.size() > 1),
+        siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
+                  context.settings.threads),
+        server_(loop_, make_server_options(context.settings), crew_, context.reporter, &siblings_),
         orders_(control_),
         signals_(control_) {}
 
@@ -82,6 +85,9 @@ class Worker {
 
   void open_server() {
     for (net::ListeningSocket& socket : context_.sockets) server_.listen(socket.take_fd());
+    siblings_.open([this](support::UniqueFd socket, std::string_view bytes) {
+      server_.adopt(std::move(socket), bytes);
+    });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 
@@ -126,7 +132,10 @@ class Worker {
   void drain(const char* why) {
     if (std::exchange(draining_, true)) return;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
-    loop_.post([this] { server_.drain([this] { crew_.stop(); }); });
+    loop_.post([this] {
+      siblings_.close();
+      server_.drain([this] { crew_.stop(); });
+    });
   }
 
   void serve() {
@@ -156,6 +165,7 @@ class Worker {
   observe::WorkerLink link_;
   net::EventLoop loop_;
   Crew crew_;
+  Siblings siblings_;
   net::Server server_;
   boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;

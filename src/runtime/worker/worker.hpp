@@ -8,6 +8,7 @@
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
+#include "runtime/worker/siblings.hpp"
 
 namespace appd::worker {
 
@@ -16,6 +17,9 @@ struct WorkerContext {
   const config::Settings& settings;
   std::span<net::ListeningSocket> sockets;  ///< the worker takes their descriptors
   std::span<observe::ThreadSlot> slots;     ///< one for each pool thread
+  unsigned index;                           ///< this worker's place among the others, from 0
+  std::span<observe::WorkerLoad> loads;     ///< of all workers
+  const Mailboxes& mailboxes;
   gateway::Reporter& reporter;
 };
 

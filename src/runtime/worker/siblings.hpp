@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/net/event_loop.hpp"
+#include "runtime/net/neighbours.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::worker {
+
+/// Where connections wait that workers give to each other: a box for each worker (a SEQPACKET
+/// pair), open in all of them. Made before the first fork; what lies in the box of a worker that
+/// died is its successor's.
+class Mailboxes {
+ public:
+  /// Throws std::system_error. One worker needs none.
+  explicit Mailboxes(unsigned workers);
+
+  struct Box {
+    support::UniqueFd in;   ///< anyone puts connections in
+    support::UniqueFd out;  ///< the owner takes them out
+  };
+  std::span<const Box> boxes() const noexcept { return boxes_; }
+
+ private:
+  std::vector<Box> boxes_;
+};
+
+/// The other workers of the same application: sees who has time, and exchanges connections with
+/// them. Loop's thread only.
+class Siblings final : public net::Neighbours, private net::Watcher {
+ public:
+  using Adopt = std::function<void(support::UniqueFd socket, std::string_view bytes)>;
+
+  /// `index`: of this worker, in `loads` and `boxes`, which have as many entries, of `threads`
+  /// threads each.
+  Siblings(net::EventLoop& loop, unsigned index, std::span<observe::WorkerLoad> loads,
+           std::span<const Mailboxes::Box> boxes, unsigned threads);
+
+  /// Gives connections that come to `adopt` from now on.
+  void open(Adopt adopt);
+  /// Takes what is on its way; others know that nothing more is to be sent.
+  void close();
+
+  bool any_idle() const noexcept override { return idle_one() != nullptr; }
+  bool give(int socket, std::string_view bytes) noexcept override;
+
+ private:
+  observe::WorkerLoad* idle_one() const noexcept;
+  void on_events(std::uint32_t events) override;
+  bool receive_one();
+
+  const unsigned index_;
+  const std::span<observe::WorkerLoad> loads_;
+  const std::span<const Mailboxes::Box> boxes_;
+  const unsigned threads_;
+  Adopt adopt_;
+  net::EventLoop::Watch watch_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace appd::worker
