@@ -8,6 +8,9 @@
 namespace appd::protocol {
 namespace {
 
+/// As many variables as fronts usually send: a new list need not grow on its way there.
+constexpr std::size_t kUsual = 40;
+
 constexpr const char* kCut = "is cut off by the end of the block";
 constexpr const char* kNameless = "has an empty name";
 
@@ -70,6 +73,7 @@ std::string printable(std::string_view name) {
 }  // namespace
 
 Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variable>& out) {
+  out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
     const auto start = cursor.offset();
@@ -86,6 +90,7 @@ Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variab
 }
 
 Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Variable>& out) {
+  out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
     const auto start = cursor.offset();
@@ -107,6 +112,7 @@ Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Vari
 }
 
 Unparsed parse_scgi_headers(std::string_view block, std::vector<gateway::Variable>& out) {
+  out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
     const auto rest = cursor.rest();
