@@ -140,28 +140,16 @@ EnvironBuilder::Pattern& EnvironBuilder::pattern_for(Variables variables) {
   std::size_t shape = 0;
   for (const gateway::Variable& variable : variables) shape = 3 * shape + variable.name.size();
   Pattern& pattern = patterns_[(shape ^ shape >> 16) % kPatterns];
-  if (has_names(pattern, variables)) {
-    update(pattern, variables);
-  } else {
-    fill(pattern, variables);
-  }
+  if (!try_update(pattern, variables)) fill(pattern, variables);
   return pattern;
 }
 
-bool EnvironBuilder::has_names(const Pattern& pattern, Variables variables) noexcept {
+/// False: the names are others; the pattern is then to be filled anew.
+bool EnvironBuilder::try_update(Pattern& pattern, Variables variables) {
   auto entry = pattern.entries.begin();
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (!is_kept(variables, i)) continue;
     if (entry == pattern.entries.end() || !holds(entry->name, variables[i].name)) return false;
-    ++entry;
-  }
-  return pattern.dict && entry == pattern.entries.end();
-}
-
-void EnvironBuilder::update(Pattern& pattern, Variables variables) {
-  auto entry = pattern.entries.begin();
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (!is_kept(variables, i)) continue;
     if (!holds(entry->value, variables[i].value)) {
       Ref value = make_latin1(variables[i].value);
       set(pattern.dict.get(), entry->name.get(), value.get());
@@ -169,6 +157,7 @@ void EnvironBuilder::update(Pattern& pattern, Variables variables) {
     }
     ++entry;
   }
+  return pattern.dict && entry == pattern.entries.end();
 }
 
 void EnvironBuilder::fill(Pattern& pattern, Variables variables) {

@@ -58,8 +58,7 @@ class EnvironBuilder {
            variables[i].value.size() <= kMaxValue;
   }
   Pattern& pattern_for(Variables variables);
-  static bool has_names(const Pattern& pattern, Variables variables) noexcept;
-  static void update(Pattern& pattern, Variables variables);
+  static bool try_update(Pattern& pattern, Variables variables);
   void fill(Pattern& pattern, Variables variables);
   Entry& entry_for(std::string_view name);
 
