@@ -21,7 +21,8 @@ struct Begun {
   }
   Event next(std::string_view input) { return decoder.next(input); }
 
-  UwsgiDecoder decoder{DecoderLimits{}};
+  gateway::BlockPool blocks;
+  UwsgiDecoder decoder{DecoderLimits{}, blocks};
 };
 
 TEST_SUITE("single request decoder") {

@@ -52,6 +52,10 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool is_open() const noexcept { return state_ == State::open; }
   void restart_head_timeout() noexcept { head_since_ = last_input_; }
 
+  /// For the server: where it keeps the connection.
+  std::size_t place() const noexcept { return place_; }
+  void set_place(std::size_t place) noexcept { place_ = place; }
+
  private:
   enum class State : std::uint8_t { open, lingering, closed };
 
@@ -75,6 +79,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const bool local_;
+  std::size_t place_ = 0;
   Outbox outbox_;
   Session session_;
 
