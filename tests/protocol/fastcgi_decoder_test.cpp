@@ -497,6 +497,30 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_EQ(before, after);
   }
 
+  TEST_CASE("the memory of a head serves the next connection once it is taken or refused") {
+    gateway::BlockPool blocks;
+    FastcgiDecoder first{DecoderLimits{}, blocks};
+    FastcgiDecoder second{DecoderLimits{}, blocks};
+    gateway::VariableBlock block;
+    block.bytes.assign(100, 'x');
+    const char* const memory = block.bytes.data();
+    const auto good = head(1, kKeep);
+    std::string_view input = good;
+    REQUIRE_EQ(first.next(input).kind, Event::Kind::request);
+    first.take_variables(1, block);
+
+    // The memory is in the second decoder from its BEGIN to the refusal.
+    const auto bad = begin(1, kKeep) + params(1, "");
+    input = bad;
+    REQUIRE_EQ(second.next(input).kind, Event::Kind::refused);
+
+    const auto next = begin(3, kKeep) + params(3, kPairs) + params(3, "");
+    input = next;
+    REQUIRE_EQ(first.next(input).kind, Event::Kind::request);
+    first.take_variables(3, block);
+    CHECK_EQ(block.bytes.data(), memory);
+  }
+
   TEST_CASE("a large request's memory is not kept for the next") {
     gateway::BlockPool blocks;
     FastcgiDecoder decoder{DecoderLimits{}, blocks};
