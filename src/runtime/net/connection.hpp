@@ -44,7 +44,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   Server& server() noexcept { return server_; }  // any thread
   /// True when other requests are on the connection. Any thread.
   bool has_siblings() const noexcept { return session_.has_siblings(); }
-  /// True when an exchange that becomes free must be told with `attend`: reading is paused, or the
+  /// True when an exchange that becomes free must be told at once: reading is paused, or the
   /// connection is to end. Any thread.
   bool awaits_answers() const noexcept { return session_.paused() || session_.ending(); }
 

@@ -130,7 +130,7 @@ void WireExchange::finish() noexcept {
   if (broken_off || connection->awaits_answers()) {
     dispatcher.attend(std::move(connection));
   } else {
-    // Else an idle connection would keep the exchange until its next request.
+    // Without this an idle connection would keep the exchange until its next request.
     dispatcher.attend_later(std::move(connection));
   }
 }
