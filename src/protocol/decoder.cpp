@@ -6,14 +6,15 @@
 
 namespace appd::protocol {
 
-std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits) {
+std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
+                                      gateway::BlockPool& blocks) {
   switch (wire) {
     case Wire::fastcgi:
-      return std::make_unique<FastcgiDecoder>(limits);
+      return std::make_unique<FastcgiDecoder>(limits, blocks);
     case Wire::uwsgi:
-      return std::make_unique<UwsgiDecoder>(limits);
+      return std::make_unique<UwsgiDecoder>(limits, blocks);
     case Wire::scgi:
-      return std::make_unique<ScgiDecoder>(limits);
+      return std::make_unique<ScgiDecoder>(limits, blocks);
   }
   return nullptr;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/gateway/block_pool.hpp"
 #include "runtime/gateway/variables.hpp"
 
 namespace appd::protocol {
@@ -59,7 +60,7 @@ class Decoder {
   /// After `fatal` the decoder is only to be destroyed.
   virtual Event next(std::string_view& input) = 0;
 
-  /// After `request`: swaps the variables of `id` into `into` (whose memory it takes for reuse).
+  /// After `request`: moves the variables of `id` into `into` (whose memory goes back to the pool).
   /// They are as sent, but that uwsgi's modifier 30 has SCRIPT_NAME cut off PATH_INFO.
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 
@@ -81,7 +82,10 @@ class Decoder {
   virtual bool holds_only(RequestId id) const noexcept = 0;
 };
 
-std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits);
+/// `blocks` is where the memory for variables comes from while they arrive. It must be there when
+/// the decoder is called, not when it is destroyed.
+std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
+                                      gateway::BlockPool& blocks);
 
 /// What the first bytes of a connection are.
 struct Sniffed {

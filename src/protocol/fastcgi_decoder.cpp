@@ -17,10 +17,6 @@ using fastcgi::RecordType;
 
 namespace {
 
-/// What one kept request may leave allocated for the next; more is given back.
-constexpr std::size_t kWarmBytes = 64 * 1024;
-constexpr std::size_t kWarmVariables = 1024;
-
 /// FCGI_MAX_CONNS: the backlog that a listening socket commonly has; connections have no other
 /// bound.
 constexpr std::string_view kMaxConnections = "4096";
@@ -28,13 +24,6 @@ constexpr std::string_view kMaxConnections = "4096";
 template <std::size_t N>
 std::string_view view(const std::array<char, N>& bytes) noexcept {
   return {bytes.data(), N};
-}
-
-void give_back_excess(gateway::VariableBlock& block) {
-  block.clear();
-  if (block.bytes.capacity() > kWarmBytes) block.bytes = std::vector<char>();
-  if (block.variables.capacity() > kWarmVariables)
-    block.variables = std::vector<gateway::Variable>();
 }
 
 }  // namespace
@@ -101,6 +90,7 @@ Event FastcgiDecoder::begin_request(std::string_view body) {
   request.keep_connection = keep;
   request.stdin_ended = false;
   request.body_left = 0;
+  request.block = blocks_.take();
   return {};
 }
 
@@ -128,7 +118,7 @@ Event FastcgiDecoder::on_params(std::string_view bytes) {
 }
 
 Event FastcgiDecoder::collect(Request& request, std::string_view bytes) {
-  auto& block = request.block;
+  auto& block = *request.block;
   const auto room = limits_.max_params - block.bytes.size();
   const auto taken = bytes.substr(0, room);
   block.bytes.insert(block.bytes.end(), taken.begin(), taken.end());
@@ -139,7 +129,7 @@ Event FastcgiDecoder::collect(Request& request, std::string_view bytes) {
 }
 
 Event FastcgiDecoder::finish_head(Request& request) {
-  auto& block = request.block;
+  auto& block = *request.block;
   if (block.bytes.empty()) {
     return refuse(
         request, 400, request.keep_connection,
@@ -258,7 +248,8 @@ void FastcgiDecoder::take_variables(RequestId id, gateway::VariableBlock& into) 
   Request* request = find(id);
   assert(request != nullptr && request->state == State::complete);
   if (request == nullptr) return;
-  std::swap(request->block, into);
+  std::swap(*request->block, into);
+  blocks_.give_back(std::move(request->block));
 }
 
 void FastcgiDecoder::expect_body(RequestId id, std::uint64_t length) {
@@ -287,7 +278,7 @@ bool FastcgiDecoder::inside_head() const noexcept {
 Event FastcgiDecoder::refuse(Request& request, unsigned status, bool keep_connection,
                              std::string detail) {
   request.state = State::refused;
-  give_back_excess(request.block);
+  blocks_.give_back(std::move(request.block));
   Event event;
   event.kind = Event::Kind::refused;
   event.id = request.id;
@@ -342,7 +333,7 @@ FastcgiDecoder::Request* FastcgiDecoder::find(RequestId id) noexcept {
 void FastcgiDecoder::forget(Request& request) noexcept {
   if (request.state == State::ending) --ending_;
   request.state = State::over;
-  give_back_excess(request.block);
+  blocks_.give_back(std::move(request.block));
   Request& last = requests_[--active_];
   if (&last != &request) std::swap(last, request);
 }

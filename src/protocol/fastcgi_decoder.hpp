@@ -24,7 +24,8 @@ namespace appd::protocol {
 ///              └──▶ refused ──▶ release
 class FastcgiDecoder final : public Decoder {
  public:
-  explicit FastcgiDecoder(const DecoderLimits& limits) noexcept : limits_(limits) {}
+  FastcgiDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept
+      : limits_(limits), blocks_(blocks) {}
 
   Event next(std::string_view& input) override;
   void take_variables(RequestId id, gateway::VariableBlock& into) override;
@@ -49,8 +50,8 @@ class FastcgiDecoder final : public Decoder {
     State state = State::head;
     bool keep_connection = false;
     bool stdin_ended = false;
-    std::uint64_t body_left = 0;  // kUnknownLength: until STDIN(0)
-    gateway::VariableBlock block;
+    std::uint64_t body_left = 0;      // kUnknownLength: until STDIN(0)
+    gateway::BlockPool::Block block;  // null once it is taken
   };
 
   Event on_record(const fastcgi::RecordPiece& piece);
@@ -81,9 +82,10 @@ class FastcgiDecoder final : public Decoder {
   void forget(Request& request) noexcept;
   void forget_owing(RequestId id) noexcept;
 
-  DecoderLimits limits_;
+  const DecoderLimits limits_;
+  gateway::BlockPool& blocks_;
   fastcgi::RecordReader reader_;
-  // The first `active_` are requests; the others are kept for their memory.
+  // The first `active_` are requests; the others are places for more.
   std::vector<Request> requests_;
   std::size_t active_ = 0;
   std::size_t ending_ = 0;        // requests in State::ending

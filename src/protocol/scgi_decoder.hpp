@@ -10,7 +10,8 @@ namespace appd::protocol {
 /// CONTENT_LENGTH must come first; a missing SCGI=1 is tolerated, since fronts let it be left out.
 class ScgiDecoder final : public SingleRequestDecoder {
  public:
-  explicit ScgiDecoder(const DecoderLimits& limits) noexcept : SingleRequestDecoder(limits) {}
+  ScgiDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept
+      : SingleRequestDecoder(limits, blocks) {}
 
  private:
   Event on_head(std::string_view& input) override;

@@ -37,7 +37,8 @@ Event SingleRequestDecoder::end_body() {
 
 void SingleRequestDecoder::take_variables(RequestId, gateway::VariableBlock& into) {
   assert(stage_ == Stage::complete);
-  std::swap(block_, into);
+  std::swap(*block_, into);
+  blocks_.give_back(std::move(block_));
 }
 
 void SingleRequestDecoder::expect_body(RequestId, std::uint64_t length) {
@@ -60,9 +61,10 @@ std::string_view SingleRequestDecoder::take(std::string_view& input, std::size_t
 
 bool SingleRequestDecoder::collect_block(std::string_view& input, std::size_t size) {
   const auto wanted = std::min(size, max_params_);
-  const auto bytes = take(input, wanted - block_.bytes.size());
-  block_.bytes.insert(block_.bytes.end(), bytes.begin(), bytes.end());
-  return block_.bytes.size() == wanted;
+  std::vector<char>& collected = block_->bytes;
+  const auto bytes = take(input, wanted - collected.size());
+  collected.insert(collected.end(), bytes.begin(), bytes.end());
+  return collected.size() == wanted;
 }
 
 Event SingleRequestDecoder::complete() {

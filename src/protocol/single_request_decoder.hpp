@@ -22,8 +22,8 @@ class SingleRequestDecoder : public Decoder {
   bool holds_only(RequestId) const noexcept final { return stage_ == Stage::over && !released_; }
 
  protected:
-  explicit SingleRequestDecoder(const DecoderLimits& limits) noexcept
-      : max_params_(limits.max_params) {}
+  SingleRequestDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept
+      : max_params_(limits.max_params), blocks_(blocks), block_(blocks.take()) {}
 
   /// Takes bytes of what precedes the body: gives `request` by `complete`, another event, or
   /// `starved`.
@@ -40,9 +40,9 @@ class SingleRequestDecoder : public Decoder {
   /// `bytes` (static) are all the answer there is; the connection is to be closed after them.
   Event reply_and_close(std::string_view bytes);
 
-  gateway::VariableBlock& block() noexcept { return block_; }
+  gateway::VariableBlock& block() noexcept { return *block_; }
   std::string_view block_bytes() const noexcept {
-    return {block_.bytes.data(), block_.bytes.size()};
+    return {block_->bytes.data(), block_->bytes.size()};
   }
   std::size_t max_params() const noexcept { return max_params_; }
   /// Bytes of the connection taken so far.
@@ -65,7 +65,8 @@ class SingleRequestDecoder : public Decoder {
   bool released_ = false;
   std::uint64_t offset_ = 0;
   std::uint64_t body_left_ = kUnknownLength;  // counted down after the release too
-  gateway::VariableBlock block_;
+  gateway::BlockPool& blocks_;
+  gateway::BlockPool::Block block_;  // null once it is taken
 };
 
 }  // namespace appd::protocol

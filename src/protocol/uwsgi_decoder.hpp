@@ -13,7 +13,8 @@ namespace appd::protocol {
 /// languages: refused.
 class UwsgiDecoder final : public SingleRequestDecoder {
  public:
-  explicit UwsgiDecoder(const DecoderLimits& limits) noexcept : SingleRequestDecoder(limits) {}
+  UwsgiDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept
+      : SingleRequestDecoder(limits, blocks) {}
 
  private:
   Event on_head(std::string_view& input) override;

@@ -1,7 +1,10 @@
 """A worker's memory stays bounded, whatever passes through it."""
 
 import re
+import resource
+import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import web
 import wire
 from appd import Appd
 from fronts import Nginx
-from processes import unique
+from processes import clean_environment, unique
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -19,6 +22,19 @@ WARM = 20_000
 MANY = 200_000
 GROWTH = 1 * MIB
 BLOCK = bytes(MIB)
+FEW_IDLE = 300
+MANY_IDLE = 3_000
+IDLE_CONNECTION = 2 * 1024
+SANITIZER_FACTOR = 4  # zones around what is allocated
+MODULES = """
+import sys
+
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    names = ", ".join(f'"{name}"' for name in sys.modules)
+    return [f'{{"python": "{sys.executable}", "modules": [{names}]}}'.encode()]
+"""
 UPLOAD = wire.record(wire.STDIN, 1, bytes(65528)) * 16
 
 
@@ -125,6 +141,51 @@ def test_memory_does_not_grow_with_the_number_of_requests(start):
     load.close()
     grown = after_many - after_warm
     assert grown <= GROWTH, f"{grown / 1024:.0f} KiB more after {MANY} requests than after {WARM}"
+
+
+@pytest.fixture
+def many_descriptors():
+    """Room for the connections, here and in the servers that are started meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FEW_IDLE + MANY_IDLE + 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], needed), max(before[1], needed)))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def is_sanitized(binary: Path) -> bool:
+    content = binary.read_bytes()
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
+def test_an_idle_connection_that_has_been_served_costs_little(many_descriptors, installed, start):
+    server = start(threads=2)
+    worker = server.only_worker()
+    with ExitStack() as ends:
+
+        def open_idle(count):
+            for _ in range(count):
+                connection = ends.enter_context(wire.FastCgi(server.address))
+                connection.begin()
+                connection.params(wire.variables(path="/hello", headers=[("Cookie", "c" * 1000)]))
+                connection.stdin(b"")
+                assert connection.read_answer().status == 200
+
+        open_idle(FEW_IDLE)
+        after_few = memory(worker, "VmRSS")
+        open_idle(MANY_IDLE)
+        each = (memory(worker, "VmRSS") - after_few) / MANY_IDLE
+    allowed = IDLE_CONNECTION * (SANITIZER_FACTOR if is_sanitized(installed.binary) else 1)
+    assert each <= allowed, f"{each:.0f} bytes for each idle connection"
+
+
+def test_a_worker_imports_nothing_but_threading_beside_the_application(start, place):
+    place.write("modules.py", MODULES)
+    server = start("--pythonpath", place.path, module="modules")
+    imported = server.call("fastcgi").json()
+    needed = subprocess.run([imported["python"], "-c", "import sys, threading; print(*sys.modules)"],
+                            env=clean_environment(), capture_output=True, text=True, check=True).stdout
+    assert set(imported["modules"]) - set(needed.split()) == {"modules"}
 
 
 class Load:

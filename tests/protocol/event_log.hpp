@@ -71,7 +71,7 @@ inline std::uint64_t body_length(Wire wire, const gateway::VariableBlock& block)
 class Driver {
  public:
   Driver(Wire wire, const Driving& driving)
-      : wire_(wire), driving_(driving), decoder_(make_decoder(wire, driving.limits)) {}
+      : wire_(wire), driving_(driving), decoder_(make_decoder(wire, driving.limits, blocks_)) {}
 
   void feed(std::string_view bytes) {
     // A copy of exactly this size: the sanitizer sees what reads beyond it, or after this call.
@@ -147,6 +147,7 @@ class Driver {
 
   Wire wire_;
   Driving driving_;
+  gateway::BlockPool blocks_;
   std::unique_ptr<Decoder> decoder_;
   gateway::VariableBlock block_;
   EventLog log_;

@@ -302,7 +302,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("a refused request stays active until it is released") {
-    FastcgiDecoder decoder(limited(1).limits);
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder(limited(1).limits, blocks);
     const auto bytes = begin(1, kKeep) + params(1, kPairs) + params(1, "") + stdin_of(1, "");
     std::string_view input = bytes;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::refused);
@@ -356,7 +357,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("an id released early begins again, and late records are not its new request's") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto first = head(1, kKeep, announcing("10"));
     std::string_view input = first;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -383,7 +385,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("each released request owes its own end of STDIN") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto bytes = head(1, kKeep) + head(3, kKeep);
     std::string_view input = bytes;
     for (const RequestId id : std::initializer_list<RequestId>{1, 3}) {
@@ -400,7 +403,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("a release before the end of an empty body takes the end back") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto bytes = head(1, kKeep) + stdin_of(1, "") + head(1, kKeep);
     std::string_view input = bytes;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -410,7 +414,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("the release of a request leaves the others as they are") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto heads = head(1, kKeep) + head(3, kKeep) + head(5, kKeep);
     std::string_view input = heads;
     for (const RequestId id : std::initializer_list<RequestId>{1, 3, 5}) {
@@ -431,7 +436,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("inside_head is true from a request's first byte to the end of its variables") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto bytes = head(1, kKeep);
     CHECK_FALSE(decoder.inside_head());
     for (std::size_t i = 0; i + 1 < bytes.size(); ++i) {
@@ -453,7 +459,8 @@ TEST_SUITE("fastcgi decoder") {
   }
 
   TEST_CASE("bytes that a released request still owes are no head") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto bytes = head(1, kKeep) + stdin_of(1, "late").substr(0, 5);
     std::string_view input = bytes;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -468,7 +475,8 @@ TEST_SUITE("fastcgi decoder") {
       pairs += fastcgi_pairs({{"HTTP_X_HEADER_" + std::to_string(i), "a value of common length"}});
     }
     const auto bytes = head(1, kKeep, pairs) + stdin_of(1, "");
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     gateway::VariableBlock block;
     const auto serve = [&] {
       std::string_view input = bytes;
@@ -489,8 +497,33 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_EQ(before, after);
   }
 
+  TEST_CASE("the memory of a head serves the next connection once it is taken or refused") {
+    gateway::BlockPool blocks;
+    FastcgiDecoder first{DecoderLimits{}, blocks};
+    FastcgiDecoder second{DecoderLimits{}, blocks};
+    gateway::VariableBlock block;
+    block.bytes.assign(100, 'x');
+    const char* const memory = block.bytes.data();
+    const auto good = head(1, kKeep);
+    std::string_view input = good;
+    REQUIRE_EQ(first.next(input).kind, Event::Kind::request);
+    first.take_variables(1, block);
+
+    // The memory is in the second decoder from its BEGIN to the refusal.
+    const auto bad = begin(1, kKeep) + params(1, "");
+    input = bad;
+    REQUIRE_EQ(second.next(input).kind, Event::Kind::refused);
+
+    const auto next = begin(3, kKeep) + params(3, kPairs) + params(3, "");
+    input = next;
+    REQUIRE_EQ(first.next(input).kind, Event::Kind::request);
+    first.take_variables(3, block);
+    CHECK_EQ(block.bytes.data(), memory);
+  }
+
   TEST_CASE("a large request's memory is not kept for the next") {
-    FastcgiDecoder decoder{DecoderLimits{}};
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
     const auto bytes = begin(1, kKeep) + params(1, std::string(60000, '\0')) +
                        params(1, std::string(60000, '\0')) + params(1, "") + stdin_of(1, "") +
                        head(1, kKeep);

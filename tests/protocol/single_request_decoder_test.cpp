@@ -21,7 +21,8 @@ struct Begun {
   }
   Event next(std::string_view input) { return decoder.next(input); }
 
-  UwsgiDecoder decoder{DecoderLimits{}};
+  gateway::BlockPool blocks;
+  UwsgiDecoder decoder{DecoderLimits{}, blocks};
 };
 
 TEST_SUITE("single request decoder") {
@@ -34,6 +35,20 @@ TEST_SUITE("single request decoder") {
     REQUIRE_EQ(block.variables.size(), 1);
     CHECK_EQ(block.variables[0].name, "A");
     CHECK_EQ(block.variables[0].name.data(), block.bytes.data() + 2);
+  }
+
+  TEST_CASE("the memory of a head serves the next connection once it is taken") {
+    Begun begun;
+    gateway::VariableBlock block;
+    block.bytes.assign(100, 'x');
+    const char* const memory = block.bytes.data();
+    begun.decoder.take_variables(0, block);
+    UwsgiDecoder next{DecoderLimits{}, begun.blocks};
+    const auto head = uwsgi_packet(uwsgi_block({{"A", "1"}}));
+    std::string_view input = head;
+    REQUIRE_EQ(next.next(input).kind, Event::Kind::request);
+    next.take_variables(0, block);
+    CHECK_EQ(block.bytes.data(), memory);
   }
 
   TEST_CASE("bytes of the body after the release are owed, counted and swallowed") {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -73,7 +72,7 @@ class BodyPipe {
   void wake_reader() APPD_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  std::condition_variable_any changed_;
+  Condition changed_;
   State state_ APPD_GUARDED_BY(mutex_) = State::open;
   Overflow overflow_ APPD_GUARDED_BY(mutex_) = Overflow::pause;
   bool paused_ APPD_GUARDED_BY(mutex_) = false;

@@ -70,7 +70,9 @@ void Connection::attend() {
       return;
     }
   }
-  settle();
+  session_.settle(outbox_.blocked());
+  // Usually an answer has ended on a connection that stays.
+  if (outbox_.blocked() || session_.ending()) settle();
 }
 
 void Connection::drain() {
@@ -91,7 +93,7 @@ void Connection::close() {
 void Connection::release() {
   watch_.end();
   socket_.reset();
-  server_.forget(shared_from_this());
+  server_.forget(*this);
 }
 
 // -- Input ----------------------------------------------------------------------------------------

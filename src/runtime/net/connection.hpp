@@ -44,13 +44,17 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   Server& server() noexcept { return server_; }  // any thread
   /// True when other requests are on the connection. Any thread.
   bool has_siblings() const noexcept { return session_.has_siblings(); }
-  /// True when an exchange that becomes free must be told with `attend`: reading is paused, or the
+  /// True when an exchange that becomes free must be told at once: reading is paused, or the
   /// connection is to end. Any thread.
   bool awaits_answers() const noexcept { return session_.paused() || session_.ending(); }
 
   /// For the session: takes input; a head that is not complete may take its time from now on.
   bool is_open() const noexcept { return state_ == State::open; }
   void restart_head_timeout() noexcept { head_since_ = last_input_; }
+
+  /// For the server: where it keeps the connection.
+  std::size_t place() const noexcept { return place_; }
+  void set_place(std::size_t place) noexcept { place_ = place; }
 
  private:
   enum class State : std::uint8_t { open, lingering, closed };
@@ -75,6 +79,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const bool local_;
+  std::size_t place_ = 0;
   Outbox outbox_;
   Session session_;
 

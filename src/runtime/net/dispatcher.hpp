@@ -18,6 +18,8 @@ class Dispatcher {
 
   /// Lets the loop call `connection->attend()` soon. Any thread, also with the interpreter held.
   virtual void attend(std::shared_ptr<Connection> connection) noexcept = 0;
+  /// The same when the loop has its next turn: it is not woken for this.
+  virtual void attend_later(std::shared_ptr<Connection> connection) noexcept = 0;
 
  protected:
   ~Dispatcher() = default;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -22,6 +23,9 @@ constexpr std::size_t kFlushBudget = 1024 * 1024;
 /// File bytes that are framed at once for FastCGI.
 constexpr std::size_t kFileBlock = 4 * protocol::AnswerFramer::kMaxRecord;
 
+/// Of one write: an answer in one piece has no more parts than fit in here without an allocation.
+using Parts = boost::container::small_vector<iovec, 8>;
+
 std::size_t size_of(std::span<const iovec> parts) {
   std::size_t size = 0;
   for (const iovec& part : parts) size += part.iov_len;
@@ -33,7 +37,7 @@ std::string_view view(const iovec& part) {
 }
 
 /// Takes `n` sent bytes off the parts from `first` on.
-void advance(std::vector<iovec>& parts, std::size_t& first, std::size_t n) {
+void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) {
   while (n > 0) {
     iovec& part = parts[first];
     const std::size_t taken = std::min(n, part.iov_len);
@@ -55,18 +59,18 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
                              const std::atomic<bool>& cancelled) {
   Lock lock(mutex_);
   if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
-  scratch_.assign(parts.begin(), parts.end());
+  Parts unsent(parts.begin(), parts.end());
   std::size_t first = 0;
   if (queue_.empty()) {
     const bool small = size_of(parts) <= kSmall;
-    const Send result = small ? send_small(scratch_, first) : send_parts(scratch_, first);
+    const Send result = small ? send_small(unsent, first) : send_parts(unsent, first);
     if (result == Send::all) return Status::sent;
     if (result == Send::broken) {
       break_connection();
       return Status::gone;
     }
   }
-  keep_rest(first, keeper);
+  keep_rest(std::span(unsent).subspan(first), keeper);
   return Status::queued;
 }
 
@@ -138,7 +142,7 @@ void Outbox::break_connection() {
   room_.notify_all();
 }
 
-Outbox::Send Outbox::send_small(std::vector<iovec>& parts, std::size_t& first) {
+Outbox::Send Outbox::send_small(std::span<iovec> parts, std::size_t& first) {
   std::array<char, kSmall> bytes;
   std::size_t size = 0;
   for (const iovec& part : parts) {
@@ -152,7 +156,7 @@ Outbox::Send Outbox::send_small(std::vector<iovec>& parts, std::size_t& first) {
   return send_parts(parts, first);  // the rest, or the same again after an interruption
 }
 
-Outbox::Send Outbox::send_parts(std::vector<iovec>& parts, std::size_t& first) {
+Outbox::Send Outbox::send_parts(std::span<iovec> parts, std::size_t& first) {
   while (first < parts.size()) {
     msghdr message{};
     message.msg_iov = parts.data() + first;
@@ -228,8 +232,7 @@ bool Outbox::stage_file_records(Item& item) {
   return true;
 }
 
-void Outbox::keep_rest(std::size_t first, gateway::Keeper* keeper) {
-  const std::span<const iovec> rest = std::span(scratch_).subspan(first);
+void Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   const std::size_t size = size_of(rest);
   Item item;
   if (keeper != nullptr && size > kCopyLimit) {

@@ -3,7 +3,6 @@
 #include <sys/uio.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -87,13 +86,13 @@ class Outbox {
   };
 
   enum class Send : std::uint8_t { all, some, broken, short_file };
-  Send send_small(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
-  Send send_parts(std::vector<iovec>& parts, std::size_t& first) APPD_REQUIRES(mutex_);
+  Send send_small(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
+  Send send_parts(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_framed(Item& item) APPD_REQUIRES(mutex_);
   bool stage_file_records(Item& item) APPD_REQUIRES(mutex_);
-  void keep_rest(std::size_t first, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
+  void keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
   void break_connection() APPD_REQUIRES(mutex_);
 
   const int socket_;
@@ -101,11 +100,10 @@ class Outbox {
   std::atomic<bool> blocked_{false};
 
   Mutex mutex_;
-  std::condition_variable_any room_;
+  Condition room_;
   unsigned waiters_ APPD_GUARDED_BY(mutex_) = 0;
   bool shut_ APPD_GUARDED_BY(mutex_) = false;
   std::list<Item> queue_ APPD_GUARDED_BY(mutex_);
-  std::vector<iovec> scratch_ APPD_GUARDED_BY(mutex_);
 };
 
 }  // namespace appd::net

@@ -12,8 +12,6 @@
 namespace appd::net {
 namespace {
 
-/// Large enough that a part-filled read means an empty socket and bodies come in few calls.
-constexpr std::size_t kReadBuffer = 256 * 1024;
 constexpr std::size_t kSpareExchanges = 64;
 constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
@@ -79,7 +77,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       reporter_(reporter),
       neighbours_(neighbours),
       watch_timer_(loop, [this] { check_deadlines(); }),
-      read_buffer_(kReadBuffer) {}
+      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {}
 
 Server::~Server() = default;
 
@@ -92,14 +90,14 @@ void Server::drain(std::function<void()> on_done) {
   draining_.store(true);
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
-  const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
+  const std::vector<std::shared_ptr<Connection>> all = connections_;
   for (const auto& connection : all) connection->drain();
   if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
   listeners_.clear();
-  const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
+  const std::vector<std::shared_ptr<Connection>> all = connections_;
   for (const auto& connection : all) connection->close();
   watched_.clear();
   watch_timer_.cancel();
@@ -126,8 +124,10 @@ void Server::watch(std::shared_ptr<Connection> connection) {
   if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
 }
 
-void Server::forget(const std::shared_ptr<Connection>& connection) {
-  connections_.erase(connection);
+void Server::forget(Connection& connection) {
+  connections_.back()->set_place(connection.place());
+  std::swap(connections_[connection.place()], connections_.back());
+  connections_.pop_back();
   if (draining_.load() && connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
@@ -167,7 +167,8 @@ void Server::open(support::UniqueFd socket, bool local, std::string_view first) 
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto connection = std::make_shared<Connection>(*this, std::move(socket), local);
-  connections_.insert(connection);
+  connection->set_place(connections_.size());
+  connections_.push_back(connection);
   connection->start(first);
   if (draining()) connection->drain();
 }

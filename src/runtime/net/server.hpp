@@ -5,9 +5,9 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <unordered_set>
 #include <vector>
 
+#include "runtime/gateway/block_pool.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/dispatcher.hpp"
@@ -59,12 +59,14 @@ class Server {
   // -- For connections
   // ------------------------------------------------------------------------------
 
-  std::span<char> read_buffer() noexcept { return read_buffer_; }
+  std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBuffer}; }
+  gateway::BlockPool& blocks() noexcept { return blocks_; }
   std::shared_ptr<WireExchange> take_exchange();
   void give_back(std::shared_ptr<WireExchange> exchange);
   /// Checks the connection's deadline every now and then until it has none.
   void watch(std::shared_ptr<Connection> connection);
-  void forget(const std::shared_ptr<Connection>& connection);
+  /// May end the connection's life.
+  void forget(Connection& connection);
   /// Gives a copy of the descriptor to another worker, which reads `bytes` first. False: no.
   bool give_away(int socket, std::string_view bytes) noexcept {
     return neighbours_ != nullptr && !draining() && neighbours_->give(socket, bytes);
@@ -72,6 +74,9 @@ class Server {
 
  private:
   class Listener;
+
+  /// Large enough that a part-filled read means an empty socket and bodies come in few calls.
+  static constexpr std::size_t kReadBuffer = 256 * 1024;
 
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
@@ -85,11 +90,13 @@ class Server {
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;
-  std::vector<char> read_buffer_;
+  gateway::BlockPool blocks_;
+  // Memory that no read has filled yet costs nothing.
+  const std::unique_ptr<char[]> read_buffer_;
 };
 
 }  // namespace appd::net

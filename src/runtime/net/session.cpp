@@ -30,8 +30,7 @@ Session::Session(Connection& connection) : connection_(connection), server_(conn
 
 void Session::feed(std::string_view bytes) {
   if (foreign_) return;
-  release_answered();
-  forget_free();
+  forget_answered();
   if (!decoder_) {
     if (!choose_protocol(bytes)) return;
     if (!first_bytes_.empty()) {
@@ -66,7 +65,7 @@ bool Session::choose_protocol(std::string_view& bytes) {
     return false;
   }
   wire_ = pinned.value_or(found.wire);
-  decoder_ = protocol::make_decoder(wire_, server_.options().decoder);
+  decoder_ = protocol::make_decoder(wire_, server_.options().decoder, server_.blocks());
   if (!first_bytes_.empty()) bytes = {};  // they are the end of first_bytes_
   return true;
 }
@@ -275,8 +274,7 @@ void Session::refuse(Live& live, unsigned status, std::string_view reason) {
 }
 
 void Session::settle(bool blocked) {
-  release_answered();
-  forget_free();
+  forget_answered();
   if (blocked && paused_) spool_unread_bodies();
 }
 
@@ -324,25 +322,31 @@ void Session::cut_stalled_bodies() {
   }
 }
 
-void Session::release_answered() {
+void Session::forget_answered() {
+  bool any = false;
   for (Live& live : live_) {
-    if (live.released || !live.exchange->answered()) continue;
-    decoder_->release(live.exchange->id());
-    live.released = true;
-    live.body_open = false;
+    if (!live.released && live.exchange->answered()) {
+      decoder_->release(live.exchange->id());
+      live.released = true;
+      live.body_open = false;
+    }
+    if (live.released && live.exchange->free()) {
+      give_back(live);
+      any = true;
+    }
   }
+  if (!any) return;
+  const auto left = std::remove_if(live_.begin(), live_.end(),
+                                   [](const Live& live) { return live.exchange == nullptr; });
+  live_.erase(left, live_.end());
+  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
 }
 
-void Session::forget_free() {
-  for (Live& live : live_) {
-    if (!live.released || !live.exchange->free()) continue;
-    if (live.exchange->ends_connection()) ending_ = true;
-    if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) broken_off_ = true;
-    live.exchange->reset();
-    server_.give_back(std::move(live.exchange));
-  }
-  std::erase_if(live_, [](const Live& live) { return live.exchange == nullptr; });
-  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+void Session::give_back(Live& live) {
+  if (live.exchange->ends_connection()) ending_ = true;
+  if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) broken_off_ = true;
+  live.exchange->reset();
+  server_.give_back(std::move(live.exchange));
 }
 
 void Session::abandon() {

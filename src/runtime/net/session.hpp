@@ -1,12 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "protocol/decoder.hpp"
 #include "runtime/net/wire_exchange.hpp"
@@ -90,8 +90,8 @@ class Session {
   void refuse(Live& live, unsigned status, std::string_view reason);
   void pause_or_spool(Live& live);
   void spool_unread_bodies();
-  void release_answered();
-  void forget_free();
+  void forget_answered();
+  void give_back(Live& live);
   void report(gateway::Level level, const Live& live, std::string_view what) const;
 
   Connection& connection_;
@@ -106,7 +106,7 @@ class Session {
   bool foreign_ = false;  // HTTP or TLS was answered
   bool input_ended_ = false;
   bool broken_off_ = false;
-  std::vector<Live> live_;
+  boost::container::small_vector<Live, 1> live_;
 };
 
 }  // namespace appd::net

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 
 // Clang's static thread-safety analysis; nothing for other compilers.
@@ -21,7 +22,24 @@ class APPD_ATTRIBUTE(capability("mutex")) Mutex {
   void unlock() APPD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
 
  private:
+  friend class Condition;
+
   std::mutex mutex_;
+};
+
+/// std::condition_variable for a Mutex; unlike condition_variable_any it allocates nothing.
+class Condition {
+ public:
+  void wait(Mutex& mutex) APPD_REQUIRES(mutex) {
+    std::unique_lock<std::mutex> held(mutex.mutex_, std::adopt_lock);
+    condition_.wait(held);
+    held.release();
+  }
+  void notify_one() noexcept { condition_.notify_one(); }
+  void notify_all() noexcept { condition_.notify_all(); }
+
+ private:
+  std::condition_variable condition_;
 };
 
 /// Holds a Mutex for a scope.

@@ -121,13 +121,17 @@ void WireExchange::finish() noexcept {
   answered_.store(true, std::memory_order_release);
   body_.close();
   report_access();
-  const std::shared_ptr<Connection> connection = std::move(connection_);
+  std::shared_ptr<Connection> connection = std::move(connection_);
+  Dispatcher& dispatcher = connection->server().dispatcher();
   const bool broken_off = broken_off_;
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
   state_.store(State::free);
   if (broken_off || connection->awaits_answers()) {
-    connection->server().dispatcher().attend(connection);
+    dispatcher.attend(std::move(connection));
+  } else {
+    // Without this an idle connection would keep the exchange until its next request.
+    dispatcher.attend_later(std::move(connection));
   }
 }
 

@@ -21,8 +21,8 @@ enum class HandOver : std::uint8_t {
   nobody,      ///< no worker is idle now
 };
 
-/// One request on a connection and its answer. Made and reused by the connection; given to a pool
-/// thread when the request is complete enough to run.
+/// One request on a connection and its answer. Lent by the server to the connection; given to a
+/// pool thread when the request is complete enough to run.
 ///
 ///     arriving ──► queued ──► running ──► free          (loop)  (pool thread)
 ///         └──────────┴──► given_up

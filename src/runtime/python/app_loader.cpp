@@ -128,17 +128,37 @@ void require_callable(const ApplicationName& name, PyObject* object, const char*
                   "");
 }
 
+/// The function within bound methods and functools.partial objects.
+Ref unwrap(PyObject* callable) {
+  const Ref functools = checked(PyImport_ImportModule("functools"));
+  const Ref partial = checked(PyObject_GetAttrString(functools.get(), "partial"));
+  Ref inner = Ref::borrow(callable);
+  for (;;) {
+    if (PyMethod_Check(inner.get())) {
+      inner = Ref::borrow(PyMethod_Function(inner.get()));
+    } else if (checked(PyObject_IsInstance(inner.get(), partial.get())) != 0) {
+      inner = checked(PyObject_GetAttrString(inner.get(), "func"));
+    } else {
+      return inner;
+    }
+  }
+}
+
+/// What inspect.iscoroutinefunction tells; but importing inspect would cost each worker a megabyte
+/// of modules that hardly an application needs.
+bool is_coroutine_function(PyObject* callable) {
+  const Ref function = unwrap(callable);
+  if (!PyFunction_Check(function.get())) return false;
+  const Ref code = checked(PyObject_GetAttrString(function.get(), "__code__"));
+  const Ref flags = checked(PyObject_GetAttrString(code.get(), "co_flags"));
+  return (PyLong_AsLong(flags.get()) & CO_COROUTINE) != 0;
+}
+
 /// ASGI applications are coroutine functions, or objects whose __call__ is one.
 bool is_asynchronous(PyObject* object) {
-  const Ref inspect = checked(PyImport_ImportModule("inspect"));
-  const auto is_coroutine = [&](PyObject* function) {
-    const Ref answer =
-        checked(PyObject_CallMethod(inspect.get(), "iscoroutinefunction", "O", function));
-    return checked(PyObject_IsTrue(answer.get())) != 0;
-  };
   if (PyType_Check(object)) return false;
   const Ref call = checked(PyObject_GetAttrString(object, "__call__"));
-  return is_coroutine(object) || is_coroutine(call.get());
+  return is_coroutine_function(object) || is_coroutine_function(call.get());
 }
 
 Ref call_factory(const ApplicationName& name, PyObject* factory) {

@@ -61,13 +61,14 @@ void put_in_front(const std::vector<std::string>& directories) {
 }
 
 /// Importing `signal` for the first time takes SIGINT over when nobody else has, even if no
-/// handlers were asked for (3.11): so that happens here, with SIGINT out of its sight.
+/// handlers were asked for (3.11): so that happens here, with SIGINT out of its sight. The C module
+/// below it does that; the one in Python would bring enum with it.
 void keep_sigint_from_python() {
   struct sigaction ignore {};
   struct sigaction before {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGINT, &ignore, &before);
-  const Ref module = Ref::steal(PyImport_ImportModule("signal"));
+  const Ref module = Ref::steal(PyImport_ImportModule("_signal"));
   sigaction(SIGINT, &before, nullptr);
   if (!module) throw PythonError();
 }

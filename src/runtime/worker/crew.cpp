@@ -163,20 +163,26 @@ std::size_t Crew::capacity() const noexcept {
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
-  const bool mine = current.crew == this;
+  attend_later(std::move(connection));
+  // Looked at afterwards: whoever takes the loop from now on sees what is to be attended to, as
+  // this thread does when it comes back to the loop. One that took it before may be waiting.
+  if (!is_mine(leadership_.look())) loop_.wake();
+}
+
+void Crew::attend_later(std::shared_ptr<net::Connection> connection) noexcept {
   const Leadership::Snapshot seen = leadership_.look();
-  const bool leads = mine && Leadership::owner(seen) == current.member;
-  if (leads && !Leadership::away(seen)) {
+  if (is_mine(seen) && !Leadership::away(seen)) {
     attending_.push_back(std::move(connection));
     return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    to_attend_.push_back(std::move(connection));
-    any_to_attend_.store(true);
-  }
-  // The leader, be it this thread or one that takes the loop from it, looks there before it waits.
-  if (!leads) loop_.wake();
+  const std::lock_guard lock(mutex_);
+  to_attend_.push_back(std::move(connection));
+  any_to_attend_.store(true);
+}
+
+/// True when this thread leads, or is away in a call of its own.
+bool Crew::is_mine(Leadership::Snapshot seen) const noexcept {
+  return current.crew == this && Leadership::owner(seen) == current.member;
 }
 
 void Crew::attend_waiting() {

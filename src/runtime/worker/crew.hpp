@@ -49,6 +49,7 @@ class Crew final : public net::Dispatcher {
   bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override;
   bool saturated() const noexcept override;
   void attend(std::shared_ptr<net::Connection> connection) noexcept override;
+  void attend_later(std::shared_ptr<net::Connection> connection) noexcept override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -74,6 +75,7 @@ class Crew final : public net::Dispatcher {
   void give_loop_locked(Member* to);
   Member* pop_idle_locked();
   void attend_waiting();
+  bool is_mine(Leadership::Snapshot seen) const noexcept;
   void look_if_due(const Member& me);
   bool calls_are_slow() const noexcept;
   void watch_leader(std::unique_lock<std::mutex>& lock);

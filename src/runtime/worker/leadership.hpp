@@ -44,9 +44,10 @@ class Leadership {
     return word_.compare_exchange_strong(seen, seen & ~kAway, std::memory_order_acq_rel);
   }
   /// By anyone: takes the lead from a leader seen away. False: it came back, or another took it.
+  /// Sequentially consistent with `look`, so that a leader that leaves something for who takes the
+  /// loop and that one cannot miss each other.
   bool take(Snapshot seen, Member to) noexcept {
-    return away(seen) && word_.compare_exchange_strong(seen, (turn(seen) + kTurn) | to,
-                                                       std::memory_order_acq_rel);
+    return away(seen) && word_.compare_exchange_strong(seen, (turn(seen) + kTurn) | to);
   }
 
  private:

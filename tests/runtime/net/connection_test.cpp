@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <mutex>
 #include <random>
+#include <set>
 
 #include "fakes/running_server.hpp"
 
@@ -90,6 +92,34 @@ TEST_SUITE("connection") {
       CHECK(is_complete(Speech::fastcgi_kept, answer));
     }
     CHECK(server.connections() == 1);
+  }
+
+  TEST_CASE("connections that have been answered keep no exchange") {
+    // Short calls are run by who leads the loop, long ones by others.
+    for (const auto duration : {0us, 1000us}) {
+      CAPTURE(duration.count());
+      Scripts scripts;
+      std::mutex mutex;
+      std::set<const gateway::Exchange*> used;
+      scripts.on("/which", [&](gateway::Exchange& exchange) {
+        const auto until = std::chrono::steady_clock::now() + duration;
+        while (std::chrono::steady_clock::now() < until) continue;
+        const std::lock_guard lock(mutex);
+        used.insert(&exchange);
+        ScriptedApplication::answer(exchange, "hello");
+      });
+      RunningServer server(scripts);
+      std::vector<FrontSocket> fronts;
+      for (int i = 0; i < 40; ++i) {
+        fronts.push_back(server.connect());
+        REQUIRE(fronts.back().send(request(Speech::fastcgi_kept, {"/which"})));
+        REQUIRE(answer_in(Speech::fastcgi_kept, fronts.back().receive(ended_answers(1))).body() ==
+                "hello");
+      }
+      CHECK(server.connections() == 40);
+      const std::lock_guard lock(mutex);
+      CHECK(used.size() <= 8);
+    }
   }
 
   TEST_CASE("a request may be cut anywhere") {

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <array>
+#include <map>
+
 #include "fakes/running_server.hpp"
 
 using namespace appd;
@@ -46,6 +49,26 @@ std::string unfinished(Speech speech, const Asked& asked) {
 }  // namespace
 
 TEST_SUITE("server") {
+  TEST_CASE("connections end in any order, and the others go on") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    const auto ask = [](FrontSocket& front) {
+      REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
+      CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+    };
+    using Order = std::array<int, 4>;
+    for (const auto& order :
+         {Order{0, 1, 2, 3}, Order{3, 2, 1, 0}, Order{1, 3, 0, 2}, Order{2, 0, 3, 1}}) {
+      std::map<int, FrontSocket> fronts;
+      for (int i = 0; i < 4; ++i) ask(fronts.emplace(i, server.connect()).first->second);
+      for (const int next : order) {
+        fronts.erase(next);
+        REQUIRE(eventually([&] { return server.connections() == fronts.size(); }));
+        for (auto& [number, front] : fronts) ask(front);
+      }
+    }
+  }
+
   TEST_CASE("a full queue is answered with 503 and Retry-After") {
     Scripts scripts;
     net::ServerOptions options;

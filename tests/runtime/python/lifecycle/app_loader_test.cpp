@@ -33,6 +33,7 @@ bool contains(std::string_view text, std::string_view part) {
 
 constexpr std::string_view kModule = R"(
 import sys
+from functools import partial
 print("imported as", __name__)
 def application(environ, start_response): pass
 def create_app():
@@ -49,7 +50,11 @@ def none_factory(): pass
 async def asgi(scope, receive, send): pass
 class Asgi:
     async def __call__(self, scope, receive, send): pass
+    async def run(self, scope, receive, send): pass
 asgi_object = Asgi()
+asgi_method = Asgi().run
+asgi_partial = partial(partial(Asgi().run), None)
+synchronous_partial = partial(application)
 )";
 
 }  // namespace
@@ -65,9 +70,9 @@ TEST_CASE("every form of name finds its application") {
   directory.add("other/with-sibling.py", "import sibling\nfrom sibling import *\napp = print\n");
   for (const char* module :
        {"site_one", "site_one:application", "site_one:holder.site", "site_one:holder.Site",
-        "site_one:create_app()", "pkg.wsgi", "pkg.wsgi:app", "site_one.py",
-        "./site_one.py:create_app()", "other/run.wsgi", "other/run.wsgi:holder.site", "here.wsgi",
-        "other/with-sibling.py"}) {
+        "site_one:synchronous_partial", "site_one:create_app()", "pkg.wsgi", "pkg.wsgi:app",
+        "site_one.py", "./site_one.py:create_app()", "other/run.wsgi", "other/run.wsgi:holder.site",
+        "here.wsgi", "other/with-sibling.py"}) {
     CAPTURE(module);
     const Outcome outcome = load(directory, module);
     CAPTURE(outcome.output);
@@ -120,6 +125,8 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
                 "in broken_factory"},
            Case{"site_one:asgi", "this is an ASGI application", ""},
            Case{"site_one:asgi_object", "this is an ASGI application", ""},
+           Case{"site_one:asgi_method", "this is an ASGI application", ""},
+           Case{"site_one:asgi_partial", "this is an ASGI application", ""},
            Case{"bare", "bare: 'bare' has neither 'application' nor 'app'", ""},
            Case{"my-module:app", "'my-module' is no name of a module", ""},
        }) {
