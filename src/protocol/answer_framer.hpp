@@ -19,8 +19,16 @@ namespace appd::protocol {
 /// Reused: `clear` keeps the memory. Ranges that are not framing view the caller's bytes.
 class Gather {
  public:
-  void clear() noexcept;
-  void add(std::string_view bytes);         ///< views `bytes`
+  void clear() noexcept {
+    parts_.clear();
+    block_ = used_ = size_ = 0;
+  }
+  void add(std::string_view bytes) {  ///< views `bytes`
+    if (bytes.empty()) return;
+    // iovec serves reading too, so its pointer is not const; a write does not touch the bytes.
+    parts_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+    size_ += bytes.size();
+  }
   void add_copy(std::string_view framing);  ///< stores `framing` (at most a few dozen bytes) itself
   std::span<const iovec> parts() const noexcept { return parts_; }
   std::size_t size() const noexcept { return size_; }  ///< bytes in all

@@ -5,20 +5,6 @@
 
 namespace appd::protocol {
 
-void Gather::clear() noexcept {
-  parts_.clear();
-  block_ = 0;
-  used_ = 0;
-  size_ = 0;
-}
-
-void Gather::add(std::string_view bytes) {
-  if (bytes.empty()) return;
-  // iovec serves reading too, so its pointer is not const; a write does not touch the bytes.
-  parts_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
-  size_ += bytes.size();
-}
-
 void Gather::add_copy(std::string_view framing) {
   assert(framing.size() <= kBlock);
   if (framing.empty()) return;

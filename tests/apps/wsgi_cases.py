@@ -447,6 +447,15 @@ def chunk_then_wait(environ, start_response):
 
 
 @case
+def chunks_then_wait(environ, start_response):
+    start_response("200 OK", list(TEXT))
+    for number in range(int(options(environ)["count"])):
+        yield b"%d," % number
+    wait_gate(environ)
+    yield b"after"
+
+
+@case
 def one_chunk(environ, start_response):
     start_response("200 OK", list(TEXT))
     return [b"exactly this"]

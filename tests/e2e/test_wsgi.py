@@ -347,6 +347,17 @@ def test_32_each_chunk_is_sent_before_the_next_is_asked_for(begin_case, probe, p
     read_until(connection, protocol, b"after")
 
 
+@pytest.mark.parametrize("count", [2, 3, 50, 51])
+def test_32_no_chunk_waits_for_the_application_to_make_the_next(begin_case, probe, protocol, count):
+    """Also those that are made in haste, which may be sent together."""
+    gate = probe.gate(unique("gate"))
+    connection = begin_case("chunks_then_wait", f"gate={gate.name}&count={count}")
+    all_chunks = b"".join(b"%d," % number for number in range(count))
+    assert read_until(connection, protocol, all_chunks).endswith(b"\r\n\r\n" + all_chunks)
+    gate.open()
+    read_until(connection, protocol, b"after")
+
+
 def test_33_the_length_of_one_chunk_is_the_length_of_the_answer(case):
     assert case("one_chunk").field("Content-Length") == "12"
     assert case("no_chunk").field("Content-Length") == "0"

@@ -75,6 +75,13 @@ void Connection::attend() {
   if (outbox_.blocked() || session_.ending()) settle();
 }
 
+bool Connection::send_held() {
+  if (state_ == State::closed) return false;
+  const Outbox::Released released = outbox_.release_held();
+  if (released == Outbox::Released::queued) settle();
+  return released == Outbox::Released::busy;
+}
+
 void Connection::drain() {
   session_.end_after_answers();
   // A request that is already in the socket is still served.

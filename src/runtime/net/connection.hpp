@@ -32,6 +32,8 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   HandOver try_hand_over(const WireExchange& waiting);
   /// Something changed off the loop: an answer ended, bytes wait to go out, a body was read.
   void attend();
+  /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.
+  bool send_held();
   /// No further requests: closes as soon as what runs is answered.
   void drain();
   /// Closes what has waited for the front for too long. False: it waits for nothing any more.

@@ -21,6 +21,10 @@ class Dispatcher {
   /// The same when the loop has its next turn: it is not woken for this.
   virtual void attend_later(std::shared_ptr<Connection> connection) noexcept = 0;
 
+  /// Lets the loop call `connection->send_held()` in a millisecond or two. Any thread, also with
+  /// the interpreter held. Wakes the loop only when it has not been called for as long.
+  virtual void look_after(std::shared_ptr<Connection> connection) noexcept = 0;
+
  protected:
   ~Dispatcher() = default;
 };

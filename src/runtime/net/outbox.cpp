@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 namespace appd::net {
 namespace {
@@ -18,6 +19,8 @@ namespace {
 constexpr std::size_t kCopyLimit = 64 * 1024;
 /// Less is copied together and sent as one: a call with one part is cheaper than the copy.
 constexpr std::size_t kSmall = 2048;
+/// Room for a small write that is held and the one that goes out with it.
+constexpr std::size_t kHeldRoom = 2 * kSmall;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = 1024 * 1024;
 /// File bytes that are framed at once for FastCGI.
@@ -32,8 +35,11 @@ std::size_t size_of(std::span<const iovec> parts) {
   return size;
 }
 
-std::string_view view(const iovec& part) {
-  return {static_cast<char*>(part.iov_base), part.iov_len};
+void copy(std::span<const iovec> parts, char* to) noexcept {
+  for (const iovec& part : parts) {
+    if (part.iov_len > 0) std::memcpy(to, part.iov_base, part.iov_len);
+    to += part.iov_len;
+  }
 }
 
 /// Takes `n` sent bytes off the parts from `first` on.
@@ -49,29 +55,82 @@ void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) {
   while (first < parts.size() && parts[first].iov_len == 0) ++first;
 }
 
+ssize_t send_some(int socket, std::span<iovec> parts) {
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (parts.size() == 1) return ::send(socket, parts[0].iov_base, parts[0].iov_len, kFlags);
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = std::min<std::size_t>(parts.size(), IOV_MAX);
+  return ::sendmsg(socket, &message, kFlags);
+}
+
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
 }  // namespace
 
+void Outbox::Bytes::reserve(std::size_t bytes) {
+  if (room >= bytes) return;
+  data = std::make_unique_for_overwrite<char[]>(bytes);
+  room = bytes;
+}
+
+void Outbox::Bytes::append(std::span<const iovec> parts) noexcept {
+  copy(parts, data.get() + size);
+  size += size_of(parts);
+}
+
 Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keeper,
-                             const std::atomic<bool>& cancelled) {
+                             const std::atomic<bool>& cancelled, Urgency urgency) {
   Lock lock(mutex_);
   if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
-  Parts unsent(parts.begin(), parts.end());
-  std::size_t first = 0;
-  if (queue_.empty()) {
-    const bool small = size_of(parts) <= kSmall;
-    const Send result = small ? send_small(unsent, first) : send_parts(unsent, first);
-    if (result == Send::all) return Status::sent;
-    if (result == Send::broken) {
-      break_connection();
-      return Status::gone;
+  const std::size_t size = held_.size + size_of(parts);
+  if (size == 0) return queue_.empty() ? Status::sent : Status::queued;
+  const bool may_hold = urgency == Urgency::may_wait && held_.empty() && queue_.empty();
+  if (may_hold && size <= kSmall) return hold(parts);
+
+  if (!held_.empty() && size <= kHeldRoom) {
+    held_.append(parts);
+    parts = {};
+  }
+  std::size_t taken = 0;
+  const bool as_one = parts.empty() || size <= kSmall;
+  if (as_one && queue_.empty()) {
+    taken = send_as_one(parts);
+    if (taken == size) {
+      held_.size = 0;
+      return Status::sent;
     }
   }
-  keep_rest(std::span(unsent).subspan(first), keeper);
-  return Status::queued;
+  return write_rest(parts, taken, keeper);
+}
+
+/// Writes what is held and `parts`, but for the first bytes, which the socket has taken.
+Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t taken,
+                                  gateway::Keeper* keeper) {
+  Parts unsent;
+  if (!held_.empty()) unsent.push_back(held_.part());
+  unsent.insert(unsent.end(), parts.begin(), parts.end());
+  std::size_t first = 0;
+  advance(unsent, first, taken);
+  const Send result = queue_.empty() ? send_parts(unsent, first) : Send::some;
+  if (result == Send::broken) {
+    break_connection();
+    return Status::gone;
+  }
+  if (result == Send::some) {
+    keep_rest(std::span(unsent).subspan(first), keeper);
+    return Status::queued;
+  }
+  held_.size = 0;
+  return Status::sent;
+}
+
+Outbox::Status Outbox::hold(std::span<const iovec> parts) {
+  held_.reserve(kHeldRoom);
+  held_.append(parts);
+  return std::exchange(release_due_, true) ? Status::held : Status::first_held;
 }
 
 Outbox::Status Outbox::write_always(std::string_view bytes) {
@@ -83,12 +142,12 @@ Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::Answ
                                   protocol::Wire wire, const std::atomic<bool>& cancelled) {
   Lock lock(mutex_);
   if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
+  queue_held();
   Item item;
   item.file = std::move(range);
   item.framer = framer;
   item.wire = wire;
-  queue_.push_back(std::move(item));
-  blocked_.store(true, std::memory_order_release);
+  queue(std::move(item), 0);
   return Status::queued;
 }
 
@@ -129,6 +188,19 @@ Outbox::Flushed Outbox::flush() {
   return moved ? Flushed::progress : Flushed::nothing;
 }
 
+Outbox::Released Outbox::release_held() {
+  // A stream that makes haste has the lock most of the time; waiting for it would slow both down.
+  if (!mutex_.try_lock()) return Released::busy;
+  const Lock lock(mutex_, std::adopt_lock);
+  release_due_ = false;
+  if (held_.empty()) {
+    held_ = {};
+    return Released::nothing;
+  }
+  queue_held();
+  return Released::queued;
+}
+
 void Outbox::shut() {
   Lock lock(mutex_);
   break_connection();
@@ -136,32 +208,31 @@ void Outbox::shut() {
 
 void Outbox::break_connection() {
   shut_ = true;
+  held_ = {};
   queue_.clear();
   waiting_.store(0, std::memory_order_relaxed);
   blocked_.store(false, std::memory_order_release);
   room_.notify_all();
 }
 
-Outbox::Send Outbox::send_small(std::span<iovec> parts, std::size_t& first) {
-  std::array<char, kSmall> bytes;
-  std::size_t size = 0;
-  for (const iovec& part : parts) {
-    if (part.iov_len > 0) std::memcpy(bytes.data() + size, part.iov_base, part.iov_len);
-    size += part.iov_len;
+/// Sends what is held or, where that is nothing, `parts`, as one. How much the socket took;
+/// whatever kept it from taking all is met again with the rest.
+std::size_t Outbox::send_as_one(std::span<const iovec> parts) {
+  std::array<char, kSmall> together;
+  iovec whole = held_.part();
+  if (parts.size() == 1) {
+    whole = parts.front();
+  } else if (!parts.empty()) {
+    copy(parts, together.data());
+    whole = {together.data(), size_of(parts)};
   }
-  const ssize_t n = ::send(socket_, bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (n == static_cast<ssize_t>(size)) return Send::all;
-  if (n < 0 && would_block(errno)) return Send::some;
-  if (n > 0) advance(parts, first, static_cast<std::size_t>(n));
-  return send_parts(parts, first);  // the rest, or the same again after an interruption
+  const ssize_t n = send_some(socket_, {&whole, 1});
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
 Outbox::Send Outbox::send_parts(std::span<iovec> parts, std::size_t& first) {
   while (first < parts.size()) {
-    msghdr message{};
-    message.msg_iov = parts.data() + first;
-    message.msg_iovlen = std::min<std::size_t>(parts.size() - first, IOV_MAX);
-    const ssize_t n = ::sendmsg(socket_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = send_some(socket_, parts.subspan(first));
     if (n < 0) {
       if (errno == EINTR) continue;
       return would_block(errno) ? Send::some : Send::broken;
@@ -199,7 +270,7 @@ Outbox::Send Outbox::send_file_framed(Item& item) {
     if (!stage_file_records(item)) return Send::short_file;
     const Send result = send_parts(item.parts, item.first);
     const std::size_t left = size_of(std::span(item.parts).subspan(item.first));
-    waiting_.fetch_sub(item.copy.size() - left, std::memory_order_relaxed);
+    waiting_.fetch_sub(item.copy.size - left, std::memory_order_relaxed);
     if (result != Send::all) return result;
     if (item.file.length == 0) return Send::all;
   }
@@ -220,15 +291,12 @@ bool Outbox::stage_file_records(Item& item) {
   protocol::Gather framed;
   const std::string_view body(block.data(), got);
   item.framer.frame({}, std::span(&body, 1), item.file.length == 0, framed);
-  item.copy.clear();
+  item.copy.size = 0;
   item.copy.reserve(framed.size());
-  for (const iovec& part : framed.parts()) {
-    const std::string_view bytes = view(part);
-    item.copy.insert(item.copy.end(), bytes.begin(), bytes.end());
-  }
-  item.parts.assign(1, iovec{item.copy.data(), item.copy.size()});
+  item.copy.append(framed.parts());
+  item.parts.assign(1, item.copy.part());
   item.first = 0;
-  waiting_.fetch_add(item.copy.size(), std::memory_order_relaxed);
+  waiting_.fetch_add(item.copy.size, std::memory_order_relaxed);
   return true;
 }
 
@@ -238,14 +306,26 @@ void Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   if (keeper != nullptr && size > kCopyLimit) {
     item.parts.assign(rest.begin(), rest.end());
     item.owner = keeper->keep();
+    item.copy = std::exchange(held_, {});  // among the parts, perhaps
   } else {
     item.copy.reserve(size);
-    for (const iovec& part : rest) {
-      const std::string_view bytes = view(part);
-      item.copy.insert(item.copy.end(), bytes.begin(), bytes.end());
-    }
-    item.parts.assign(1, iovec{item.copy.data(), item.copy.size()});
+    item.copy.append(rest);
+    item.parts.assign(1, item.copy.part());
+    held_.size = 0;
   }
+  queue(std::move(item), size);
+}
+
+void Outbox::queue_held() {
+  if (held_.empty()) return;
+  Item item;
+  item.copy = std::exchange(held_, {});
+  item.parts.assign(1, item.copy.part());
+  const std::size_t size = item.copy.size;
+  queue(std::move(item), size);
+}
+
+void Outbox::queue(Item item, std::size_t size) {
   queue_.push_back(std::move(item));
   waiting_.fetch_add(size, std::memory_order_relaxed);
   blocked_.store(true, std::memory_order_release);

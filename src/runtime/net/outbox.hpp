@@ -23,23 +23,34 @@ inline const std::atomic<bool> kNeverCancelled{false};
 /// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
 /// of several FastCGI requests never interleave.
 ///
-/// Any thread may write; `flush` and `shut` are the loop's. The socket is only touched under the
-/// lock and never after `shut`, so its descriptor may be closed then.
+/// A small write that may wait is held, to go out with the next one in a single system call. One at
+/// most is held, and nothing is queued before it; the loop looks every millisecond and sends it
+/// when no next one has come.
+///
+/// Any thread may write; `flush`, `release_held` and `shut` are the loop's. The socket is only
+/// touched under the lock and never after `shut`, so its descriptor may be closed then.
 class Outbox {
  public:
   explicit Outbox(int socket) noexcept : socket_(socket) {}
 
   enum class Status : std::uint8_t {
-    sent,    ///< all bytes are with the kernel
-    queued,  ///< some wait: the loop must `flush` when the socket is writable
-    gone,    ///< the front is gone, or the writer was cancelled; nothing (more) will be sent
+    sent,        ///< all bytes are with the kernel
+    held,        ///< they wait for the next write, or for the loop's `release_held`, which is due
+    first_held,  ///< the same, but nobody has told the loop yet that it must `release_held` soon
+    queued,      ///< some wait: the loop must `flush` when the socket is writable
+    gone,        ///< the front is gone, or the writer was cancelled; nothing (more) will be sent
+  };
+  enum class Urgency : std::uint8_t {
+    now,
+    may_wait,  ///< for the next write, when it is small and nothing is held yet
   };
 
-  /// Writes all `parts`. What the socket does not take is copied, or, when it is much and `keeper`
-  /// is given, left in place and owned by what `keeper` makes. `cancelled` is looked at under the
-  /// lock: once it is true, nothing of its writer goes out any more.
+  /// Writes all `parts`, after what is held. What the socket does not take is copied, or, when it
+  /// is much and `keeper` is given, left in place and owned by what `keeper` makes. `cancelled` is
+  /// looked at under the lock: once it is true, nothing of its writer goes out any more but what
+  /// was held before.
   Status write(std::span<const iovec> parts, gateway::Keeper* keeper,
-               const std::atomic<bool>& cancelled);
+               const std::atomic<bool>& cancelled, Urgency urgency = Urgency::now);
 
   /// Writes bytes of the server's own, copied where they must wait.
   Status write_always(std::string_view bytes);
@@ -67,16 +78,37 @@ class Outbox {
   /// Sends what waits, at most about a megabyte: `progress` when there is still something.
   Flushed flush();
 
+  enum class Released : std::uint8_t {
+    nothing,
+    queued,  ///< the loop must `flush`
+    busy,    ///< a writer is at it: to be tried again soon
+  };
+  /// Puts what is held into the queue. The next write that is held is a `first_held`, unless
+  /// `busy`.
+  Released release_held();
+
   /// The connection ends: forgets what waits, wakes everybody, refuses everything.
   void shut();
 
  private:
+  // Bytes of the outbox's own. Its room is not cleared first, as a vector's would be.
+  struct Bytes {
+    std::unique_ptr<char[]> data;
+    std::size_t room = 0;
+    std::size_t size = 0;
+
+    void reserve(std::size_t bytes);                     // while empty
+    void append(std::span<const iovec> parts) noexcept;  // there is room
+    bool empty() const noexcept { return size == 0; }
+    iovec part() const noexcept { return {data.get(), size}; }
+  };
+
   // One write's leftover: parts to send from `first` on, kept alive by `copy` or `owner`; then a
   // file.
   struct Item {
     std::vector<iovec> parts;
     std::size_t first = 0;
-    std::vector<char> copy;
+    Bytes copy;
     std::shared_ptr<const void> owner;
     gateway::FileRange file;
     protocol::AnswerFramer framer;
@@ -86,7 +118,12 @@ class Outbox {
   };
 
   enum class Send : std::uint8_t { all, some, broken, short_file };
-  Send send_small(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
+  Status hold(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
+  Status write_rest(std::span<const iovec> parts, std::size_t taken, gateway::Keeper* keeper)
+      APPD_REQUIRES(mutex_);
+  void queue_held() APPD_REQUIRES(mutex_);
+  void queue(Item item, std::size_t size) APPD_REQUIRES(mutex_);
+  std::size_t send_as_one(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
   Send send_parts(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
@@ -103,6 +140,8 @@ class Outbox {
   Condition room_;
   unsigned waiters_ APPD_GUARDED_BY(mutex_) = 0;
   bool shut_ APPD_GUARDED_BY(mutex_) = false;
+  bool release_due_ APPD_GUARDED_BY(mutex_) = false;  // the loop has been told of a held write
+  Bytes held_ APPD_GUARDED_BY(mutex_);                // none while something is queued
   std::list<Item> queue_ APPD_GUARDED_BY(mutex_);
 };
 

@@ -39,6 +39,14 @@ std::string_view buffer_directive(protocol::Wire wire) {
   return "";
 }
 
+/// Blocks that go out at once, after that with the head: most answers have few, and the loop has to
+/// be told of the first that is held.
+constexpr unsigned kFirstBlocks = 1;
+/// Blocks are held only while the application makes them so quickly on average: one that takes its
+/// time must not have every other block wait for the loop. Looked at once in so many blocks.
+constexpr std::chrono::microseconds kQuickly{200};
+constexpr unsigned kLookInterval = 16;
+
 /// Keeps the exchange (framing and head) and the application's bytes until the loop has sent them.
 class TailKeeper final : public gateway::Keeper {
  public:
@@ -70,6 +78,8 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   head_.clear();
   error_text_.clear();
   head_taken_ = head_out_ = error_stream_used_ = length_announced_ = broken_off_ = false;
+  holding_ = quick_ = false;
+  blocks_ = 0;
   status_ = 0;
   body_bytes_ = 0;
   state_.store(State::arriving, std::memory_order_relaxed);
@@ -112,7 +122,7 @@ void WireExchange::reset() noexcept {
 bool WireExchange::try_start(Clock::time_point now) noexcept {
   State expected = State::queued;
   if (!state_.compare_exchange_strong(expected, State::running)) return false;
-  started_ = now;
+  started_ = last_look_ = now;
   return true;
 }
 
@@ -149,6 +159,10 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 }
 
 void WireExchange::wait_body() noexcept {
+  if (holding_) {
+    gather_.clear();
+    put(nullptr, gone_, Outbox::Urgency::now);
+  }
   body_.wait();
 }
 
@@ -166,7 +180,8 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
   if (waiting >= kOutgoingBuffer) return {gateway::SendStatus::full, 0};
 
   // Twice the room is asked for, since the socket usually takes a good part at once.
-  std::size_t room = 2 * kOutgoingBuffer - waiting;
+  const std::size_t room = 2 * kOutgoingBuffer - waiting;
+  if (total <= room) return send_block(pieces, total);
   std::size_t consumed = 0;
   taken_.clear();
   for (std::string_view piece : pieces) {
@@ -174,9 +189,23 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
     consumed += taken_.back().size();
     if (consumed == room) break;
   }
-  const gateway::SendStatus status = write(taken_, Rest::body, nullptr);
-  if (status != gateway::SendStatus::ok) return {status, 0};
-  return {consumed < total ? gateway::SendStatus::full : gateway::SendStatus::ok, consumed};
+  const gateway::Sent sent = send_block(taken_, consumed);
+  if (sent.status == gateway::SendStatus::gone) return sent;
+  return {gateway::SendStatus::full, consumed};
+}
+
+/// Sends pieces for which there is room. A block of a stream is nothing but its bytes.
+gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces, std::size_t size) {
+  gateway::SendStatus status = gateway::SendStatus::ok;
+  if (head_out_ && error_text_.empty()) {
+    gather_.clear();
+    framer_.frame({}, pieces, false, gather_);
+    status = put(nullptr, gone_, urgency_of_block());
+    if (status == gateway::SendStatus::ok) body_bytes_ += size;
+  } else {
+    status = write(pieces, Rest::body, nullptr);
+  }
+  return {status, status == gateway::SendStatus::ok ? size : 0};
 }
 
 gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
@@ -206,11 +235,7 @@ void WireExchange::break_off() noexcept {
   if (how == protocol::Break::end_and_keep) broken_off_ = false;
   gather_.clear();
   framer_.frame_break(how, gather_);
-  if (!may_end()) return;
-  if (connection_->outbox().write(gather_.parts(), nullptr, kNeverCancelled) ==
-      Outbox::Status::queued) {
-    connection_->server().dispatcher().attend(connection_);
-  }
+  if (may_end()) put(nullptr, kNeverCancelled, Outbox::Urgency::now);
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
@@ -249,22 +274,41 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
   // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
   if (last && !may_end()) return gateway::SendStatus::gone;
-  const std::atomic<bool>& cancelled = last ? kNeverCancelled : gone_;
-
-  Outbox& outbox = connection_->outbox();
-  Outbox::Status status = Outbox::Status::gone;
-  if (keeper == nullptr) {
-    status = outbox.write(gather_.parts(), nullptr, cancelled);
-  } else {
-    TailKeeper tail(shared_from_this(), *keeper);
-    status = outbox.write(gather_.parts(), &tail, cancelled);
-  }
-  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  const gateway::SendStatus status =
+      put(keeper, last ? kNeverCancelled : gone_, Outbox::Urgency::now);
+  if (status != gateway::SendStatus::ok) return status;
   head_out_ = true;
   if (!last) error_text_.clear();
   for (std::string_view piece : pieces) body_bytes_ += piece.size();
-  if (status == Outbox::Status::queued) connection_->server().dispatcher().attend(connection_);
+  return status;
+}
+
+/// Gives what is gathered to the outbox.
+gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
+                                      Outbox::Urgency urgency) {
+  Outbox& outbox = connection_->outbox();
+  Outbox::Status status = Outbox::Status::gone;
+  if (keeper == nullptr) {
+    status = outbox.write(gather_.parts(), nullptr, cancelled, urgency);
+  } else {
+    TailKeeper tail(shared_from_this(), *keeper);
+    status = outbox.write(gather_.parts(), &tail, cancelled, urgency);
+  }
+  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
+  Dispatcher& dispatcher = connection_->server().dispatcher();
+  if (status == Outbox::Status::queued) dispatcher.attend(connection_);
+  if (status == Outbox::Status::first_held) dispatcher.look_after(connection_);
   return gateway::SendStatus::ok;
+}
+
+Outbox::Urgency WireExchange::urgency_of_block() noexcept {
+  if (blocks_++ % kLookInterval == kFirstBlocks) {
+    const auto now = Clock::now();
+    const unsigned made = std::min(blocks_, kLookInterval);
+    quick_ = now - std::exchange(last_look_, now) < made * kQuickly;
+  }
+  return quick_ ? Outbox::Urgency::may_wait : Outbox::Urgency::now;
 }
 
 void WireExchange::frame_error_text(bool last) {

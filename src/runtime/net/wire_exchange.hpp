@@ -10,6 +10,7 @@
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
+#include "runtime/net/outbox.hpp"
 
 namespace appd::net {
 
@@ -106,6 +107,10 @@ class WireExchange final : public gateway::Exchange,
   enum class Rest : std::uint8_t { body, file, nothing };
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
                             gateway::Keeper* keeper);
+  gateway::Sent send_block(std::span<const std::string_view> pieces, std::size_t size);
+  gateway::SendStatus put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
+                          Outbox::Urgency urgency);
+  Outbox::Urgency urgency_of_block() noexcept;
   void frame_error_text(bool last);
   std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }
   void report_access() noexcept;
@@ -136,6 +141,10 @@ class WireExchange final : public gateway::Exchange,
   bool error_stream_used_ = false;
   bool length_announced_ = false;
   bool broken_off_ = false;
+  bool holding_ = false;         // the last block is held, if nobody has sent it since
+  bool quick_ = false;           // blocks follow each other fast
+  unsigned blocks_ = 0;          // of a streamed answer
+  Clock::time_point last_look_;  // at their speed
   unsigned status_ = 0;
   std::uint64_t body_bytes_ = 0;
 };

@@ -78,10 +78,7 @@ void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
   started_ = true;
   if (has_no_body(head_.status()) && head_.status() != 304) head_.remove_content_length();
   if (head_.status() == 205) head_.set_content_length(0);
-}
-
-bool Response::takes_body() const noexcept {
-  return !exchange_->request().is_head() && !has_no_body(head_.status());
+  takes_body_ = !exchange_->request().is_head() && !has_no_body(head_.status());
 }
 
 void Response::require_started() const {
@@ -107,12 +104,11 @@ void Response::send(PyObject* bytes) {
     excess_ = !exchange_->request().is_head();
     return finish();
   }
-  excess_ |= piece.size() > wanted();
+  const std::uint64_t limit = wanted();
+  excess_ |= piece.size() > limit;
   if (ended_) return;
-  left_.assign(
-      1,
-      piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), wanted()))));
-  transmit(left_.front().size() == wanted() ? gateway::End::last : gateway::End::more, bytes);
+  if (piece.size() > limit) piece = piece.substr(0, static_cast<std::size_t>(limit));
+  transmit({&piece, 1}, piece.size() == limit ? gateway::End::last : gateway::End::more, bytes);
 }
 
 void Response::write(PyObject* bytes) {
@@ -138,9 +134,10 @@ void Response::send_rest(std::span<const std::string_view> pieces, PyObject* own
   if (satisfied()) return;
   if (head_.content_length() && total < wanted()) throw_too_short(total);
   excess_ = total > wanted();
-  left_.assign(pieces.begin(), pieces.end());
-  if (excess_) cut(left_, static_cast<std::size_t>(wanted()));
-  transmit(gateway::End::last, owner);
+  if (!excess_) return transmit(pieces, gateway::End::last, owner);
+  std::vector<std::string_view> fitting(pieces.begin(), pieces.end());
+  cut(fitting, static_cast<std::size_t>(wanted()));
+  transmit(fitting, gateway::End::last, owner);
 }
 
 void Response::send_file(gateway::FileRange range) {
@@ -162,8 +159,7 @@ void Response::finish() {
     if (head_.content_length() && wanted() > 0) throw_too_short(0);
     infer_length(0);
   }
-  left_.clear();
-  transmit(gateway::End::last, nullptr);
+  transmit({}, gateway::End::last, nullptr);
 }
 
 void Response::throw_too_short(std::uint64_t more) const {
@@ -172,36 +168,52 @@ void Response::throw_too_short(std::uint64_t more) const {
                   sent_ + more, *head_.content_length()));
 }
 
-/// Sends `left_`, waiting for room as often as it takes.
-void Response::transmit(gateway::End end, PyObject* owner) {
+/// Sends all `pieces`, waiting for room as often as it takes.
+void Response::transmit(Pieces pieces, gateway::End end, PyObject* owner) {
+  const gateway::Sent sent = send_once(pieces, end, owner);
+  if (!went_out(sent, end)) transmit_rest(pieces, sent.consumed, end, owner);
+}
+
+void Response::transmit_rest(Pieces pieces, std::size_t taken, gateway::End end, PyObject* owner) {
+  left_.assign(pieces.begin(), pieces.end());
   for (;;) {
-    const gateway::Sent sent = send_once(end, owner);
-    sent_ += sent.consumed;
-    switch (sent.status) {
-      case gateway::SendStatus::ok:
-        ended_ = end == gateway::End::last;
-        return;
-      case gateway::SendStatus::gone:
-        gone_ = true;
-        return;
-      case gateway::SendStatus::full:
-        consume(left_, sent.consumed);
-        if (left_.empty() && end == gateway::End::more) return;
-        wait_room();
-    }
+    consume(left_, taken);
+    if (left_.empty() && end == gateway::End::more) return;
+    wait_room();
+    const gateway::Sent sent = send_once(left_, end, owner);
+    if (went_out(sent, end)) return;
+    taken = sent.consumed;
   }
 }
 
-gateway::Sent Response::send_once(gateway::End end, PyObject* owner) {
+/// Notes what was taken. False: not all of it, for want of room.
+bool Response::went_out(const gateway::Sent& sent, gateway::End end) noexcept {
+  sent_ += sent.consumed;
+  if (sent.status == gateway::SendStatus::full) return false;
+  gone_ = sent.status == gateway::SendStatus::gone;
+  ended_ = !gone_ && end == gateway::End::last;
+  return true;
+}
+
+gateway::Sent Response::send_once(Pieces pieces, gateway::End end, PyObject* owner) {
+  const bool is_short = total_size(pieces) <= kShortSend;
+  if (is_short && exchange_->head_sent()) return exchange_->send(nullptr, pieces, end, nullptr);
+  return send_with_care(pieces, is_short, end, owner);
+}
+
+/// The head goes with it, or it is so much that the interpreter is given up and what the socket
+/// does not take is kept in place.
+gateway::Sent Response::send_with_care(Pieces pieces, bool is_short, gateway::End end,
+                                       PyObject* owner) {
   gateway::ResponseHead head;
   const bool head_due = !exchange_->head_sent();
   if (head_due) head = head_.view();
   const gateway::ResponseHead* const first = head_due ? &head : nullptr;
-  BodyKeeper keeper(graveyard_, owner);
-  gateway::Keeper* const keeps = owner != nullptr ? &keeper : nullptr;
-  if (total_size(left_) <= kShortSend) return exchange_->send(first, left_, end, keeps);
+  if (is_short) return exchange_->send(first, pieces, end, nullptr);
+  std::optional<BodyKeeper> keeper;
+  if (end == gateway::End::last && owner != nullptr) keeper.emplace(graveyard_, owner);
   GilRelease released;
-  return exchange_->send(first, left_, end, keeps);
+  return exchange_->send(first, pieces, end, keeper ? &*keeper : nullptr);
 }
 
 void Response::wait_room() {

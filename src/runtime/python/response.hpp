@@ -35,7 +35,7 @@ class Response {
   bool started() const noexcept { return started_; }
 
   /// False: the answer's head goes alone, for HEAD, 204, 205 and 304. After `start`.
-  bool takes_body() const noexcept;
+  bool takes_body() const noexcept { return takes_body_; }
   /// True when the answer is complete, or nobody is there to take it.
   bool satisfied() const noexcept { return ended_ || gone_; }
   /// True while the iterable's next chunk is of use: it may call `start`, or go out.
@@ -68,19 +68,25 @@ class Response {
   bool lacked_reason() const noexcept { return head_.lacked_reason(); }
 
  private:
+  using Pieces = std::span<const std::string_view>;
+
   void require_started() const;
   [[noreturn]] void throw_too_short(std::uint64_t more) const;
-  void transmit(gateway::End end, PyObject* owner);
-  gateway::Sent send_once(gateway::End end, PyObject* owner);
+  void transmit(Pieces pieces, gateway::End end, PyObject* owner);
+  void transmit_rest(Pieces pieces, std::size_t taken, gateway::End end, PyObject* owner);
+  bool went_out(const gateway::Sent& sent, gateway::End end) noexcept;
+  gateway::Sent send_once(Pieces pieces, gateway::End end, PyObject* owner);
+  gateway::Sent send_with_care(Pieces pieces, bool is_short, gateway::End end, PyObject* owner);
   void wait_room();
 
   const std::shared_ptr<Graveyard> graveyard_;
   gateway::Exchange* exchange_ = nullptr;
   HeadBuffer head_;
   HeadBuffer next_head_;                // being checked; takes the place of head_ when it is good
-  std::vector<std::string_view> left_;  // of the bytes that are being sent
+  std::vector<std::string_view> left_;  // of the pieces that are being sent
   std::uint64_t sent_ = 0;              // body bytes
   bool started_ = false;
+  bool takes_body_ = false;
   bool written_ = false;  // write() was used
   bool ended_ = false;
   bool gone_ = false;

@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kShareInterval{1};
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
 constexpr std::chrono::microseconds kLookInterval{500};
+/// The longest that a block of a stream is held while the application makes the next one, and the
+/// loop is not away.
+constexpr std::chrono::milliseconds kHoldTime{1};
 
 }  // namespace
 
@@ -71,9 +74,12 @@ thread_local Current current;
 
 Crew::Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots,
            observe::WorkerLoad& load, bool shares)
-    : loop_(loop), queue_limit_(queue), load_(load), shares_(shares), share_timer_(loop, [this] {
-        share();
-      }) {
+    : loop_(loop),
+      queue_limit_(queue),
+      load_(load),
+      shares_(shares),
+      share_timer_(loop, [this] { share(); }),
+      hold_timer_(loop, [this] { looks_soon_.store(false); }) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
   }
@@ -180,12 +186,23 @@ void Crew::attend_later(std::shared_ptr<net::Connection> connection) noexcept {
   any_to_attend_.store(true);
 }
 
+void Crew::look_after(std::shared_ptr<net::Connection> connection) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    to_look_after_.push_back(std::move(connection));
+    any_to_look_after_.store(true);
+  }
+  // Against the timer's end: either that is seen here, or the connection is seen after it.
+  if (!looks_soon_.load() && !is_mine(leadership_.look())) loop_.wake();
+}
+
 /// True when this thread leads, or is away in a call of its own.
 bool Crew::is_mine(Leadership::Snapshot seen) const noexcept {
   return current.crew == this && Leadership::owner(seen) == current.member;
 }
 
 void Crew::attend_waiting() {
+  if (!looks_soon_.load() && any_to_look_after_.load()) send_held();
   if (any_to_attend_.load()) {
     const std::lock_guard lock(mutex_);
     any_to_attend_.store(false);
@@ -195,6 +212,20 @@ void Crew::attend_waiting() {
   // Attending to one may add others.
   for (std::size_t i = 0; i < attending_.size(); ++i) std::exchange(attending_[i], {})->attend();
   attending_.clear();
+}
+
+/// Looks after streams at once when the first of them asks for it, then after all once in a while.
+void Crew::send_held() {
+  {
+    const std::lock_guard lock(mutex_);
+    any_to_look_after_.store(false);
+    std::move(to_look_after_.begin(), to_look_after_.end(), std::back_inserter(holding_));
+    to_look_after_.clear();
+  }
+  std::erase_if(holding_, [](const auto& connection) { return !connection->send_held(); });
+  if (!holding_.empty()) any_to_look_after_.store(true);
+  looks_soon_.store(true);
+  hold_timer_.expire_after(kHoldTime);
 }
 
 std::shared_ptr<net::WireExchange> Crew::take_next() {

@@ -50,6 +50,7 @@ class Crew final : public net::Dispatcher {
   bool saturated() const noexcept override;
   void attend(std::shared_ptr<net::Connection> connection) noexcept override;
   void attend_later(std::shared_ptr<net::Connection> connection) noexcept override;
+  void look_after(std::shared_ptr<net::Connection> connection) noexcept override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -75,6 +76,7 @@ class Crew final : public net::Dispatcher {
   void give_loop_locked(Member* to);
   Member* pop_idle_locked();
   void attend_waiting();
+  void send_held();
   bool is_mine(Leadership::Snapshot seen) const noexcept;
   void look_if_due(const Member& me);
   bool calls_are_slow() const noexcept;
@@ -99,14 +101,19 @@ class Crew final : public net::Dispatcher {
   // The leader's. None is kept while it is in a call.
   std::shared_ptr<net::WireExchange> kept_;  // a request that it runs next
   std::vector<std::shared_ptr<net::Connection>> attending_;
+  std::vector<std::shared_ptr<net::Connection>> holding_;
+  net::EventLoop::Timer hold_timer_;
 
   std::mutex mutex_;
-  std::deque<std::shared_ptr<net::WireExchange>> ready_;     // guarded by mutex_
-  std::vector<Member*> idle_;                                // guarded by mutex_; a stack
-  std::vector<std::shared_ptr<net::Connection>> to_attend_;  // guarded by mutex_
+  std::deque<std::shared_ptr<net::WireExchange>> ready_;         // guarded by mutex_
+  std::vector<Member*> idle_;                                    // guarded by mutex_; a stack
+  std::vector<std::shared_ptr<net::Connection>> to_attend_;      // guarded by mutex_
+  std::vector<std::shared_ptr<net::Connection>> to_look_after_;  // guarded by mutex_
   // Whether it is worth the lock; changed under it.
   std::atomic<bool> any_ready_{false};
   std::atomic<bool> any_to_attend_{false};
+  std::atomic<bool> any_to_look_after_{false};
+  std::atomic<bool> looks_soon_{false};  // by itself: its timer runs
 };
 
 }  // namespace appd::worker

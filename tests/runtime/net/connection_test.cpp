@@ -542,6 +542,14 @@ TEST_SUITE("connection") {
     SUBCASE("while the application streams") {
       abort(request(Speech::fastcgi_kept, {"/stream-forever"}), 1);
     }
+    SUBCASE("while the application streams small blocks") {
+      scripts.on("/blocks-forever", [](gateway::Exchange& exchange) {
+        const gateway::ResponseHead ok{"200 OK", {}};
+        bool more = ScriptedApplication::stream(exchange, &ok, "first");
+        while (more) more = ScriptedApplication::stream(exchange, nullptr, "block");
+      });
+      for (int i = 0; i < 50; ++i) abort(request(Speech::fastcgi_kept, {"/blocks-forever"}), 1);
+    }
   }
 
   TEST_CASE("a request that is aborted while it waits for a thread never runs") {

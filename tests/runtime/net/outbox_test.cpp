@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <csignal>
 #include <thread>
 
@@ -19,18 +20,41 @@ using protocol::Wire;
 
 namespace {
 
-/// An outbox on one end of a socket pair, with little room in between.
+/// Two ends of a connection. Only TCP takes a part of what is small.
+std::array<support::UniqueFd, 2> connected(int domain) {
+  if (domain == AF_UNIX) {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    return {support::UniqueFd(ends[0]), support::UniqueFd(ends[1])};
+  }
+  const support::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  support::UniqueFd front(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  const int small = 4096;
+  REQUIRE(::setsockopt(front.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+  REQUIRE(::bind(listener.get(), generic, size) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), generic, &size) == 0);
+  REQUIRE(::connect(front.get(), generic, size) == 0);
+  support::UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  return {std::move(server), std::move(front)};
+}
+
+/// An outbox on one end of a connection, with little room in between.
 struct Pair {
   support::UniqueFd server;
   FrontSocket front{support::UniqueFd()};
   std::unique_ptr<Outbox> outbox;
 
-  Pair() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    server.reset(ends[0]);
-    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    front = FrontSocket(support::UniqueFd(ends[1]));
+  explicit Pair(int domain = AF_UNIX) {
+    std::array<support::UniqueFd, 2> ends = connected(domain);
+    server = std::move(ends[0]);
+    ::fcntl(server.get(), F_SETFL, O_NONBLOCK);
+    front = FrontSocket(std::move(ends[1]));
     const int small = 4096;
     ::setsockopt(server.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     outbox = std::make_unique<Outbox>(server.get());
@@ -41,14 +65,32 @@ struct Pair {
     iovec part{const_cast<char*>(bytes.data()), bytes.size()};
     return outbox->write(std::span(&part, 1), keeper, cancelled);
   }
+  /// A write that may wait for the next one.
+  Outbox::Status hold(std::string_view bytes,
+                      const std::atomic<bool>& cancelled = kNeverCancelled) {
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    return outbox->write(std::span(&part, 1), nullptr, cancelled, Outbox::Urgency::may_wait);
+  }
+  /// Sends past the outbox until the socket takes no more.
+  std::string fill() {
+    const std::string bytes(100, '.');
+    std::string sent;
+    while (::send(server.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) sent += bytes;
+    return sent;
+  }
+  std::string read_now() {
+    std::string got;
+    while (!front.silent() && !front.ended()) {
+      got += front.receive([](const std::string& part) { return !part.empty(); });
+    }
+    return got;
+  }
   /// Flushes and reads in turns until nothing waits and nothing more can be read.
   std::string drain() {
     std::string got;
     do {
       if (outbox->flush() == Outbox::Flushed::broken) break;
-      while (!front.silent() && !front.ended()) {
-        got += front.receive([](const std::string& part) { return !part.empty(); });
-      }
+      got += read_now();
     } while (outbox->blocked());
     return got;
   }
@@ -183,6 +225,174 @@ TEST_SUITE("outbox") {
     CHECK(pair.write("no", nullptr, cancelled) == Outbox::Status::gone);
     CHECK(pair.write("yes") == Outbox::Status::sent);
     CHECK(pair.drain() == "yes");
+  }
+
+  TEST_CASE("a small write that may wait goes out with the next one") {
+    Pair pair;
+    CHECK(pair.hold("one,") == Outbox::Status::first_held);
+    CHECK(pair.front.silent());
+    CHECK(pair.hold("two,") == Outbox::Status::sent);
+    CHECK(pair.read_now() == "one,two,");
+    CHECK(pair.hold("three,") == Outbox::Status::held);
+    CHECK(pair.write("four,") == Outbox::Status::sent);
+    CHECK(pair.read_now() == "three,four,");
+    CHECK(pair.write("five,") == Outbox::Status::sent);
+    CHECK(pair.read_now() == "five,");
+  }
+
+  TEST_CASE("nothing holds back what was held, however the next write looks") {
+    const std::string small = pattern(2000, 'A');
+    const std::string medium = pattern(3000);
+    const std::string large = pattern(300'000);
+    CountingKeeper keeper;
+    struct Next {
+      const char* name;
+      std::string_view bytes;
+      gateway::Keeper* keeper;
+    };
+    for (const Next& next : {Next{"nothing", "", nullptr}, Next{"small", small, nullptr},
+                             Next{"together more than small", medium, nullptr},
+                             Next{"more than the socket takes", large, nullptr},
+                             Next{"kept by its owner", large, &keeper}}) {
+      CAPTURE(next.name);
+      Pair pair;
+      CHECK(pair.hold(small) == Outbox::Status::first_held);
+      pair.write(next.bytes, next.keeper);
+      const bool at_once = next.bytes.size() < large.size();
+      CHECK(pair.outbox->blocked() == !at_once);
+      CHECK(pair.outbox->release_held() == Outbox::Released::nothing);
+      const std::string expected = small + std::string(next.bytes);
+      CHECK((at_once ? pair.read_now() : pair.drain()) == expected);
+    }
+    CHECK(keeper.made == 1);
+    CHECK(keeper.alive == 0);
+  }
+
+  TEST_CASE("what is held, and does not fit the socket with the next write, stays in order") {
+    for (const int domain : {AF_UNIX, AF_INET}) {
+      for (const bool into_queue : {false, true}) {
+        CAPTURE(domain);
+        CAPTURE(into_queue);
+        Pair pair(domain);
+        std::string expected;
+        std::string got;
+        for (int i = 0; i < 2000; ++i) {
+          const std::string bytes = pattern(1 + static_cast<std::size_t>(i) * 271 % 2000,
+                                            static_cast<char>('a' + i % 20));
+          expected += bytes;
+          const Outbox::Status status = pair.hold(bytes);
+          // What is queued must not be overtaken by what is held.
+          if (pair.outbox->blocked()) CHECK(status == Outbox::Status::queued);
+          if (pair.outbox->blocked() && !into_queue) got += pair.drain();
+        }
+        pair.write("");
+        CHECK(eventually([&] {
+          got += pair.drain();
+          return got.size() >= expected.size();
+        }));
+        CHECK(got == expected);
+      }
+    }
+  }
+
+  TEST_CASE("what was held in a full socket's outbox is kept with what follows it") {
+    for (const std::size_t size : {100u, 5'000u, 100'000u}) {
+      CAPTURE(size);
+      Pair pair;
+      CountingKeeper keeper;
+      std::string expected = pair.fill();
+      CHECK(pair.hold("held,") == Outbox::Status::first_held);
+      const std::string next = pattern(size);
+      CHECK(pair.write(next, &keeper) == Outbox::Status::queued);
+      CHECK(pair.outbox->waiting() == size + 5);
+      CHECK(pair.outbox->release_held() == Outbox::Released::nothing);
+      expected += "held," + next;
+      CHECK(pair.drain() == expected);
+      CHECK(keeper.made == (size == 100'000 ? 1 : 0));
+      CHECK(keeper.alive == 0);
+    }
+  }
+
+  TEST_CASE("a large write is not held") {
+    Pair pair;
+    CHECK(pair.hold(pattern(2048)) == Outbox::Status::first_held);
+    CHECK(pair.hold(pattern(1)) == Outbox::Status::sent);
+    CHECK(pair.hold(pattern(2049)) == Outbox::Status::sent);
+    CHECK(pair.read_now().size() == 2048 + 1 + 2049);
+  }
+
+  TEST_CASE("the loop sends what is held, and is told when something is held again") {
+    using Released = Outbox::Released;
+    Pair pair;
+    CHECK(pair.outbox->release_held() == Released::nothing);
+    CHECK(pair.hold("one,") == Outbox::Status::first_held);
+    CHECK(pair.outbox->release_held() == Released::queued);
+    CHECK(pair.outbox->blocked());
+    CHECK(pair.outbox->flush() == Outbox::Flushed::all);
+    CHECK(pair.read_now() == "one,");
+    CHECK(pair.hold("two,") == Outbox::Status::first_held);
+    CHECK(pair.write("three,") == Outbox::Status::sent);
+    CHECK(pair.outbox->release_held() == Released::nothing);
+    CHECK(pair.hold("four,") == Outbox::Status::first_held);
+    CHECK(pair.read_now() == "two,three,");
+  }
+
+  TEST_CASE("a file follows what is held") {
+    TemporaryFolder folder;
+    Pair pair;
+    CHECK(pair.hold("held,") == Outbox::Status::first_held);
+    CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {Wire::scgi, 1}, Wire::scgi,
+                                  kNeverCancelled) == Outbox::Status::queued);
+    CHECK(pair.drain() == "held,file");
+  }
+
+  TEST_CASE("what is held goes out before another writer's, though its own was cancelled") {
+    Pair pair;
+    std::atomic<bool> cancelled{false};
+    CHECK(pair.hold("before,", cancelled) == Outbox::Status::first_held);
+    cancelled = true;
+    CHECK(pair.hold("no", cancelled) == Outbox::Status::gone);
+    CHECK(pair.write("end") == Outbox::Status::sent);
+    CHECK(pair.read_now() == "before,end");
+  }
+
+  TEST_CASE("what is held is dropped when the connection ends, or the front is gone") {
+    Pair shut;
+    CHECK(shut.hold("held") == Outbox::Status::first_held);
+    shut.outbox->shut();
+    CHECK(shut.outbox->release_held() == Outbox::Released::nothing);
+    CHECK(shut.hold("late") == Outbox::Status::gone);
+    CHECK(shut.front.silent());
+    Pair gone;
+    CHECK(gone.hold("held") == Outbox::Status::first_held);
+    gone.front.close();
+    CHECK(gone.write("next") == Outbox::Status::gone);
+    CHECK(gone.outbox->release_held() == Outbox::Released::nothing);
+  }
+
+  TEST_CASE("a writer and the loop that meet neither lose nor reorder what is held") {
+    Pair pair;
+    constexpr int kWrites = 20'000;
+    std::atomic<bool> told{false};
+    std::thread writer([&] {
+      for (int i = 0; i < kWrites; ++i) {
+        const std::string bytes = std::to_string(i) + ",";
+        if (pair.hold(bytes) == Outbox::Status::first_held) told = true;
+        pair.outbox->wait_below(50'000, kNeverCancelled);
+      }
+    });
+    std::string expected;
+    for (int i = 0; i < kWrites; ++i) expected += std::to_string(i) + ",";
+    std::string got;
+    CHECK(eventually([&] {
+      if (told.exchange(false) && pair.outbox->release_held() == Outbox::Released::busy) {
+        told = true;
+      }
+      got += pair.drain();
+      return got.size() >= expected.size();
+    }));
+    writer.join();
+    CHECK(got == expected);
   }
 
   TEST_CASE("a writer that waits for room is woken by room, shut and its own cancelling") {

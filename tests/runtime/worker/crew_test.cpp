@@ -46,6 +46,16 @@ struct Scripts : ScriptedApplication {
       const gateway::ResponseHead head{"200 OK", {}};
       if (stream(exchange, &head, std::string(3 << 20, 's'))) end(exchange);
     });
+    on("/blocks", [this](gateway::Exchange& exchange) {
+      const auto count = *exchange.request().content_length();
+      const gateway::ResponseHead head{"200 OK", {}};
+      stream(exchange, &head, "0,");
+      for (std::uint64_t i = 1; i < count; ++i) {
+        stream(exchange, nullptr, std::to_string(i) + ",");
+      }
+      gate.wait();
+      end(exchange);
+    });
   }
 
   void note(gateway::Exchange& exchange) {
@@ -64,9 +74,75 @@ Asked numbered(const std::string& path, std::size_t number) {
   return asked;
 }
 
+/// What `/blocks` sends.
+std::string numbers(std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += std::to_string(i) + ",";
+  return text;
+}
+
+auto has_body(Speech speech, const std::string& body) {
+  return [=](const std::string& got) { return answer_in(speech, got).body() == body; };
+}
+
 }  // namespace
 
 TEST_SUITE("crew") {
+  TEST_CASE("all that a stream has given arrives while its application makes the next block") {
+    // Who looks after it: the thread that takes the loop from the one that streams, or the one that
+    // has the loop while the stream runs on another thread.
+    for (const bool on_leader : {true, false}) {
+      for (const Speech speech : kSpeeches) {
+        for (const std::size_t count : {2u, 3u, 4u, 40u, 41u}) {
+          CAPTURE(on_leader);
+          CAPTURE(name(speech));
+          CAPTURE(count);
+          Scripts scripts;
+          RunningServer server(scripts, {{}, 2});
+          for (int i = 0; i < 20; ++i) server.ask(Speech::uwsgi, {"/hello"});
+          FrontSocket other = server.connect();
+          if (!on_leader) {
+            REQUIRE(other.send(request(Speech::uwsgi, {"/wait"})));
+            REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+          }
+          FrontSocket front = server.connect();
+          REQUIRE(front.send(request(speech, numbered("/blocks", count))));
+          const std::string got = front.receive(has_body(speech, numbers(count)));
+          CHECK(answer_in(speech, got).body() == numbers(count));
+          CHECK_FALSE(front.ended());
+        }
+      }
+    }
+  }
+
+  TEST_CASE("streams of every speed arrive whole, beside each other") {
+    Scripts scripts;
+    std::atomic<unsigned> seed{0};
+    scripts.on("/uneven", [&](gateway::Exchange& exchange) {
+      std::minstd_rand random(++seed);
+      const gateway::ResponseHead head{"200 OK", {}};
+      bool more = ScriptedApplication::stream(exchange, &head, "0,");
+      for (int i = 1; more && i < 1000; ++i) {
+        if (random() % 100 == 0)
+          std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+        more = ScriptedApplication::stream(exchange, nullptr, std::to_string(i) + ",");
+      }
+      ScriptedApplication::end(exchange);
+    });
+    RunningServer server(scripts, {{}, 3});
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> fronts;
+    for (const Speech speech : kSpeeches) {
+      fronts.emplace_back([&, speech] {
+        for (int i = 0; i < 20; ++i) {
+          if (server.ask(speech, {"/uneven"}).body() != numbers(1000)) ++wrong;
+        }
+      });
+    }
+    for (std::thread& front : fronts) front.join();
+    CHECK(wrong == 0);
+  }
+
   TEST_CASE("others are served while one call blocks the thread that led") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 2});
