@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "protocol/decoder_cases.hpp"
 #include "protocol/uwsgi_decoder.hpp"
 #include "protocol/wire_bytes.hpp"
 
@@ -70,6 +71,36 @@ TEST_SUITE("single request decoder") {
     CHECK_EQ(begun.next("ab").kind, Event::Kind::body);
     CHECK_EQ(begun.next("").kind, Event::Kind::body_end);
     CHECK_EQ(begun.next("").kind, Event::Kind::starved);
+  }
+
+  TEST_CASE("a request is held alone once its body is complete, until it is released") {
+    using Sizes = std::vector<std::size_t>;
+    const auto request = [](const char* length) {
+      return std::pair{Wire::scgi,
+                       netstring(scgi_headers({{"CONTENT_LENGTH", length}, {"SCGI", "1"}}))};
+    };
+    const auto packet = [](const char* length) {
+      return std::pair{Wire::uwsgi, uwsgi_packet(uwsgi_block({{"CONTENT_LENGTH", length}}))};
+    };
+    for (const auto& [wire, head] : {request("0"), packet("0")}) {
+      CAPTURE(name(wire));
+      CHECK_EQ(held_alone(wire, head, 0), Sizes{head.size()});
+      // What comes beyond the body is for nobody.
+      CHECK_EQ(held_alone(wire, head + "x", 0), Sizes{head.size(), head.size() + 1});
+      CHECK_EQ(held_alone(wire, head, 0, {.release = Driving::Release::at_end}), Sizes{});
+      CHECK_EQ(held_alone(wire, head, 0, {.release = Driving::Release::at_once}), Sizes{});
+    }
+    for (const auto& [wire, head] : {request("4"), packet("4")}) {
+      CAPTURE(name(wire));
+      CHECK_EQ(held_alone(wire, head + "bod", 0), Sizes{});
+      CHECK_EQ(held_alone(wire, head + "body", 0), Sizes{head.size() + 4});
+    }
+  }
+
+  TEST_CASE("a refused request is not held, nor is a ping") {
+    for (const std::string& bytes : {uwsgi_packet("", 0), uwsgi_packet("", 100)}) {
+      CHECK_EQ(held_alone(Wire::uwsgi, bytes + "x", 0), std::vector<std::size_t>{});
+    }
   }
 }
 
