@@ -103,9 +103,12 @@ std::string numbers(std::size_t size) {
 
 TEST_SUITE("request encoder") {
   TEST_CASE("writes what another writer of the wire writes") {
+    // The first value that needs a long length in FastCGI, and the last that does not.
+    const std::string shorter(127, 's');
+    const std::string longer(128, 'l');
     const std::vector<gateway::Variable> variables{
-        {"CONTENT_LENGTH", "4"}, {"PATH_INFO", "/a"}, {"EMPTY", ""}};
-    const Pairs pairs{{"CONTENT_LENGTH", "4"}, {"PATH_INFO", "/a"}, {"EMPTY", ""}};
+        {"CONTENT_LENGTH", "4"}, {"EMPTY", ""}, {"SHORT", shorter}, {"LONG", longer}};
+    const Pairs pairs{{"CONTENT_LENGTH", "4"}, {"EMPTY", ""}, {"SHORT", shorter}, {"LONG", longer}};
     CHECK_EQ(encode_request(Wire::fastcgi, 258, true, variables, "body"),
              begin(258, kKeep) + params(258, fastcgi_pairs(pairs)) + params(258, "") +
                  stdin_of(258, "body") + stdin_of(258, ""));
