@@ -14,8 +14,6 @@
 namespace appd::worker {
 namespace {
 
-/// Larger requests stay where they are; well below what a socket takes by default.
-constexpr std::size_t kMostBytes = 64 * 1024;
 /// Between counting a connection and putting it into the box lie a few instructions; who has not
 /// done so after this time has died there.
 constexpr std::chrono::milliseconds kGivingTime{100};

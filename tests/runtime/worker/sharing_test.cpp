@@ -264,6 +264,25 @@ TEST_SUITE("sharing") {
     CHECK(answers.by_id[2].body() == "a:body");
   }
 
+  TEST_CASE("what is too large to go over stays, and keeps nobody behind it from going") {
+    const std::string large(70'000, 'l');
+    Asked many = asking("/echo");
+    many.software = large;
+    for (const Asked& too_large : {asking("/echo", large), many}) {
+      CAPTURE(too_large.body.size());
+      Two two;
+      FrontSocket front = Two::connect(two.a);
+      FrontSocket other = Two::connect(two.a);
+      FrontSocket blocked = Two::block(two.a, two.in_a);
+      REQUIRE(front.send(request(Speech::scgi, too_large)));
+      two.a.on_loop([] {});
+      REQUIRE(two.another_goes_over(other));
+      CHECK(front.silent());
+      Two::finish(blocked, two.in_a);
+      CHECK(receive_answer(front, Speech::scgi) == "a:" + too_large.body);
+    }
+  }
+
   TEST_CASE("those that stay keep their order") {
     Two two;
     FrontSocket front = Two::connect(two.a);

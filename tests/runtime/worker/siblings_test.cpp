@@ -27,7 +27,7 @@ using worker::Siblings;
 
 namespace {
 
-constexpr std::size_t kMostBytes = 64 * 1024;
+constexpr std::size_t kMostBytes = net::Neighbours::kMostBytes;
 
 /// A front's end and the server's end of a connection.
 struct Wired {
