@@ -75,26 +75,25 @@ TEST_SUITE("single request decoder") {
 
   TEST_CASE("a request is held alone once its body is complete, until it is released") {
     using Sizes = std::vector<std::size_t>;
-    const auto request = [](const char* length) {
-      return std::pair{Wire::scgi,
-                       netstring(scgi_headers({{"CONTENT_LENGTH", length}, {"SCGI", "1"}}))};
+    const auto check = [](Wire wire, const std::string& bodiless, const std::string& with_body) {
+      CAPTURE(name(wire));
+      const auto n = bodiless.size();
+      CHECK_EQ(held_alone(wire, bodiless, 0), Sizes{n});
+      // What comes beyond the body is for nobody.
+      CHECK_EQ(held_alone(wire, bodiless + "x", 0), Sizes{n, n + 1});
+      CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_end}), Sizes{});
+      CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_once}), Sizes{});
+      CHECK_EQ(held_alone(wire, with_body + "bod", 0), Sizes{});
+      CHECK_EQ(held_alone(wire, with_body + "body", 0), Sizes{with_body.size() + 4});
     };
     const auto packet = [](const char* length) {
-      return std::pair{Wire::uwsgi, uwsgi_packet(uwsgi_block({{"CONTENT_LENGTH", length}}))};
+      return uwsgi_packet(uwsgi_block({{"CONTENT_LENGTH", length}}));
     };
-    for (const auto& [wire, head] : {request("0"), packet("0")}) {
-      CAPTURE(name(wire));
-      CHECK_EQ(held_alone(wire, head, 0), Sizes{head.size()});
-      // What comes beyond the body is for nobody.
-      CHECK_EQ(held_alone(wire, head + "x", 0), Sizes{head.size(), head.size() + 1});
-      CHECK_EQ(held_alone(wire, head, 0, {.release = Driving::Release::at_end}), Sizes{});
-      CHECK_EQ(held_alone(wire, head, 0, {.release = Driving::Release::at_once}), Sizes{});
-    }
-    for (const auto& [wire, head] : {request("4"), packet("4")}) {
-      CAPTURE(name(wire));
-      CHECK_EQ(held_alone(wire, head + "bod", 0), Sizes{});
-      CHECK_EQ(held_alone(wire, head + "body", 0), Sizes{head.size() + 4});
-    }
+    const auto headers = [](const char* length) {
+      return netstring(scgi_headers({{"CONTENT_LENGTH", length}, {"SCGI", "1"}}));
+    };
+    check(Wire::uwsgi, packet("0"), packet("4"));
+    check(Wire::scgi, headers("0"), headers("4"));
   }
 
   TEST_CASE("a refused request is not held, nor is a ping") {
