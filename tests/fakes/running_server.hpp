@@ -13,21 +13,32 @@
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/worker/crew.hpp"
+#include "runtime/worker/siblings.hpp"
 
 namespace appd::test {
+
+/// What the workers of one application have in common.
+struct Share {
+  explicit Share(unsigned workers) : loads(workers), mailboxes(workers) {}
+
+  std::vector<observe::WorkerLoad> loads;
+  worker::Mailboxes mailboxes;
+};
 
 struct ServerSetup {
   net::ServerOptions options{};
   unsigned threads = 2;
   std::size_t queue = 100;
   bool tcp = false;
+  Share* share = nullptr;  ///< with other servers, of as many threads; null: it is alone
+  unsigned index = 0;      ///< its place among them
 };
 
 /// A worker without Python: the real loop, crew and server, and a scripted application.
 class RunningServer {
  public:
   explicit RunningServer(ScriptedApplication& application, ServerSetup setup = {})
-      : RunningServer(application, setup.threads, setup.queue, setup.tcp, setup.options) {}
+      : RunningServer(application, std::make_unique<Share>(1), std::move(setup)) {}
   ~RunningServer() {
     application_.gate.open();
     // Ends calls that wait for their front; without a loop there is none.
@@ -68,6 +79,7 @@ class RunningServer {
   /// Begins to drain; the threads end when it is done.
   void drain() {
     on_loop([this] {
+      siblings_.close();
       server_.drain([this] {
         drained_.store(true);
         crew_.stop();
@@ -91,18 +103,24 @@ class RunningServer {
   std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
 
  private:
-  RunningServer(ScriptedApplication& application, unsigned threads, std::size_t queue, bool tcp,
-                net::ServerOptions options)
+  RunningServer(ScriptedApplication& application, std::unique_ptr<Share> alone, ServerSetup setup)
       : application_(application),
-        socket_(open_socket(folder_, tcp)),
-        slots_(threads),
-        crew_(loop_, queue, slots_, load_),
-        server_(loop_, with_spool(std::move(options), folder_), crew_, reporter_) {
-    if (tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
+        alone_(std::move(alone)),
+        share_(setup.share != nullptr ? *setup.share : *alone_),
+        socket_(open_socket(folder_, setup.tcp)),
+        slots_(setup.threads),
+        crew_(loop_, setup.queue, slots_, share_.loads[setup.index], share_.loads.size() > 1),
+        siblings_(loop_, setup.index, share_.loads, share_.mailboxes.boxes(), setup.threads),
+        server_(loop_, with_spool(std::move(setup.options), folder_), crew_, reporter_,
+                &siblings_) {
+    if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     crew_.set_application(application);
     server_.listen(socket_.take_fd());
+    siblings_.open([this](support::UniqueFd socket, std::string_view bytes) {
+      server_.adopt(std::move(socket), bytes);
+    });
     threads_.emplace_back([this] { crew_.run_io_thread(); });
-    for (unsigned i = 0; i < threads; ++i) {
+    for (unsigned i = 0; i < setup.threads; ++i) {
       threads_.emplace_back([this, i] { crew_.run_pool_thread(i); });
     }
   }
@@ -121,14 +139,16 @@ class RunningServer {
   }
 
   ScriptedApplication& application_;
+  const std::unique_ptr<Share> alone_;
+  Share& share_;
   TemporaryFolder folder_;
   RecordingReporter reporter_;
   net::ListeningSocket socket_;
   std::uint16_t port_ = 0;
   std::vector<observe::ThreadSlot> slots_;
   net::EventLoop loop_;
-  observe::WorkerLoad load_;
   worker::Crew crew_;
+  worker::Siblings siblings_;
   net::Server server_;
   std::vector<std::thread> threads_;
   std::atomic<bool> drained_{false};

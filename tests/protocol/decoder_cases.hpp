@@ -15,6 +15,14 @@ struct StringMaker<std::vector<std::string>> {
     return text.c_str();
   }
 };
+template <>
+struct StringMaker<std::vector<std::size_t>> {
+  static String convert(const std::vector<std::size_t>& numbers) {
+    std::string text;
+    for (const auto number : numbers) text += std::to_string(number) + " ";
+    return text.c_str();
+  }
+};
 }  // namespace doctest
 
 namespace appd::protocol::testing {
@@ -34,6 +42,25 @@ inline void check_case(Wire wire, const DecoderCase& each) {
 
 inline void check_cases(Wire wire, const std::vector<DecoderCase>& cases) {
   for (const auto& each : cases) check_case(wire, each);
+}
+
+/// How many bytes of `bytes` are in, fed at once or one after another, when the decoder holds
+/// request `id` and nothing else.
+inline std::vector<std::size_t> held_alone(Wire wire, std::string_view bytes, RequestId id,
+                                           const Driving& driving = {
+                                               .release = Driving::Release::never}) {
+  std::vector<std::size_t> sizes;
+  Driver one_by_one(wire, driving);
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    if (size > 0) one_by_one.feed(bytes.substr(size - 1, 1));
+    Driver at_once(wire, driving);
+    at_once.feed(bytes.substr(0, size));
+    const bool held = at_once.decoder().holds_only(id);
+    CAPTURE(size);
+    REQUIRE_EQ(one_by_one.decoder().holds_only(id), held);
+    if (held) sizes.push_back(size);
+  }
+  return sizes;
 }
 
 }  // namespace appd::protocol::testing

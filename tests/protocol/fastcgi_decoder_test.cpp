@@ -469,6 +469,63 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_FALSE(decoder.inside_head());
   }
 
+  TEST_CASE("a request is held alone once its STDIN has ended, and while nothing follows") {
+    using Sizes = std::vector<std::size_t>;
+    const auto alone = [](const std::string& bytes, RequestId id = 1) {
+      return held_alone(Wire::fastcgi, bytes, id);
+    };
+    const std::string ab = head(1, kKeep, announcing("2")) + stdin_of(1, "ab");
+    const std::string whole = ab + stdin_of(1, "");
+    const auto n = whole.size();
+    CHECK_EQ(alone(whole), Sizes{n});
+    CHECK_EQ(alone(whole, 2), Sizes{});
+    CHECK_EQ(alone(head(1, kKeep) + stdin_of(1, "")), Sizes{head(1).size() + 8});
+    const std::string bodiless = head(1, kKeep, announcing("0")) + stdin_of(1, "");
+    CHECK_EQ(alone(bodiless), Sizes{bodiless.size()});
+    // The body is complete before its stream is.
+    CHECK_EQ(alone(ab), Sizes{});
+    CHECK_EQ(alone(ab + stdin_of(1, "more than told") + stdin_of(1, "")), Sizes{n + 8 + 14});
+    CHECK_EQ(alone(ab + stdin_of(1, "", 5)), Sizes{n + 5});
+    // A record that follows is another decoder's too, unless it is over.
+    const std::string ask = record(9, 0, fastcgi_pairs({{"FCGI_MPXS_CONNS", ""}}));
+    CHECK_EQ(alone(whole + ask), Sizes{n, n + ask.size()});
+    CHECK_EQ(alone(whole + stdin_of(9, "unknown", 1)), Sizes{n, n + 8 + 7 + 1});
+    CHECK_EQ(alone(whole + begin(2, kKeep)), Sizes{n});
+    CHECK_EQ(alone(begin(2, kKeep) + whole), Sizes{});
+    CHECK_EQ(alone(begin(2, kKeep) + whole + abort_request(2)), Sizes{16 + n + 8});
+    CHECK_EQ(alone(whole + abort_request(1)), Sizes{n});
+  }
+
+  TEST_CASE("a request is not held alone while another, released, owes the end of its STDIN") {
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    const auto feed = [&](std::string_view bytes) {
+      while (decoder.next(bytes).kind != Event::Kind::starved) continue;
+    };
+    const auto begin_body = [&](RequestId id) {
+      const std::string bytes = head(id, kKeep);
+      std::string_view input = bytes;
+      REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
+      decoder.expect_body(id, kUnknownLength);
+    };
+    begin_body(1);
+    decoder.release(1);
+    begin_body(2);
+    feed(stdin_of(2, ""));
+    CHECK_FALSE(decoder.holds_only(2));
+    feed(stdin_of(1, "late"));
+    CHECK_FALSE(decoder.holds_only(2));
+    feed(stdin_of(1, ""));
+    CHECK(decoder.holds_only(2));
+    decoder.release(2);
+    CHECK_FALSE(decoder.holds_only(2));
+  }
+
+  TEST_CASE("a refused request is not held") {
+    const std::string bytes = begin(1, kKeep) + params(1, "") + stdin_of(1, "");
+    CHECK_EQ(held_alone(Wire::fastcgi, bytes, 1), std::vector<std::size_t>{});
+  }
+
   TEST_CASE("a warm decoder allocates nothing for a request") {
     std::string pairs;
     for (int i = 0; i < 25; ++i) {

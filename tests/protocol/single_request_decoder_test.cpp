@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "protocol/decoder_cases.hpp"
 #include "protocol/uwsgi_decoder.hpp"
 #include "protocol/wire_bytes.hpp"
 
@@ -85,6 +86,35 @@ TEST_SUITE("single request decoder") {
     CHECK_EQ(begun.next("ab").kind, Event::Kind::body);
     CHECK_EQ(begun.next("").kind, Event::Kind::body_end);
     CHECK_EQ(begun.next("").kind, Event::Kind::starved);
+  }
+
+  TEST_CASE("a request is held alone once its body is complete, until it is released") {
+    using Sizes = std::vector<std::size_t>;
+    const auto check = [](Wire wire, const std::string& bodiless, const std::string& with_body) {
+      CAPTURE(name(wire));
+      const auto n = bodiless.size();
+      CHECK_EQ(held_alone(wire, bodiless, 0), Sizes{n});
+      // What comes beyond the body is for nobody.
+      CHECK_EQ(held_alone(wire, bodiless + "x", 0), Sizes{n, n + 1});
+      CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_end}), Sizes{});
+      CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_once}), Sizes{});
+      CHECK_EQ(held_alone(wire, with_body + "bod", 0), Sizes{});
+      CHECK_EQ(held_alone(wire, with_body + "body", 0), Sizes{with_body.size() + 4});
+    };
+    const auto packet = [](const char* length) {
+      return uwsgi_packet(uwsgi_block({{"CONTENT_LENGTH", length}}));
+    };
+    const auto headers = [](const char* length) {
+      return netstring(scgi_headers({{"CONTENT_LENGTH", length}, {"SCGI", "1"}}));
+    };
+    check(Wire::uwsgi, packet("0"), packet("4"));
+    check(Wire::scgi, headers("0"), headers("4"));
+  }
+
+  TEST_CASE("a refused request is not held, nor is a ping") {
+    for (const std::string& bytes : {uwsgi_packet("", 0), uwsgi_packet("", 100)}) {
+      CHECK_EQ(held_alone(Wire::uwsgi, bytes + "x", 0), std::vector<std::size_t>{});
+    }
   }
 }
 

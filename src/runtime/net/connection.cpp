@@ -50,8 +50,10 @@ void Connection::start(std::string_view first) {
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
+  if (!server_.has_idle_neighbour()) return HandOver::nobody;
+  session_.settle(false);  // an earlier call on it may have ended since
   const auto bytes = session_.try_retell(waiting);
-  if (!bytes) return HandOver::impossible;
+  if (!bytes || bytes->size() > Neighbours::kMostBytes) return HandOver::impossible;
   if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();

@@ -67,6 +67,10 @@ class Server {
   void watch(std::shared_ptr<Connection> connection);
   /// May end the connection's life.
   void forget(Connection& connection);
+  /// True when another worker has time for what waits here.
+  bool has_idle_neighbour() const noexcept {
+    return neighbours_ != nullptr && !draining() && neighbours_->any_idle();
+  }
   /// Gives a copy of the descriptor to another worker, which reads `bytes` first. False: no.
   bool give_away(int socket, std::string_view bytes) noexcept {
     return neighbours_ != nullptr && !draining() && neighbours_->give(socket, bytes);

@@ -366,8 +366,12 @@ void Session::abandon() {
 std::optional<std::string> Session::try_retell(const WireExchange& waiting) const {
   const bool alone = live_.size() == 1 && live_.front().exchange.get() == &waiting;
   if (!alone || live_.front().released || input_ended_ || paused()) return std::nullopt;
+  // That an earlier request was to be the last is not told with this one.
+  if (ending() && waiting.keeps_connection()) return std::nullopt;
   if (!decoder_->holds_only(waiting.id())) return std::nullopt;
-  const auto body = live_.front().exchange->body().try_copy();
+  const BodyPipe& pipe = live_.front().exchange->body();
+  if (pipe.arrived() > Neighbours::kMostBytes) return std::nullopt;  // tried again and again
+  const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
   return protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
                                   waiting.request().sent_variables(), *body);

@@ -38,7 +38,8 @@ class Session {
   void end_after_answers() noexcept { ending_ = true; }
   /// The connection is closed: gives up what has not begun, tells the rest.
   void abandon();
-  /// All that the connection has brought, if it is `waiting` alone: whole, and in memory.
+  /// All that the connection has brought, if it is `waiting` alone: whole, in memory, its body not
+  /// larger than neighbours take.
   std::optional<std::string> try_retell(const WireExchange& waiting) const;
   /// Another worker has it all now.
   void forget();

@@ -18,7 +18,7 @@ class Connection;
 
 enum class HandOver : std::uint8_t {
   done,        ///< another worker has it; this one has forgotten it
-  impossible,  ///< it is not alone on its connection, or not all of it is in memory
+  impossible,  ///< not alone on its connection, not all in memory, or too large
   nobody,      ///< no worker is idle now
 };
 

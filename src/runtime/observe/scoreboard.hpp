@@ -73,7 +73,8 @@ class Scoreboard {
   /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
   /// counted from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;
-  /// After a worker's death, before its place is given to a new one; counters stay.
+  /// After a worker's death, before its place is given to a new one; counters stay, and so does
+  /// what is on its way to it.
   void clear(unsigned index) noexcept;
 
  private:

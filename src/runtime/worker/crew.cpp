@@ -258,6 +258,7 @@ void Crew::note_ready_locked() noexcept {
 void Crew::share() {
   std::deque<std::shared_ptr<net::WireExchange>> staying;
   while (std::shared_ptr<net::WireExchange> exchange = take_overdue()) {
+    if (exchange->free()) continue;  // its front has given it up, and it has no connection now
     const net::HandOver result = exchange->try_hand_over();
     if (result == net::HandOver::done) continue;
     staying.push_back(std::move(exchange));

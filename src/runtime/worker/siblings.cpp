@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "runtime/support/throw_errno.hpp"
@@ -12,8 +14,9 @@
 namespace appd::worker {
 namespace {
 
-/// Larger requests stay where they are; well below what a socket takes by default.
-constexpr std::size_t kMostBytes = 64 * 1024;
+/// Between counting a connection and putting it into the box lie a few instructions; who has not
+/// done so after this time has died there.
+constexpr std::chrono::milliseconds kGivingTime{100};
 
 /// Room for one descriptor beside a message.
 union Control {
@@ -58,9 +61,16 @@ void Siblings::open(Adopt adopt) {
 }
 
 void Siblings::close() {
-  loads_[index_].open.store(false);
+  observe::WorkerLoad& load = loads_[index_];
+  load.open.store(false);
   if (boxes_.empty() || !adopt_) return;
-  while (receive_one()) {
+  // Against `give`: either that sees it closed, or this sees that something is on its way.
+  const auto deadline = std::chrono::steady_clock::now() + kGivingTime;
+  while (true) {
+    while (receive_one()) {
+    }
+    if (load.incoming.load() <= 0 || std::chrono::steady_clock::now() > deadline) return;
+    std::this_thread::yield();
   }
 }
 
@@ -93,7 +103,10 @@ bool Siblings::give(int socket, std::string_view bytes) noexcept {
   std::memcpy(CMSG_DATA(header), &socket, sizeof socket);
   load->incoming.fetch_add(1);
   const auto to = static_cast<std::size_t>(load - loads_.data());
-  if (::sendmsg(boxes_[to].in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
+  if (load->open.load() &&
+      ::sendmsg(boxes_[to].in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+    return true;
+  }
   load->incoming.fetch_sub(1);
   return false;
 }

@@ -223,6 +223,82 @@ TEST_SUITE("body pipe") {
     CHECK(status_of(pipe) == BodyStatus::end);
   }
 
+  TEST_CASE("a body that is whole, in memory and unread can be copied; it is read as ever then") {
+    test::TemporaryFolder folder;
+    BodyPipe pipe;
+    for (const std::size_t size : {0u, 1u, 500u, 1000u}) {
+      CAPTURE(size);
+      pipe.open(1000, Overflow::spool, folder.path());
+      pipe.append(stretch(0, size / 2));
+      CHECK(!pipe.try_copy());
+      pipe.append(stretch(size / 2, size - size / 2));
+      CHECK(!pipe.try_copy());
+      pipe.end();
+      CHECK(pipe.try_copy() == stretch(0, size));
+      CHECK(read_now(pipe) == stretch(0, size));
+      CHECK(status_of(pipe) == BodyStatus::end);
+    }
+  }
+
+  TEST_CASE("a body that was read of, was cut or lies in a file cannot be copied") {
+    test::TemporaryFolder folder;
+    BodyPipe pipe;
+    const auto begin = [&](std::size_t size, Overflow overflow = Overflow::pause) {
+      pipe.open(1000, overflow, folder.path());
+      pipe.append(stretch(0, size));
+    };
+    SUBCASE("a byte was read") {
+      begin(500);
+      REQUIRE(status_of(pipe) == BodyStatus::data);
+      pipe.end();
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("all was read") {
+      begin(500);
+      pipe.end();
+      REQUIRE(read_now(pipe).size() == 500);
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("more came after all was read") {
+      begin(500);
+      REQUIRE(read_now(pipe).size() == 500);
+      pipe.append(stretch(500, 500));
+      pipe.end();
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("it was cut") {
+      begin(500);
+      pipe.cut();
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("all of it lies in a file") {
+      begin(1001, Overflow::spool);
+      pipe.end();
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("its end lies in a file") {
+      begin(1000, Overflow::spool);
+      pipe.append("x");
+      pipe.end();
+      CHECK(!pipe.try_copy());
+    }
+    SUBCASE("nobody wants it any more") {
+      begin(500);
+      pipe.end();
+      pipe.close();
+      CHECK(!pipe.try_copy());
+    }
+  }
+
+  TEST_CASE("of a body larger than the buffer, all of it in memory, the copy is whole too") {
+    test::TemporaryFolder folder;
+    BodyPipe pipe;
+    pipe.open(1000, Overflow::pause, folder.path());
+    CHECK_FALSE(pipe.append(stretch(0, 3000)));
+    pipe.end();
+    CHECK(pipe.try_copy() == stretch(0, 3000));
+  }
+
   TEST_CASE("a reader that waits is woken by bytes, by the end and by a cut") {
     test::TemporaryFolder folder;
     BodyPipe pipe;

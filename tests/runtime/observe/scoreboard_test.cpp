@@ -90,6 +90,33 @@ TEST_SUITE("scoreboard") {
     CHECK(board.running(0).at(0).text == "GET /next");
   }
 
+  TEST_CASE("a dead worker's load is gone, but for what is on its way to its successor") {
+    Scoreboard board(2, 1);
+    for (WorkerLoad& load : board.loads()) {
+      load.open = true;
+      load.running = load.waiting = load.incoming = 1;
+    }
+    board.clear(1);
+    CHECK(!board.loads()[1].open);
+    CHECK(board.loads()[1].running == 0);
+    CHECK(board.loads()[1].waiting == 0);
+    CHECK(board.loads()[1].incoming == 1);
+    CHECK(board.loads()[0].open);
+    CHECK(board.loads()[0].running == 1);
+  }
+
+  TEST_CASE("a worker has an idle thread while less than one for each is going on") {
+    WorkerLoad load;
+    CHECK(!load.has_idle_thread(4));
+    load.open = true;
+    CHECK(load.has_idle_thread(1));
+    load.running = load.waiting = load.incoming = 1;
+    CHECK(load.has_idle_thread(4));
+    CHECK(!load.has_idle_thread(3));
+    load.incoming = -2;  // taken before it was counted here
+    CHECK(!load.has_idle_thread(2));
+  }
+
   TEST_CASE("a reader never sees the text of one request mixed with another's") {
     Scoreboard board(1, 1);
     std::atomic<bool> stop{false};

@@ -1,0 +1,147 @@
+"""Workers of one thread each that give each other what would have to wait."""
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+
+import pytest
+
+import wire
+from processes import unique, wait_until
+
+ROUNDS = 30  # of a stop in the middle of everything
+
+
+@pytest.fixture
+def connect():
+    """Opens connections of a test's own: connect(client, server)."""
+    with ExitStack() as ends:
+        yield lambda client, server: ends.enter_context(client(server.address))
+
+
+class Pair:
+    """Two workers; one of them, `blocked`, is in a call and will stay there until `gate` opens."""
+
+    def __init__(self, server, connect):
+        self.server = server
+        kept = [connect(wire.FastCgi, server) for _ in range(8)]
+        owners = [whoami(connection) for connection in kept]
+        self.blocked = max(owners, key=owners.count)
+        (self.other,) = set(server.worker_pids()) - {self.blocked}
+        self.blocker, *self.waiting = [connection for connection, owner in zip(kept, owners)
+                                       if owner == self.blocked]
+        assert len(self.waiting) >= 3
+        self.gate = server.gate(unique("gate"))
+        send(self.blocker, "/hold", f"gate={self.gate.name}")
+        self.gate.wait_entered()
+
+    def finish(self):
+        self.gate.open()
+        answer = self.blocker.read_answer()
+        assert (answer.status, answer.complete, answer.json()["pid"]) == (200, True, self.blocked)
+
+
+@pytest.fixture
+def pair(start, connect):
+    return Pair(start("--graceful-timeout", "30s", workers=2, threads=1), connect)
+
+
+def send(connection, path, query=""):
+    """Sends a request on a kept connection."""
+    connection.begin(1, keep=True)
+    connection.params(wire.variables(path=path, query=query))
+    connection.stdin(b"")
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def whoami(connection):
+    return connection.request(wire.variables(path="/whoami")).json()["pid"]
+
+
+def test_requests_on_kept_connections_of_a_blocked_worker_are_answered_by_the_other(pair):
+    for connection in pair.waiting:
+        assert whoami(connection) == pair.other
+    pair.finish()
+    for connection in pair.waiting:
+        assert whoami(connection) == pair.other, "it is the other's connection now"
+    assert whoami(pair.blocker) == pair.blocked
+
+
+@pytest.mark.parametrize("size", [1, 30_000])
+def test_a_body_goes_over_with_its_request(pair, size):
+    body = os.urandom(size)
+    named = wire.variables("POST", "/echo", length=size)
+    for connection in pair.waiting:
+        answer = connection.request(named, body)
+        assert (answer.status, answer.body == body) == (200, True)
+    pair.finish()
+
+
+def test_new_connections_are_answered_by_the_other(pair, protocol):
+    for _ in range(20):
+        assert pair.server.call(protocol, "/whoami").json()["pid"] == pair.other
+    pair.finish()
+
+
+def test_each_request_is_one_line_of_the_access_log(start, connect):
+    pair = Pair(start("--access-log", "-", workers=2, threads=1), connect)
+    for number, connection in enumerate(pair.waiting):
+        assert connection.request(wire.variables(path="/hello", query=f"number={number}")).status == 200
+    pair.finish()
+
+    def lines():
+        return [line for line in pair.server.output().splitlines() if "/hello?number=" in line]
+
+    wait_until(lambda: len(lines()) >= len(pair.waiting), "a line for each request")
+    for number in range(len(pair.waiting)):
+        assert sum(f"number={number} " in line for line in lines()) == 1
+    pair.server.send_signal(signal.SIGTERM)
+    assert pair.server.wait_exit() == 0
+    assert len(lines()) == len(pair.waiting)
+
+
+def test_the_death_of_a_worker_with_connections_of_another_disturbs_no_other(pair):
+    given, *kept = pair.waiting
+    assert whoami(given) == pair.other
+    os.kill(pair.other, signal.SIGKILL)
+    assert given.closed_by_peer(), "it was the dead one's"
+    for connection in kept:
+        assert whoami(connection) not in (pair.blocked, pair.other), "the successor has time"
+    pair.finish()
+    assert whoami(pair.blocker) == pair.blocked
+    assert pair.server.call("uwsgi", "/hello").status == 200
+
+
+def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(pair):
+    os.kill(pair.other, signal.SIGSTOP)
+    given, *_ = pair.waiting
+    before = descriptors(pair.blocked)
+    send(given, "/whoami")
+    wait_until(lambda: descriptors(pair.blocked) == before - 1, "the connection is given away")
+    os.kill(pair.other, signal.SIGKILL)
+    assert given.read_answer().json()["pid"] not in (pair.blocked, pair.other)
+    pair.finish()
+
+
+def test_a_stop_while_requests_go_over_loses_none(start, connect):
+    for number in range(ROUNDS):
+        server = start("--graceful-timeout", "30s", workers=2, threads=1)
+        kept = [connect(wire.FastCgi, server) for _ in range(6)]
+        for connection in kept:
+            whoami(connection)
+        query = "seconds=0.004"
+        for connection in kept:
+            send(connection, "/sleep", query)
+        single = [wire.begin("uwsgi", server.address, wire.variables(path="/sleep", query=query))
+                  for _ in range(4)]
+        time.sleep(number * 0.0005)  # at another moment of what is going on
+        server.send_signal(signal.SIGTERM)
+        for connection in kept + single:
+            answer = connection.read_answer()
+            assert (answer.status, answer.complete) == (200, True), f"in round {number}"
+            connection.close()
+        assert server.wait_exit() == 0
