@@ -603,11 +603,11 @@ def application(environ, start_response):
   }
 }
 
-TEST_CASE("bytes that the loop keeps live until it drops them, without the interpreter") {
+TEST_CASE("large bodies that the loop keeps live until it drops them, without the interpreter") {
   const auto exchange = PythonHost::make(R"(
 def application(environ, start_response):
     start_response("200 OK", [])
-    return [b"kept " * 1000, b"and " * 1000]
+    return [b"kept " * 20000, b"and " * 20000]
 )");
   exchange->keeps = true;
   host().run(exchange);
@@ -629,7 +629,8 @@ TEST_CASE("references to the application's objects are given back, kept bytes or
           "    return answer(s, [sys.getrefcount(o) for o in shared.objects])\n");
     };
     host().run(R"(
-shared.objects = [b"x" * 1000, [b"y" * 1000], (b"z" * 1000, b"zz" * 1000), b"w" * 1000]
+large = 100_000  # less is copied
+shared.objects = [b"x" * large, [b"y" * large], (b"z" * large, b"zz" * large), b"w" * large]
 shared.objects += [shared.objects[1][0], shared.objects[2][0], iter]
 def application(e, s):
     return answer(s, "")
