@@ -39,7 +39,8 @@ inline void fill_request(gateway::Request& request, const Variables& variables) 
     const std::string_view name_view = take(name.size());
     block.variables.push_back({name_view, take(value.size())});
   }
-  if (request.prepare({}, gateway::BodyEnd::on_wire)) std::abort();
+  static thread_local gateway::NameLayouts layouts;
+  if (request.prepare({}, gateway::BodyEnd::on_wire, layouts)) std::abort();
 }
 
 /// An exchange in memory: gives a scripted body, records the answer, and notes every breach of the

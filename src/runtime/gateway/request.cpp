@@ -67,6 +67,11 @@ Front front_of(std::string_view server_software) noexcept {
   return Front::other;
 }
 
+std::uint32_t bit(KnownName name) noexcept {
+  static_assert(kKnownNames <= 32);
+  return std::uint32_t{1} << static_cast<unsigned>(name);
+}
+
 Refusal bad_request(std::string reason) {
   return {400, std::move(reason)};
 }
@@ -78,6 +83,7 @@ void Request::clear() noexcept {
   environ_.clear();
   repeats_.clear();
   made_.clear();
+  names_ = {};
   method_ = {};
   uri_ = {};
   content_length_.reset();
@@ -86,10 +92,11 @@ void Request::clear() noexcept {
   length_mended_ = false;
 }
 
-std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd body_end) {
+std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd body_end,
+                                        NameLayouts& layouts) {
   Aside aside;
-  std::optional<Refusal> refusal = collect(aside);
-  join_repeats();
+  std::optional<Refusal> refusal = collect(layouts.layout_for(block_.variables), aside);
+  if (!repeats_.empty()) join_repeats();
   describe();
   if (!refusal && !is_token(method_)) {
     refusal = bad_request(method_.empty() ? "REQUEST_METHOD is missing"
@@ -103,7 +110,9 @@ std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd bod
   settle_remote(policy);
   drop_empty(KnownName::content_type);
   drop_empty(KnownName::http_host);
-  std::erase_if(environ_, [](const Variable& variable) { return variable.name.empty(); });
+  if (names_.dropped != 0) {
+    std::erase_if(environ_, [](const Variable& variable) { return variable.name.empty(); });
+  }
   return std::nullopt;
 }
 
@@ -117,6 +126,7 @@ void Request::set_content_length(std::uint64_t length) {
     }
   }
   environ_.push_back({"CONTENT_LENGTH", text});
+  names_ = {};
 }
 
 std::string_view Request::find(std::string_view name) const noexcept {
@@ -126,28 +136,42 @@ std::string_view Request::find(std::string_view name) const noexcept {
   return {};
 }
 
-std::optional<Refusal> Request::collect(Aside& aside) {
-  known_.fill(kNowhere);
+std::optional<Refusal> Request::collect(NameLayout& layout, Aside& aside) {
   const std::vector<Variable>& sent = block_.variables;
   std::size_t place = 0;
-  for (; place < sent.size() && layout_.has(place, sent[place].name); ++place) {
-    const NameFacts& facts = layout_[place];
-    if (facts.use == NameUse::pass) {
-      append(sent[place], facts.known);
-    } else {
-      put_aside(facts.use, sent[place].value, aside);
-    }
-  }
-  return place == sent.size() ? std::nullopt : collect_new(place, aside);
+  while (place < sent.size() && layout.has(place, sent[place].name)) ++place;
+  const bool is_new = place < sent.size();
+  layout.cut(place);
+  collect_known(layout, aside);
+  if (is_new) return collect_new(layout, place, aside);
+  names_.layout = layout.id();
+  return std::nullopt;
 }
 
-/// Takes the variables from `place` on, whose names are not those of the last request.
-std::optional<Refusal> Request::collect_new(std::size_t place, Aside& aside) {
+/// Takes the variables whose names the layout has.
+void Request::collect_known(const NameLayout& layout, Aside& aside) {
+  const std::vector<Variable>& sent = block_.variables;
+  const auto end = sent.begin() + static_cast<std::ptrdiff_t>(layout.size());
+  known_ = layout.known();
+  if (layout.all_pass()) {
+    environ_.assign(sent.begin(), end);
+    return;
+  }
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    if (layout[i].use == NameUse::pass) {
+      environ_.push_back(sent[i]);
+    } else {
+      put_aside(layout[i].use, sent[i].value, aside);
+    }
+  }
+}
+
+/// Takes the variables from `place` on, whose names the layout lacks, and adds those to it.
+std::optional<Refusal> Request::collect_new(NameLayout& layout, std::size_t place, Aside& aside) {
   const std::vector<Variable>& sent = block_.variables;
   index_.reset(sent.size());
-  layout_.cut(place);
   for (std::size_t i = 0, noted = 0; i < place; ++i) {
-    if (layout_[i].use == NameUse::pass) index_.note(layout_[i].hash, noted++);
+    if (layout[i].use == NameUse::pass) index_.note(layout[i].hash, noted++);
   }
   std::optional<Refusal> refusal;
   bool learns = true;
@@ -164,15 +188,14 @@ std::optional<Refusal> Request::collect_new(std::size_t place, Aside& aside) {
       learns = false;
       if (auto why = repeat(first, variable); why && !refusal) refusal = std::move(why);
     }
-    learns = learns && layout_.add(variable.name, facts);
+    learns = learns && layout.add(variable.name, facts);
   }
+  if (learns) names_.layout = layout.id();
   return refusal;
 }
 
 void Request::append(const Variable& variable, KnownName known) {
-  if (known != KnownName::none) {
-    known_[static_cast<std::size_t>(known)] = static_cast<std::uint32_t>(environ_.size());
-  }
+  known_.note(known, environ_.size());
   environ_.push_back(variable);
 }
 
@@ -308,8 +331,8 @@ void Request::settle_remote(const EnvironPolicy& policy) {
 }
 
 Variable* Request::look_up(KnownName name) noexcept {
-  const std::uint32_t place = known_[static_cast<std::size_t>(name)];
-  return place == kNowhere ? nullptr : &environ_[place];
+  const std::uint32_t place = known_.of(name);
+  return place == KnownPlaces::kNowhere ? nullptr : &environ_[place];
 }
 
 std::string_view Request::value_of(KnownName name) noexcept {
@@ -326,11 +349,14 @@ void Request::set(KnownName name, std::string_view value) {
 }
 
 void Request::drop(KnownName name) noexcept {
-  if (Variable* variable = look_up(name)) variable->name = {};
+  Variable* const variable = look_up(name);
+  if (variable == nullptr) return;
+  variable->name = {};
+  names_.dropped |= bit(name);
 }
 
 void Request::drop_empty(KnownName name) noexcept {
-  if (Variable* variable = look_up(name); variable && variable->value.empty()) variable->name = {};
+  if (const Variable* variable = look_up(name); variable && variable->value.empty()) drop(name);
 }
 
 }  // namespace appd::gateway

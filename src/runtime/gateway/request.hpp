@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -39,6 +38,16 @@ struct Refusal {
   std::string reason;  ///< one sentence for log and answer; nothing that the client may not see
 };
 
+/// Says which names environ has, without naming them: equal ones mean the same names in the same
+/// order.
+struct NamesId {
+  std::uint64_t layout = 0;   ///< of what was sent; 0: not known, and equal to none
+  std::uint32_t dropped = 0;  ///< which KnownName of it environ lacks, a bit for each
+
+  bool known() const noexcept { return layout != 0; }
+  friend bool operator==(const NamesId&, const NamesId&) = default;
+};
+
 /// One request: the front's variables made into what WSGI's environ may hold.
 ///
 /// Used by one thread at a time: the loop prepares it, then the pool thread that runs the call
@@ -60,8 +69,9 @@ class Request {
   /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot
   /// be served is answered with the refusal (always 400). The descriptive members (method, uri,
   /// front) are valid after a refusal too, for the log; environ is then as far as it came. Once per
-  /// `clear`.
-  std::optional<Refusal> prepare(const EnvironPolicy& policy, BodyEnd body_end);
+  /// `clear`. `layouts`: what earlier requests were like.
+  std::optional<Refusal> prepare(const EnvironPolicy& policy, BodyEnd body_end,
+                                 NameLayouts& layouts);
 
   /// Records the true length of a body that was spooled, as CONTENT_LENGTH.
   void set_content_length(std::uint64_t length);
@@ -69,6 +79,8 @@ class Request {
   /// What environ gets (PEP 3333's CGI part): each name once; SCRIPT_NAME, PATH_INFO, QUERY_STRING,
   /// REQUEST_METHOD, SERVER_NAME, SERVER_PORT, SERVER_PROTOCOL always there.
   std::span<const Variable> environ() const noexcept { return environ_; }
+  /// Of `environ`.
+  const NamesId& names() const noexcept { return names_; }
 
   std::string_view method() const noexcept { return method_; }
   /// As the client sent it (REQUEST_URI), else script name + path + query: for logs only.
@@ -101,8 +113,9 @@ class Request {
     std::string_view value;
   };
 
-  std::optional<Refusal> collect(Aside& aside);
-  std::optional<Refusal> collect_new(std::size_t place, Aside& aside);
+  std::optional<Refusal> collect(NameLayout& layout, Aside& aside);
+  void collect_known(const NameLayout& layout, Aside& aside);
+  std::optional<Refusal> collect_new(NameLayout& layout, std::size_t place, Aside& aside);
   void append(const Variable& variable, KnownName known);
   static void put_aside(NameUse use, std::string_view value, Aside& aside) noexcept;
   std::optional<Refusal> repeat(std::size_t first, const Variable& variable);
@@ -124,10 +137,9 @@ class Request {
 
   VariableBlock block_;
   std::vector<Variable> environ_;  // while `prepare` runs: an empty name marks a dropped one
-  NameLayout layout_;              // survives `clear`: the next request's names are like these
   NameIndex index_;
-  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
-  std::array<std::uint32_t, kKnownNames> known_{};  // places in environ_, or kNowhere
+  KnownPlaces known_;  // in environ_
+  NamesId names_;
   std::vector<Repeat> repeats_;
   StringPool made_;  // values that are in no variable: joined, decoded, computed
   std::string_view method_;

@@ -61,6 +61,7 @@ class Server {
 
   std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBuffer}; }
   gateway::BlockPool& blocks() noexcept { return blocks_; }
+  gateway::NameLayouts& layouts() noexcept { return layouts_; }
   std::shared_ptr<WireExchange> take_exchange();
   void give_back(std::shared_ptr<WireExchange> exchange);
   /// Checks the connection's deadline every now and then until it has none.
@@ -99,6 +100,7 @@ class Server {
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;
   gateway::BlockPool blocks_;
+  gateway::NameLayouts layouts_;
   // Memory that no read has filled yet costs nothing.
   const std::unique_ptr<char[]> read_buffer_;
 };

@@ -126,7 +126,7 @@ void Session::on_request(const Event& event) {
   const ServerOptions& options = server_.options();
   const gateway::BodyEnd body_end =
       wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
-  if (const auto refusal = request.prepare(options.environ, body_end)) {
+  if (const auto refusal = request.prepare(options.environ, body_end, server_.layouts())) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }

@@ -105,6 +105,11 @@ void set(PyObject* dict, PyObject* key, PyObject* value) {
   checked(PyDict_SetItem(dict, key, value));
 }
 
+/// For what is not kept.
+void set_anew(PyObject* dict, const gateway::Variable& variable) {
+  set(dict, make_latin1(variable.name).get(), make_latin1(variable.value).get());
+}
+
 }  // namespace
 
 EnvironBuilder::EnvironBuilder(Ref base) : base_(std::move(base)), pairs_(kPairs) {}
@@ -127,51 +132,78 @@ void EnvironBuilder::reserve(PyObject* base) {
 
 Ref EnvironBuilder::build(const gateway::Request& request) {
   const Variables variables = request.environ();
-  Ref environ = checked(PyDict_Copy(pattern_for(variables).dict.get()));
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (is_kept(variables, i)) continue;
-    set(environ.get(), make_latin1(variables[i].name).get(), make_latin1(variables[i].value).get());
+  const gateway::NamesId& names = request.names();
+  if (!names.known()) return build_alone(variables);
+  Pattern& pattern = pattern_for(names);
+  if (pattern.names != names || !try_update(pattern, variables)) fill(pattern, names, variables);
+  Ref environ = checked(PyDict_Copy(pattern.dict.get()));
+  if (pattern.lacks_some) {
+    for (const gateway::Variable& variable : variables) {
+      if (!is_kept(variable)) set_anew(environ.get(), variable);
+    }
   }
   return environ;
 }
 
-/// The pattern of what is kept of the variables, with their values.
-EnvironBuilder::Pattern& EnvironBuilder::pattern_for(Variables variables) {
-  std::size_t shape = 0;
-  for (const gateway::Variable& variable : variables) shape = 3 * shape + variable.name.size();
-  Pattern& pattern = patterns_[(shape ^ shape >> 16) % kPatterns];
-  if (!try_update(pattern, variables)) fill(pattern, variables);
-  return pattern;
-}
-
-/// False: the names are others; the pattern is then to be filled anew.
-bool EnvironBuilder::try_update(Pattern& pattern, Variables variables) {
-  auto entry = pattern.entries.begin();
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (!is_kept(variables, i)) continue;
-    if (entry == pattern.entries.end() || !holds(entry->name, variables[i].name)) return false;
-    if (!holds(entry->value, variables[i].value)) {
-      Ref value = make_latin1(variables[i].value);
-      set(pattern.dict.get(), entry->name.get(), value.get());
-      entry->value = std::move(value);
+/// For requests whose names are not known to come again.
+Ref EnvironBuilder::build_alone(Variables variables) {
+  Ref environ = checked(PyDict_Copy(base_.get()));
+  for (const gateway::Variable& variable : variables) {
+    if (is_kept(variable)) {
+      const Entry& entry = entry_for(variable);
+      set(environ.get(), entry.name.get(), entry.value.get());
+    } else {
+      set_anew(environ.get(), variable);
     }
-    ++entry;
   }
-  return pattern.dict && entry == pattern.entries.end();
+  return environ;
 }
 
-void EnvironBuilder::fill(Pattern& pattern, Variables variables) {
-  pattern.dict = {};  // it is none until it is whole
-  pattern.entries.clear();
-  Ref dict = checked(PyDict_Copy(base_.get()));
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (!is_kept(variables, i)) continue;
-    Entry& entry = entry_for(variables[i].name);
-    if (!holds(entry.value, variables[i].value)) entry.value = make_latin1(variables[i].value);
-    set(dict.get(), entry.name.get(), entry.value.get());
-    pattern.entries.push_back({Ref::borrow(entry.name.get()), Ref::borrow(entry.value.get())});
+EnvironBuilder::Pattern& EnvironBuilder::pattern_for(const gateway::NamesId& names) noexcept {
+  const std::uint64_t mixed = (names.layout + 31 * names.dropped) * 0x9E3779B97F4A7C15ULL;
+  return patterns_[(mixed >> 32) % kPatterns];
+}
+
+/// False: other values are too long than before; the pattern is then to be filled anew.
+bool EnvironBuilder::try_update(Pattern& pattern, Variables variables) {
+  Slot* next = pattern.slots.data();
+  for (const gateway::Variable& variable : variables) {
+    Slot& slot = *next++;
+    if (slot.name && support::same_text(slot.text, variable.value)) continue;
+    if (is_kept(variable) != static_cast<bool>(slot.name)) return false;
+    if (!slot.name) continue;
+    Ref value = make_latin1(variable.value);
+    set(pattern.dict.get(), slot.name.get(), value.get());
+    slot.text = view_latin1(value.get());
+    slot.value = std::move(value);
   }
-  pattern.dict = std::move(dict);
+  return true;
+}
+
+void EnvironBuilder::fill(Pattern& pattern, const gateway::NamesId& names, Variables variables) {
+  pattern.names = {};  // it is none until it is whole
+  pattern.slots.clear();
+  pattern.dict = checked(PyDict_Copy(base_.get()));
+  pattern.lacks_some = false;
+  for (const gateway::Variable& variable : variables) {
+    if (!is_kept(variable)) {
+      pattern.lacks_some = true;
+      pattern.slots.emplace_back();
+      continue;
+    }
+    const Entry& entry = entry_for(variable);
+    set(pattern.dict.get(), entry.name.get(), entry.value.get());
+    pattern.slots.push_back({Ref::borrow(entry.name.get()), Ref::borrow(entry.value.get()),
+                             view_latin1(entry.value.get())});
+  }
+  pattern.names = names;
+}
+
+/// The name with the variable's value.
+EnvironBuilder::Entry& EnvironBuilder::entry_for(const gateway::Variable& variable) {
+  Entry& entry = entry_for(variable.name);
+  if (!holds(entry.value, variable.value)) entry.value = make_latin1(variable.value);
+  return entry;
 }
 
 EnvironBuilder::Entry& EnvironBuilder::entry_for(std::string_view name) {

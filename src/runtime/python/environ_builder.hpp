@@ -15,10 +15,10 @@ namespace appd::python {
 /// and holds the interpreter meanwhile.
 ///
 /// A front sends nearly the same variables with each request. So whole dicts are kept as patterns:
-/// one that has the names of a request gets the values that are new and is copied, which costs much
-/// less than to fill a dict. For the others, names and the values that they last had are kept. Both
-/// have a fixed number of places and take short texts only: what a client sends cannot make them
-/// grow.
+/// one that has the names of a request (`Request::names`) gets the values that are new and is
+/// copied, which costs much less than to fill a dict. For the others, names and the values that
+/// they last had are kept. Both have a fixed number of places and take short texts only: what a
+/// client sends cannot make them grow.
 class EnvironBuilder {
  public:
   /// `base`: a dict with what is the same for all requests; not changed.
@@ -40,30 +40,38 @@ class EnvironBuilder {
     Entry newer;
     Entry older;
   };
+  /// A variable of a pattern. One that is too long is not in it, and has neither name nor value.
+  struct Slot {
+    Ref name;
+    Ref value;
+    std::string_view text;  // the value's
+  };
   /// An environ with what is kept of a request's variables.
   struct Pattern {
+    gateway::NamesId names;  // of `slots`; not known: there is no pattern
     Ref dict;
-    std::vector<Entry> entries;  // in the order of the request
+    std::vector<Slot> slots;  // in the order of the request
+    bool lacks_some = false;
   };
-  static constexpr std::size_t kPatterns = 8;
-  static constexpr std::size_t kMostEntries = 128;
+  static constexpr std::size_t kPatterns = 16;
   static constexpr std::size_t kPairs = 512;
   static constexpr std::size_t kMaxName = 64;    // bytes; longer ones are not kept
   static constexpr std::size_t kMaxValue = 256;  // bytes
 
   using Variables = std::span<const gateway::Variable>;
 
-  static bool is_kept(Variables variables, std::size_t i) noexcept {
-    return i < kMostEntries && variables[i].name.size() <= kMaxName &&
-           variables[i].value.size() <= kMaxValue;
+  static bool is_kept(const gateway::Variable& variable) noexcept {
+    return variable.name.size() <= kMaxName && variable.value.size() <= kMaxValue;
   }
-  Pattern& pattern_for(Variables variables);
+  Pattern& pattern_for(const gateway::NamesId& names) noexcept;
   static bool try_update(Pattern& pattern, Variables variables);
-  void fill(Pattern& pattern, Variables variables);
+  void fill(Pattern& pattern, const gateway::NamesId& names, Variables variables);
+  Ref build_alone(Variables variables);
   Entry& entry_for(std::string_view name);
+  Entry& entry_for(const gateway::Variable& variable);
 
   Ref base_;
-  std::array<Pattern, kPatterns> patterns_;  // by the lengths of the names
+  std::array<Pattern, kPatterns> patterns_;  // by their names
   std::vector<Pair> pairs_;                  // by hash
 };
 

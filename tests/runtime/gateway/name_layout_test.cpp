@@ -60,6 +60,43 @@ TEST_CASE("it does not grow beyond its bounds") {
   CHECK(large.size() == 1);
 }
 
+TEST_CASE("its id is another one whenever its names are") {
+  NameLayout layout;
+  NameLayout other;
+  CHECK(layout.id() != other.id());
+  CHECK(layout.id() != 0);
+  layout.add("A", facts_of(1));
+  const std::uint64_t one = layout.id();
+  layout.add("B", facts_of(2));
+  const std::uint64_t two = layout.id();
+  CHECK(two != one);
+  layout.cut(2);
+  CHECK(layout.id() == two);
+  layout.cut(1);
+  CHECK(layout.id() != one);
+  CHECK(layout.id() != two);
+  other.add("A", facts_of(1));
+  CHECK(other.id() != layout.id());
+}
+
+TEST_CASE("it knows where the names that the server looks at are among those that pass") {
+  NameLayout layout;
+  CHECK(layout.all_pass());
+  layout.add("HTTP_X", facts_of(1));
+  layout.add("HTTPS", {NameUse::pass, KnownName::https, 2});
+  CHECK(layout.all_pass());
+  layout.add("PATH", {NameUse::drop, KnownName::none, 3});
+  layout.add("SCGI", {NameUse::pass, KnownName::scgi, 4});
+  CHECK_FALSE(layout.all_pass());
+  CHECK(layout.known().of(KnownName::https) == 1);
+  CHECK(layout.known().of(KnownName::scgi) == 2);
+  CHECK(layout.known().of(KnownName::auth_type) == KnownPlaces::kNowhere);
+  layout.cut(2);
+  CHECK(layout.all_pass());
+  CHECK(layout.known().of(KnownName::https) == 1);
+  CHECK(layout.known().of(KnownName::scgi) == KnownPlaces::kNowhere);
+}
+
 TEST_SUITE_END();
 
 }  // namespace appd::gateway

@@ -20,12 +20,13 @@ TEST_CASE("a warm request allocates nothing") {
     test::fill(block, test::lines(sent));
     const std::vector<Variable> variables = block.variables;
     Request request;
+    NameLayouts layouts;
     std::size_t warm = 0;
     for (int round = 0; round < 3; ++round) {
       const std::size_t before = fakes::allocations;
       request.clear();
       request.block().variables.assign(variables.begin(), variables.end());
-      const bool refused = request.prepare(mounted, BodyEnd::on_wire).has_value();
+      const bool refused = request.prepare(mounted, BodyEnd::on_wire, layouts).has_value();
       request.set_content_length(12345678901234567890u);
       warm = fakes::allocations - before;
       REQUIRE_FALSE(refused);
