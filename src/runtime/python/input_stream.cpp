@@ -58,14 +58,19 @@ class InputStream::Use {
   InputStream& stream_;
 };
 
-InputStream::InputStream(gateway::Exchange& exchange, LiveCounters& live) noexcept
-    : counted_(live.inputs), exchange_(&exchange) {}
+void InputStream::attach(gateway::Exchange& exchange) noexcept {
+  exchange_ = &exchange;
+}
 
 void InputStream::detach() noexcept {
   exchange_ = nullptr;
-  if (!in_use_) return;
-  GilRelease released;
-  in_use_.wait(true);
+  if (in_use_) {
+    GilRelease released;
+    in_use_.wait(true);
+  }
+  if (buffer_.empty()) return;
+  buffer_ = {};
+  position_ = 0;
 }
 
 Ref InputStream::read(Py_ssize_t limit) {

@@ -13,24 +13,28 @@
 
 namespace appd::python {
 
-/// wsgi.input of one request (PEP 3333, "Input and Error Streams"): a Python object that reads the
+/// wsgi.input of a request (PEP 3333, "Input and Error Streams"): a Python object that reads the
 /// exchange's body, waiting for it without the interpreter.
 ///
-/// An application may keep it, and may read from another thread while the call runs. After `detach`
-/// every use raises ValueError.
+/// An application may keep it, and may read from another thread while the call runs. Before
+/// `attach` and after `detach` every use raises ValueError.
 ///
 ///     buffer_:  [ already read | read ahead by readline ]
 ///                              ^ position_
 class InputStream {
  public:
-  InputStream(gateway::Exchange& exchange, LiveCounters& live) noexcept;
+  InputStream() noexcept = default;
 
   /// The heap type of wsgi.input objects, `Boxed<InputStream>`.
   static Ref make_type();
 
+  /// Reads this request's body from now on.
+  void attach(gateway::Exchange& exchange) noexcept;
   /// Lets go of the exchange, after a read by another thread has ended: gives the interpreter up
   /// while it waits for that.
   void detach() noexcept;
+  /// It stays with the application for as long as that likes.
+  void leave(LiveCounters& live) noexcept { kept_.emplace(live.inputs); }
 
   // What Python calls. `limit`: at most that many bytes; negative: no limit.
   Ref read(Py_ssize_t limit);
@@ -53,8 +57,8 @@ class InputStream {
   std::string_view buffered() const noexcept { return std::string_view(buffer_).substr(position_); }
   std::size_t first_allocation(std::size_t limit) const noexcept;
 
-  Counted counted_;
-  gateway::Exchange* exchange_;  // null once detached
+  std::optional<Counted> kept_;
+  gateway::Exchange* exchange_ = nullptr;  // while attached
   std::string buffer_;
   std::size_t position_ = 0;
   std::atomic<bool> in_use_{false};  // a read is under way, perhaps without the interpreter

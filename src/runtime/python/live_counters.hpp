@@ -7,10 +7,10 @@
 
 namespace appd::python {
 
-/// Counts the bridge's objects. Outlives all of them; any thread.
+/// Counts the bridge's objects that the application can have. Outlives all of them; any thread.
 struct LiveCounters {
-  std::atomic<std::size_t> inputs{0};
-  std::atomic<std::size_t> responders{0};
+  std::atomic<std::size_t> inputs{0};      // kept beyond their calls
+  std::atomic<std::size_t> responders{0};  // kept beyond their calls
   std::atomic<std::size_t> file_wrappers{0};
   std::atomic<std::size_t> kept_bodies{0};
 

@@ -64,6 +64,16 @@ inline PyObject* optional_attribute(PyObject* object, PyObject* name) noexcept {
 #endif
 }
 
+/// True when whoever asks has all `owned` references to the object: nobody else can come by it.
+inline bool has_no_others([[maybe_unused]] PyObject* object,
+                          [[maybe_unused]] Py_ssize_t owned) noexcept {
+#ifdef Py_GIL_DISABLED
+  return false;  // another thread may be about to take one
+#else
+  return Py_REFCNT(object) == owned;
+#endif
+}
+
 /// −1 with an exception pending when a string of the old, undecided kind cannot be made ready.
 inline int make_ready([[maybe_unused]] PyObject* text) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000

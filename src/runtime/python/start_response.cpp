@@ -8,11 +8,11 @@
 
 namespace appd::python {
 
-StartResponse::StartResponse(Response& response, LiveCounters& live) noexcept
-    : counted_(live.responders), response_(&response), thread_(std::this_thread::get_id()) {}
+StartResponse::StartResponse(Response& response) noexcept
+    : response_(&response), thread_(std::this_thread::get_id()) {}
 
 Response& StartResponse::response() const {
-  if (response_ == nullptr) raise(PyExc_RuntimeError, "this request has ended");
+  if (write_ == nullptr) raise(PyExc_RuntimeError, "this request has ended");
   return *response_;
 }
 
@@ -28,8 +28,8 @@ Response& StartResponse::response_for_sending() const {
 namespace {
 
 struct Callable {
-  Callable(vectorcallfunc function, Response& response, LiveCounters& live) noexcept
-      : call(function), state(response, live) {}
+  Callable(vectorcallfunc function, Response& response) noexcept
+      : call(function), state(response) {}
 
   vectorcallfunc call;  // where __vectorcalloffset__ says
   StartResponse state;
@@ -65,8 +65,9 @@ PyObject* call_slot(PyObject* self, PyObject* const* arguments, std::size_t flag
                     PyObject* names) noexcept {
   return guarded([&] {
     PyObject* const exc_info = parse_exc_info(arguments, PyVectorcall_NARGS(flagged_count), names);
-    state_of(self).response().start(arguments[0], arguments[1], exc_info);
-    return checked(PyCFunction_New(&write_method, self));
+    StartResponse& state = state_of(self);
+    state.response().start(arguments[0], arguments[1], exc_info);
+    return state.write();
   });
 }
 
@@ -93,12 +94,12 @@ Ref StartResponse::make_type() {
   return checked(PyType_FromSpec(&spec));
 }
 
-Ref StartResponse::make(PyObject* type, Response& response, LiveCounters& live) {
-  return make_boxed<Callable>(type, call_slot, response, live);
+BoundFunction StartResponse::make(PyObject* type, Response& response) {
+  return {make_boxed<Callable>(type, call_slot, response), write_method};
 }
 
-void StartResponse::detach(PyObject* object) noexcept {
-  state_of(object).response_ = nullptr;
+StartResponse& StartResponse::of(PyObject* object) noexcept {
+  return state_of(object);
 }
 
 }  // namespace appd::python

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <thread>
 
+#include "runtime/python/bound_function.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/ref.hpp"
 
@@ -9,27 +11,35 @@ namespace appd::python {
 
 class Response;
 
-/// The start_response callable of one request, and through it the write callable. An application
-/// may keep either; after `detach` every use raises RuntimeError.
+/// The start_response callable of a request, and the write callable that it gives. An application
+/// may keep either; before `attach` and after `detach` every use raises RuntimeError.
 class StartResponse {
  public:
   /// Made on the call's pool thread.
-  StartResponse(Response& response, LiveCounters& live) noexcept;
+  explicit StartResponse(Response& response) noexcept;
 
   /// The heap type of start_response objects.
   static Ref make_type();
-  /// A new object of that type.
-  static Ref make(PyObject* type, Response& response, LiveCounters& live);
-  /// Ends what `object`, made by `make`, can do.
-  static void detach(PyObject* object) noexcept;
+  /// A new object of that type, and its write callable.
+  static BoundFunction make(PyObject* type, Response& response);
+  /// The value of an object made by `make`.
+  static StartResponse& of(PyObject* object) noexcept;
+
+  /// Works for the request of now. `write`: is what start_response returns; stays until `detach`.
+  void attach(PyObject* write) noexcept { write_ = write; }
+  void detach() noexcept { write_ = nullptr; }
+  /// It stays with the application for as long as that likes.
+  void leave(LiveCounters& live) noexcept { kept_.emplace(live.responders); }
 
   Response& response() const;
   /// For write(), which may wait: only on the call's own thread.
   Response& response_for_sending() const;
+  Ref write() const { return Ref::borrow(write_); }
 
  private:
-  Counted counted_;
-  Response* response_;  // null once detached
+  std::optional<Counted> kept_;
+  Response* const response_;
+  PyObject* write_ = nullptr;  // while attached
   const std::thread::id thread_;
 };
 

@@ -50,17 +50,16 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
     attempt([&] { close(result.get()); });
     attempt([&] { result.reset(); });
   }
-  detach();
+  take_back();
   attempt([&] { report_oddities(); });
   attempt([&] { error_text_.end(); });
   exchange_ = nullptr;
 }
 
 Ref WsgiCall::call_application() {
-  input_ = make_boxed<InputStream>(shared_.input_type.get(), *exchange_, shared_.live);
-  start_response_ = StartResponse::make(shared_.start_response_type.get(), response_, shared_.live);
+  lend();
   const Ref environ = make_environ();
-  std::array<PyObject*, 3> arguments = {nullptr, environ.get(), start_response_.get()};
+  std::array<PyObject*, 3> arguments = {nullptr, environ.get(), start_response_.object().get()};
   return checked(PyObject_Vectorcall(shared_.application.get(), arguments.data() + 1,
                                      2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
 }
@@ -71,9 +70,8 @@ Ref WsgiCall::make_environ() {
   const auto set = [&](const Ref& key, const Ref& value) {
     checked(PyDict_SetItem(environ.get(), key.get(), value.get()));
   };
-  set(shared_.wsgi_input, input_);
-  set(shared_.client_disconnected,
-      checked(PyCFunction_New(&client_disconnected_method, input_.get())));
+  set(shared_.wsgi_input, input_.object());
+  set(shared_.client_disconnected, input_.function());
   if (request.url_scheme() == "https") set(shared_.wsgi_url_scheme, shared_.https);
   return environ;
 }
@@ -139,12 +137,35 @@ void WsgiCall::close(PyObject* result) {
     throw PythonError();
 }
 
+void WsgiCall::lend() {
+  if (!input_) {
+    input_ = {make_boxed<InputStream>(shared_.input_type.get()), client_disconnected_method};
+  }
+  if (!start_response_) {
+    start_response_ = StartResponse::make(shared_.start_response_type.get(), response_);
+  }
+  unboxed<InputStream>(input_.object().get()).attach(*exchange_);
+  StartResponse::of(start_response_.object().get()).attach(start_response_.function().get());
+}
+
 /// What the application keeps of this call can do nothing from here on.
-void WsgiCall::detach() noexcept {
-  if (input_) unboxed<InputStream>(input_.get()).detach();
-  if (start_response_) StartResponse::detach(start_response_.get());
-  input_.reset();
-  start_response_.reset();
+void WsgiCall::take_back() noexcept {
+  if (input_) {
+    auto& stream = unboxed<InputStream>(input_.object().get());
+    stream.detach();
+    if (!input_.given_back()) {
+      stream.leave(shared_.live);
+      input_ = {};
+    }
+  }
+  if (start_response_) {
+    StartResponse& responder = StartResponse::of(start_response_.object().get());
+    responder.detach();
+    if (!start_response_.given_back()) {
+      responder.leave(shared_.live);
+      start_response_ = {};
+    }
+  }
 }
 
 template <typename Step>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/python/bound_function.hpp"
 #include "runtime/python/environ_builder.hpp"
 #include "runtime/python/error_stream.hpp"
 #include "runtime/python/response.hpp"
@@ -34,7 +35,8 @@ class WsgiCall {
   bool send_file(PyObject* result);
   void iterate(PyObject* result);
   void close(PyObject* result);
-  void detach() noexcept;
+  void lend();
+  void take_back() noexcept;
 
   template <typename Step>
   void attempt(Step step) noexcept;
@@ -49,10 +51,11 @@ class WsgiCall {
   ErrorText error_text_;
   std::vector<std::string_view> pieces_;
 
-  // Of the call under way.
-  gateway::Exchange* exchange_ = nullptr;
-  Ref input_;
-  Ref start_response_;
+  // What the application gets besides environ. The next call has them too, unless it keeps them.
+  BoundFunction input_;           // with appd.client_disconnected
+  BoundFunction start_response_;  // with write
+
+  gateway::Exchange* exchange_ = nullptr;  // of the call under way
 };
 
 }  // namespace appd::python
