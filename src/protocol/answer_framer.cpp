@@ -68,12 +68,7 @@ void AnswerFramer::write_head(const gateway::ResponseHead& head, std::string& ou
   out = wire_ == Wire::uwsgi ? "HTTP/1.1 " : "Status: ";
   out += head.status;
   out += "\r\n";
-  for (const auto& field : head.fields) {
-    out += field.name;
-    out += ": ";
-    out += field.value;
-    out += "\r\n";
-  }
+  out += head.fields;
   out += "\r\n";
 }
 

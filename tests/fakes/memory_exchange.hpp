@@ -181,8 +181,18 @@ class MemoryExchange final : public gateway::Exchange {
     if (with == nullptr) return;
     head.emplace();
     head->status = with->status;
-    for (const gateway::Field& field : with->fields)
-      head->fields.emplace_back(field.name, field.value);
+    for (std::string_view rest = with->fields; !rest.empty();) {
+      const std::size_t colon = rest.find(": ");
+      const std::size_t end = rest.find("\r\n");
+      if (colon == rest.npos || end == rest.npos || colon > end) {
+        breaches.emplace_back("not a header field");
+        return;
+      }
+      head->fields.emplace_back(rest.substr(0, colon), rest.substr(colon + 2, end - colon - 2));
+      rest.remove_prefix(end + 2);
+    }
+    if (with->announces_length == head->field("Content-Length").empty())
+      breaches.emplace_back("announces_length is not true");
   }
 
   bool may_not_have_body() const {

@@ -71,9 +71,8 @@ class ScriptedApplication : public gateway::Application {
   static gateway::Sent answer(gateway::Exchange& exchange, std::string_view body,
                               std::string_view status = "200 OK",
                               gateway::Keeper* keeper = nullptr) {
-    const std::string length = std::to_string(body.size());
-    const gateway::Field field{"Content-Length", length};
-    const gateway::ResponseHead head{status, std::span(&field, 1)};
+    const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    const gateway::ResponseHead head{status, length, true};
     return exchange.send(&head, std::span(&body, 1), gateway::End::last, keeper);
   }
 

@@ -31,9 +31,8 @@ TEST_SUITE("answer framer") {
   const AnswerFramer scgi(Wire::scgi, 0);
 
   TEST_CASE("the head has the form that its wire's fronts take") {
-    const gateway::Field fields[] = {
-        {"Content-Type", "text/plain"}, {"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}};
-    const gateway::ResponseHead head{"404 Not Found", fields};
+    const gateway::ResponseHead head{
+        "404 Not Found", "Content-Type: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n"};
     const std::string rest =
         "404 Not Found\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n";
     std::string out = "what was there before";

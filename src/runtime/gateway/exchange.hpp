@@ -11,17 +11,13 @@
 
 namespace appd::gateway {
 
-/// One field of the answer's head; the bytes are checked by who makes them (no control bytes).
-struct Field {
-  std::string_view name;
-  std::string_view value;
-};
-
 /// The head of an answer: "200 OK" and the application's fields, without Status and hop-by-hop
-/// fields.
+/// fields, as "Name: value\r\n" each: all wires have them so. The bytes are checked by who makes
+/// them (no control bytes).
 struct ResponseHead {
   std::string_view status;
-  std::span<const Field> fields;
+  std::string_view fields;
+  bool announces_length = false;  ///< Content-Length is among them
 };
 
 /// A part of a regular file that follows as body. The range's descriptor is its own (a dup).

@@ -15,12 +15,6 @@ namespace {
 /// nginx refuses a larger head by default (fastcgi_buffer_size and its siblings: one page).
 constexpr std::size_t kSafeHead = 4000;
 
-bool equals_ignoring_case(std::string_view a, std::string_view lower) {
-  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + ('a' - 'A')) : x) == y;
-  });
-}
-
 unsigned parse_status(std::string_view text) {
   unsigned status = 0;
   std::from_chars(text.data(), text.data() + text.size(), status);
@@ -246,9 +240,7 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
   framer_.write_head(head, head_);
   head_taken_ = true;
   status_ = parse_status(head.status);
-  for (const gateway::Field& field : head.fields) {
-    if (equals_ignoring_case(field.name, "content-length")) length_announced_ = true;
-  }
+  length_announced_ = head.announces_length;
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
     Server& server = connection_->server();
     server.reporter().report(
@@ -319,11 +311,10 @@ void WireExchange::frame_error_text(bool last) {
 void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
   const std::string status_line = fmt::format("{} {}", status, status_text(status));
   const std::string body = fmt::format("{}\n{}\n", status_line, reason);
-  const std::string length = fmt::format("{}", body.size());
-  std::vector<gateway::Field> fields{{"Content-Type", "text/plain; charset=utf-8"},
-                                     {"Content-Length", length}};
-  if (!retry_after.empty()) fields.push_back({"Retry-After", retry_after});
-  const gateway::ResponseHead head{status_line, fields};
+  std::string fields =
+      fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.size());
+  if (!retry_after.empty()) fields += fmt::format("Retry-After: {}\r\n", retry_after);
+  const gateway::ResponseHead head{status_line, fields, true};
   const std::string_view piece = body;
   const bool bodiless = request_.is_head();
   started_ = complete_ = Clock::now();

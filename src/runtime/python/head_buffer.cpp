@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "runtime/python/errors.hpp"
 #include "runtime/python/header_rules.hpp"
 #include "runtime/python/latin1.hpp"
@@ -27,84 +25,71 @@ void HeadBuffer::assign(PyObject* status, PyObject* headers) {
   if (!PyList_CheckExact(headers))
     raise(PyExc_TypeError, "headers must be a list, not %s", Py_TYPE(headers)->tp_name);
   // No Python code runs in here, so the list stays as it is.
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); ++i) add_header(PyList_GET_ITEM(headers, i));
+  const auto count = static_cast<std::size_t>(PyList_GET_SIZE(headers));
+  for (std::size_t i = 0; i < count; ++i) {
+    add_header(PyList_GET_ITEM(headers, static_cast<Py_ssize_t>(i)),
+               known_names_[i % known_names_.size()]);
+  }
 }
 
 void HeadBuffer::set_status(PyObject* status) {
   const std::string_view text = latin1_of(status, "status");
-  const auto code = parse_status(text);
-  if (!code) raise(PyExc_ValueError, "status must be like '200 OK', from 200 on, not %R", status);
-  assign(text);
+  if (known_status_.text.get() != status) {
+    const auto code = parse_status(text);
+    if (!code) raise(PyExc_ValueError, "status must be like '200 OK', from 200 on, not %R", status);
+    known_status_ = {Ref::borrow(status), *code};
+  }
+  assign(text, known_status_.finding);
 }
 
-void HeadBuffer::assign(std::string_view status) {
-  text_ = status;
-  extents_.clear();
+void HeadBuffer::assign(std::string_view status, unsigned code) {
+  status_ = status;
+  fields_.clear();
   content_length_.reset();
-  status_ = parse_status(status).value_or(0);
+  code_ = code;
   lacked_reason_ = status.size() == 3;
-  if (lacked_reason_) text_ += " Unknown";  // fronts differ on a status line without a reason
-  status_size_ = text_.size();
+  if (lacked_reason_) status_ += " Unknown";  // fronts differ on a status line without a reason
 }
 
-void HeadBuffer::add_header(PyObject* header) {
+void HeadBuffer::add_header(PyObject* header, Known<Name>& known) {
   if (!PyTuple_Check(header) || PyTuple_GET_SIZE(header) != 2)
     raise(PyExc_TypeError, "a header must be a tuple of name and value, not %R", header);
-  const std::string_view name = latin1_of(PyTuple_GET_ITEM(header, 0), "a header's name");
+  PyObject* const name = PyTuple_GET_ITEM(header, 0);
+  if (known.text.get() != name) known = {Ref::borrow(name), check_name(name, header)};
   const std::string_view value = latin1_of(PyTuple_GET_ITEM(header, 1), "a header's value");
-  if (!is_header_name(name)) raise(PyExc_ValueError, "not a header name: %R", header);
   if (!is_header_value(value)) raise(PyExc_ValueError, "control characters in header %R", header);
-  if (is_servers_own(name))
-    raise(PyExc_ValueError, "header %R belongs to the server, not to the application", header);
-  if (!is_content_length(name)) return add(name, value);
+  if (known.finding == Name::plain) return add(view_latin1(name), value);
   const auto length = parse_content_length(value);
   if (!length) raise(PyExc_ValueError, "Content-Length must be a number, not %R", header);
   if (content_length_) raise(PyExc_ValueError, "a second Content-Length: %R", header);
   set_content_length(*length);
 }
 
+HeadBuffer::Name HeadBuffer::check_name(PyObject* name, PyObject* header) {
+  const std::string_view text = latin1_of(name, "a header's name");
+  if (!is_header_name(text)) raise(PyExc_ValueError, "not a header name: %R", header);
+  if (is_servers_own(text))
+    raise(PyExc_ValueError, "header %R belongs to the server, not to the application", header);
+  return is_content_length(text) ? Name::content_length : Name::plain;
+}
+
 void HeadBuffer::add(std::string_view name, std::string_view value) {
-  text_ += name;
-  text_ += value;
-  extents_.push_back({name.size(), value.size(), false});
+  fields_.append(name).append(": ").append(value).append("\r\n");
 }
 
 void HeadBuffer::set_content_length(std::uint64_t length) {
   remove_content_length();
+  const std::size_t begin = fields_.size();
   const fmt::format_int digits(length);
   add("Content-Length", {digits.data(), digits.size()});
-  extents_.back().is_content_length = true;
   content_length_ = length;
+  length_extent_ = {begin, fields_.size() - begin};
 }
 
 void HeadBuffer::remove_content_length() {
   if (!content_length_) return;
   content_length_.reset();
-  std::size_t offset = status_size_;
-  for (auto extent = extents_.begin(); extent != extents_.end(); ++extent) {
-    if (extent->is_content_length) {
-      text_.erase(offset, extent->name + extent->value);
-      extents_.erase(extent);
-      return;
-    }
-    offset += extent->name + extent->value;
-  }
-}
-
-gateway::ResponseHead HeadBuffer::view() {
-  fields_.clear();
-  std::string_view rest = text_;
-  const auto take = [&rest](std::size_t size) {
-    const std::string_view taken = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return taken;
-  };
-  const std::string_view status = take(status_size_);
-  for (const Extent& extent : extents_) {
-    const std::string_view name = take(extent.name);
-    fields_.push_back({name, take(extent.value)});
-  }
-  return {status, fields_};
+  fields_.erase(length_extent_.begin, length_extent_.size);
 }
 
 }  // namespace appd::python

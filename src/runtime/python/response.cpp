@@ -20,6 +20,7 @@ namespace {
 /// back.
 constexpr std::size_t kShortSend = 64 * 1024;
 
+constexpr unsigned kErrorCode = 500;
 constexpr std::string_view kErrorStatus = "500 Internal Server Error";
 constexpr std::string_view kErrorBody = "Internal Server Error\n";
 
@@ -73,12 +74,13 @@ void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
   } else if (started_) {
     raise(PyExc_AssertionError, "start_response is called a second time without exc_info");
   }
-  next_head_.assign(status, headers);
-  std::swap(head_, next_head_);
+  const std::size_t other = 1 - current_;
+  heads_[other].assign(status, headers);
+  current_ = other;
   started_ = true;
-  if (has_no_body(head_.status()) && head_.status() != 304) head_.remove_content_length();
-  if (head_.status() == 205) head_.set_content_length(0);
-  takes_body_ = !exchange_->request().is_head() && !has_no_body(head_.status());
+  if (has_no_body(head().status()) && head().status() != 304) head().remove_content_length();
+  if (head().status() == 205) head().set_content_length(0);
+  takes_body_ = !exchange_->request().is_head() && !has_no_body(head().status());
 }
 
 void Response::require_started() const {
@@ -86,13 +88,13 @@ void Response::require_started() const {
 }
 
 void Response::infer_length(std::uint64_t length) {
-  const bool may = started_ && !written_ && !exchange_->head_sent() && !head_.content_length() &&
-                   !has_no_body(head_.status());
-  if (may) head_.set_content_length(length);
+  const bool may = started_ && !written_ && !exchange_->head_sent() && !head().content_length() &&
+                   !has_no_body(head().status());
+  if (may) head().set_content_length(length);
 }
 
 std::uint64_t Response::wanted() const noexcept {
-  const auto length = head_.content_length();
+  const auto length = head().content_length();
   return length ? *length - sent_ : std::numeric_limits<std::uint64_t>::max();
 }
 
@@ -132,7 +134,7 @@ void Response::send_rest(std::span<const std::string_view> pieces, PyObject* own
     return finish();
   }
   if (satisfied()) return;
-  if (head_.content_length() && total < wanted()) throw_too_short(total);
+  if (head().content_length() && total < wanted()) throw_too_short(total);
   excess_ = total > wanted();
   if (!excess_) return transmit(pieces, gateway::End::last, owner);
   std::vector<std::string_view> fitting(pieces.begin(), pieces.end());
@@ -143,11 +145,11 @@ void Response::send_rest(std::span<const std::string_view> pieces, PyObject* own
 void Response::send_file(gateway::FileRange range) {
   infer_length(range.length);
   range.length = std::min(range.length, wanted());
-  if (head_.content_length() && range.length < wanted()) throw_too_short(range.length);
-  const gateway::ResponseHead head = head_.view();
+  if (head().content_length() && range.length < wanted()) throw_too_short(range.length);
+  const gateway::ResponseHead first = head().view();
   const bool head_due = !exchange_->head_sent();
   GilRelease released;
-  const auto status = exchange_->send_file(head_due ? &head : nullptr, std::move(range));
+  const auto status = exchange_->send_file(head_due ? &first : nullptr, std::move(range));
   gone_ = status == gateway::SendStatus::gone;
   ended_ = true;
 }
@@ -156,7 +158,7 @@ void Response::finish() {
   if (satisfied()) return;
   if (!started_) throw AnswerError("start_response was not called");
   if (takes_body()) {
-    if (head_.content_length() && wanted() > 0) throw_too_short(0);
+    if (head().content_length() && wanted() > 0) throw_too_short(0);
     infer_length(0);
   }
   transmit({}, gateway::End::last, nullptr);
@@ -165,7 +167,7 @@ void Response::finish() {
 void Response::throw_too_short(std::uint64_t more) const {
   throw AnswerError(
       fmt::format("the application gave {} of the {} bytes that its Content-Length says",
-                  sent_ + more, *head_.content_length()));
+                  sent_ + more, *head().content_length()));
 }
 
 /// Sends all `pieces`, waiting for room as often as it takes.
@@ -205,10 +207,10 @@ gateway::Sent Response::send_once(Pieces pieces, gateway::End end, PyObject* own
 /// does not take is kept in place.
 gateway::Sent Response::send_with_care(Pieces pieces, bool is_short, gateway::End end,
                                        PyObject* owner) {
-  gateway::ResponseHead head;
+  gateway::ResponseHead view;
   const bool head_due = !exchange_->head_sent();
-  if (head_due) head = head_.view();
-  const gateway::ResponseHead* const first = head_due ? &head : nullptr;
+  if (head_due) view = head().view();
+  const gateway::ResponseHead* const first = head_due ? &view : nullptr;
   if (is_short) return exchange_->send(first, pieces, end, nullptr);
   std::optional<BodyKeeper> keeper;
   if (end == gateway::End::last && owner != nullptr) keeper.emplace(graveyard_, owner);
@@ -225,12 +227,12 @@ void Response::fail() noexcept {
   if (ended_ || gone_) return;
   ended_ = true;
   if (exchange_->head_sent()) return exchange_->break_off();
-  head_.assign(kErrorStatus);
-  head_.add("Content-Type", "text/plain; charset=utf-8");
-  head_.set_content_length(kErrorBody.size());
-  const gateway::ResponseHead head = head_.view();
+  head().assign(kErrorStatus, kErrorCode);
+  head().add("Content-Type", "text/plain; charset=utf-8");
+  head().set_content_length(kErrorBody.size());
+  const gateway::ResponseHead first = head().view();
   const std::size_t pieces = exchange_->request().is_head() ? 0 : 1;
-  const auto sent = exchange_->send(&head, {&kErrorBody, pieces}, gateway::End::last, nullptr);
+  const auto sent = exchange_->send(&first, {&kErrorBody, pieces}, gateway::End::last, nullptr);
   gone_ = sent.status == gateway::SendStatus::gone;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -65,11 +67,13 @@ class Response {
 
   /// True when body bytes were dropped that the head does not allow.
   bool has_excess() const noexcept { return excess_; }
-  bool lacked_reason() const noexcept { return head_.lacked_reason(); }
+  bool lacked_reason() const noexcept { return head().lacked_reason(); }
 
  private:
   using Pieces = std::span<const std::string_view>;
 
+  HeadBuffer& head() noexcept { return heads_[current_]; }
+  const HeadBuffer& head() const noexcept { return heads_[current_]; }
   void require_started() const;
   [[noreturn]] void throw_too_short(std::uint64_t more) const;
   void transmit(Pieces pieces, gateway::End end, PyObject* owner);
@@ -81,8 +85,8 @@ class Response {
 
   const std::shared_ptr<Graveyard> graveyard_;
   gateway::Exchange* exchange_ = nullptr;
-  HeadBuffer head_;
-  HeadBuffer next_head_;                // being checked; takes the place of head_ when it is good
+  std::array<HeadBuffer, 2> heads_;     // a new one is made in the other's place: it may be wrong
+  std::size_t current_ = 0;             // of heads_
   std::vector<std::string_view> left_;  // of the pieces that are being sent
   std::uint64_t sent_ = 0;              // body bytes
   bool started_ = false;

@@ -18,8 +18,8 @@ namespace {
 /// Sends `part` of an answer whose length is announced or not, then breaks it off.
 ScriptedApplication::Script breaking(bool announced) {
   return [announced](gateway::Exchange& exchange) {
-    const gateway::Field length{"Content-Length", "100"};
-    const gateway::ResponseHead head{"200 OK", std::span(&length, announced ? 1 : 0)};
+    const gateway::ResponseHead head{"200 OK", announced ? "Content-Length: 100\r\n" : "",
+                                     announced};
     CHECK_FALSE(exchange.head_sent());
     ScriptedApplication::stream(exchange, &head, "part");
     CHECK(exchange.head_sent());
@@ -38,9 +38,8 @@ ScriptedApplication::Script sending_file(const std::string& path, std::uint64_t 
                                          std::uint64_t length) {
   return [=](gateway::Exchange& exchange) {
     support::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    const std::string text = std::to_string(length);
-    const gateway::Field field{"Content-Length", text};
-    const gateway::ResponseHead head{"200 OK", std::span(&field, 1)};
+    const std::string field = "Content-Length: " + std::to_string(length) + "\r\n";
+    const gateway::ResponseHead head{"200 OK", field, true};
     CHECK(exchange.send_file(&head, {std::move(file), offset, length}) == gateway::SendStatus::ok);
   };
 }
