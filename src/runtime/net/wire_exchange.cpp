@@ -103,14 +103,15 @@ void WireExchange::set_gone() noexcept {
 
 bool WireExchange::free() const noexcept {
   const State now = state_.load();
-  return now == State::free || now == State::given_up;
+  return now == State::free || now == State::given_up || now == State::spare;
 }
 
 void WireExchange::reset() noexcept {
+  if (state_.load(std::memory_order_relaxed) == State::spare) return;
   request_.clear();
   body_.close();
   connection_.reset();
-  state_.store(State::free, std::memory_order_relaxed);
+  state_.store(State::spare, std::memory_order_relaxed);
 }
 
 bool WireExchange::try_start(Clock::time_point now) noexcept {
@@ -123,7 +124,6 @@ bool WireExchange::try_start(Clock::time_point now) noexcept {
 void WireExchange::finish() noexcept {
   // Only an exchange whose front is gone may come back unanswered.
   answered_.store(true, std::memory_order_release);
-  body_.close();
   report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Dispatcher& dispatcher = connection->server().dispatcher();

@@ -25,8 +25,9 @@ enum class HandOver : std::uint8_t {
 /// One request on a connection and its answer. Lent by the server to the connection; given to a
 /// pool thread when the request is complete enough to run.
 ///
-///     arriving ──► queued ──► running ──► free          (loop)  (pool thread)
-///         └──────────┴──► given_up
+///     spare ──► arriving ──► queued ──► running ──► free      (loop)  (pool thread)
+///       ▲           └──────────┴──► given_up         │
+///       └───────────── reset ───────────┴────────────┘
 ///
 /// `gone_` is beside the state: the front may go away at any time.
 class WireExchange final : public gateway::Exchange,
@@ -98,7 +99,7 @@ class WireExchange final : public gateway::Exchange,
   bool front_gone() const noexcept override { return gone_.load(std::memory_order_acquire); }
 
  private:
-  enum class State : std::uint8_t { free, arriving, queued, running, given_up };
+  enum class State : std::uint8_t { spare, arriving, queued, running, free, given_up };
 
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
@@ -125,7 +126,7 @@ class WireExchange final : public gateway::Exchange,
   Clock::time_point complete_{};
 
   // Shared.
-  std::atomic<State> state_{State::free};
+  std::atomic<State> state_{State::spare};
   std::atomic<bool> gone_{false};
   std::atomic<bool> answered_{false};
   BodyPipe body_;

@@ -98,7 +98,7 @@ void Crew::run_pool_thread(unsigned index) {
   std::shared_ptr<net::WireExchange> work;
   while (wait_for_work(me, work)) {
     if (work) {
-      run_calls(me, std::move(work));
+      run_calls(me, std::move(work), Clock::now());
     } else {
       lead(me);
     }
@@ -278,10 +278,10 @@ std::shared_ptr<net::WireExchange> Crew::take_overdue() {
   return pop_ready_locked();
 }
 
-/// Takes the oldest waiting request that was not given up, and begins its call.
+/// At a call's end: takes the oldest waiting request that was not given up, and begins its call.
 std::shared_ptr<net::WireExchange> Crew::take_startable(Member& me) {
   while (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
-    if (begin_call(me, *exchange)) return exchange;
+    if (begin_call(me, *exchange, me.last_end)) return exchange;
   }
   return nullptr;
 }
@@ -306,7 +306,7 @@ void Crew::lead(Member& me) {
     attend_waiting();
     look_if_due(me);
     if (std::shared_ptr<net::WireExchange> exchange = take_next()) {
-      run_calls(me, std::move(exchange));
+      run_calls(me, std::move(exchange), time_in_loop(me));
     } else {
       // Large bodies must not stay until the next request because the loop could not release them.
       if (application_->has_leftovers() && load_.running.load(std::memory_order_relaxed) == 0) {
@@ -359,14 +359,19 @@ void Crew::give_loop_locked(Member* to) {
 // -- Calls
 // ------------------------------------------------------------------------------------------
 
-void Crew::run_calls(Member& me, std::shared_ptr<net::WireExchange> first) {
-  if (!begin_call(me, *first)) return;
+/// After a call in the same turn of the loop it is the time of its end: to read a short request
+/// takes a microsecond, and the clock is a good part of one.
+Crew::Clock::time_point Crew::time_in_loop(const Member& me) const {
+  return me.last_end > loop_.now() ? me.last_end : Clock::now();
+}
+
+void Crew::run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock::time_point now) {
+  if (!begin_call(me, *first, now)) return;
   CallSource source(*this, me);
   application_->serve(std::move(first), source);
 }
 
-bool Crew::begin_call(Member& me, net::WireExchange& exchange) {
-  const auto now = Clock::now();
+bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now) {
   if (!exchange.try_start(now)) return false;
   const std::int64_t started = to_nanoseconds(now);
   me.slot->begin(started, exchange.request().method(), exchange.request().uri());

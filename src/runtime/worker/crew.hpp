@@ -59,8 +59,9 @@ class Crew final : public net::Dispatcher {
 
   void lead(Member& me);
   void lead_until_request();
-  void run_calls(Member& me, std::shared_ptr<net::WireExchange> first);
-  bool begin_call(Member& me, net::WireExchange& exchange);
+  Clock::time_point time_in_loop(const Member& me) const;
+  void run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock::time_point now);
+  bool begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now);
   void end_call(Member& me, net::WireExchange& exchange);
   std::size_t capacity() const noexcept;
   bool keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept;
