@@ -116,9 +116,9 @@ class RunningServer {
     if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     crew_.set_application(application);
     server_.listen(socket_.take_fd());
-    siblings_.open([this](support::UniqueFd socket, std::string_view bytes) {
-      server_.adopt(std::move(socket), bytes);
-    });
+    siblings_.open([this](support::UniqueFd socket,
+                          std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
+                   [this] { crew_.share(); });
     threads_.emplace_back([this] { crew_.run_io_thread(); });
     for (unsigned i = 0; i < setup.threads; ++i) {
       threads_.emplace_back([this, i] { crew_.run_pool_thread(i); });

@@ -15,7 +15,7 @@ constexpr int kAverageWeight = 16;
 /// A leader that is away for longer loses the loop.
 constexpr std::chrono::microseconds kLongestAbsence{700};
 constexpr std::chrono::milliseconds kWatchInterval{1};
-/// A request that has waited for so long may go to another worker.
+/// A request that has waited for so long may go to another worker; looked for as often.
 constexpr std::chrono::milliseconds kShareInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
@@ -144,7 +144,7 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   }
   ready_.push_back(exchange);
   note_ready_locked();
-  if (shares_ && !share_timer_.armed()) share_timer_.expire_after(kShareInterval);
+  if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
   return true;
 }
 
@@ -254,7 +254,6 @@ void Crew::note_ready_locked() noexcept {
 // -- Sharing with other workers
 // ---------------------------------------------------------------------
 
-/// Gives requests that wait here to workers that have a thread for them.
 void Crew::share() {
   std::deque<std::shared_ptr<net::WireExchange>> staying;
   while (std::shared_ptr<net::WireExchange> exchange = take_overdue()) {
@@ -270,11 +269,18 @@ void Crew::share() {
   if (!ready_.empty()) share_timer_.expire_after(kShareInterval);
 }
 
-/// The oldest request, if it has waited for longer than short calls take to end.
+/// How long a request waits for a thread of this worker alone: longer than short calls take. When
+/// the I/O thread leads, the calls that keep the others busy are none of those.
+std::chrono::milliseconds Crew::patience() const noexcept {
+  return current.crew == this && current.member == io_->id ? std::chrono::milliseconds(0)
+                                                           : kShareInterval;
+}
+
+/// The oldest request, if it has waited for long enough.
 std::shared_ptr<net::WireExchange> Crew::take_overdue() {
   const std::lock_guard lock(mutex_);
   if (!saturated() || ready_.empty()) return nullptr;
-  if (loop_.now() - ready_.front()->queued_since() < kShareInterval) return nullptr;
+  if (loop_.now() - ready_.front()->queued_since() < patience()) return nullptr;
   return pop_ready_locked();
 }
 

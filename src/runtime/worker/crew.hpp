@@ -46,6 +46,10 @@ class Crew final : public net::Dispatcher {
   /// Lets all threads return once their calls end. Any thread.
   void stop();
 
+  /// Gives requests that wait here for too long to workers that have a thread for them. Loop's
+  /// thread.
+  void share();
+
   bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override;
   bool saturated() const noexcept override;
   void attend(std::shared_ptr<net::Connection> connection) noexcept override;
@@ -69,8 +73,8 @@ class Crew final : public net::Dispatcher {
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> pop_ready_locked();
   void note_ready_locked() noexcept;
-  void share();
   std::shared_ptr<net::WireExchange> take_overdue();
+  std::chrono::milliseconds patience() const noexcept;
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
   void hand_on(Member& from);

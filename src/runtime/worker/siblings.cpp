@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -18,19 +19,56 @@ namespace {
 /// done so after this time has died there.
 constexpr std::chrono::milliseconds kGivingTime{100};
 
-/// Room for one descriptor beside a message.
-union Control {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+/// The first byte of a message: what it is.
+enum class Mark : char {
+  connection,  ///< its descriptor is beside it, what has been read of it behind
+  has_time,    ///< the sender has an idle thread
 };
 
-int descriptor_in(const msghdr& message) noexcept {
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return -1;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return fd;
-}
+/// A message as the system calls want it, with room for one descriptor. Views itself and `bytes`.
+class Message {
+ public:
+  explicit Message(std::span<char> bytes) noexcept
+      : parts_{{{&mark, sizeof mark}, {bytes.data(), bytes.size()}}} {
+    header_.msg_iov = parts_.data();
+    header_.msg_iovlen = parts_.size();
+    header_.msg_control = control_.data();
+    header_.msg_controllen = control_.size();
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  Mark mark{};
+
+  void put_descriptor(int fd) noexcept {
+    cmsghdr* const control = CMSG_FIRSTHDR(&header_);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(control), &fd, sizeof fd);
+  }
+  support::UniqueFd take_descriptor() const noexcept {
+    const cmsghdr* const control = CMSG_FIRSTHDR(&header_);
+    if (control == nullptr || control->cmsg_type != SCM_RIGHTS) return {};
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
+    return support::UniqueFd(fd);
+  }
+  void leave_out_descriptor() noexcept { header_.msg_controllen = 0; }
+
+  bool send(const support::UniqueFd& box) const noexcept {
+    return ::sendmsg(box.get(), &header_, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  }
+  /// As recvmsg(2).
+  ssize_t receive(const support::UniqueFd& box) noexcept {
+    return ::recvmsg(box.get(), &header_, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  }
+
+ private:
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control_{};
+  std::array<iovec, 2> parts_;
+  msghdr header_{};
+};
 
 }  // namespace
 
@@ -52,8 +90,9 @@ Siblings::Siblings(net::EventLoop& loop, unsigned index, std::span<observe::Work
       threads_(threads),
       watch_(loop, boxes.empty() ? -1 : boxes[index].out.get(), *this) {}
 
-void Siblings::open(Adopt adopt) {
+void Siblings::open(Adopt adopt, Share share) {
   adopt_ = std::move(adopt);
+  share_ = std::move(share);
   loads_[index_].open.store(true);
   if (boxes_.empty()) return;
   buffer_.resize(kMostBytes);
@@ -86,50 +125,56 @@ observe::WorkerLoad* Siblings::idle_one() const noexcept {
 bool Siblings::give(int socket, std::string_view bytes) noexcept {
   observe::WorkerLoad* const load = idle_one();
   if (load == nullptr || bytes.size() > kMostBytes) return false;
-  // A message needs a byte even if there is nothing to tell.
-  std::array<char, 1> mark{};
-  std::array<iovec, 2> parts{
-      {{mark.data(), mark.size()}, {const_cast<char*>(bytes.data()), bytes.size()}}};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof socket);
-  std::memcpy(CMSG_DATA(header), &socket, sizeof socket);
+  Message message({const_cast<char*>(bytes.data()), bytes.size()});
+  message.mark = Mark::connection;
+  message.put_descriptor(socket);
   load->incoming.fetch_add(1);
-  const auto to = static_cast<std::size_t>(load - loads_.data());
-  if (load->open.load() &&
-      ::sendmsg(boxes_[to].in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-    return true;
-  }
+  if (load->open.load() && message.send(box_of(*load).in)) return true;
   load->incoming.fetch_sub(1);
   return false;
 }
 
+/// Tells the one in which most requests wait.
+void Siblings::offer_time() noexcept {
+  const auto most =
+      std::max_element(loads_.begin(), loads_.end(), [](const auto& a, const auto& b) {
+        return a.waiting.load(std::memory_order_relaxed) <
+               b.waiting.load(std::memory_order_relaxed);
+      });
+  if (most->waiting.load(std::memory_order_relaxed) == 0 || !most->open.load()) return;
+  Message message({});
+  message.mark = Mark::has_time;
+  message.leave_out_descriptor();
+  message.send(box_of(*most).in);
+}
+
+const Mailboxes::Box& Siblings::box_of(const observe::WorkerLoad& load) const noexcept {
+  return boxes_[static_cast<std::size_t>(&load - loads_.data())];
+}
+
 void Siblings::on_events(std::uint32_t) {
-  if (receive_one()) watch_.again();
+  if (receive_one()) {
+    watch_.again();
+  } else if (std::exchange(adopted_, false) && loads_[index_].has_idle_thread(threads_)) {
+    // What came has been served already. Where it waited there may be more of it, and the next look
+    // there is a millisecond away.
+    offer_time();
+  }
 }
 
 bool Siblings::receive_one() {
-  std::array<char, 1> mark{};
-  std::array<iovec, 2> parts{{{mark.data(), mark.size()}, {buffer_.data(), buffer_.size()}}};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  const ssize_t n = ::recvmsg(boxes_[index_].out.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  Message message(buffer_);
+  const ssize_t n = message.receive(boxes_[index_].out);
   if (n <= 0) return n < 0 && errno == EINTR;
+  if (message.mark == Mark::has_time) {
+    share_();
+    return true;
+  }
   loads_[index_].incoming.fetch_sub(1);
-  support::UniqueFd socket(descriptor_in(message));
+  support::UniqueFd socket = message.take_descriptor();
   // Without one, this process has no descriptor left: the kernel has closed the connection.
   if (socket) adopt_(std::move(socket), {buffer_.data(), static_cast<std::size_t>(n) - 1});
+  adopted_ = true;
   return true;
 }
 

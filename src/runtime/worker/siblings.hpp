@@ -35,14 +35,16 @@ class Mailboxes {
 class Siblings final : public net::Neighbours, private net::Watcher {
  public:
   using Adopt = std::function<void(support::UniqueFd socket, std::string_view bytes)>;
+  using Share = std::function<void()>;
 
   /// `index`: of this worker, in `loads` and `boxes`, which have as many entries, of `threads`
   /// threads each.
   Siblings(net::EventLoop& loop, unsigned index, std::span<observe::WorkerLoad> loads,
            std::span<const Mailboxes::Box> boxes, unsigned threads);
 
-  /// Gives connections that come to `adopt` from now on.
-  void open(Adopt adopt);
+  /// From now on gives connections that come to `adopt`, and calls `share` when another worker has
+  /// time for what waits here.
+  void open(Adopt adopt, Share share);
   /// Takes what is on its way; others know that nothing more is to be sent.
   void close();
 
@@ -51,6 +53,8 @@ class Siblings final : public net::Neighbours, private net::Watcher {
 
  private:
   observe::WorkerLoad* idle_one() const noexcept;
+  const Mailboxes::Box& box_of(const observe::WorkerLoad& load) const noexcept;
+  void offer_time() noexcept;
   void on_events(std::uint32_t events) override;
   bool receive_one();
 
@@ -59,6 +63,8 @@ class Siblings final : public net::Neighbours, private net::Watcher {
   const std::span<const Mailboxes::Box> boxes_;
   const unsigned threads_;
   Adopt adopt_;
+  Share share_;
+  bool adopted_ = false;  // something, since time was offered last
   net::EventLoop::Watch watch_;
   std::vector<char> buffer_;
 };

@@ -85,9 +85,9 @@ class Worker {
 
   void open_server() {
     for (net::ListeningSocket& socket : context_.sockets) server_.listen(socket.take_fd());
-    siblings_.open([this](support::UniqueFd socket, std::string_view bytes) {
-      server_.adopt(std::move(socket), bytes);
-    });
+    siblings_.open([this](support::UniqueFd socket,
+                          std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
+                   [this] { crew_.share(); });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 

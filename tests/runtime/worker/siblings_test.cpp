@@ -81,9 +81,11 @@ class Member {
       : siblings(loop_, index, loads, boxes.boxes(), threads) {}
 
   void open() {
-    siblings.open([this](UniqueFd socket, std::string_view bytes) {
-      adopted.emplace_back(std::move(socket), bytes);
-    });
+    siblings.open(
+        [this](UniqueFd socket, std::string_view bytes) {
+          adopted.emplace_back(std::move(socket), bytes);
+        },
+        [this] { ++asked; });
   }
   /// Lets its loop do one thing that is due, if there is any.
   void turn() {
@@ -100,6 +102,7 @@ class Member {
  public:
   Siblings siblings;
   std::vector<std::pair<UniqueFd, std::string>> adopted;
+  int asked = 0;  // to share
 };
 
 /// Workers of one application, all open.
@@ -215,6 +218,43 @@ TEST_SUITE("siblings") {
     CHECK(chosen(0) == -1);
     CHECK_FALSE(team[0].siblings.any_idle());
     CHECK(chosen(1) == 0);
+  }
+
+  TEST_CASE("who has served what it was given offers its time where most requests wait") {
+    Team team(4);
+    team.load(0).waiting = 1;
+    team.load(2).waiting = 3;
+    team.load(3).waiting = 2;
+    const auto asked = [&] {
+      std::vector<int> counts;
+      for (unsigned i = 0; i < 4; ++i) {
+        team[i].turns(2);
+        counts.push_back(std::exchange(team[i].asked, 0));
+      }
+      return counts;
+    };
+    CHECK(asked() == std::vector{0, 0, 0, 0});  // nothing was given
+    REQUIRE(team.give(0));
+    team[1].turn();  // takes it
+    CHECK(asked() == std::vector{0, 0, 1, 0});
+    CHECK(asked() == std::vector{0, 0, 0, 0});  // once
+    CHECK(team.load(2).incoming == 0);
+    CHECK(team[2].adopted.empty());
+  }
+
+  TEST_CASE("time is not offered by who has none, to who needs none, or to who is closed") {
+    for (const char* const why : {"busy", "nobody waits", "closed"}) {
+      CAPTURE(why);
+      Team team(2);
+      team.load(0).waiting = why == std::string_view("nobody waits") ? 0 : 1;
+      REQUIRE(team.give(0));
+      team[1].turn();
+      if (why == std::string_view("busy")) team.load(1).running = 1;
+      if (why == std::string_view("closed")) team.load(0).open = false;
+      team[1].turns(2);
+      team[0].turns(2);
+      CHECK(team[0].asked == 0);
+    }
   }
 
   TEST_CASE("a request that is too large stays, and nothing is counted") {
