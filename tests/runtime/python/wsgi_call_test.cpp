@@ -656,6 +656,42 @@ TEST_CASE("nothing of the bridge outlives its call when the application keeps no
   CHECK(live.file_wrappers == 0);
 }
 
+TEST_CASE("what the application gives back is lent to the next call, what it keeps is not") {
+  struct Row {
+    std::string keeps;  // what the first call puts into `kept`
+    std::string holds;  // in the second
+  };
+  const std::string ids =
+      "[id(o) for o in (environ['wsgi.input'], environ['appd.client_disconnected'], "
+      "start_response, write)]";
+  const Row rows[] = {
+      {ids, "kept == " + ids},
+      {"environ['wsgi.input']", "kept is not environ['wsgi.input']"},
+      {"environ['wsgi.input'].read", "kept.__self__ is not environ['wsgi.input']"},
+      {"environ['appd.client_disconnected']",
+       "kept is not environ['appd.client_disconnected'] and "
+       "kept.__self__ is not environ['wsgi.input']"},
+      {"weakref.ref(environ['appd.client_disconnected'])", "kept() is None"},
+      {"start_response", "kept is not start_response"},
+      {"write", "kept is not write and kept.__self__ is not start_response"},
+      {"weakref.ref(write)", "kept() is None"},
+      {"environ", "kept['wsgi.input'] is not environ['wsgi.input']"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.keeps);
+    const std::string head =
+        "import weakref\ndef application(environ, start_response):\n"
+        "    write = start_response('200 OK', [])\n";
+    const auto first =
+        PythonHost::make(head + "    shared.kept = " + row.keeps + "\n    return []\n");
+    const auto second =
+        PythonHost::make(head + "    kept = shared.kept\n    del shared.kept\n    return [repr(" +
+                         row.holds + ").encode()]\n");
+    host().run({first, second});
+    CHECK(second->sent == "True");
+  }
+}
+
 TEST_CASE("wsgiref.validate finds nothing wrong") {
   host().take_log(Level::error);
   const char* const source = R"(
