@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <cstring>
 
 namespace appd::protocol {
 namespace {
@@ -14,46 +14,65 @@ constexpr std::size_t kUsual = 40;
 constexpr const char* kCut = "is cut off by the end of the block";
 constexpr const char* kNameless = "has an empty name";
 
-/// Reads on from the front of a block; null once the block is too short.
+/// Reads on from the front of a block. Each member takes what it gives, or nothing when the block
+/// is too short for it.
 class Cursor {
  public:
-  explicit Cursor(std::string_view block) noexcept : block_(block) {}
+  explicit Cursor(std::string_view block) noexcept
+      : begin_(block.data()), at_(begin_), end_(begin_ + block.size()) {}
 
-  std::size_t offset() const noexcept { return offset_; }
-  bool at_end() const noexcept { return offset_ == block_.size(); }
-  std::string_view rest() const noexcept { return block_.substr(offset_); }
-  void skip(std::size_t bytes) noexcept { offset_ += bytes; }
+  std::size_t offset() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+  bool at_end() const noexcept { return at_ == end_; }
+
+  /// At most so many bytes.
+  std::string_view text(std::size_t size) noexcept {
+    const std::string_view taken(at_, std::min(size, left()));
+    at_ += taken.size();
+    return taken;
+  }
 
   /// FastCGI: one byte below 0x80, else four bytes, big-endian, without the top bit (section 3.4).
-  std::optional<std::uint32_t> fastcgi_length() noexcept {
-    if (at_end()) return std::nullopt;
-    if (byte(0) < 0x80) return byte_and_skip();
-    if (rest().size() < 4) return std::nullopt;
-    const std::uint32_t length = (byte(0) & 0x7f) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
-    skip(4);
-    return length;
+  bool fastcgi_length(std::size_t& length) noexcept {
+    if (at_end()) return false;
+    if (byte(0) < 0x80) {
+      length = byte(0);
+      ++at_;
+      return true;
+    }
+    if (left() < 4) return false;
+    length = (byte(0) & 0x7f) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+    at_ += 4;
+    return true;
   }
 
   /// uwsgi: two bytes, little-endian.
-  std::optional<std::uint32_t> uwsgi_length() noexcept {
-    if (rest().size() < 2) return std::nullopt;
-    const std::uint32_t length = byte(0) | byte(1) << 8;
-    skip(2);
-    return length;
+  bool uwsgi_length(std::size_t& length) noexcept {
+    if (left() < 2) return false;
+    length = byte(0) | byte(1) << 8;
+    at_ += 2;
+    return true;
+  }
+
+  /// SCGI: up to a zero byte, which is taken too. False: there is none; `text` has what is left,
+  /// which is not taken.
+  bool terminated(std::string_view& text) noexcept {
+    const void* const zero = std::memchr(at_, 0, left());
+    const char* const stop = zero != nullptr ? static_cast<const char*>(zero) : end_;
+    text = {at_, static_cast<std::size_t>(stop - at_)};
+    if (zero == nullptr) return false;
+    at_ = stop + 1;
+    return true;
   }
 
  private:
-  std::uint32_t byte(std::size_t index) const noexcept {
-    return static_cast<unsigned char>(block_[offset_ + index]);
-  }
-  std::uint32_t byte_and_skip() noexcept {
-    const auto value = byte(0);
-    skip(1);
-    return value;
+  std::size_t byte(std::size_t index) const noexcept {
+    return static_cast<unsigned char>(at_[index]);
   }
 
-  std::string_view block_;
-  std::size_t offset_ = 0;
+  const char* const begin_;
+  const char* at_;
+  const char* const end_;
 };
 
 std::uint64_t size_of(const gateway::Variable& variable) noexcept {
@@ -76,15 +95,17 @@ Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variab
   out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
-    const auto start = cursor.offset();
-    const auto name_size = cursor.fastcgi_length();
-    const auto value_size = name_size ? cursor.fastcgi_length() : std::nullopt;
-    if (!value_size) return {kCut, start, {}, name_size.value_or(0)};
-    const auto size = std::uint64_t{*name_size} + *value_size;
-    const auto rest = cursor.rest();
-    if (size > rest.size()) return {kCut, start, rest.substr(0, *name_size), size};
-    out.push_back({rest.substr(0, *name_size), rest.substr(*name_size, *value_size)});
-    cursor.skip(size);
+    const std::size_t start = cursor.offset();
+    std::size_t name_size = 0;
+    std::size_t value_size = 0;
+    if (!cursor.fastcgi_length(name_size) || !cursor.fastcgi_length(value_size)) {
+      return {kCut, start, {}, name_size};
+    }
+    const auto size = std::uint64_t{name_size} + value_size;
+    const bool whole = size <= cursor.left();
+    const std::string_view name = cursor.text(name_size);
+    if (!whole) return {kCut, start, name, size};
+    out.push_back({name, cursor.text(value_size)});
   }
   return {};
 }
@@ -93,18 +114,18 @@ Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Vari
   out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
-    const auto start = cursor.offset();
-    const auto name_size = cursor.uwsgi_length();
-    if (!name_size) return {kCut, start, {}, 0};
-    if (*name_size == 0) return {kNameless, start, {}, 0};
-    const auto name = cursor.rest().substr(0, *name_size);
-    cursor.skip(name.size());
-    const auto value_size = name.size() == *name_size ? cursor.uwsgi_length() : std::nullopt;
-    if (!value_size) return {kCut, start, name, *name_size};
-    const auto value = cursor.rest().substr(0, *value_size);
-    cursor.skip(value.size());
-    if (value.size() < *value_size) {
-      return {kCut, start, name, std::uint64_t{*name_size} + *value_size};
+    const std::size_t start = cursor.offset();
+    std::size_t name_size = 0;
+    std::size_t value_size = 0;
+    if (!cursor.uwsgi_length(name_size)) return {kCut, start, {}, 0};
+    if (name_size == 0) return {kNameless, start, {}, 0};
+    const std::string_view name = cursor.text(name_size);
+    if (name.size() < name_size || !cursor.uwsgi_length(value_size)) {
+      return {kCut, start, name, name_size};
+    }
+    const std::string_view value = cursor.text(value_size);
+    if (value.size() < value_size) {
+      return {kCut, start, name, std::uint64_t{name_size} + value_size};
     }
     out.push_back({name, value});
   }
@@ -115,17 +136,13 @@ Unparsed parse_scgi_headers(std::string_view block, std::vector<gateway::Variabl
   out.reserve(kUsual);
   Cursor cursor(block);
   while (!cursor.at_end()) {
-    const auto rest = cursor.rest();
-    const auto name = rest.substr(0, rest.find('\0'));
-    if (name.size() == rest.size()) return {kCut, cursor.offset(), name, name.size()};
-    if (name.empty()) return {kNameless, cursor.offset(), {}, 0};
-    const auto after_name = rest.substr(name.size() + 1);
-    const auto value = after_name.substr(0, after_name.find('\0'));
-    if (value.size() == after_name.size()) {
-      return {kCut, cursor.offset(), name, name.size() + value.size()};
-    }
+    const std::size_t start = cursor.offset();
+    std::string_view name;
+    std::string_view value;
+    if (!cursor.terminated(name)) return {kCut, start, name, name.size()};
+    if (name.empty()) return {kNameless, start, {}, 0};
+    if (!cursor.terminated(value)) return {kCut, start, name, name.size() + value.size()};
     out.push_back({name, value});
-    cursor.skip(name.size() + value.size() + 2);
   }
   return {};
 }
