@@ -123,7 +123,7 @@ class Supervised {
     std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
     observe::Scoreboard scoreboard(options.workers, threads);
-    const ChildEntry guarded = [&](unsigned index, observe::WorkerLink link) {
+    const WorkerEntry guarded = [&](unsigned index, observe::WorkerLink link) {
       ::alarm(120);
       return entry(index, std::move(link), scoreboard);
     };
