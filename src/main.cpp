@@ -21,6 +21,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
 #include "runtime/worker/zygote.hpp"
 
@@ -124,7 +125,10 @@ int serve(const Settings& settings) {
     return worker::run_zygote(settings, log, std::move(link), run_worker);
   };
   supervisor::MasterHooks hooks;
-  hooks.on_ready = [&] { log.report(Level::info, ready_line(settings, sockets)); };
+  hooks.on_ready = [&] {
+    support::release_unchanged_file_pages();
+    log.report(Level::info, ready_line(settings, sockets));
+  };
   hooks.on_stopping = [&] { sockets.clear(); };
   const auto run_master = [&](auto entry) {
     return supervisor::Master({settings.workers, settings.graceful_timeout}, std::move(entry),

@@ -12,6 +12,7 @@
 #include "runtime/net/server.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/release_pages.hpp"
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/start_report.hpp"
@@ -41,6 +42,7 @@ class Worker {
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
+    support::release_unchanged_file_pages();
     // Said before the first connection is taken: who dies after an answer has not failed to start.
     link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
     loop_.post([this] { open_server(); });

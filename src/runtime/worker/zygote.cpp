@@ -13,6 +13,7 @@
 
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/fork_orphan.hpp"
+#include "runtime/support/release_pages.hpp"
 #include "runtime/support/signals.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/support/worker_signals.hpp"
@@ -42,6 +43,7 @@ class Zygote {
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
+    support::release_unchanged_file_pages();
     link_.send({WorkerMessage::Kind::ready, {}, {}});
     reporter_.report(Level::debug, "has imported the application, waits for orders to fork");
     while (true) {
