@@ -16,6 +16,8 @@ BIG = 100 * MIB
 PROBE = """
 import atexit, os, random, secrets, signal, ssl, tempfile, threading, time, uuid
 
+print("imported", end="")
+
 def note(what):
     with open(os.environ["PROBE_DIR"] + "/notes", "a") as notes:
         notes.write(f"{what} {os.getpid()}\\n")
@@ -152,6 +154,7 @@ def test_exit_handlers_run_once_in_each_worker_and_not_in_the_zygote(preload):
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit() == 0
     assert sorted(notes(server, "atexit")) == sorted(pids)
+    assert server.output() == "imported", "what it printed, once"
 
 
 def test_signal_handlers_of_the_import_work_in_workers_and_sigterm_drains(preload):
@@ -185,6 +188,7 @@ def flush(): threading.Event().wait()
 threading.Thread(target=flush, name="flusher", daemon=True).start()
 """
 SOCKET = """
+import socket
 connection = socket.socket(type=socket.SOCK_DGRAM)
 connection.connect(("127.0.0.1", 9))
 """
@@ -212,6 +216,12 @@ def test_threads_and_sockets_that_the_import_left_refuse_the_start(installed, pl
     assert "--preload=force" in ended.stderr and "register_at_fork" in ended.stderr
     assert "zygote failed at import_application" in ended.stderr
     assert not (place / "app.sock").exists()
+
+
+@pytest.mark.parametrize("option, code", [("--preload", EXIT_START), ("--preload=force", 0)])
+def test_a_check_says_the_same_as_a_start(installed, place, option, code):
+    ended = run(installed, place, "leaves", THREAD + SERVE, option, "--check")
+    assert ended.returncode == code and "flusher" in ended.stderr
 
 
 def test_force_starts_all_the_same_and_names_them(start, place):

@@ -48,8 +48,9 @@ enum class MasterOrder : std::uint8_t {
 struct Order {
   MasterOrder kind = MasterOrder::drain;
   unsigned index = 0;      ///< fork: the worker's place, from 0
-  support::UniqueFd link;  ///< fork: the worker's end of its link; none when it could not be
-                           ///< received, since this process has no descriptor left
+  support::UniqueFd link;  ///< fork: the worker's end of its link, to be kept until the order is
+                           ///< answered: its end says that there will be no worker. None when it
+                           ///< could not be received, since this process has no descriptor left
 };
 
 /// One end of the pair of sockets between a master and one worker or zygote (SOCK_SEQPACKET,

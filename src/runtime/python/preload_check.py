@@ -31,6 +31,8 @@ def open_sockets():
 def findings(sockets_before):
     """A sentence for each thread that runs and each socket that is open now and was not before."""
     gc.collect()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()  # or each child would write it
     deadline = time.monotonic() + SETTLING
     while (found := [*running_threads(), *new_sockets(sockets_before)]) and time.monotonic() < deadline:
         time.sleep(PACE)

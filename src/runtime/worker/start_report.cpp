@@ -2,13 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "runtime/support/exit_code.hpp"
 #include "runtime/worker/environment.hpp"
 
 namespace appd::worker {
 
+using gateway::Level;
 using observe::StartStep;
 using observe::WorkerMessage;
+
+namespace {
+
+constexpr const char* kAdvice =
+    "forked workers lack these threads and share these sockets: make them when they are first "
+    "needed or in os.register_at_fork(after_in_child=...), or start all the same with "
+    "--preload=force";
+
+}  // namespace
 
 void StartReport::begin(StartStep step) {
   step_ = step;
@@ -26,7 +38,7 @@ int StartReport::fail() {
 }
 
 int StartReport::fail(const std::string& what, const std::string& traceback) {
-  reporter_.report(gateway::Level::error, with_traceback(what, traceback));
+  reporter_.report(Level::error, with_traceback(what, traceback));
   link_.send({WorkerMessage::Kind::failed, step_, what});
   return support::exit_code::kStart;
 }
@@ -38,6 +50,18 @@ std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& sett
   enter_environment(settings);
   report.begin(StartStep::start_interpreter);
   return std::make_unique<python::PythonRuntime>(make_python_options(settings), reporter);
+}
+
+bool preload_application(python::PythonRuntime& python, const config::Settings& settings,
+                         gateway::Reporter& reporter) {
+  const bool forced = settings.preload == config::Preload::force;
+  const std::vector<std::string> findings = python.preload_application();
+  for (const std::string& finding : findings) {
+    reporter.report(forced ? Level::warning : Level::error, finding);
+  }
+  if (findings.empty() || forced) return true;
+  reporter.report(Level::error, kAdvice);
+  return false;
 }
 
 std::string with_traceback(const std::string& what, const std::string& traceback) {

@@ -34,6 +34,11 @@ std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& sett
                                                     StartReport& report,
                                                     gateway::Reporter& reporter);
 
+/// Imports the application as a zygote does and reports what the import has left: whether workers
+/// may be forked then. Throws python::LoadError.
+bool preload_application(python::PythonRuntime& python, const config::Settings& settings,
+                         gateway::Reporter& reporter);
+
 /// `what`, and on further lines the traceback if there is one.
 std::string with_traceback(const std::string& what, const std::string& traceback);
 

@@ -166,8 +166,12 @@ class Worker {
   std::thread control_thread_;
 };
 
-int try_load(python::PythonRuntime& python, gateway::Reporter& reporter) {
+int try_load(python::PythonRuntime& python, const config::Settings& settings,
+             gateway::Reporter& reporter) {
   try {
+    if (settings.preload != config::Preload::off) {
+      return preload_application(python, settings, reporter) ? exit_code::kOk : exit_code::kStart;
+    }
     python.load_application();
     return exit_code::kOk;
   } catch (const python::LoadError& error) {
@@ -186,7 +190,7 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
   try {
     enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
-    const int code = try_load(python, reporter);
+    const int code = try_load(python, settings, reporter);
     python.finalize();
     return code;
   } catch (const std::exception& error) {

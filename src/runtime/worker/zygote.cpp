@@ -1,15 +1,13 @@
 #include "runtime/worker/zygote.hpp"
 
-#include <fmt/format.h>
 #include <poll.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <optional>
-#include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/fork_orphan.hpp"
@@ -29,11 +27,6 @@ using observe::WorkerLink;
 using observe::WorkerMessage;
 using support::ForkSide;
 namespace exit_code = support::exit_code;
-
-constexpr const char* kAdvice =
-    "forked workers lack these threads and share these sockets: make them when they are first "
-    "needed or in os.register_at_fork(after_in_child=...), or start all the same with "
-    "--preload=force";
 
 class Zygote {
  public:
@@ -62,20 +55,11 @@ class Zygote {
     try {
       python_ = start_python(settings_, report, reporter_);
       report.begin(StartStep::import_application);
-      return judge(python_->preload_application(), report);
+      if (preload_application(*python_, settings_, reporter_)) return exit_code::kOk;
+      return report.fail("the import has left threads running or sockets open");
     } catch (const std::exception&) {
       return report.fail();
     }
-  }
-
-  int judge(const std::vector<std::string>& findings, StartReport& report) {
-    const bool forced = settings_.preload == config::Preload::force;
-    for (const std::string& finding : findings) {
-      reporter_.report(forced ? Level::warning : Level::error, finding);
-    }
-    if (findings.empty() || forced) return exit_code::kOk;
-    reporter_.report(Level::error, kAdvice);
-    return report.fail("the import has left threads running or sockets open");
   }
 
   /// None: it is time to end. Without the interpreter, which threads that the import left may need.
@@ -115,6 +99,7 @@ class Zygote {
   /// No signal may reach a worker before it knows itself as one, nor the process that is between
   /// for a moment.
   static ForkSide fork_worker(WorkerLink& link) {
+    std::fflush(nullptr);  // or both processes would write what stdio holds
     const support::BlockedSignals blocked({SIGINT, SIGTERM, SIGQUIT, SIGHUP});
     const ForkSide side = support::fork_orphan();
     if (side == ForkSide::child) {

@@ -157,7 +157,8 @@ TEST_SUITE("master with a zygote") {
   TEST_CASE("a fork that fails at the first start gives it up") {
     Supervised master({2, 30s}, [](WorkerLink link, Scoreboard&) {
       link.send({Kind::ready, {}, {}});
-      while (next_order(link)) link.send({Kind::not_forked, {}, "fork: no room"});
+      while (const auto order = next_order(link))
+        link.send({Kind::not_forked, {}, "fork: no room"});
       return 0;
     });
     CHECK(master.wait_for("no room") == "error worker 1 cannot be started: fork: no room");
