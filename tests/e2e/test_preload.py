@@ -338,12 +338,23 @@ def test_a_stop_finishes_what_runs(start, protocol):
     gate = server.gate("held")
     connection = wire.begin(protocol, server.address, wire.variables(path="/hold", query="gate=held"))
     gate.wait_entered()
-    server.send_signal(signal.SIGTERM)
+    os.killpg(server.pid, signal.SIGINT)  # as a terminal does: it is not the workers' to answer
     wait_until(lambda: not server.accepts(), "new connections are refused")
     gate.open()
     assert connection.read_answer().status == 200
     assert server.wait_exit() == 0
     connection.close()
+
+
+def test_a_hook_at_fork_that_hangs_does_not_hold_up_a_stop(start, place):
+    place.write("hangs.py", "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(1000))\n" + SERVE)
+    server = start("--preload", "--log-level", "debug", "--pythonpath", place.path, module="hangs", wait=False)
+    server.wait_event(r"^worker 1 started \(pid")
+    family = children(server.pid)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait_exit(within=15) == 0
+    assert server.find_events(r"^killing worker 1 \(pid")
+    wait_until(lambda: not any(map(alive, family)), "all are gone")
 
 
 def test_zygote_and_workers_do_not_outlive_a_killed_master(preload):
