@@ -299,6 +299,7 @@ TEST_SUITE("master with a zygote") {
       link.send({Kind::ready, {}, {}});
       auto order = next_order(link);
       if (support::fork_orphan() == ForkSide::child) {
+        ::alarm(120);
         link.close();
         ::usleep(300'000);
         return hang(WorkerLink(std::move(order->link)));
