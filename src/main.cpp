@@ -90,11 +90,10 @@ std::string ready_line(const Settings& settings, const std::vector<net::Listenin
   for (const net::ListeningSocket& socket : sockets) {
     names += (names.empty() ? "" : ", ") + socket.name();
   }
-  return fmt::format(
-      "appd {} is ready: {} on {} (workers: {}{}, threads in each: {}, Python {})", APPD_VERSION,
-      settings.module, names, settings.workers,
-      settings.preload == config::Preload::off ? "" : ", forked from a preloaded one",
-      settings.threads, worker::python_version());
+  return fmt::format("appd {} is ready: {} on {} (workers: {}{}, threads in each: {}, Python {})",
+                     APPD_VERSION, settings.module, names, settings.workers,
+                     settings.preload == config::Preload::off ? "" : ", preloaded",
+                     settings.threads, worker::python_version());
 }
 
 int serve(const Settings& settings) {

@@ -109,12 +109,12 @@ class Worker {
   void on_order() {
     using Got = observe::WorkerLink::Got;
     const auto [got, order] = link_.receive_order();
-    if (got == Got::nothing) {
-      await_order();
-    } else if (got == Got::closed) {
+    if (got == Got::closed) {
       drain("the master is gone");
-    } else if (order.kind == observe::MasterOrder::drain) {
+    } else if (got == Got::message && order.kind == observe::MasterOrder::drain) {
       drain("the master's order");
+    } else {
+      await_order();
     }
   }
 
