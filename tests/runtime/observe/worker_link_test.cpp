@@ -133,7 +133,7 @@ TEST_SUITE("worker link") {
     auto [master, worker] = WorkerLink::make_pair();
     const int before = ::dup(0);
     ::close(before);
-    for (const std::size_t count : {1, 2, 3}) {
+    for (const std::size_t count : {1U, 2U, 3U}) {
       send_with_descriptors(worker.fd(), count);
       CHECK(master.receive_message().first == Got::message);
       const int after = ::dup(0);

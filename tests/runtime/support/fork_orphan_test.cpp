@@ -60,7 +60,7 @@ TEST_SUITE("fork orphan") {
   TEST_CASE(
       "a fork that fails is told to the parent with its errno, be it the first or the second") {
     if (::geteuid() != 0) return;  // needs a user who has no other process
-    for (const rlim_t processes : {1, 2}) {
+    for (const rlim_t processes : {rlim_t{1}, rlim_t{2}}) {
       CHECK(in_process([processes] {
               const rlimit limit{processes, processes};
               if (::setrlimit(RLIMIT_NPROC, &limit) != 0 || ::setuid(54'321) != 0) return 10;
