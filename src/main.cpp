@@ -21,7 +21,9 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
+#include "runtime/worker/zygote.hpp"
 
 namespace {
 
@@ -88,9 +90,10 @@ std::string ready_line(const Settings& settings, const std::vector<net::Listenin
   for (const net::ListeningSocket& socket : sockets) {
     names += (names.empty() ? "" : ", ") + socket.name();
   }
-  return fmt::format("appd {} is ready: {} on {} (workers: {}, threads in each: {}, Python {})",
-                     APPD_VERSION, settings.module, names, settings.workers, settings.threads,
-                     worker::python_version());
+  return fmt::format("appd {} is ready: {} on {} (workers: {}{}, threads in each: {}, Python {})",
+                     APPD_VERSION, settings.module, names, settings.workers,
+                     settings.preload == config::Preload::off ? "" : ", preloaded",
+                     settings.threads, worker::python_version());
 }
 
 int serve(const Settings& settings) {
@@ -106,18 +109,33 @@ int serve(const Settings& settings) {
   }
   observe::Scoreboard scoreboard(settings.workers, settings.threads);
   const worker::Mailboxes mailboxes(settings.workers);
-  const supervisor::ChildEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
-    observe::Log worker_log(threshold(settings), fmt::format("worker {}", index + 1), access.get());
-    return worker::run_worker({settings, sockets, scoreboard.worker(index), index,
-                               scoreboard.loads(), mailboxes, worker_log},
-                              std::move(link));
+  const worker::ForkedWorker run_worker = [&](unsigned index, observe::WorkerLink link,
+                                              worker::Preloaded preloaded) {
+    log.set_role(fmt::format("worker {}", index + 1));
+    return worker::run_worker(
+        {settings, sockets, scoreboard.worker(index), index, scoreboard.loads(), mailboxes, log},
+        std::move(link), std::move(preloaded));
+  };
+  const supervisor::WorkerEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
+    return run_worker(index, std::move(link), nullptr);
+  };
+  const supervisor::ZygoteEntry zygote_entry = [&](observe::WorkerLink link) {
+    log.set_role("zygote");
+    return worker::run_zygote(settings, log, std::move(link), run_worker);
   };
   supervisor::MasterHooks hooks;
-  hooks.on_ready = [&] { log.report(Level::info, ready_line(settings, sockets)); };
+  hooks.on_ready = [&] {
+    support::release_unchanged_file_pages();
+    log.report(Level::info, ready_line(settings, sockets));
+  };
   hooks.on_stopping = [&] { sockets.clear(); };
-  supervisor::Master master({settings.workers, settings.graceful_timeout}, worker_entry, scoreboard,
-                            log, hooks);
-  return master.run();
+  const auto run_master = [&](auto entry) {
+    return supervisor::Master({settings.workers, settings.graceful_timeout}, std::move(entry),
+                              scoreboard, log, hooks)
+        .run();
+  };
+  return settings.preload == config::Preload::off ? run_master(worker_entry)
+                                                  : run_master(zygote_entry);
 }
 
 /// --check: everything that can be known without opening a socket.

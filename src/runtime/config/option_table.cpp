@@ -133,6 +133,12 @@ std::vector<Option> make_table() {
       single<&S::queue, Count<0, 1'000'000>>(
           processes,
           {"queue", "N", "512", "Requests that may wait in one worker; those beyond get a 503."}),
+      single<&S::preload, PreloadMode>(
+          processes,
+          {"preload", "", "false",
+           "Import the application once, and fork the workers from there: they share its memory. "
+           "Refused when the import leaves threads or sockets behind; --preload=force: not even "
+           "then."}),
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),

@@ -10,6 +10,13 @@ namespace appd::config {
 
 enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi };
 
+/// Whether the application is imported once, in a process that workers are then forked from.
+enum class Preload : std::uint8_t {
+  off,
+  on,     ///< unless the import leaves threads or sockets behind
+  force,  ///< even then
+};
+
 /// The effective configuration: plain values, validated. Option names, defaults and help are in the
 /// option table (option_table.cpp) alone; `default_settings` (command_line.hpp) makes one without a
 /// command line.
@@ -37,6 +44,7 @@ struct Settings {
   unsigned workers = 0;
   unsigned threads = 0;
   unsigned queue = 0;  ///< requests that may wait in one worker
+  Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
 
   // Limits; sizes in bytes

@@ -158,6 +158,19 @@ std::string Protocol::show(ProtocolChoice value) {
   return std::string(kProtocols[static_cast<std::size_t>(value)].first);
 }
 
+Preload PreloadMode::parse(std::string_view text) {
+  if (to_lower(text) == "force") return Preload::force;
+  try {
+    return Flag::parse(text) ? Preload::on : Preload::off;
+  } catch (const BadValue&) {
+    throw BadValue("true, false or force");
+  }
+}
+
+std::string PreloadMode::show(Preload value) {
+  return value == Preload::force ? "force" : Flag::show(value == Preload::on);
+}
+
 std::string LogLevel::parse(std::string_view text) {
   for (const char* level : {"debug", "info", "warning", "error"}) {
     if (text == level) return level;

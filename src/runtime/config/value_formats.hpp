@@ -102,6 +102,12 @@ struct Protocol {
   static std::string show(ProtocolChoice value);
 };
 
+/// As Flag, or "force".
+struct PreloadMode {
+  static Preload parse(std::string_view text);
+  static std::string show(Preload value);
+};
+
 struct LogLevel {
   static std::string parse(std::string_view text);
   static std::string show(const std::string& value) { return value; }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/observe/access_log.hpp"
@@ -28,6 +29,9 @@ class Log final : public gateway::Reporter {
   Log(gateway::Level threshold, std::string role, const AccessLog* access = nullptr,
       int fd = STDERR_FILENO);
 
+  /// After a fork, while the process has but one thread.
+  void set_role(std::string role) { role_ = std::move(role); }
+
   bool wants(gateway::Level level) const noexcept override { return level >= threshold_; }
   void report(gateway::Level level, std::string_view message) noexcept override;
 
@@ -38,7 +42,7 @@ class Log final : public gateway::Reporter {
   void append_prefix(Line& line, gateway::Level level) const;
 
   const gateway::Level threshold_;
-  const std::string role_;
+  std::string role_;
   const AccessLog* const access_;
   const int fd_;
   const bool journal_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 
@@ -14,31 +15,95 @@
 namespace appd::observe {
 namespace {
 
-//   worker → master:  | kind | step | text … |      master → worker:  | order |
+//   worker → master:  | kind | step | text … |
+//   master → worker:  | order |      to a zygote:  | order | index |, with a descriptor beside it
 // One datagram each; never empty, so that a length of 0 is the end of the stream.
 constexpr std::size_t kHeadSize = 2;
 constexpr std::size_t kMaxText = 4096;
+using Index = std::uint32_t;
+constexpr std::size_t kForkSize = 1 + sizeof(Index);
 
-void send_datagram(int fd, std::span<const char> bytes) noexcept {
+/// Room for what comes beside a datagram: the kernel's word who sent it, and a descriptor.
+union Control {
+  cmsghdr header;
+  std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))> bytes;
+};
+
+bool send_datagram(int fd, const msghdr& message) noexcept {
   ssize_t sent = 0;
   do {
-    sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
+  return sent >= 0;
+}
+
+bool send_datagram(int fd, std::span<char> bytes) noexcept {
+  iovec part{bytes.data(), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  return send_datagram(fd, message);
+}
+
+bool send_datagram(int fd, std::span<char> bytes, int descriptor) noexcept {
+  iovec part{bytes.data(), bytes.size()};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = CMSG_SPACE(sizeof descriptor);
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  return send_datagram(fd, message);
 }
 
 struct Datagram {
   WorkerLink::Got got;
-  std::size_t size;
+  std::size_t size = 0;
+  pid_t sender = 0;
+  support::UniqueFd descriptor{};
 };
 
+void take_control(msghdr& message, Datagram& into) noexcept {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_type == SCM_CREDENTIALS) {
+      ucred credentials{};
+      std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+      into.sender = credentials.pid;
+    } else if (header->cmsg_type == SCM_RIGHTS) {
+      // There may be several: the application can write to any descriptor of its process.
+      const std::size_t end = header->cmsg_len - CMSG_LEN(0);
+      for (std::size_t at = 0; at + sizeof(int) <= end; at += sizeof(int)) {
+        int descriptor = -1;
+        std::memcpy(&descriptor, CMSG_DATA(header) + at, sizeof descriptor);
+        into.descriptor.reset(descriptor);
+      }
+    }
+  }
+}
+
 Datagram receive_datagram(int fd, std::span<char> into) noexcept {
+  iovec part{into.data(), into.size()};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
   ssize_t got = 0;
   do {
-    got = ::recv(fd, into.data(), into.size(), 0);
+    got = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
-  if (got > 0) return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing, 0};
-  return {WorkerLink::Got::closed, 0};
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing};
+  if (got <= 0) return {WorkerLink::Got::closed};
+  Datagram datagram{WorkerLink::Got::message, static_cast<std::size_t>(got)};
+  take_control(message, datagram);
+  return datagram;
 }
 
 }  // namespace
@@ -51,6 +116,8 @@ const char* name(StartStep step) noexcept {
       return "start_interpreter";
     case StartStep::import_application:
       return "import_application";
+    case StartStep::run_fork_hooks:
+      return "run_fork_hooks";
     case StartStep::start_threads:
       return "start_threads";
     case StartStep::open_server:
@@ -64,7 +131,13 @@ std::pair<WorkerLink, WorkerLink> WorkerLink::make_pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
     support::throw_errno("socketpair");
   }
-  return {WorkerLink(support::UniqueFd(ends[0])), WorkerLink(support::UniqueFd(ends[1]))};
+  std::pair<WorkerLink, WorkerLink> pair{WorkerLink(support::UniqueFd(ends[0])),
+                                         WorkerLink(support::UniqueFd(ends[1]))};
+  const int on = 1;
+  if (::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+    support::throw_errno("setsockopt", "SO_PASSCRED");
+  }
+  return pair;
 }
 
 void WorkerLink::send(const WorkerMessage& message) noexcept {
@@ -76,30 +149,43 @@ void WorkerLink::send(const WorkerMessage& message) noexcept {
   send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size));
 }
 
-void WorkerLink::send(MasterOrder order) noexcept {
-  const std::array<char, 1> bytes{static_cast<char>(order)};
+void WorkerLink::send_drain() noexcept {
+  std::array<char, 1> bytes{static_cast<char>(MasterOrder::drain)};
   send_datagram(fd_.get(), bytes);
+}
+
+bool WorkerLink::send_fork(unsigned index, const WorkerLink& worker_end) noexcept {
+  std::array<char, kForkSize> bytes{static_cast<char>(MasterOrder::fork)};
+  const Index place = index;
+  std::memcpy(bytes.data() + 1, &place, sizeof place);
+  return send_datagram(fd_.get(), bytes, worker_end.fd());
 }
 
 std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept {
   std::array<char, kHeadSize + kMaxText> bytes{};
-  const auto [got, size] = receive_datagram(fd_.get(), bytes);
-  if (got != Got::message) return {got, {}};
+  const Datagram datagram = receive_datagram(fd_.get(), bytes);
+  if (datagram.got != Got::message) return {datagram.got, {}};
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);
   const auto step = static_cast<StartStep>(bytes[1]);
   // The application can write to any descriptor of its process: what is no message is passed over.
-  if (size < kHeadSize || kind > WorkerMessage::Kind::failed || step > StartStep::open_server) {
+  if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::not_forked ||
+      step > StartStep::open_server) {
     return {Got::nothing, {}};
   }
-  return {Got::message, {kind, step, std::string(bytes.data() + kHeadSize, size - kHeadSize)}};
+  std::string text(bytes.data() + kHeadSize, datagram.size - kHeadSize);
+  return {Got::message, {kind, step, std::move(text), datagram.sender}};
 }
 
-std::pair<WorkerLink::Got, MasterOrder> WorkerLink::receive_order() noexcept {
-  std::array<char, 1> bytes{};
-  const auto [got, size] = receive_datagram(fd_.get(), bytes);
-  const auto order = static_cast<MasterOrder>(bytes[0]);
-  if (got == Got::message && order != MasterOrder::drain) return {Got::nothing, {}};
-  return {got, MasterOrder::drain};
+std::pair<WorkerLink::Got, Order> WorkerLink::receive_order() noexcept {
+  std::array<char, kForkSize> bytes{};
+  Datagram datagram = receive_datagram(fd_.get(), bytes);
+  if (datagram.got != Got::message) return {datagram.got, Order{}};
+  const auto kind = static_cast<MasterOrder>(bytes[0]);
+  if (kind == MasterOrder::drain) return {Got::message, Order{}};
+  if (kind != MasterOrder::fork || datagram.size != kForkSize) return {Got::nothing, Order{}};
+  Index index = 0;
+  std::memcpy(&index, bytes.data() + 1, sizeof index);
+  return {Got::message, Order{kind, index, std::move(datagram.descriptor)}};
 }
 
 }  // namespace appd::observe

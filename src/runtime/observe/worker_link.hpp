@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,32 +16,46 @@ enum class StartStep : std::uint8_t {
   enter_directory,
   start_interpreter,
   import_application,
+  run_fork_hooks,  ///< of a worker that a zygote forks: Python's and the application's
   start_threads,
   open_server,
 };
 
 const char* name(StartStep step) noexcept;
 
-/// What a worker tells its master.
+/// What a worker or a zygote tells its master.
 struct WorkerMessage {
   enum class Kind : std::uint8_t {
-    step,    ///< `step` begins
-    ready,   ///< it accepts connections
-    failed,  ///< `step` failed, `text` says why in one line; the worker then exits with
-             ///< exit_code::kStart
+    step,        ///< `step` begins
+    ready,       ///< it accepts connections; a zygote: orders to fork
+    failed,      ///< `step` failed, `text` says why in one line; the process then exits with
+                 ///< exit_code::kStart
+    forked,      ///< a zygote has done what it was ordered
+    not_forked,  ///< it could not: `text` says why in one line
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;
   std::string text;
+  pid_t sender = 0;  ///< of a message that was received: whose it is, as the kernel says
 };
 
 /// What the master orders.
 enum class MasterOrder : std::uint8_t {
   drain,  ///< stop accepting, finish what runs, exit 0
+  fork,   ///< to a zygote: fork a worker
 };
 
-/// One end of the pair of sockets between a master and one worker (SOCK_SEQPACKET, close-on-exec).
-/// The other side's death reads as the end of the stream; a worker that sees it drains and exits.
+struct Order {
+  MasterOrder kind = MasterOrder::drain;
+  unsigned index = 0;      ///< fork: the worker's place, from 0
+  support::UniqueFd link;  ///< fork: the worker's end of its link, to be kept until the order is
+                           ///< answered: its end says that there will be no worker. None when it
+                           ///< could not be received, since this process has no descriptor left
+};
+
+/// One end of the pair of sockets between a master and one worker or zygote (SOCK_SEQPACKET,
+/// close-on-exec). The other side's death reads as the end of the stream; a worker that sees it
+/// drains and exits.
 class WorkerLink {
  public:
   WorkerLink() = default;
@@ -54,12 +70,14 @@ class WorkerLink {
   /// Worker's side. Never throw: a gone master is noticed by `receive_order`.
   void send(const WorkerMessage& message) noexcept;
   /// Master's side.
-  void send(MasterOrder order) noexcept;
+  void send_drain() noexcept;
+  /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
+  bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
 
   enum class Got : std::uint8_t { message, nothing, closed };
   /// Non-blocking; `nothing`: poll `fd` for reading.
   std::pair<Got, WorkerMessage> receive_message() noexcept;
-  std::pair<Got, MasterOrder> receive_order() noexcept;
+  std::pair<Got, Order> receive_order() noexcept;
 
  private:
   support::UniqueFd fd_;

@@ -9,9 +9,12 @@
 #include "runtime/python/interpreter.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/pool_threads.hpp"
+#include "runtime/python/preload_check.hpp"
 #include "runtime/python/wsgi_application.hpp"
 
 namespace appd::python {
+
+using support::ForkSide;
 
 struct PythonRuntime::Impl {
   Impl(PythonOptions given, gateway::Reporter& reports)
@@ -49,6 +52,33 @@ void PythonRuntime::load_application() {
   }
 }
 
+std::vector<std::string> PythonRuntime::preload_application() {
+  try {
+    const PreloadCheck check;
+    load_application();
+    std::vector<std::string> findings = check.findings();
+    const Ref collector = checked(PyImport_ImportModule("gc"));
+    checked(PyObject_CallMethod(collector.get(), "freeze", nullptr));
+    return findings;
+  } catch (const PythonError&) {
+    Failure failure = take_failure();
+    throw LoadError("cannot tell what the import has left running: " + failure.line,
+                    std::move(failure.traceback));
+  }
+}
+
+ForkSide PythonRuntime::fork(const std::function<ForkSide()>& fork_process) {
+  PyOS_BeforeFork();
+  try {
+    const ForkSide side = fork_process();
+    side == ForkSide::child ? PyOS_AfterFork_Child() : PyOS_AfterFork_Parent();
+    return side;
+  } catch (...) {
+    PyOS_AfterFork_Parent();
+    throw;
+  }
+}
+
 gateway::Application& PythonRuntime::application() noexcept {
   assert(impl_->application);
   return *impl_->application;
@@ -68,8 +98,12 @@ void PythonRuntime::release_main() noexcept {
   impl_->released = PyEval_SaveThread();
 }
 
+void PythonRuntime::take_main() noexcept {
+  PyEval_RestoreThread(std::exchange(impl_->released, nullptr));
+}
+
 void PythonRuntime::join_pool() {
-  if (impl_->released != nullptr) PyEval_RestoreThread(std::exchange(impl_->released, nullptr));
+  if (impl_->released != nullptr) take_main();
   if (!impl_->pool) return;
   try {
     impl_->pool->join();

@@ -10,6 +10,7 @@
 
 #include "runtime/gateway/application.hpp"
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/support/fork_orphan.hpp"
 
 namespace appd::python {
 
@@ -55,9 +56,9 @@ struct LiveObjects {
 /// that a worker sees of Python.
 ///
 /// Made and used on the worker's main thread, in the order of the members. That thread holds the
-/// interpreter from construction to `release_main`, and again from `join_pool` on. The working
-/// directory must be the application's already, the environment (PYTHON* and others) as it is to be
-/// seen by Python. Once per process: CPython does not start twice reliably.
+/// interpreter from construction to `release_main`, and again from `take_main` or `join_pool` on.
+/// The working directory must be the application's already, the environment (PYTHON* and others) as
+/// it is to be seen by Python. Once per process: CPython does not start twice reliably.
 class PythonRuntime {
  public:
   /// Starts CPython; throws StartError. The reporter must outlive the runtime.
@@ -72,7 +73,18 @@ class PythonRuntime {
   /// file `path.py` or `path.wsgi`, also with `:callable`.
   void load_application();
 
-  /// After `load_application`. Its `serve` is for pool threads only.
+  /// The same in a process that is to fork: loads what the children need too, and keeps the
+  /// garbage collector from touching it, since what a process writes to it no longer shares. Gives
+  /// a sentence for each thread and each socket that the import has left: a fork would tear them.
+  /// Throws LoadError.
+  std::vector<std::string> preload_application();
+
+  /// After `preload_application`, holding the interpreter: calls `fork_process` as os.fork() forks,
+  /// with the hooks of Python and of the application around it. Gives and throws what that does.
+  /// The main thread of the child is this one, which holds the interpreter.
+  support::ForkSide fork(const std::function<support::ForkSide()>& fork_process);
+
+  /// After either. Its `serve` is for pool threads only.
   gateway::Application& application() noexcept;
 
   /// Starts Python threads named "appd-1" … that each call run(index), index from 0, without the
@@ -82,6 +94,8 @@ class PythonRuntime {
 
   /// Gives the interpreter up: pool threads can run.
   void release_main() noexcept;
+  /// Takes it again.
+  void take_main() noexcept;
 
   /// Takes the interpreter again and waits until every `run` has returned (without holding it).
   void join_pool();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +14,8 @@
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
-#include "runtime/supervisor/worker_signals.hpp"
 #include "runtime/support/throw_errno.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 namespace appd::supervisor {
 
@@ -24,10 +25,6 @@ using observe::WorkerMessage;
 
 namespace {
 
-unsigned number(unsigned index) noexcept {
-  return index + 1;
-}
-
 void set_disposition(int signal, void (*handler)(int)) noexcept {
   struct sigaction action {};
   action.sa_handler = handler;
@@ -36,10 +33,10 @@ void set_disposition(int signal, void (*handler)(int)) noexcept {
 
 }  // namespace
 
-Master::Master(MasterOptions options, ChildEntry child_entry, observe::Scoreboard& scoreboard,
-               gateway::Reporter& reporter, MasterHooks hooks)
+Master::Master(MasterOptions options, std::variant<WorkerEntry, ZygoteEntry> entry,
+               observe::Scoreboard& scoreboard, gateway::Reporter& reporter, MasterHooks hooks)
     : options_(options),
-      child_entry_(std::move(child_entry)),
+      entry_(std::move(entry)),
       scoreboard_(scoreboard),
       reporter_(reporter),
       hooks_(std::move(hooks)),
@@ -47,23 +44,32 @@ Master::Master(MasterOptions options, ChildEntry child_entry, observe::Scoreboar
       signal_fd_(support::open_signal_fd(signals_.set())) {
   set_disposition(SIGPIPE, SIG_IGN);
   set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
-  for (unsigned index = 0; index < options_.workers; ++index) {
-    workers_.push_back({index, WorkerSlot(Clock::now()), std::nullopt});
+  const Clock::time_point now = Clock::now();
+  if (std::holds_alternative<ZygoteEntry>(entry_)) {
+    // Workers become the master's children, and are waited for, killed and described as such.
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) support::throw_errno("prctl", "subreaper");
+    children_.push_back(&zygote_.emplace(now).child());
   }
+  for (unsigned index = 0; index < options_.workers; ++index) {
+    workers_.push_back({fmt::format("worker {}", index + 1), index, WorkerSlot(now), std::nullopt});
+  }
+  for (Child& worker : workers_) children_.push_back(&worker);
 }
 
 Master::~Master() {
-  for (const Worker& worker : workers_) {
-    if (!worker.process) continue;
-    ::kill(worker.process->pid, SIGKILL);
-    while (::waitpid(worker.process->pid, nullptr, 0) < 0 && errno == EINTR) {
+  for (const Child* child : children_) {
+    if (!child->process || !child->process->pid) continue;
+    ::kill(*child->process->pid, SIGKILL);
+    while (::waitpid(*child->process->pid, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 }
 
 int Master::run() {
   while (true) {
-    for (Worker& worker : workers_) perform(worker, worker.slot.on_tick(Clock::now()));
+    for (Child* child : children_) {
+      perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
+    }
     if (finished()) break;
     wait_for_events();
   }
@@ -71,84 +77,89 @@ int Master::run() {
   return exit_code_;
 }
 
-void Master::perform(Worker& worker, SlotAction action) {
+void Master::perform(Child& child, SlotAction action) {
   switch (action) {
     case SlotAction::none:
       return;
     case SlotAction::start:
-      return start(worker);
+      return start(child);
     case SlotAction::order_drain:
-      return worker.process->link.send(observe::MasterOrder::drain);
+      return child.process->link.send_drain();
     case SlotAction::kill:
-      return kill(worker);
+      return kill(child);
   }
 }
 
-void Master::start(Worker& worker) {
+void Master::start(Child& child) {
   try {
-    fork_worker(worker);
-    worker.slot.on_started();
+    zygote_&& child.is_worker() ? order_worker(child) : fork_child(child);
+    child.slot.on_started();
   } catch (const std::system_error& error) {
-    reporter_.report(Level::error, fmt::format("worker {} cannot be started: {}",
-                                               number(worker.index), error.what()));
-    worker.slot.on_death(Clock::now());
-    if (phase_ == Phase::starting) abandon_start();
+    on_start_failed(child, error.what());
   }
 }
 
-void Master::fork_worker(Worker& worker) {
-  auto [master_end, worker_end] = WorkerLink::make_pair();
-  scoreboard_.clear(worker.index);
+void Master::fork_child(Child& child) {
+  auto [master_end, child_end] = WorkerLink::make_pair();
+  if (child.is_worker()) scoreboard_.clear(*child.index);
   std::fflush(nullptr);  // or parent and child would both write what stdio holds
   const pid_t pid = ::fork();
   if (pid < 0) support::throw_errno("fork");
   if (pid == 0) {
     master_end.close();
-    live_as_worker(worker.index, std::move(worker_end));
+    live_as_child(child, std::move(child_end));
   }
-  worker.process = Process{pid, std::move(master_end), Clock::now(), std::nullopt};
-  reporter_.report(Level::debug,
-                   fmt::format("worker {} started (pid {})", number(worker.index), pid));
+  child.process = ChildProcess{pid, std::move(master_end), Clock::now(), std::nullopt};
+  reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, pid));
+}
+
+void Master::order_worker(Child& worker) {
+  auto [master_end, worker_end] = WorkerLink::make_pair();
+  scoreboard_.clear(*worker.index);
+  zygote_->order_fork(*worker.index, worker_end);
+  worker.process = ChildProcess{std::nullopt, std::move(master_end), Clock::now(), std::nullopt};
 }
 
 // A worker learns of its master's death from the end of its link, on which it drains.
 // (PR_SET_PDEATHSIG would cut off its requests, and is lost when the worker changes its user.) So
 // no worker may keep the master's end of another's link, and none returns into the master's code.
-void Master::live_as_worker(unsigned index, WorkerLink link) noexcept {
+void Master::live_as_child(const Child& child, WorkerLink link) noexcept {
   signal_fd_.reset();
-  for (Worker& other : workers_) {
-    if (other.process) other.process->link.close();
+  for (Child* other : children_) {
+    if (other->process) other->process->link.close();
   }
-  enter_worker_signals(signals_.previous());
+  support::enter_worker_signals(signals_.previous());
   int code = support::exit_code::kFailure;
   try {
-    code = child_entry_(index, std::move(link));
+    code = live(child, std::move(link));
   } catch (const std::exception& error) {
-    reporter_.report(Level::error, fmt::format("worker {}: {}", number(index), error.what()));
+    reporter_.report(Level::error, fmt::format("{}: {}", child.name, error.what()));
   }
   std::fflush(nullptr);
   ::_exit(code);
 }
 
-void Master::kill(const Worker& worker) {
-  const auto running = scoreboard_.running(worker.index);
-  reporter_.report(
-      Level::warning,
-      fmt::format("killing worker {} (pid {}){}{}", number(worker.index), worker.process->pid,
-                  running.empty() ? "" : ", still serving ", describe_requests(running)));
-  ::kill(worker.process->pid, SIGKILL);
+int Master::live(const Child& child, WorkerLink link) {
+  if (!child.is_worker()) return std::get<ZygoteEntry>(entry_)(std::move(link));
+  return std::get<WorkerEntry>(entry_)(*child.index, std::move(link));
+}
+
+void Master::kill(const Child& child) {
+  reporter_.report(Level::warning, fmt::format("killing {}{}", title(child),
+                                               describe_work(child, ", still serving ")));
+  // Otherwise at its first message, or there will never be one.
+  if (child.process->pid) ::kill(*child.process->pid, SIGKILL);
 }
 
 bool Master::finished() const noexcept {
-  return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
-    return worker.slot.state() == SlotState::retired;
-  });
+  return std::all_of(children_.begin(), children_.end(),
+                     [](const Child* child) { return child->slot.state() == SlotState::retired; });
 }
 
 void Master::wait_for_events() {
   polled_.assign(1, {signal_fd_.get(), POLLIN, 0});
-  for (const Worker& worker : workers_) {
-    polled_.push_back({worker.process ? worker.process->link.fd() : -1, POLLIN, 0});
+  for (const Child* child : children_) {
+    polled_.push_back({child->process ? child->process->link.fd() : -1, POLLIN, 0});
   }
   if (::poll(polled_.data(), polled_.size(), poll_timeout()) < 0) {
     if (errno == EINTR) return;
@@ -156,8 +167,8 @@ void Master::wait_for_events() {
   }
   // Messages first: a worker that reports its failure and exits is to be known as failed, not as
   // dead.
-  for (Worker& worker : workers_) {
-    if (polled_[worker.index + 1].revents != 0) read_messages(worker);
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    if (polled_[i + 1].revents != 0) read_messages(*children_[i]);
   }
   if (polled_[0].revents == 0) return;
   while (const auto signal = support::try_read_signal(signal_fd_)) on_signal(*signal);
@@ -167,8 +178,8 @@ int Master::poll_timeout() const noexcept {
   constexpr std::chrono::milliseconds kForever{-1};
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(1);
   std::optional<Clock::time_point> first;
-  for (const Worker& worker : workers_) {
-    const auto due = worker.slot.due();
+  for (const Child* child : children_) {
+    const auto due = child->slot.due(can_start(*child));
     if (due && (!first || *due < *first)) first = due;
   }
   if (!first) return static_cast<int>(kForever.count());
@@ -176,41 +187,65 @@ int Master::poll_timeout() const noexcept {
   return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kLongest).count());
 }
 
-void Master::read_messages(Worker& worker) {
+bool Master::can_start(const Child& child) const noexcept {
+  return !child.is_worker() || !zygote_ || zygote_->can_fork();
+}
+
+/// How long it may take to end.
+std::chrono::nanoseconds Master::grace(const Child& child) const noexcept {
+  if (child.is_worker()) return options_.graceful_timeout;
+  return std::min<std::chrono::nanoseconds>(options_.graceful_timeout, WorkerSlot::kStartingGrace);
+}
+
+void Master::read_messages(Child& child) {
   constexpr int kAtOnce = 16;  // a worker gone mad must not keep the master from the others
-  WorkerLink& link = worker.process->link;
-  for (int i = 0; i < kAtOnce && link.fd() >= 0; ++i) {
-    const auto [got, message] = link.receive_message();
+  for (int i = 0; i < kAtOnce && child.process && child.process->link.fd() >= 0; ++i) {
+    const auto [got, message] = child.process->link.receive_message();
     if (got == WorkerLink::Got::nothing) return;
-    if (got == WorkerLink::Got::message) {
-      on_message(worker, message);
-    } else {
-      link.close();
-      worker.slot.on_link_lost(Clock::now(), options_.graceful_timeout);
-    }
+    got == WorkerLink::Got::message ? on_message(child, message) : on_link_end(child);
   }
 }
 
-void Master::on_message(Worker& worker, const WorkerMessage& message) {
+void Master::on_link_end(Child& child) {
+  child.process->link.close();
+  child.slot.on_link_lost(Clock::now(), grace(child));
+  if (child.process->pid) return;
+  // It was never born, or killed before its first word. The zygote may have told why.
+  read_messages(zygote_->child());
+  if (child.process) on_death(child, std::nullopt);
+}
+
+void Master::on_message(Child& child, const WorkerMessage& message) {
+  if (!child.process->pid) on_first_message(child, message.sender);
   switch (message.kind) {
     case WorkerMessage::Kind::step:
-      worker.process->step = message.step;
+      child.process->step = message.step;
       return;
     case WorkerMessage::Kind::ready:
-      return on_ready(worker);
+      return on_ready(child);
     case WorkerMessage::Kind::failed:
-      return on_failed(worker, message);
+      return on_failed(child, message);
+    case WorkerMessage::Kind::forked:
+    case WorkerMessage::Kind::not_forked:
+      if (!child.is_worker()) on_answer(message);
+      return;
   }
 }
 
-void Master::on_ready(Worker& worker) {
-  worker.slot.on_ready(Clock::now());
-  worker.process->step.reset();
-  reporter_.report(
-      phase_ == Phase::serving ? Level::info : Level::debug,
-      fmt::format("worker {} (pid {}) is ready", number(worker.index), worker.process->pid));
-  const bool all_ready = std::all_of(workers_.begin(), workers_.end(), [](const Worker& each) {
-    return each.slot.state() == SlotState::ready;
+/// The zygote has forked it.
+void Master::on_first_message(Child& child, pid_t sender) {
+  child.process->pid = sender;
+  reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, sender));
+  if (child.slot.state() == SlotState::killed) ::kill(sender, SIGKILL);
+}
+
+void Master::on_ready(Child& child) {
+  child.slot.on_ready(Clock::now());
+  child.process->step.reset();
+  reporter_.report(phase_ == Phase::serving ? Level::info : Level::debug,
+                   fmt::format("{} is ready", title(child)));
+  const bool all_ready = std::all_of(workers_.begin(), workers_.end(), [](const Child& worker) {
+    return worker.slot.state() == SlotState::ready;
   });
   if (phase_ != Phase::starting || !all_ready) return;
 
@@ -220,12 +255,28 @@ void Master::on_ready(Worker& worker) {
   if (hooks_.on_ready) hooks_.on_ready();
 }
 
-void Master::on_failed(Worker& worker, const WorkerMessage& message) {
-  worker.process->failure_reported = true;
+void Master::on_failed(Child& child, const WorkerMessage& message) {
+  child.process->failure_reported = true;
   // Broken code fails in every worker: once is enough to say it.
-  reporter_.report(phase_ == Phase::stopping ? Level::debug : Level::error,
-                   fmt::format("worker {} failed at {}: {}", number(worker.index),
-                               name(message.step), message.text));
+  reporter_.report(
+      phase_ == Phase::stopping ? Level::debug : Level::error,
+      fmt::format("{} failed at {}: {}", child.name, name(message.step), message.text));
+  if (phase_ == Phase::starting) abandon_start();
+}
+
+/// The zygote's, to its order. What it has forked speaks for itself.
+void Master::on_answer(const WorkerMessage& message) {
+  const std::optional<unsigned> index = zygote_->on_answer();
+  if (!index || message.kind == WorkerMessage::Kind::forked) return;
+  Child& worker = workers_[*index];
+  if (!worker.process || worker.process->pid) return;
+  worker.process.reset();
+  on_start_failed(worker, message.text);
+}
+
+void Master::on_start_failed(Child& child, std::string_view why) {
+  reporter_.report(Level::error, fmt::format("{} cannot be started: {}", child.name, why));
+  child.slot.on_death(Clock::now());
   if (phase_ == Phase::starting) abandon_start();
 }
 
@@ -248,48 +299,66 @@ void Master::on_signal(int signal) {
   stop_at_once();
 }
 
-// All children, also those that are not workers: as process 1 of a container the master inherits
-// what the application's own children leave behind.
+// All children, also those that are not workers: as process 1 of a container, or with a zygote, the
+// master inherits what the application's own children leave behind.
 void Master::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    const auto dead = std::find_if(workers_.begin(), workers_.end(), [pid](const Worker& worker) {
-      return worker.process && worker.process->pid == pid;
-    });
-    if (dead != workers_.end()) on_death(*dead, status);
+    if (Child* const dead = child_of(pid)) on_death(*dead, status);
   }
 }
 
-void Master::on_death(Worker& worker, int wait_status) {
-  read_messages(worker);  // its last words
-  const bool killed_by_us = worker.slot.state() == SlotState::killed;
+Child* Master::child_of(pid_t pid) {
+  // Who it is may be said by a message that has not been read yet.
+  for (Child* child : children_) {
+    if (child->process && !child->process->pid) read_messages(*child);
+  }
+  const auto found = std::find_if(children_.begin(), children_.end(), [pid](const Child* child) {
+    return child->process && child->process->pid == pid;
+  });
+  return found == children_.end() ? nullptr : *found;
+}
+
+/// `wait_status`: none when it was never known which process it would be.
+void Master::on_death(Child& child, std::optional<int> wait_status) {
+  read_messages(child);  // its last words
+  const bool killed_by_us = child.slot.state() == SlotState::killed;
+  if (!killed_by_us && !child.process->failure_reported) report_death(child, wait_status);
   const Clock::time_point now = Clock::now();
-  worker.slot.on_death(now);
-  const Process dead = std::move(*std::exchange(worker.process, std::nullopt));
-  if (!killed_by_us && !dead.failure_reported) report_death(worker.index, dead, wait_status);
-  scoreboard_.clear(worker.index);  // the others must not count on it
+  child.slot.on_death(now);
+  child.process.reset();
+  if (child.is_worker()) {
+    scoreboard_.clear(*child.index);  // the others must not count on it
+  } else {
+    zygote_->on_death();
+  }
 
   if (phase_ == Phase::starting) return abandon_start();
-  const auto due = worker.slot.due();
+  const auto due = child.slot.due();
   if (due && *due > now) {
-    reporter_.report(Level::warning,
-                     fmt::format("worker {} keeps dying: next start in {}", number(worker.index),
-                                 describe_duration(*due - now)));
+    reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
+                                                 describe_duration(*due - now)));
   }
 }
 
-void Master::report_death(unsigned index, const Process& dead, int wait_status) {
-  const bool as_ordered = phase_ == Phase::stopping && wait_status == 0;
+void Master::report_death(const Child& dead, std::optional<int> wait_status) {
+  const bool as_ordered = phase_ == Phase::stopping && wait_status.value_or(0) == 0;
   // Code 0 while serving: somebody sent SIGTERM to the worker alone.
   const bool harmless = phase_ == Phase::stopping || wait_status == 0;
   const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
-  const auto running = scoreboard_.running(index);
-  reporter_.report(
-      level,
-      fmt::format("worker {} (pid {}) {}{}{} after {}{}{}", number(index), dead.pid,
-                  describe_exit(wait_status), dead.step ? " at " : "",
-                  dead.step ? name(*dead.step) : "", describe_duration(Clock::now() - dead.started),
-                  running.empty() ? "" : ", while serving ", describe_requests(running)));
+  const auto& step = dead.process->step;
+  reporter_.report(level, fmt::format("{} {}{}{} after {}{}", title(dead),
+                                      wait_status ? describe_exit(*wait_status) : "was not forked",
+                                      step ? " at " : "", step ? name(*step) : "",
+                                      describe_duration(Clock::now() - dead.process->started),
+                                      describe_work(dead, ", while serving ")));
+}
+
+/// What it is serving, after the introduction; "" for nothing.
+std::string Master::describe_work(const Child& child, std::string_view introduction) const {
+  if (!child.is_worker()) return "";
+  const auto running = scoreboard_.running(*child.index);
+  return running.empty() ? "" : fmt::format("{}{}", introduction, describe_requests(running));
 }
 
 void Master::abandon_start() {
@@ -300,14 +369,14 @@ void Master::abandon_start() {
 
 void Master::stop() {
   enter_stopping();
-  for (Worker& worker : workers_) {
-    perform(worker, worker.slot.retire(Clock::now(), options_.graceful_timeout));
+  for (Child* child : children_) {
+    perform(*child, child->slot.retire(Clock::now(), grace(*child)));
   }
 }
 
 void Master::stop_at_once() {
   enter_stopping();
-  for (Worker& worker : workers_) perform(worker, worker.slot.retire_at_once());
+  for (Child* child : children_) perform(*child, child->slot.retire_at_once());
 }
 
 void Master::enter_stopping() {

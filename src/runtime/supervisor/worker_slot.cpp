@@ -5,13 +5,14 @@
 
 namespace appd::supervisor {
 
-std::optional<Clock::time_point> WorkerSlot::due() const noexcept {
-  if (state_ == SlotState::waiting || state_ == SlotState::draining) return due_;
+std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept {
+  if (state_ == SlotState::draining) return due_;
+  if (state_ == SlotState::waiting && can_start) return due_;
   return std::nullopt;
 }
 
-SlotAction WorkerSlot::on_tick(Clock::time_point now) noexcept {
-  if (!due() || now < due_) return SlotAction::none;
+SlotAction WorkerSlot::on_tick(Clock::time_point now, bool can_start) noexcept {
+  if (!due(can_start) || now < due_) return SlotAction::none;
   return state_ == SlotState::waiting ? SlotAction::start : kill();
 }
 

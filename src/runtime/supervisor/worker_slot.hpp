@@ -22,7 +22,7 @@ enum class SlotState : std::uint8_t {
 /// What the owner of the slot has to do now.
 enum class SlotAction : std::uint8_t {
   none,
-  start,        ///< fork, then tell `on_started` or `on_death`
+  start,        ///< fork, or have it forked, then tell `on_started` or `on_death`
   order_drain,  ///< tell the process to end
   kill,         ///< SIGKILL
 };
@@ -40,9 +40,10 @@ class WorkerSlot {
   /// Due to start at once.
   explicit WorkerSlot(Clock::time_point now) : due_(now) {}
 
-  /// The next time `on_tick` has something to do; none: only events move the slot.
-  std::optional<Clock::time_point> due() const noexcept;
-  SlotAction on_tick(Clock::time_point now) noexcept;
+  /// The next time `on_tick` has something to do; none: only events move the slot. `can_start`:
+  /// whether a process could be started now; while that is false, the slot waits.
+  std::optional<Clock::time_point> due(bool can_start = true) const noexcept;
+  SlotAction on_tick(Clock::time_point now, bool can_start = true) noexcept;
 
   void on_started() noexcept;
   void on_ready(Clock::time_point now) noexcept;

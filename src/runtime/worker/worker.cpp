@@ -7,14 +7,15 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
-#include <optional>
 #include <thread>
 
 #include "runtime/net/server.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/release_pages.hpp"
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/environment.hpp"
+#include "runtime/worker/start_report.hpp"
 
 namespace appd::worker {
 namespace {
@@ -23,26 +24,25 @@ using gateway::Level;
 using observe::StartStep;
 namespace exit_code = support::exit_code;
 
-std::string with_traceback(const std::string& what, const std::string& traceback) {
-  return traceback.empty() ? what : fmt::format("{}\n{}", what, traceback);
-}
-
 /// The parts of a serving worker, in the order in which they depend on each other.
 class Worker {
  public:
-  Worker(const WorkerContext& context, observe::WorkerLink link)
+  Worker(const WorkerContext& context, observe::WorkerLink link, Preloaded preloaded)
       : context_(context),
         link_(std::move(link)),
+        report_(link_, context.reporter),
         crew_(loop_, context.settings.queue, context.slots, context.loads[context.index],
               context.loads.size() > 1),
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
         server_(loop_, make_server_options(context.settings), crew_, context.reporter, &siblings_),
         orders_(control_),
-        signals_(control_) {}
+        signals_(control_),
+        python_(std::move(preloaded)) {}
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
+    support::release_unchanged_file_pages();
     // Said before the first connection is taken: who dies after an answer has not failed to start.
     link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
     loop_.post([this] { open_server(); });
@@ -53,34 +53,23 @@ class Worker {
  private:
   int start() {
     try {
-      begin(StartStep::enter_directory);
-      enter_environment(context_.settings);
-      begin(StartStep::start_interpreter);
-      python_.emplace(make_python_options(context_.settings), context_.reporter);
-      begin(StartStep::import_application);
-      python_->load_application();
+      if (!python_) load();
       crew_.set_application(python_->application());
-      begin(StartStep::start_threads);
+      report_.begin(StartStep::start_threads);
       start_threads();
-      begin(StartStep::open_server);
+      report_.begin(StartStep::open_server);
       return exit_code::kOk;
-    } catch (const python::LoadError& error) {
-      report_failure(error.what(), error.traceback());
-    } catch (const std::exception& error) {
-      report_failure(error.what(), {});
+    } catch (const std::exception&) {
+      const int code = report_.fail();
+      stop_threads();
+      return code;
     }
-    return exit_code::kStart;
   }
 
-  void begin(StartStep step) {
-    step_ = step;
-    link_.send({observe::WorkerMessage::Kind::step, step, {}});
-  }
-
-  void report_failure(const std::string& what, const std::string& traceback) {
-    context_.reporter.report(Level::error, with_traceback(what, traceback));
-    link_.send({observe::WorkerMessage::Kind::failed, step_, what});
-    stop_threads();
+  void load() {
+    python_ = start_python(context_.settings, report_, context_.reporter);
+    report_.begin(StartStep::import_application);
+    python_->load_application();
   }
 
   void open_server() {
@@ -120,12 +109,12 @@ class Worker {
   void on_order() {
     using Got = observe::WorkerLink::Got;
     const auto [got, order] = link_.receive_order();
-    if (got == Got::nothing) {
-      await_order();
-    } else if (got == Got::closed) {
+    if (got == Got::closed) {
       drain("the master is gone");
-    } else if (order == observe::MasterOrder::drain) {
+    } else if (got == Got::message && order.kind == observe::MasterOrder::drain) {
       drain("the master's order");
+    } else {
+      await_order();
     }
   }
 
@@ -163,6 +152,7 @@ class Worker {
 
   const WorkerContext& context_;
   observe::WorkerLink link_;
+  StartReport report_;
   net::EventLoop loop_;
   Crew crew_;
   Siblings siblings_;
@@ -171,14 +161,17 @@ class Worker {
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
   bool draining_ = false;  // the control thread's
-  std::optional<python::PythonRuntime> python_;
+  std::unique_ptr<python::PythonRuntime> python_;
   std::thread io_thread_;
   std::thread control_thread_;
-  StartStep step_ = StartStep::enter_directory;
 };
 
-int try_load(python::PythonRuntime& python, gateway::Reporter& reporter) {
+int try_load(python::PythonRuntime& python, const config::Settings& settings,
+             gateway::Reporter& reporter) {
   try {
+    if (settings.preload != config::Preload::off) {
+      return preload_application(python, settings, reporter) ? exit_code::kOk : exit_code::kStart;
+    }
     python.load_application();
     return exit_code::kOk;
   } catch (const python::LoadError& error) {
@@ -189,15 +182,15 @@ int try_load(python::PythonRuntime& python, gateway::Reporter& reporter) {
 
 }  // namespace
 
-int run_worker(const WorkerContext& context, observe::WorkerLink link) {
-  return Worker(context, std::move(link)).run();
+int run_worker(const WorkerContext& context, observe::WorkerLink link, Preloaded preloaded) {
+  return Worker(context, std::move(link), std::move(preloaded)).run();
 }
 
 int check_application(const config::Settings& settings, gateway::Reporter& reporter) {
   try {
     enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
-    const int code = try_load(python, reporter);
+    const int code = try_load(python, settings, reporter);
     python.finalize();
     return code;
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
+#include "runtime/python/python_runtime.hpp"
 #include "runtime/worker/siblings.hpp"
 
 namespace appd::worker {
@@ -23,13 +25,18 @@ struct WorkerContext {
   gateway::Reporter& reporter;
 };
 
-/// One worker process from its first step to its last: starts Python, imports the application,
-/// serves until the master orders it to drain (or is gone, or SIGTERM comes), and ends Python.
-/// Gives the exit code. On the process's main thread, which must be its only one.
-int run_worker(const WorkerContext& context, observe::WorkerLink link);
+/// Python with the application imported, in a process that has been forked after that.
+using Preloaded = std::unique_ptr<python::PythonRuntime>;
 
-/// Imports the application as a worker would and ends Python again. Gives the exit code; what is
-/// wrong is reported.
+/// One worker process from its first step to its last: starts Python, imports the application
+/// (unless a zygote has done both: `preloaded`), serves until the master orders it to drain (or is
+/// gone, or SIGTERM comes), and ends Python. Gives the exit code. On the process's main thread,
+/// which must be its only one.
+int run_worker(const WorkerContext& context, observe::WorkerLink link,
+               Preloaded preloaded = nullptr);
+
+/// Imports the application as a worker, or a zygote, would and ends Python again. Gives the exit
+/// code; what is wrong is reported.
 int check_application(const config::Settings& settings, gateway::Reporter& reporter);
 
 /// "3.11.2"

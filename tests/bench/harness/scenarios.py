@@ -9,7 +9,8 @@ from typing import Callable
 
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory)
-from harness.servers import Appd, Floor, Gunicorn, ModWsgi, NewestGunicorn, Uwsgi
+from harness.servers import (Appd, Floor, Gunicorn, LazyUwsgi, ModWsgi, NewestGunicorn, PreloadedAppd,
+                             Uwsgi)
 from harness.stage import Application, fill_library, share_progress
 from harness.targets import Ideal, Target, at_least, at_most
 
@@ -136,9 +137,14 @@ def behind_nginx(name, application, workers, threads, targets) -> Variant:
                     Contender("mod_wsgi", ModWsgi, "http", *size)), tuple(targets))
 
 
-def memory(name, application) -> Variant:
-    return Variant(f"{name}, {shape(2, 4)}", application, Memory(), (appd(KEPT, 2, 4), uwsgi("uwsgi", 2, 4)),
-                   (at_most("pss_mib", 0.9, "uWSGI"),))
+def memory(name, application) -> tuple:
+    """Like with like: both import once and fork then, or both import in each worker."""
+    pairs = {"imported once": (PreloadedAppd, Uwsgi), "imported in each worker": (Appd, LazyUwsgi)}
+    return tuple(
+        Variant(f"{name}, {shape(2, 4)}, {how}", application, Memory(),
+                (Contender("appd", ours, KEPT, 2, 4), Contender("uWSGI", theirs, "uwsgi", 2, 4)),
+                (at_most("pss_mib", 0.9, "uWSGI"),))
+        for how, (ours, theirs) in pairs.items())
 
 
 def fairness(threads) -> Variant:
@@ -201,8 +207,8 @@ SCENARIOS = (
         behind_nginx("Flask", FLASK, 2, 4, ()),
     )),
     Scenario(14, "memory", "memory of master and two workers (PSS)", (
-        memory("hello", HELLO),
-        memory("Flask", FLASK),
+        *memory("hello", HELLO),
+        *memory("Flask", FLASK),
         Variant(f"5,000 idle kept connections, {shape(2, 4)}", HELLO, IdleConnections(), (appd(KEPT, 2, 4),),
                 (at_most("idle_connection_kib", 3),)),
     )),

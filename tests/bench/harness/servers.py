@@ -106,7 +106,16 @@ class Appd(Server):
                 "--pythonpath", self.stage.apps, "--workers", self.job.workers, "--threads", self.job.threads]
 
 
+class PreloadedAppd(Appd):
+    """Imports before it forks."""
+
+    def arguments(self, place):
+        return [*super().arguments(place), "--preload"]
+
+
 class Uwsgi(Server):
+    """Imports before it forks, as it does by default."""
+
     label = "uWSGI"
     stop_signal = signal.SIGKILL  # its master needs a second to end, and nothing is measured any more
 
@@ -118,6 +127,13 @@ class Uwsgi(Server):
                 *threads, "--pythonpath", self.stage.apps, "--module", self.job.application.module,
                 "--need-app", "--single-interpreter", "--die-on-term", "--disable-logging",
                 "--buffer-size", 32768, "--strict"]
+
+
+class LazyUwsgi(Uwsgi):
+    """Imports in each worker."""
+
+    def arguments(self, place):
+        return [*super().arguments(place), "--lazy-apps"]
 
 
 class Gunicorn(Server):

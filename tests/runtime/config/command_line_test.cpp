@@ -79,6 +79,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.workers == kCpus);
   CHECK(settings.threads == 4);
   CHECK(settings.queue == 512);
+  CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
   CHECK(settings.max_params == 256 * 1024);
   CHECK(settings.max_body == 0);
@@ -107,7 +108,8 @@ constexpr const char* kAll =
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nmount = /m\ntrust-script-name = no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
-    "graceful-timeout = 1m\nmax-params = 64K\nmax-body = 2G\nbody-buffer = 3M\nspool-dir = /sp\n"
+    "preload = force\ngraceful-timeout = 1m\nmax-params = 64K\nmax-body = 2G\nbody-buffer = "
+    "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
     "true\n";
@@ -129,6 +131,7 @@ Settings all_settings() {
   s.workers = 2;
   s.threads = 3;
   s.queue = 5;
+  s.preload = Preload::force;
   s.graceful_timeout = 60s;
   s.max_params = 65536;
   s.max_body = 2147483648;
@@ -184,6 +187,7 @@ TEST_CASE("the command line can say everything") {
                                    "--threads",
                                    "3",
                                    "--queue=5",
+                                   "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
                                    "--max-params",
@@ -314,6 +318,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"workers", "0"},
       {"threads", "0"},
       {"queue", "-1"},
+      {"preload", "2"},
       {"graceful-timeout", "x"},
       {"max-params", "0"},
       {"max-body", "x"},

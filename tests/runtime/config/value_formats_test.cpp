@@ -141,6 +141,13 @@ TEST_CASE("words are taken as they are listed only") {
   CHECK(Protocol::show(automatic) == "auto");
   CHECK(Protocol::parse("scgi") == scgi);
   CHECK(refuses<Protocol>("http"));
+  for (const auto mode : {Preload::off, Preload::on, Preload::force}) {
+    CHECK(PreloadMode::parse(PreloadMode::show(mode)) == mode);
+  }
+  CHECK(PreloadMode::parse("no") == Preload::off);
+  CHECK(PreloadMode::parse("1") == Preload::on);
+  CHECK(PreloadMode::parse("Force") == Preload::force);
+  CHECK(refuses<PreloadMode>("forced"));
   for (const char* level : {"debug", "info", "warning", "error"})
     CHECK(LogLevel::parse(level) == level);
   CHECK(refuses<LogLevel>("INFO"));

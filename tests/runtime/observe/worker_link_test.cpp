@@ -3,13 +3,39 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <cstring>
 #include <string>
 
 using namespace appd::observe;
 using Got = WorkerLink::Got;
 using Kind = WorkerMessage::Kind;
+
+namespace {
+
+// A message with `count` copies of stdin beside it, as only an application gone astray would send.
+void send_with_descriptors(int fd, std::size_t count) {
+  std::array<char, 2> ready{static_cast<char>(Kind::ready), 0};
+  iovec part{ready.data(), ready.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(3 * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  std::memset(CMSG_DATA(header), 0, count * sizeof(int));
+  REQUIRE(::sendmsg(fd, &message, 0) == 2);
+}
+
+}  // namespace
 
 TEST_SUITE("worker link") {
   TEST_CASE("messages arrive whole, in order, and then nothing") {
@@ -43,11 +69,77 @@ TEST_SUITE("worker link") {
   TEST_CASE("an order arrives once") {
     auto [master, worker] = WorkerLink::make_pair();
     CHECK(worker.receive_order().first == Got::nothing);
-    master.send(MasterOrder::drain);
+    master.send_drain();
     const auto [got, order] = worker.receive_order();
     CHECK(got == Got::message);
-    CHECK(order == MasterOrder::drain);
+    CHECK(order.kind == MasterOrder::drain);
+    CHECK(!order.link);
     CHECK(worker.receive_order().first == Got::nothing);
+  }
+
+  TEST_CASE("an order to fork brings the place and the link of the worker that is to be") {
+    auto [master, zygote] = WorkerLink::make_pair();
+    auto [master_end, worker_end] = WorkerLink::make_pair();
+    CHECK(master.send_fork(1023, worker_end));
+    worker_end.close();
+    auto [got, order] = zygote.receive_order();
+    CHECK(got == Got::message);
+    CHECK(order.kind == MasterOrder::fork);
+    CHECK(order.index == 1023);
+    CHECK((::fcntl(order.link.get(), F_GETFD) & FD_CLOEXEC) != 0);
+
+    WorkerLink worker(std::move(order.link));
+    worker.send({Kind::step, StartStep::run_fork_hooks, {}});
+    CHECK(master_end.receive_message().second.step == StartStep::run_fork_hooks);
+    worker.close();
+    CHECK(master_end.receive_message().first == Got::closed);
+    CHECK(zygote.receive_order().first == Got::nothing);
+  }
+
+  TEST_CASE("the link of a worker that was not born ends with the zygote that had the order") {
+    auto [master, zygote] = WorkerLink::make_pair();
+    auto [master_end, worker_end] = WorkerLink::make_pair();
+    CHECK(master.send_fork(0, worker_end));
+    worker_end.close();
+    CHECK(master_end.receive_message().first == Got::nothing);
+    zygote.close();
+    CHECK(master_end.receive_message().first == Got::closed);
+    CHECK_FALSE(master.send_fork(0, master_end));
+  }
+
+  TEST_CASE("a zygote answers an order") {
+    auto [master, zygote] = WorkerLink::make_pair();
+    zygote.send({Kind::forked, {}, {}});
+    zygote.send({Kind::not_forked, {}, "fork: no room"});
+    CHECK(master.receive_message().second.kind == Kind::forked);
+    const WorkerMessage answer = master.receive_message().second;
+    CHECK(answer.kind == Kind::not_forked);
+    CHECK(answer.text == "fork: no room");
+  }
+
+  TEST_CASE("the master knows who sent a message, whatever is written in it") {
+    auto [master, worker] = WorkerLink::make_pair();
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      worker.send({Kind::ready, {}, {}, 1});
+      ::_exit(0);
+    }
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
+    CHECK(master.receive_message().second.sender == child);
+  }
+
+  TEST_CASE("descriptors beside a message are closed") {
+    auto [master, worker] = WorkerLink::make_pair();
+    const int before = ::dup(0);
+    ::close(before);
+    for (const std::size_t count : {1U, 2U, 3U}) {
+      send_with_descriptors(worker.fd(), count);
+      CHECK(master.receive_message().first == Got::message);
+      const int after = ::dup(0);
+      CHECK(after == before);
+      ::close(after);
+    }
   }
 
   TEST_CASE("the other side's end is seen, after what it still said") {
@@ -58,7 +150,7 @@ TEST_SUITE("worker link") {
       worker.close();
       CHECK(master.receive_message().first == Got::message);
       CHECK(master.receive_message().first == Got::closed);
-      master.send(MasterOrder::drain);  // neither throws nor raises SIGPIPE
+      master.send_drain();  // neither throws nor raises SIGPIPE
     }
     SUBCASE("by the worker, though the master left words unread") {
       master.close();
@@ -70,12 +162,14 @@ TEST_SUITE("worker link") {
   TEST_CASE("what is no message is passed over") {
     auto [master, worker] = WorkerLink::make_pair();
     for (const std::string& bytes :
-         {std::string("x"), std::string("\0", 1), std::string("\x03\x00", 2),
-          std::string("\x00\x05", 2), std::string("\xff\xff text")}) {
+         {std::string("x"), std::string("\0", 1), std::string("\x05\x00", 2),
+          std::string("\x00\x06", 2), std::string("\xff\xff text")}) {
       REQUIRE(::send(worker.fd(), bytes.data(), bytes.size(), 0) > 0);
       CHECK(master.receive_message().first == Got::nothing);
-      REQUIRE(::send(master.fd(), "\x7f", 1, 0) > 0);
-      CHECK(worker.receive_order().first == Got::nothing);
+      for (const std::string& order : {std::string("\x7f"), std::string("\x01\x00\x00", 3)}) {
+        REQUIRE(::send(master.fd(), order.data(), order.size(), 0) > 0);
+        CHECK(worker.receive_order().first == Got::nothing);
+      }
     }
     worker.send({Kind::ready, {}, {}});
     CHECK(master.receive_message().first == Got::message);
@@ -92,6 +186,7 @@ TEST_SUITE("worker link") {
     CHECK(std::string(name(StartStep::enter_directory)) == "enter_directory");
     CHECK(std::string(name(StartStep::start_interpreter)) == "start_interpreter");
     CHECK(std::string(name(StartStep::import_application)) == "import_application");
+    CHECK(std::string(name(StartStep::run_fork_hooks)) == "run_fork_hooks");
     CHECK(std::string(name(StartStep::start_threads)) == "start_threads");
     CHECK(std::string(name(StartStep::open_server)) == "open_server");
   }

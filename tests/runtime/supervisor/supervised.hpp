@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "runtime/supervisor/master.hpp"
@@ -50,20 +51,31 @@ class Supervised {
   static constexpr std::chrono::seconds kPatience{30};
 
   Supervised(MasterOptions options, unsigned threads,
-             std::function<int(unsigned, observe::WorkerLink, observe::Scoreboard&)> entry,
-             std::function<void()> on_ready = nullptr) {
-    std::array<int, 2> ends{};
-    REQUIRE(::pipe(ends.data()) == 0);
-    log_.reset(ends[0]);
-    support::UniqueFd write_end(ends[1]);
-    std::fflush(nullptr);
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      log_.reset();
-      ::_exit(supervise(options, threads, entry, std::move(on_ready), write_end.get()));
-    }
-  }
+             std::function<int(unsigned, observe::WorkerLink, observe::Scoreboard&)> worker,
+             std::function<void()> on_ready = nullptr)
+      : Supervised(
+            options, threads,
+            [worker = std::move(worker)](observe::Scoreboard& scoreboard) -> Entry {
+              return WorkerEntry([worker, &scoreboard](unsigned index, observe::WorkerLink link) {
+                ::alarm(120);
+                return worker(index, std::move(link), scoreboard);
+              });
+            },
+            std::move(on_ready)) {}
+
+  /// With a zygote.
+  Supervised(MasterOptions options,
+             std::function<int(observe::WorkerLink, observe::Scoreboard&)> zygote)
+      : Supervised(
+            options, 1,
+            [zygote = std::move(zygote)](observe::Scoreboard& scoreboard) -> Entry {
+              return ZygoteEntry([zygote, &scoreboard](observe::WorkerLink link) {
+                ::alarm(120);
+                return zygote(std::move(link), scoreboard);
+              });
+            },
+            nullptr) {}
+
   ~Supervised() {
     if (!pid_) return;
     ::kill(*pid_, SIGKILL);
@@ -72,6 +84,7 @@ class Supervised {
   Supervised(const Supervised&) = delete;
   Supervised& operator=(const Supervised&) = delete;
 
+  pid_t pid() const { return pid_.value(); }
   void send(int signal) { REQUIRE(::kill(pid_.value(), signal) == 0); }
 
   /// The first line not yet waited for that contains `part`.
@@ -109,10 +122,26 @@ class Supervised {
   }
 
  private:
-  static int supervise(
-      MasterOptions options, unsigned threads,
-      const std::function<int(unsigned, observe::WorkerLink, observe::Scoreboard&)>& entry,
-      std::function<void()> on_ready, int log) {
+  using Entry = std::variant<WorkerEntry, ZygoteEntry>;
+  using MakeEntry = std::function<Entry(observe::Scoreboard&)>;
+
+  Supervised(MasterOptions options, unsigned threads, const MakeEntry& make_entry,
+             std::function<void()> on_ready) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    log_.reset(ends[0]);
+    support::UniqueFd write_end(ends[1]);
+    std::fflush(nullptr);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      log_.reset();
+      ::_exit(supervise(options, threads, make_entry, std::move(on_ready), write_end.get()));
+    }
+  }
+
+  static int supervise(MasterOptions options, unsigned threads, const MakeEntry& make_entry,
+                       std::function<void()> on_ready, int log) {
     ::alarm(120);                // workers have their own: nothing outlives a broken test
     ::signal(SIGABRT, SIG_DFL);  // doctest has a handler
     const rlimit no_core{0, 0};
@@ -123,14 +152,10 @@ class Supervised {
     std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
     observe::Scoreboard scoreboard(options.workers, threads);
-    const ChildEntry guarded = [&](unsigned index, observe::WorkerLink link) {
-      ::alarm(120);
-      return entry(index, std::move(link), scoreboard);
-    };
     const MasterHooks hooks{std::move(on_ready),
                             [&reporter] { reporter.report(gateway::Level::debug, "on_stopping"); }};
     try {
-      Master master(options, guarded, scoreboard, reporter, hooks);
+      Master master(options, make_entry(scoreboard), scoreboard, reporter, hooks);
       return master.run();
     } catch (const std::exception& error) {
       reporter.report(gateway::Level::debug, error.what());

@@ -58,6 +58,20 @@ TEST_SUITE("worker slot") {
     CHECK(life.tick(1h) == SlotAction::none);
   }
 
+  TEST_CASE("a slot whose process cannot be started now waits until it can") {
+    Life life;
+    CHECK(life.slot.due(false) == std::nullopt);
+    CHECK(life.slot.on_tick(life.now += 1h, false) == SlotAction::none);
+    CHECK(life.slot.due(true) == kStart);
+    CHECK(life.slot.on_tick(life.now, true) == SlotAction::start);
+  }
+
+  TEST_CASE("what does not start a process does not wait for that") {
+    Life life = draining();
+    CHECK(life.slot.due(false) == life.now + kGrace);
+    CHECK(life.slot.on_tick(life.now + kGrace, false) == SlotAction::kill);
+  }
+
   TEST_CASE("a crash storm is braked: starts happen at once, then after growing pauses") {
     Life life;
     std::vector<Clock::duration> pauses;

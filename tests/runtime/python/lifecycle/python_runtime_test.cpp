@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
 
 #include "child_process.hpp"
 #include "fakes/memory_reporter.hpp"
@@ -123,6 +127,82 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
   });
   CHECK(outcome.status == 0);
   CHECK(outcome.output == "left: 1\n");
+}
+
+TEST_CASE("a fork runs the application's hooks once each, and Python goes on in both processes") {
+  const Directory directory;
+  directory.add(
+      "site_one.py",
+      "import atexit, gc, os, random, sys, threading\n"
+      "def say(*words): print(*words, flush=True)\n"
+      "os.register_at_fork(before=lambda: say('before'),\n"
+      "                    after_in_parent=lambda: say('in the parent'),\n"
+      "                    after_in_child=lambda: say('in the child'))\n"
+      "random.seed(1)\n"
+      "at_import = random.getstate()\n"
+      "frozen = gc.get_freeze_count\n"
+      "atexit.register(lambda: say('end', frozen() > 1000,\n"
+      "                            random.getstate() == at_import,\n"
+      "                            threading.current_thread() is threading.main_thread(),\n"
+      "                            'threading' in sys.modules))\n"
+      "app = print\n");
+  const Outcome outcome = in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    python::PythonOptions options;
+    options.module = "site_one";
+    python::PythonRuntime runtime(options, reporter);
+    if (!runtime.preload_application().empty()) return 2;
+    runtime.release_main();
+    runtime.take_main();
+    pid_t child = 0;
+    const support::ForkSide side = runtime.fork([&child] {
+      child = ::fork();
+      return child == 0 ? support::ForkSide::child : support::ForkSide::parent;
+    });
+    if (side == support::ForkSide::child) {
+      runtime.start_pool(2, [](unsigned) {});
+      runtime.release_main();
+      runtime.join_pool();
+      return runtime.finalize() ? 0 : 1;
+    }
+    int status = 0;
+    return waitpid(child, &status, 0) == child ? status : 3;
+  });
+  CHECK(outcome.status == 0);
+  std::vector<std::string> lines;
+  std::istringstream output(outcome.output);
+  for (std::string line; std::getline(output, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  CAPTURE(outcome.output);
+  CHECK(lines == std::vector<std::string>{"before", "end True False True True", "in the child",
+                                          "in the parent"});
+}
+
+TEST_CASE("a fork that fails runs the hooks of the parent") {
+  const Directory directory;
+  directory.add("site_one.py",
+                "import os\n"
+                "os.register_at_fork(before=lambda: print('before'),\n"
+                "                    after_in_parent=lambda: print('in the parent'),\n"
+                "                    after_in_child=lambda: print('in the child'))\n"
+                "app = print\n");
+  const Outcome outcome = in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    python::PythonOptions options;
+    options.module = "site_one";
+    python::PythonRuntime runtime(options, reporter);
+    runtime.preload_application();
+    try {
+      runtime.fork([]() -> support::ForkSide { throw std::runtime_error("no room"); });
+    } catch (const std::runtime_error&) {
+      return runtime.finalize() ? 0 : 1;
+    }
+    return 2;
+  });
+  CHECK(outcome.status == 0);
+  CHECK(outcome.output == "before\nin the parent\n");
 }
 
 TEST_CASE("a virtual environment gives sys.prefix and its packages") {

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-namespace appd::supervisor {
+namespace appd::support {
 
 /// Called once in a forked worker, before anything else runs in it: turns the master's signal
 /// handling into a worker's, then puts `mask` in force.
@@ -12,4 +12,8 @@ namespace appd::supervisor {
 /// SIGPIPE stays ignored.
 void enter_worker_signals(const sigset_t& mask) noexcept;
 
-}  // namespace appd::supervisor
+/// Called in a worker that was forked from a process which had done the above: makes it the worker
+/// that the handlers mean, and leaves those alone that the application has set since.
+void inherit_worker_signals() noexcept;
+
+}  // namespace appd::support

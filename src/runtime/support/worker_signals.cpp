@@ -1,11 +1,11 @@
-#include "runtime/supervisor/worker_signals.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 #include <pthread.h>
 #include <unistd.h>
 
 #include <initializer_list>
 
-namespace appd::supervisor {
+namespace appd::support {
 namespace {
 
 volatile pid_t worker_pid = 0;  // a handler has no other way to learn it
@@ -23,7 +23,7 @@ extern "C" void leave_to_master(int signal) {
 }  // namespace
 
 void enter_worker_signals(const sigset_t& mask) noexcept {
-  worker_pid = ::getpid();
+  inherit_worker_signals();
   struct sigaction action {};
   action.sa_handler = leave_to_master;
   action.sa_flags = SA_RESTART;
@@ -31,4 +31,8 @@ void enter_worker_signals(const sigset_t& mask) noexcept {
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-}  // namespace appd::supervisor
+void inherit_worker_signals() noexcept {
+  worker_pid = ::getpid();
+}
+
+}  // namespace appd::support

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "runtime/observe/worker_link.hpp"
+#include "runtime/supervisor/worker_slot.hpp"
+
+namespace appd::supervisor {
+
+/// What is known of a living process.
+struct ChildProcess {
+  /// None: the zygote was ordered to fork it, and it has not said anything yet.
+  std::optional<pid_t> pid;
+  observe::WorkerLink link;
+  Clock::time_point started;
+  std::optional<observe::StartStep> step;
+  bool failure_reported = false;
+};
+
+/// A place for a process that the master keeps alive: a worker's, or the zygote's.
+struct Child {
+  std::string name;               ///< as logs have it: "worker 1", "zygote"
+  std::optional<unsigned> index;  ///< a worker's place, from 0; none: the zygote's
+  WorkerSlot slot;
+  std::optional<ChildProcess> process;
+
+  bool is_worker() const noexcept { return index.has_value(); }
+};
+
+/// "worker 1 (pid 123)"; without a pid when that is not known.
+std::string title(const Child& child);
+
+}  // namespace appd::supervisor

@@ -1,0 +1,39 @@
+#include "runtime/support/fork_orphan.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::support {
+namespace {
+
+/// The errno that the process between has left as its exit code: Linux has none above 133.
+int error_in(int status) noexcept {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+}  // namespace
+
+ForkSide fork_orphan() {
+  const pid_t between = ::fork();
+  if (between < 0) throw_errno("fork");
+  if (between == 0) {
+    const pid_t child = ::fork();
+    if (child == 0) return ForkSide::child;
+    ::_exit(child > 0 ? 0 : errno);
+  }
+  int status = 0;
+  while (::waitpid(between, &status, 0) < 0) {
+    // Somebody else in this process waits for all children, or SIGCHLD is ignored: it has ended.
+    if (errno != EINTR) return ForkSide::parent;
+  }
+  errno = error_in(status);
+  if (errno != 0) throw_errno("fork");
+  return ForkSide::parent;
+}
+
+}  // namespace appd::support

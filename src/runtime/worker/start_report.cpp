@@ -1,0 +1,71 @@
+#include "runtime/worker/start_report.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "runtime/support/exit_code.hpp"
+#include "runtime/worker/environment.hpp"
+
+namespace appd::worker {
+
+using gateway::Level;
+using observe::StartStep;
+using observe::WorkerMessage;
+
+namespace {
+
+constexpr const char* kAdvice =
+    "forked workers lack these threads and share these sockets: make them when they are first "
+    "needed or in os.register_at_fork(after_in_child=...), or start all the same with "
+    "--preload=force";
+
+}  // namespace
+
+void StartReport::begin(StartStep step) {
+  step_ = step;
+  link_.send({WorkerMessage::Kind::step, step, {}});
+}
+
+int StartReport::fail() {
+  try {
+    throw;
+  } catch (const python::LoadError& error) {
+    return fail(error.what(), error.traceback());
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+int StartReport::fail(const std::string& what, const std::string& traceback) {
+  reporter_.report(Level::error, with_traceback(what, traceback));
+  link_.send({WorkerMessage::Kind::failed, step_, what});
+  return support::exit_code::kStart;
+}
+
+std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
+                                                    StartReport& report,
+                                                    gateway::Reporter& reporter) {
+  report.begin(StartStep::enter_directory);
+  enter_environment(settings);
+  report.begin(StartStep::start_interpreter);
+  return std::make_unique<python::PythonRuntime>(make_python_options(settings), reporter);
+}
+
+bool preload_application(python::PythonRuntime& python, const config::Settings& settings,
+                         gateway::Reporter& reporter) {
+  const bool forced = settings.preload == config::Preload::force;
+  const std::vector<std::string> findings = python.preload_application();
+  for (const std::string& finding : findings) {
+    reporter.report(forced ? Level::warning : Level::error, finding);
+  }
+  if (findings.empty() || forced) return true;
+  reporter.report(Level::error, kAdvice);
+  return false;
+}
+
+std::string with_traceback(const std::string& what, const std::string& traceback) {
+  return traceback.empty() ? what : fmt::format("{}\n{}", what, traceback);
+}
+
+}  // namespace appd::worker

@@ -1,0 +1,127 @@
+#include "runtime/worker/zygote.hpp"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "runtime/support/exit_code.hpp"
+#include "runtime/support/fork_orphan.hpp"
+#include "runtime/support/release_pages.hpp"
+#include "runtime/support/signals.hpp"
+#include "runtime/support/throw_errno.hpp"
+#include "runtime/support/worker_signals.hpp"
+#include "runtime/worker/start_report.hpp"
+
+namespace appd::worker {
+namespace {
+
+using gateway::Level;
+using observe::MasterOrder;
+using observe::StartStep;
+using observe::WorkerLink;
+using observe::WorkerMessage;
+using support::ForkSide;
+namespace exit_code = support::exit_code;
+
+class Zygote {
+ public:
+  Zygote(const config::Settings& settings, gateway::Reporter& reporter, WorkerLink link,
+         const ForkedWorker& worker)
+      : settings_(settings), reporter_(reporter), link_(std::move(link)), worker_(worker) {}
+
+  int run() {
+    if (const int code = start(); code != exit_code::kOk) return code;
+    support::release_unchanged_file_pages();
+    link_.send({WorkerMessage::Kind::ready, {}, {}});
+    reporter_.report(Level::debug, "has imported the application, waits for orders to fork");
+    while (true) {
+      auto order = wait_for_order();
+      if (!order) return exit_code::kOk;
+      WorkerLink link(std::move(order->link));
+      if (fork(link) == ForkSide::parent) continue;
+      link_.close();
+      return worker_(order->index, std::move(link), std::move(python_));
+    }
+  }
+
+ private:
+  int start() {
+    StartReport report(link_, reporter_);
+    try {
+      python_ = start_python(settings_, report, reporter_);
+      report.begin(StartStep::import_application);
+      if (preload_application(*python_, settings_, reporter_)) return exit_code::kOk;
+      return report.fail("the import has left threads running or sockets open");
+    } catch (const std::exception&) {
+      return report.fail();
+    }
+  }
+
+  /// None: it is time to end. Without the interpreter, which threads that the import left may need.
+  std::optional<observe::Order> wait_for_order() {
+    python_->release_main();
+    std::optional<observe::Order> order = next_order();
+    python_->take_main();
+    return order;
+  }
+
+  std::optional<observe::Order> next_order() {
+    while (true) {
+      auto [got, order] = link_.receive_order();
+      if (got == WorkerLink::Got::closed) return std::nullopt;
+      if (got == WorkerLink::Got::message) {
+        if (order.kind == MasterOrder::drain) return std::nullopt;
+        return std::move(order);
+      }
+      pollfd waited{link_.fd(), POLLIN, 0};
+      if (::poll(&waited, 1, -1) < 0 && errno != EINTR) support::throw_errno("poll");
+    }
+  }
+
+  /// Answers the order in the parent; in the child, `link` has told who it is.
+  ForkSide fork(WorkerLink& link) {
+    try {
+      if (link.fd() < 0) throw std::system_error(EMFILE, std::generic_category(), "its link");
+      const ForkSide side = python_->fork([&link] { return fork_worker(link); });
+      if (side == ForkSide::parent) link_.send({WorkerMessage::Kind::forked, {}, {}});
+      return side;
+    } catch (const std::system_error& error) {
+      link_.send({WorkerMessage::Kind::not_forked, {}, error.what()});
+      return ForkSide::parent;
+    }
+  }
+
+  /// No signal may reach a worker before it knows itself as one, nor the process that is between
+  /// for a moment.
+  static ForkSide fork_worker(WorkerLink& link) {
+    std::fflush(nullptr);  // or both processes would write what stdio holds
+    const support::BlockedSignals blocked({SIGINT, SIGTERM, SIGQUIT, SIGHUP});
+    const ForkSide side = support::fork_orphan();
+    if (side == ForkSide::child) {
+      support::inherit_worker_signals();
+      // First of all: the master knows the process by this message, and may have to kill it.
+      link.send({WorkerMessage::Kind::step, StartStep::run_fork_hooks, {}});
+    }
+    return side;
+  }
+
+  const config::Settings& settings_;
+  gateway::Reporter& reporter_;
+  WorkerLink link_;
+  const ForkedWorker& worker_;
+  std::unique_ptr<python::PythonRuntime> python_;
+};
+
+}  // namespace
+
+int run_zygote(const config::Settings& settings, gateway::Reporter& reporter, WorkerLink link,
+               const ForkedWorker& worker) {
+  return Zygote(settings, reporter, std::move(link), worker).run();
+}
+
+}  // namespace appd::worker

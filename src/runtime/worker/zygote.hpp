@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+
+#include "runtime/config/settings.hpp"
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/observe/worker_link.hpp"
+#include "runtime/worker/worker.hpp"
+
+namespace appd::worker {
+
+/// The life of a worker that a zygote has forked; what it returns is its exit code.
+using ForkedWorker =
+    std::function<int(unsigned index, observe::WorkerLink link, Preloaded preloaded)>;
+
+/// The process that imports the application once (--preload) and then forks a worker whenever the
+/// master orders so: what the import made is in memory once for all of them. Serves no request and
+/// never ends Python, so exit handlers run in the workers alone.
+///
+/// The workers become the master's own children, whom it must take in as a subreaper. Returns twice
+/// over: in the zygote when the master orders it to end or is gone, in each worker what `worker`
+/// returned. On the process's main thread, which must be its only one; the reporter must live as
+/// long as any of these processes.
+int run_zygote(const config::Settings& settings, gateway::Reporter& reporter,
+               observe::WorkerLink link, const ForkedWorker& worker);
+
+}  // namespace appd::worker

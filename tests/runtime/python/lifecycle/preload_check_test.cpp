@@ -1,0 +1,146 @@
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include "child_process.hpp"
+#include "fakes/memory_reporter.hpp"
+
+TEST_SUITE_BEGIN("preload check");
+
+using namespace appd;
+using namespace appd::test;
+
+namespace {
+
+/// What is found after the import of a module with this text, a line for each.
+std::string findings(const std::string& text) {
+  const Directory directory;
+  directory.add("site_one.py",
+                "import socket, sys, threading, _thread\n" + text + "\napp = print\n");
+  const Outcome outcome = in_child([&] {
+    std::filesystem::current_path(directory.path);
+    fakes::MemoryReporter reporter;
+    python::PythonOptions options;
+    options.module = "site_one";
+    python::PythonRuntime runtime(options, reporter);
+    for (const std::string& finding : runtime.preload_application())
+      std::printf("%s\n", finding.c_str());
+    std::fflush(stdout);
+    return 0;
+  });
+  CHECK(outcome.status == 0);
+  return outcome.output;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+constexpr const char* kWait = "\ndef wait(): threading.Event().wait()\n";
+
+}  // namespace
+
+TEST_CASE("an import that leaves nothing behind has no findings") {
+  CHECK(findings("") == "");
+  CHECK(findings("kept = open('/dev/null')") == "");
+}
+
+TEST_CASE("sockets and threads that were there before, or ended, do not count") {
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  CHECK(
+      findings("import time\n"
+               "socket.socket().close()\n"
+               "a, b = socket.socketpair(); cycle = [a, b]; cycle.append(cycle); del a, b, cycle\n"
+               "threading.Thread(target=time.sleep, args=(0.1,)).start()\n") == "");
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("a thread is named with its target's module and function") {
+  CHECK(findings(std::string(kWait) +
+                 "threading.Thread(target=wait, name='flusher', daemon=True).start()") ==
+        "a thread is left running by the module site_one: \"flusher\", in wait()\n");
+}
+
+TEST_CASE("a thread without a target is named by what it runs") {
+  CHECK(findings("class Poller(threading.Thread):\n"
+                 "  def run(self): threading.Event().wait()\n"
+                 "Poller(name='poller', daemon=True).start()") ==
+        "a thread is left running by the module site_one: \"poller\", in Poller.run()\n");
+}
+
+TEST_CASE("a thread that threading does not know is found once") {
+  CHECK(findings(std::string(kWait) + "_thread.start_new_thread(wait, ())") ==
+        "a thread is left running by the module site_one: without a name, in wait()\n");
+}
+
+TEST_CASE("a thread that runs no Python code is found by its name in the kernel") {
+  const std::string found = findings(
+      "import ctypes\n"
+      "libc = ctypes.CDLL(None)\n"
+      "thread = ctypes.c_ulong()\n"
+      "libc.pthread_create(ctypes.byref(thread), None, libc.sleep, 1000)\n"
+      "libc.pthread_setname_np(thread, b'crunching')\n");
+  CHECK(found ==
+        "a thread is left running by a C library: \"crunching\", which runs no Python code\n");
+}
+
+TEST_CASE("a socket is told by what it is and by the module that leads to it") {
+  struct Case {
+    const char* text;
+    const char* socket;
+  };
+  for (const Case& one : {
+           Case{"s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()",
+                "TCP socket listening on 127.0.0.1:"},
+           Case{"l = socket.create_server(('127.0.0.1', 0))\n"
+                "s = socket.create_connection(l.getsockname())",
+                "TCP socket connected to 127.0.0.1:"},
+           Case{"s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)",
+                "UDP socket that is not connected, descriptor "},
+           Case{"s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('127.0.0.1', 8125))",
+                "UDP socket connected to 127.0.0.1:8125, descriptor "},
+           Case{"s = socket.socket(socket.AF_UNIX); s.bind('\\0appd-preload-check'); s.listen()",
+                "Unix socket listening on @appd-preload-check, descriptor "},
+           Case{"s = socket.socketpair()",
+                "Unix socket connected to a peer without a name, descriptor "},
+           Case{"s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+                "socket of family AF_NETLINK"},
+       }) {
+    const std::string found = findings(one.text);
+    CAPTURE(one.text);
+    CAPTURE(found);
+    CHECK(contains(found,
+                   std::string("a socket is left open by the module site_one: ") + one.socket));
+  }
+}
+
+TEST_CASE(
+    "the module is found through instances, lists and classes; the application's comes first") {
+  for (const char* const text : {
+           "class Pool:\n"
+           "  def __init__(self): self.free = {'a': [socket.socket()]}\n"
+           "pool = Pool()",
+           "class Pool:\n  shared = [socket.socket()]",
+           "def closure(s): return lambda: s\nget = closure(socket.socket())",
+           "import json\ns = json.borrowed = socket.socket()",
+       }) {
+    CAPTURE(text);
+    CHECK(contains(findings(text), "a socket is left open by the module site_one: TCP socket"));
+  }
+}
+
+TEST_CASE("a socket that no Python object has is a C library's") {
+  CHECK(
+      contains(findings("socket.socket().detach()"), "a socket is left open by a C library: TCP"));
+}
+
+TEST_CASE("a socket that no module leads to is Python code's") {
+  CHECK(contains(findings("import ctypes\n"
+                          "s = socket.socket()\n"
+                          "ctypes.pythonapi.Py_IncRef(ctypes.py_object(s))\n"
+                          "del s"),
+                 "a socket is left open by Python code: TCP socket"));
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,366 @@
+#include "runtime/supervisor/zygote_process.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
+#include <system_error>
+
+#include "runtime/support/exit_code.hpp"
+#include "runtime/support/fork_orphan.hpp"
+#include "runtime/support/worker_signals.hpp"
+#include "supervised.hpp"
+
+using namespace appd;
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+using observe::MasterOrder;
+using observe::Scoreboard;
+using observe::StartStep;
+using observe::WorkerLink;
+using Got = WorkerLink::Got;
+using Kind = observe::WorkerMessage::Kind;
+using support::ForkSide;
+
+namespace {
+
+/// The next order of the master's; none: it wants the zygote to end, or is gone.
+std::optional<observe::Order> next_order(WorkerLink& link) {
+  for (;;) {
+    pollfd waited{link.fd(), POLLIN, 0};
+    ::poll(&waited, 1, -1);
+    auto [got, order] = link.receive_order();
+    if (got == Got::nothing) continue;
+    if (got == Got::closed || order.kind == MasterOrder::drain) return std::nullopt;
+    return std::move(order);
+  }
+}
+
+/// Forks one worker as ordered: true in that, which has its link in the order.
+bool fork_one(observe::Order& order) {
+  if (support::fork_orphan() == ForkSide::parent) return false;
+  ::alarm(120);
+  support::inherit_worker_signals();
+  WorkerLink(support::UniqueFd(::dup(order.link.get())))
+      .send({Kind::step, StartStep::run_fork_hooks, {}});
+  return true;
+}
+
+using Worker = std::function<int(unsigned index, WorkerLink link)>;
+
+/// A zygote as it should be, from its readiness on.
+int obey(WorkerLink& link, const Worker& worker) {
+  link.send({Kind::ready, {}, {}});
+  while (auto order = next_order(link)) {
+    if (fork_one(*order)) {
+      link.close();
+      return worker(order->index, WorkerLink(std::move(order->link)));
+    }
+    link.send({Kind::forked, {}, {}});
+  }
+  return 0;
+}
+
+int serve_from_zygote(WorkerLink link, Scoreboard&) {
+  return obey(link, [](unsigned, WorkerLink own) { return serve(std::move(own)); });
+}
+
+// How often a zygote has been started, from 1; the counter outlives it.
+std::uint64_t count_start(Scoreboard& scoreboard) {
+  observe::ThreadSlot& slot = scoreboard.worker(0)[0];
+  slot.end();
+  return slot.requests.load();
+}
+
+pid_t pid_in(const std::string& line) {
+  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
+}
+
+/// What the master makes of the zygote's side of a link, without any process.
+struct Ready {
+  Ready() {
+    auto [master_end, zygote_end] = WorkerLink::make_pair();
+    zygote.child().process =
+        ChildProcess{::getpid(), std::move(master_end), Clock::time_point{}, std::nullopt};
+    link = std::move(zygote_end);
+    zygote.child().slot.on_started();
+    zygote.child().slot.on_ready(Clock::time_point{});
+  }
+  ZygoteProcess zygote{Clock::time_point{}};
+  WorkerLink link;
+  std::pair<WorkerLink, WorkerLink> worker = WorkerLink::make_pair();
+};
+
+}  // namespace
+
+TEST_SUITE("zygote process") {
+  TEST_CASE("it can fork when it is ready, and has one order at a time") {
+    ZygoteProcess young{Clock::time_point{}};
+    CHECK_FALSE(young.can_fork());
+    CHECK(young.child().slot.due() == Clock::time_point{});
+
+    Ready ready;
+    CHECK(ready.zygote.can_fork());
+    ready.zygote.order_fork(7, ready.worker.second);
+    CHECK_FALSE(ready.zygote.can_fork());
+    const auto [got, order] = ready.link.receive_order();
+    CHECK(got == Got::message);
+    CHECK(order.index == 7);
+    CHECK(ready.zygote.on_answer() == 7u);
+    CHECK(ready.zygote.can_fork());
+    CHECK(ready.zygote.on_answer() == std::nullopt);
+  }
+
+  TEST_CASE("its death takes the order with it") {
+    Ready ready;
+    ready.zygote.order_fork(7, ready.worker.second);
+    ready.zygote.on_death();
+    CHECK(ready.zygote.on_answer() == std::nullopt);
+  }
+
+  TEST_CASE("an order that cannot be sent is none") {
+    Ready ready;
+    ready.link.close();
+    CHECK_THROWS_AS(ready.zygote.order_fork(7, ready.worker.second), std::system_error);
+    CHECK(ready.zygote.on_answer() == std::nullopt);
+  }
+}
+
+TEST_SUITE("master with a zygote") {
+  TEST_CASE("workers are the master's own children, drain on SIGTERM, and the zygote ends") {
+    Supervised master({3, 30s}, serve_from_zygote);
+    const pid_t zygote = pid_in(master.wait_for("zygote started"));
+    CHECK(master.wait_for("ready: ") == "debug ready: 3 workers");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 4);
+    CHECK(master.count(fmt::format("zygote (pid {}) exited with code 0", zygote)) == 1);
+    CHECK(master.count("exited with code 0") == 4);
+    CHECK(master.count("killing") == 0);
+    CHECK(master.count("held by stdio") == 1);
+  }
+
+  TEST_CASE("a zygote that cannot import stops the first start, and no worker is tried") {
+    Supervised master({3, 30s}, [](WorkerLink link, Scoreboard&) {
+      link.send({Kind::step, StartStep::import_application, {}});
+      link.send({Kind::failed, StartStep::import_application, "No module named 'app'"});
+      return support::exit_code::kStart;
+    });
+    CHECK(master.wait_for("failed") ==
+          "error zygote failed at import_application: No module named 'app'");
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("started") == 1);
+    CHECK(master.count("error zygote") == 1);
+  }
+
+  TEST_CASE("a fork that fails at the first start gives it up") {
+    Supervised master({2, 30s}, [](WorkerLink link, Scoreboard&) {
+      link.send({Kind::ready, {}, {}});
+      while (const auto order = next_order(link))
+        link.send({Kind::not_forked, {}, "fork: no room"});
+      return 0;
+    });
+    CHECK(master.wait_for("no room") == "error worker 1 cannot be started: fork: no room");
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("cannot be started") == 1);
+  }
+
+  TEST_CASE("a fork that fails later is tried again, with pauses") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard&) {
+      link.send({Kind::ready, {}, {}});
+      for (int n = 0; auto order = next_order(link); ++n) {
+        if (n == 1 || n == 2) {
+          link.send({Kind::not_forked, {}, "fork: no room"});
+          continue;
+        }
+        if (fork_one(*order)) return serve(WorkerLink(std::move(order->link)));
+        link.send({Kind::forked, {}, {}});
+      }
+      return 0;
+    });
+    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    ::kill(worker, SIGKILL);
+    master.wait_for("cannot be started");
+    master.wait_for("cannot be started");
+    master.wait_for("worker 1 started");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a worker that dies is forked anew by the same zygote, and described as any other") {
+    Supervised master({2, 30s}, serve_from_zygote);
+    const pid_t worker = pid_in(master.wait_for("worker 2 started"));
+    master.wait_for("debug ready");
+    ::kill(worker, SIGUSR2);
+    const std::string line = master.wait_for("SIGUSR2");
+    CHECK(line.find(
+              fmt::format("error worker 2 (pid {}) was killed by SIGUSR2 after 0.", worker)) == 0);
+    CHECK(pid_in(master.wait_for("info worker 2")) != worker);
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("zygote started") == 1);
+  }
+
+  TEST_CASE("a worker that is killed before it can do anything is replaced, its exit told") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard& board) {
+      return obey(link, [&](unsigned, WorkerLink own) {
+        if (count_start(board) == 2) ::raise(SIGKILL);
+        return serve(std::move(own));
+      });
+    });
+    const pid_t first = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    ::kill(first, SIGKILL);
+    master.wait_for("was killed by SIGKILL after");
+    master.wait_for("was killed by SIGKILL at run_fork_hooks after");
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a zygote that is killed is replaced; its workers serve on, and die as the master's") {
+    Supervised master({1, 30s}, serve_from_zygote);
+    const pid_t zygote = pid_in(master.wait_for("zygote started"));
+    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    ::kill(zygote, SIGKILL);
+    master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote));
+    CHECK(pid_in(master.wait_for("info zygote")) != zygote);
+    CHECK(::kill(worker, 0) == 0);
+    ::kill(worker, SIGKILL);
+    master.wait_for(fmt::format("error worker 1 (pid {}) was killed by SIGKILL", worker));
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("zygote started") == 2);
+  }
+
+  TEST_CASE("a worker that is due while there is no zygote waits for the next one") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard& board) {
+      if (count_start(board) > 1) return serve_from_zygote(std::move(link), board);
+      link.send({Kind::ready, {}, {}});
+      auto order = next_order(link);
+      if (fork_one(*order)) return serve(WorkerLink(std::move(order->link)));
+      link.send({Kind::forked, {}, {}});
+      next_order(link);  // the second: the zygote dies with it
+      return 3;
+    });
+    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    ::kill(worker, SIGKILL);
+    master.wait_for("error zygote");
+    master.wait_for("info zygote");
+    CHECK(pid_in(master.wait_for("info worker 1")) != worker);
+    CHECK(master.count("worker 1 was not forked") == 1);
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a worker whose zygote died before it answered is not lost") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard& board) {
+      if (count_start(board) > 1) return serve_from_zygote(std::move(link), board);
+      link.send({Kind::ready, {}, {}});
+      auto order = next_order(link);
+      if (fork_one(*order)) {
+        link.close();
+        return serve(WorkerLink(std::move(order->link)));
+      }
+      next_order(link);  // the stop
+      return 0;
+    });
+    const pid_t zygote = pid_in(master.wait_for("zygote started"));
+    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    ::kill(zygote, SIGKILL);
+    master.wait_for("info zygote");
+    ::kill(worker, SIGKILL);
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("was not forked") == 0);
+  }
+
+  TEST_CASE("a zygote that hangs does not keep a stop, nor does the worker it was to fork") {
+    for (const int signal : {SIGTERM, SIGQUIT}) {
+      Supervised master({1, 100ms},
+                        [](WorkerLink link, Scoreboard&) { return hang(std::move(link)); });
+      master.wait_for("zygote (pid");  // ready
+      master.send(signal);
+      CHECK(master.wait_for_end() == support::exit_code::kOk);
+      CHECK(master.count("warning killing zygote (pid") == 1);
+      CHECK(master.count("warning killing worker 1") <= 1);
+    }
+  }
+
+  TEST_CASE("a worker that is not known yet when it is to be killed is killed at its first word") {
+    Supervised master({1, 1h}, [](WorkerLink link, Scoreboard&) {
+      link.send({Kind::ready, {}, {}});
+      auto order = next_order(link);
+      if (support::fork_orphan() == ForkSide::child) {
+        ::alarm(120);
+        link.close();
+        ::usleep(300'000);
+        return hang(WorkerLink(std::move(order->link)));
+      }
+      link.send({Kind::step, StartStep::import_application, {}});
+      link.send({Kind::failed, StartStep::import_application, "all is lost"});
+      return hang(std::move(link));
+    });
+    master.wait_for("all is lost");
+    master.send(SIGQUIT);
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("warning killing worker 1") == 1);
+    CHECK(master.count("worker 1 started") == 1);
+  }
+
+  TEST_CASE("a zygote has no longer to end than a process that starts") {
+    Supervised master({1, 1h}, [](WorkerLink link, Scoreboard&) {
+      auto own = WorkerLink(support::UniqueFd(::dup(link.fd())));
+      if (const int code = obey(link,
+                                [&own](unsigned, WorkerLink worker) {
+                                  own.close();
+                                  return serve(std::move(worker));
+                                });
+          link.fd() < 0) {
+        return code;
+      }
+      for (;;) ::pause();
+    });
+    master.wait_for("debug ready");
+    const auto before = Clock::now();
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(Clock::now() - before >= WorkerSlot::kStartingGrace);
+    CHECK(master.count("killing zygote") == 1);
+    CHECK(master.count("killing worker") == 0);
+  }
+
+  TEST_CASE("zygote and workers see the end of a master that was killed") {
+    Supervised master({3, 30s}, serve_from_zygote);
+    master.wait_for("debug ready");
+    master.send(SIGKILL);
+    CHECK(master.wait_for_end() == -1);
+  }
+
+  TEST_CASE("a worker answers a terminal's signals no more than one that the master forks") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard&) {
+      return obey(link, [](unsigned, WorkerLink own) {
+        for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) ::raise(signal);
+        return serve(std::move(own));
+      });
+    });
+    master.wait_for("debug ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("many workers are forked one after the other") {
+    Supervised master({200, 30s}, serve_from_zygote);
+    master.wait_for("debug ready: 200 workers");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("exited with code 0") == 201);
+  }
+}
