@@ -115,6 +115,7 @@ class RunningServer {
                 &siblings_) {
     if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     crew_.set_application(application);
+    crew_.set_time_offer([this] { siblings_.offer_time(); });
     server_.listen(socket_.take_fd());
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },

@@ -92,7 +92,11 @@ void Master::perform(Child& child, SlotAction action) {
 
 void Master::start(Child& child) {
   try {
-    zygote_&& child.is_worker() ? order_worker(child) : fork_child(child);
+    if (zygote_ && child.is_worker()) {
+      order_worker(child);
+    } else {
+      fork_child(child);
+    }
     child.slot.on_started();
   } catch (const std::system_error& error) {
     on_start_failed(child, error.what());
@@ -202,7 +206,11 @@ void Master::read_messages(Child& child) {
   for (int i = 0; i < kAtOnce && child.process && child.process->link.fd() >= 0; ++i) {
     const auto [got, message] = child.process->link.receive_message();
     if (got == WorkerLink::Got::nothing) return;
-    got == WorkerLink::Got::message ? on_message(child, message) : on_link_end(child);
+    if (got == WorkerLink::Got::message) {
+      on_message(child, message);
+    } else {
+      on_link_end(child);
+    }
   }
 }
 

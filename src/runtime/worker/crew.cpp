@@ -102,6 +102,7 @@ void Crew::run_pool_thread(unsigned index) {
     } else {
       lead(me);
     }
+    if (offer_time_ && calls_are_slow() && has_time()) offer_time_();
   }
   current = {};
 }
@@ -150,6 +151,10 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
 
 bool Crew::saturated() const noexcept {
   return load_.running.load(std::memory_order_relaxed) >= static_cast<int>(pool_.size());
+}
+
+bool Crew::has_time() const noexcept {
+  return !any_ready_.load(std::memory_order_relaxed) && !saturated();
 }
 
 /// A pool thread that leads runs what it has read itself, unless older requests wait.

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -38,6 +39,9 @@ class Crew final : public net::Dispatcher {
 
   /// Once, before the threads run.
   void set_application(gateway::Application& application) noexcept { application_ = &application; }
+
+  /// Once, before the threads run: called by pool threads that have nothing to do after slow calls.
+  void set_time_offer(std::function<void()> offer) { offer_time_ = std::move(offer); }
 
   /// What pool thread `index` does until `stop`. Called without the interpreter.
   void run_pool_thread(unsigned index);
@@ -75,6 +79,7 @@ class Crew final : public net::Dispatcher {
   void note_ready_locked() noexcept;
   std::shared_ptr<net::WireExchange> take_overdue();
   std::chrono::milliseconds patience() const noexcept;
+  bool has_time() const noexcept;
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
   void hand_on(Member& from);
@@ -95,6 +100,7 @@ class Crew final : public net::Dispatcher {
   const bool shares_;
   net::EventLoop::Timer share_timer_;
   gateway::Application* application_ = nullptr;
+  std::function<void()> offer_time_;
 
   std::vector<std::unique_ptr<Member>> pool_;
   std::unique_ptr<Member> io_;

@@ -134,8 +134,8 @@ bool Siblings::give(int socket, std::string_view bytes) noexcept {
   return false;
 }
 
-/// Tells the one in which most requests wait.
 void Siblings::offer_time() noexcept {
+  if (boxes_.empty()) return;
   const auto most =
       std::max_element(loads_.begin(), loads_.end(), [](const auto& a, const auto& b) {
         return a.waiting.load(std::memory_order_relaxed) <

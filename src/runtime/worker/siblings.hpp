@@ -50,11 +50,12 @@ class Siblings final : public net::Neighbours, private net::Watcher {
 
   bool any_idle() const noexcept override { return idle_one() != nullptr; }
   bool give(int socket, std::string_view bytes) noexcept override;
+  /// Asks the worker in which most requests wait to give some here. Any thread.
+  void offer_time() noexcept;
 
  private:
   observe::WorkerLoad* idle_one() const noexcept;
   const Mailboxes::Box& box_of(const observe::WorkerLoad& load) const noexcept;
-  void offer_time() noexcept;
   void on_events(std::uint32_t events) override;
   bool receive_one();
 

@@ -94,6 +94,7 @@ class Worker {
   }
 
   void start_threads() {
+    crew_.set_time_offer([this] { siblings_.offer_time(); });
     io_thread_ = std::thread([this] { crew_.run_io_thread(); });
     python_->start_pool(context_.settings.threads,
                         [this](unsigned index) { crew_.run_pool_thread(index); });
