@@ -39,6 +39,19 @@ def unprivileged() -> dict:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+def all_threads_are(wanted, pid) -> bool:
+    """Whether the kernel shows this state for each: R, S, T ..."""
+    return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == wanted
+               for thread in Path(f"/proc/{pid}/task").iterdir())
+
+
+def stop_process(pid):
+    """SIGSTOP, and waits until each thread stands still: one that is about to could still be the one that the
+    kernel wakes for a new connection, and nobody else then."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: all_threads_are("T", pid), f"process {pid} stands still")
+
+
 def give_away(path):
     """Hands a file or folder and all below to the user that programs under test run as."""
     owner = unprivileged()

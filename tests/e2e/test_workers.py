@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 import wire
-from processes import unique, wait_until
+from processes import stop_process, unique, wait_until
 
 ROUNDS = 30  # of a stop in the middle of everything
 
@@ -117,7 +117,7 @@ def test_the_death_of_a_worker_with_connections_of_another_disturbs_no_other(pai
 
 
 def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(pair):
-    os.kill(pair.other, signal.SIGSTOP)
+    stop_process(pair.other)
     given, *_ = pair.waiting
     before = descriptors(pair.blocked)
     send(given, "/whoami")

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <thread>
 #include <vector>
@@ -61,6 +62,9 @@ class RunningServer {
                : answer_in(speech, front.exchange(sent), asked.id);
   }
 
+  /// How often pool threads have told that they have nothing to do.
+  int time_offers() const noexcept { return time_offers_.load(); }
+
   /// Runs `work` on the loop and waits for it.
   template <typename Work>
   std::invoke_result_t<Work> on_loop(Work work) {
@@ -115,7 +119,10 @@ class RunningServer {
                 &siblings_) {
     if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     crew_.set_application(application);
-    crew_.set_time_offer([this] { siblings_.offer_time(); });
+    crew_.set_time_offer([this] {
+      ++time_offers_;
+      siblings_.offer_time();
+    });
     server_.listen(socket_.take_fd());
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
@@ -153,6 +160,7 @@ class RunningServer {
   net::Server server_;
   std::vector<std::thread> threads_;
   std::atomic<bool> drained_{false};
+  std::atomic<int> time_offers_{0};
   bool stopped_ = false;
 };
 

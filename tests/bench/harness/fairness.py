@@ -16,11 +16,10 @@ from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import wire
 from harness.single import fastcgi_message
-from processes import wait_until
+from processes import all_threads_are, stop_process, wait_until
 
 MIX = (("/fast", 75), ("/wait", 20), ("/cpu", 5))  # path, weight
 THINK_TIME = (0.0, 0.060)  # seconds between an answer and the next request of a connection
@@ -75,17 +74,18 @@ def idle_waits(records: list, workers, threads: int) -> list:
     return [wait_of(record) for record in records]
 
 
+def wait_started(log, workers):
+    """Waits until all workers are ready, as the log says, and have settled down to wait."""
+    wait_until(lambda: " is ready: " in log(), "the workers are ready", DEADLINE)
+    wait_until(lambda: all(all_threads_are("S", pid) for pid in workers), "the workers wait", DEADLINE)
+
+
 @contextmanager
 def standing_still(pids):
     """Stops processes for as long as the context lasts."""
-
-    def stopped(pid):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
     try:
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: all(map(stopped, pids)), "the workers stand still", DEADLINE)
+            stop_process(pid)
         yield
     finally:
         for pid in pids:

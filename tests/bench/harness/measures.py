@@ -195,6 +195,7 @@ class Fairness:
         server = running.server
         workers = children(server.pid)
         try:
+            fairness.wait_started(server.log, workers)
             with ExitStack() as ends:
                 visitors = fairness.crowd_one_worker(server.address, workers, ends)
                 records = fairness.converse(visitors, pace.seconds)

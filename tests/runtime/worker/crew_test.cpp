@@ -186,6 +186,14 @@ TEST_SUITE("crew") {
     CHECK(Clock::now() - before < 5s);
   }
 
+  TEST_CASE("who has nothing to do after slow calls offers its time") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 2});
+    server.ask(Speech::uwsgi, {"/hello"});
+    for (int i = 0; i < 3; ++i) server.ask(Speech::uwsgi, {"/slow"});
+    CHECK(eventually([&] { return server.time_offers() > 0; }));
+  }
+
   TEST_CASE("a call after a long silence is watched like any other") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 1});
