@@ -150,7 +150,7 @@ void Session::on_request(const Event& event) {
 
 void Session::on_body(const Event& event) {
   Live* live = find(event.id);
-  if (live == nullptr || live->exchange->answered()) return;
+  if (live == nullptr || live->exchange->answered()) return;  // nobody will read it
   BodyPipe& body = live->exchange->body();
   const bool has_room = body.append(event.bytes);
   const bool waiting = live->exchange->waits_for_body();
