@@ -1,6 +1,7 @@
 // argv → settings → the graph of objects for what the user asked for; exceptions → exit codes.
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <boost/version.hpp>
 #include <csignal>
@@ -20,6 +21,7 @@
 #include "runtime/observe/log.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
+#include "runtime/supervisor/pid_file.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
@@ -62,6 +64,20 @@ std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
   }
 }
 
+/// Called first: from then on other processes of the same file are refused.
+std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings) {
+  try {
+    if (settings.pidfile.empty()) return nullptr;
+    return std::make_unique<supervisor::PidFile>(settings.pidfile);
+  } catch (const std::runtime_error& error) {
+    reject("pidfile", error);
+  }
+}
+
+void set_umask(const Settings& settings) {
+  if (settings.umask) ::umask(*settings.umask);
+}
+
 Level threshold(const Settings& settings) {
   return observe::parse_level(settings.log_level).value_or(Level::info);
 }
@@ -98,6 +114,8 @@ std::string ready_line(const Settings& settings, const std::vector<net::Listenin
 
 int serve(const Settings& settings) {
   const std::vector<net::Address> addresses = parse_addresses(settings);
+  set_umask(settings);
+  const std::unique_ptr<supervisor::PidFile> pid_file = lock_pid_file(settings);
   const std::unique_ptr<observe::AccessLog> access = open_access_log(settings);
   observe::Log log(threshold(settings), "master", access.get());
   std::vector<net::ListeningSocket> sockets;
@@ -116,11 +134,16 @@ int serve(const Settings& settings) {
         {settings, sockets, scoreboard.worker(index), index, scoreboard.loads(), mailboxes, log},
         std::move(link), std::move(preloaded));
   };
+  const auto leave_master = [&] {
+    if (pid_file) pid_file->leave();
+  };
   const supervisor::WorkerEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
+    leave_master();
     return run_worker(index, std::move(link), nullptr);
   };
   const supervisor::ZygoteEntry zygote_entry = [&](observe::WorkerLink link) {
     log.set_role("zygote");
+    leave_master();
     return worker::run_zygote(settings, log, std::move(link), run_worker);
   };
   supervisor::MasterHooks hooks;
@@ -141,6 +164,7 @@ int serve(const Settings& settings) {
 /// --check: everything that can be known without opening a socket.
 int check(const Settings& settings) {
   parse_addresses(settings);
+  set_umask(settings);
   open_access_log(settings);
   observe::Log log(threshold(settings), "check");
   const int code = worker::check_application(settings, log);

@@ -11,7 +11,7 @@ EXIT_CONFIGURATION = 2
 EXIT_START = 4
 OPTIONS = (
     "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env mount "
-    "workers threads queue graceful-timeout max-params max-body body-buffer spool-dir spool-bodies "
+    "workers threads queue graceful-timeout umask pidfile max-params max-body body-buffer spool-dir spool-bodies "
     "header-timeout body-timeout log-level access-log config check print-config help version"
 ).split()
 
@@ -128,6 +128,8 @@ GOOD = ("--socket", "./app.sock", "--module", "app")
     ((*GOOD, "--graceful-timeout", "soon"), ["graceful-timeout", "soon"]),
     ((*GOOD, "--protocol", "fastgi"), ["protocol", "fastcgi"]),
     ((*GOOD, "--socket-mode", "0999"), ["socket-mode"]),
+    ((*GOOD, "--umask", "rwx"), ["umask", "rwx"]),
+    ((*GOOD, "--pidfile", "/nonexistent/pid"), ["pidfile", "/nonexistent/pid"]),
     ((*GOOD, "--env", "NOVALUE"), ["env", "NOVALUE"]),
     ((*GOOD, "--access-log-format", "{nonsense}"), ["access-log-format", "nonsense"]),
     ((*GOOD, "--threads"), ["threads"]),

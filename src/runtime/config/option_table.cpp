@@ -142,6 +142,14 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      single<&S::umask, FileMask>(
+          processes, {"umask", "MASK", "",
+                      "Permission bits that new files do not get, in octal, such as 0027; default: "
+                      "unchanged."}),
+      single<&S::pidfile, Text>(
+          processes, {"pidfile", "FILE", "",
+                      "File for the process id of the master, locked while that runs: a second "
+                      "start with the same file is refused."}),
 
       single<&S::max_params, SomeSize>(
           limits,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,8 @@ struct Settings {
   unsigned queue = 0;  ///< requests that may wait in one worker
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
+  std::string pidfile;            ///< "": none
+  std::optional<unsigned> umask;  ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;

@@ -81,6 +81,8 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.pidfile == "");
+  CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
   CHECK(settings.max_body == 0);
   CHECK(settings.body_buffer == 1024 * 1024);
@@ -108,7 +110,8 @@ constexpr const char* kAll =
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nmount = /m\ntrust-script-name = no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\nmax-params = 64K\nmax-body = 2G\nbody-buffer = "
+    "preload = force\ngraceful-timeout = 1m\numask = 0027\npidfile = /pid\n"
+    "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
@@ -133,6 +136,8 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.umask = 027;
+  s.pidfile = "/pid";
   s.max_params = 65536;
   s.max_body = 2147483648;
   s.body_buffer = 3 * 1024 * 1024;
@@ -190,6 +195,9 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--umask=27",
+                                   "--pidfile",
+                                   "/pid",
                                    "--max-params",
                                    "64K",
                                    "--max-body",
@@ -320,6 +328,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"queue", "-1"},
       {"preload", "2"},
       {"graceful-timeout", "x"},
+      {"umask", "rwx"},
       {"max-params", "0"},
       {"max-body", "x"},
       {"body-buffer", "0"},
