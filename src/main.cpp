@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/config/command_line.hpp"
+#include "runtime/config/env_file.hpp"
 #include "runtime/config/help_text.hpp"
 #include "runtime/config/print_config.hpp"
 #include "runtime/net/address.hpp"
@@ -190,9 +191,9 @@ int run(const config::Command& command) {
       fmt::print("{}", config::print_config(command));
       return exit_code::kOk;
     case config::Action::check:
-      return check(command.settings);
+      return check(config::with_env_files(command.settings));
     case config::Action::run:
-      return serve(command.settings);
+      return serve(config::with_env_files(command.settings));
   }
   return exit_code::kFailure;
 }

@@ -1,14 +1,13 @@
 """What an operator's service manager, or a script in its place, relies on."""
 
+import json
 import os
-import re
 import signal
 import stat
 
 import pytest
 
 import wire
-from appd import Appd
 from processes import alive, unique, wait_until
 
 EXIT_CONFIGURATION = 2
@@ -117,3 +116,35 @@ def application(environ, start_response):
 def test_without_the_option_the_umask_is_that_of_who_starts_it(start, place):
     server = start("--pidfile", place / "appd.pid", umask=0o077)
     assert server.running() and stat.S_IMODE(os.stat(place / "appd.pid").st_mode) == 0o600
+
+
+# ---- --env-file
+
+
+SHOW_ENVIRONMENT = """
+import json, os
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [json.dumps(dict(os.environ)).encode()]
+"""
+
+
+def environment(server) -> dict:
+    """What an application that shows it finds in its environment."""
+    return json.loads(server.call("fastcgi").body)
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+def test_variables_come_from_files_in_order_and_from_the_command_line_last(start, place, preload):
+    first = place.write("first", """# comment
+export A="first \\"A\\""
+B='first
+B'
+C=first C
+""")
+    second = place.write("second", "B=second B\nC=second C\n")
+    options, module = application(place, SHOW_ENVIRONMENT)
+    server = start("--env", "C=own C", "--env-file", first, "--env-file", second, *preload, *options,
+                   module=module, env={"A": "inherited", "D": "inherited"})
+    found = environment(server)
+    assert [found[name] for name in "ABCD"] == ['first "A"', "second B", "own C", "inherited"]

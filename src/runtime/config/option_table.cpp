@@ -107,6 +107,11 @@ std::vector<Option> make_table() {
       list<&S::env, Assignment>(
           application, {"env", "NAME=VALUE", "",
                         "Environment variable for the application. May be given several times."}),
+      list<&S::env_files, Text>(
+          application,
+          {"env-file", "FILE", "",
+           "File with environment variables for the application, NAME=VALUE in each line; those of "
+           "--env win. May be given several times."}),
       single<&S::mount, Prefix>(
           application,
           {"mount", "/PREFIX", "",

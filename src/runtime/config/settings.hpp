@@ -34,7 +34,8 @@ struct Settings {
   std::string chdir;
   std::vector<std::string> pythonpath;
   std::string virtualenv;
-  std::vector<std::pair<std::string, std::string>> env;
+  std::vector<std::string> env_files;
+  std::vector<std::pair<std::string, std::string>> env;  ///< a later one wins
   std::string mount;  ///< "" or "/prefix", without a slash at its end
   bool trust_script_name = false;
   bool trust_forwarded_proto = false;

@@ -71,6 +71,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.pythonpath.empty());
   CHECK(settings.virtualenv == "");
   CHECK(settings.env.empty());
+  CHECK(settings.env_files.empty());
   CHECK(settings.mount == "");
   CHECK_FALSE(settings.trust_script_name);
   CHECK_FALSE(settings.trust_forwarded_proto);
@@ -108,7 +109,8 @@ constexpr const char* kAll =
     "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
     "g\n"
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
-    "env = A=1\nenv = B=x = y\nmount = /m\ntrust-script-name = no\ntrust-forwarded-proto = on\n"
+    "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
+    "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
     "preload = force\ngraceful-timeout = 1m\numask = 0027\npidfile = /pid\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
@@ -129,6 +131,7 @@ Settings all_settings() {
   s.pythonpath = {"/p", "/q"};
   s.virtualenv = "/v";
   s.env = {{"A", "1"}, {"B", "x = y"}};
+  s.env_files = {"/e", "/f"};
   s.mount = "/m";
   s.trust_forwarded_proto = s.trust_uwsgi_scheme = s.drop_remote_user = true;
   s.workers = 2;
@@ -181,6 +184,9 @@ TEST_CASE("the command line can say everything") {
                                    "--env",
                                    "A=1",
                                    "--env=B=x = y",
+                                   "--env-file",
+                                   "/e",
+                                   "--env-file=/f",
                                    "--mount",
                                    "/m",
                                    "--trust-script-name=no",
