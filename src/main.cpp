@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/config/command_line.hpp"
@@ -23,6 +24,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/supervisor/pid_file.hpp"
+#include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
@@ -65,6 +67,16 @@ std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
   }
 }
 
+/// Whom the workers act for; none: who starts appd.
+std::optional<support::Account> find_account(const Settings& settings) {
+  try {
+    if (settings.user.empty()) return std::nullopt;
+    return support::account_to_become(settings.user, settings.group);
+  } catch (const std::invalid_argument& error) {
+    reject("user", error);
+  }
+}
+
 /// Called first: from then on other processes of the same file are refused.
 std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings) {
   try {
@@ -83,11 +95,19 @@ Level threshold(const Settings& settings) {
   return observe::parse_level(settings.log_level).value_or(Level::info);
 }
 
-std::vector<net::ListeningSocket> open_sockets(const Settings& settings,
-                                               const std::vector<net::Address>& addresses,
+/// Files are the workers' own, as they would be had appd been started by that user.
+net::SocketFileOptions socket_file_options(const Settings& settings,
+                                           const std::optional<support::Account>& account) {
+  net::SocketFileOptions options{settings.socket_mode, settings.socket_owner,
+                                 settings.socket_group};
+  if (account && options.owner.empty()) options.owner = std::to_string(account->user);
+  if (account && options.group.empty()) options.group = std::to_string(account->group);
+  return options;
+}
+
+std::vector<net::ListeningSocket> open_sockets(const std::vector<net::Address>& addresses,
+                                               const net::SocketFileOptions& options,
                                                gateway::Reporter& log) {
-  const net::SocketFileOptions options{settings.socket_mode, settings.socket_owner,
-                                       settings.socket_group};
   std::vector<net::ListeningSocket> sockets;
   for (const net::Address& address : addresses) {
     sockets.push_back(net::ListeningSocket::open(address, options));
@@ -115,36 +135,40 @@ std::string ready_line(const Settings& settings, const std::vector<net::Listenin
 
 int serve(const Settings& settings) {
   const std::vector<net::Address> addresses = parse_addresses(settings);
+  const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
   const std::unique_ptr<supervisor::PidFile> pid_file = lock_pid_file(settings);
   const std::unique_ptr<observe::AccessLog> access = open_access_log(settings);
   observe::Log log(threshold(settings), "master", access.get());
   std::vector<net::ListeningSocket> sockets;
   try {
-    sockets = open_sockets(settings, addresses, log);
+    sockets = open_sockets(addresses, socket_file_options(settings, account), log);
   } catch (const std::exception& error) {
     log.report(Level::error, error.what());
     return exit_code::kSocket;
   }
   observe::Scoreboard scoreboard(settings.workers, settings.threads);
   const worker::Mailboxes mailboxes(settings.workers);
+  const auto worker_role = [](unsigned index) { return fmt::format("worker {}", index + 1); };
   const worker::ForkedWorker run_worker = [&](unsigned index, observe::WorkerLink link,
                                               worker::Preloaded preloaded) {
-    log.set_role(fmt::format("worker {}", index + 1));
+    log.set_role(worker_role(index));
     return worker::run_worker(
         {settings, sockets, scoreboard.worker(index), index, scoreboard.loads(), mailboxes, log},
         std::move(link), std::move(preloaded));
   };
-  const auto leave_master = [&] {
+  // What is the master's alone, its rights among it, ends in the processes that it forks.
+  const auto leave_master = [&](std::string role) {
+    log.set_role(std::move(role));
     if (pid_file) pid_file->leave();
+    if (account) support::become(*account);
   };
   const supervisor::WorkerEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
-    leave_master();
+    leave_master(worker_role(index));
     return run_worker(index, std::move(link), nullptr);
   };
   const supervisor::ZygoteEntry zygote_entry = [&](observe::WorkerLink link) {
-    log.set_role("zygote");
-    leave_master();
+    leave_master("zygote");
     return worker::run_zygote(settings, log, std::move(link), run_worker);
   };
   supervisor::MasterHooks hooks;
@@ -165,9 +189,11 @@ int serve(const Settings& settings) {
 /// --check: everything that can be known without opening a socket.
 int check(const Settings& settings) {
   parse_addresses(settings);
+  const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
   open_access_log(settings);
   observe::Log log(threshold(settings), "check");
+  if (account) support::become(*account);
   const int code = worker::check_application(settings, log);
   if (code == exit_code::kOk)
     fmt::print("the configuration is valid; {} can be imported\n", settings.module);

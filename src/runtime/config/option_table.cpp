@@ -147,6 +147,12 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      single<&S::user, Text>(
+          processes, {"user", "USER", "",
+                      "User that the workers run as, by name or number, when root starts appd; the "
+                      "master stays root. Default: who starts appd."}),
+      single<&S::group, Text>(
+          processes, {"group", "GROUP", "", "Group of the workers; default: that of --user."}),
       single<&S::umask, FileMask>(
           processes, {"umask", "MASK", "",
                       "Permission bits that new files do not get, in octal, such as 0027; default: "

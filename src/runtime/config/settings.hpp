@@ -48,6 +48,8 @@ struct Settings {
   unsigned queue = 0;  ///< requests that may wait in one worker
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
+  std::string user;               ///< the workers'; "": who starts appd
+  std::string group;              ///< "": the user's own
   std::string pidfile;            ///< "": none
   std::optional<unsigned> umask;  ///< none: unchanged
 

@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,13 +11,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
+
+#include "runtime/support/account.hpp"
 
 namespace appd::net {
 namespace {
@@ -74,27 +73,6 @@ void remove_stale(const std::string& path, const UnixAddress& address) {
   if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is no socket", EADDRINUSE);
   if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
   if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket " + path);
-}
-
-unsigned parse_id(const std::string& text, const char* kind) {
-  unsigned id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw std::invalid_argument(fmt::format("there is no {} {}", kind, text));
-  }
-  return id;
-}
-
-uid_t find_user(const std::string& name) {
-  if (name.empty()) return static_cast<uid_t>(-1);
-  if (const passwd* found = ::getpwnam(name.c_str())) return found->pw_uid;
-  return parse_id(name, "user");
-}
-
-gid_t find_group(const std::string& name) {
-  if (name.empty()) return static_cast<gid_t>(-1);
-  if (const group* found = ::getgrnam(name.c_str())) return found->gr_gid;
-  return parse_id(name, "group");
 }
 
 /// What a host and port stand for, in the order to try.
@@ -172,8 +150,9 @@ ListeningSocket ListeningSocket::open(const Address& address, const SocketFileOp
 }
 
 ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFileOptions& options) {
-  const uid_t owner = find_user(options.owner);
-  const gid_t group = find_group(options.group);
+  constexpr auto kUnchanged = static_cast<unsigned>(-1);
+  const uid_t owner = options.owner.empty() ? kUnchanged : support::find_user(options.owner);
+  const gid_t group = options.group.empty() ? kUnchanged : support::find_group(options.group);
   const UnixAddress address = make_unix_address(path.path, false);
   remove_stale(path.path, address);
 
@@ -193,7 +172,7 @@ ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFil
   made.inode_ = status.st_ino;
   made.owner_ = ::getpid();
   made.name_ = path.path;
-  if ((owner != static_cast<uid_t>(-1) || group != static_cast<gid_t>(-1)) &&
+  if ((owner != kUnchanged || group != kUnchanged) &&
       ::lchown(path.path.c_str(), owner, group) != 0) {
     fail(fmt::format("cannot give {} to {}:{}", path.path, options.owner, options.group));
   }

@@ -82,6 +82,8 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.user == "");
+  CHECK(settings.group == "");
   CHECK(settings.pidfile == "");
   CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
@@ -112,7 +114,7 @@ constexpr const char* kAll =
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\numask = 0027\npidfile = /pid\n"
+    "preload = force\ngraceful-timeout = 1m\nuser = u\ngroup = gr\numask = 0027\npidfile = /pid\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
@@ -139,6 +141,8 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.user = "u";
+  s.group = "gr";
   s.umask = 027;
   s.pidfile = "/pid";
   s.max_params = 65536;
@@ -201,6 +205,9 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--user=u",
+                                   "--group",
+                                   "gr",
                                    "--umask=27",
                                    "--pidfile",
                                    "/pid",
@@ -397,6 +404,11 @@ TEST_CASE("a mount leaves nothing to trust") {
         "command line: --mount: cannot go with trust-script-name");
   CHECK(error_of_file("[appd]\nmount = /m\n", {"--trust-script-name"}) ==
         "F:2: mount: cannot go with trust-script-name");
+}
+
+TEST_CASE("a group needs a user") {
+  CHECK(error_of({"--group=g"}) == "command line: --group: cannot be without user");
+  CHECK(error_of({"--group=g", "--user=u"}) == "no error");
 }
 
 TEST_CASE("the environment is that of the process") {
