@@ -24,6 +24,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/supervisor/pid_file.hpp"
+#include "runtime/supervisor/service_manager.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/release_pages.hpp"
@@ -122,13 +123,19 @@ std::vector<net::ListeningSocket> open_sockets(const std::vector<net::Address>& 
   return sockets;
 }
 
-std::string ready_line(const Settings& settings, const std::vector<net::ListeningSocket>& sockets) {
+/// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
+std::string describe_service(const Settings& settings,
+                             const std::vector<net::ListeningSocket>& sockets) {
   std::string names;
   for (const net::ListeningSocket& socket : sockets) {
     names += (names.empty() ? "" : ", ") + socket.name();
   }
-  return fmt::format("appd {} is ready: {} on {} (workers: {}{}, threads in each: {}, Python {})",
-                     APPD_VERSION, settings.module, names, settings.workers,
+  return fmt::format("{} on {}", settings.module, names);
+}
+
+std::string ready_line(const Settings& settings, const std::string& service) {
+  return fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
+                     APPD_VERSION, service, settings.workers,
                      settings.preload == config::Preload::off ? "" : ", preloaded",
                      settings.threads, worker::python_version());
 }
@@ -147,6 +154,8 @@ int serve(const Settings& settings) {
     log.report(Level::error, error.what());
     return exit_code::kSocket;
   }
+  const std::string service = describe_service(settings, sockets);
+  supervisor::ServiceManager manager(service, settings.workers);
   observe::Scoreboard scoreboard(settings.workers, settings.threads);
   const worker::Mailboxes mailboxes(settings.workers);
   const auto worker_role = [](unsigned index) { return fmt::format("worker {}", index + 1); };
@@ -161,6 +170,7 @@ int serve(const Settings& settings) {
   const auto leave_master = [&](std::string role) {
     log.set_role(std::move(role));
     if (pid_file) pid_file->leave();
+    supervisor::ServiceManager::leave();
     if (account) support::become(*account);
   };
   const supervisor::WorkerEntry worker_entry = [&](unsigned index, observe::WorkerLink link) {
@@ -174,9 +184,14 @@ int serve(const Settings& settings) {
   supervisor::MasterHooks hooks;
   hooks.on_ready = [&] {
     support::release_unchanged_file_pages();
-    log.report(Level::info, ready_line(settings, sockets));
+    log.report(Level::info, ready_line(settings, service));
+    manager.on_ready();
   };
-  hooks.on_stopping = [&] { sockets.clear(); };
+  hooks.on_stopping = [&] {
+    sockets.clear();
+    manager.on_stopping();
+  };
+  hooks.on_turn = [&](unsigned ready) { return manager.on_turn(supervisor::Clock::now(), ready); };
   const auto run_master = [&](auto entry) {
     return supervisor::Master({settings.workers, settings.graceful_timeout}, std::move(entry),
                               scoreboard, log, hooks)

@@ -5,12 +5,14 @@ import json
 import os
 import pwd
 import signal
+import socket
 import stat
+import time
 
 import pytest
 
 import wire
-from processes import alive, children, unique, wait_until
+from processes import alive, children, give_away, unique, wait_until
 
 EXIT_CONFIGURATION = 2
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
@@ -302,3 +304,124 @@ def test_who_is_not_root_may_name_itself(start):
     server = start("--user", str(uid), "--group", str(gid))
     assert rights(server.only_worker())["Uid"] == [uid] * 4
     assert server.call("fastcgi", "/hello").status == 200
+
+
+# ---- systemd: readiness, status, watchdog
+
+
+class Manager:
+    """What systemd is to a service of Type=notify: listens to what it says of itself."""
+
+    def __init__(self, place):
+        self.path = place / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        give_away(self.path)
+        self.told = []
+
+    def environment(self, watchdog=None) -> dict:
+        return {"NOTIFY_SOCKET": self.path, **({"WATCHDOG_USEC": int(watchdog * 1e6)} if watchdog else {})}
+
+    def listen(self, within):
+        """The next message; None: none came."""
+        self.socket.settimeout(within)
+        try:
+            self.told.append(self.socket.recv(4096).decode())
+        except TimeoutError:
+            return None
+        return self.told[-1]
+
+    def wait(self, part):
+        """The first message from now on that has this in it."""
+        found = wait_until(lambda: (told := self.listen(1)) and part in told and told, f"{part!r} among {self.told}")
+        return found
+
+    def is_told_within(self, part, seconds) -> bool:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if part in (self.listen(left) or ""):
+                return True
+        return False
+
+
+@pytest.fixture
+def manager(place):
+    made = Manager(place)
+    yield made
+    made.socket.close()
+
+
+@with_and_without_preload
+def test_the_manager_is_told_of_the_start_the_workers_and_the_end(start, manager, preload):
+    server = start(*preload, workers=2, env=manager.environment())
+    manager.wait("READY=1")
+    assert not any("2 of 2" in told for told in manager.told[:-1])
+    status = manager.wait("STATUS=")
+    assert status == f"STATUS=wsgi_probe:application on {server.address}: 2 of 2 workers ready"
+    os.kill(server.call("fastcgi", "/whoami").json()["pid"], signal.SIGKILL)
+    manager.wait(": 1 of 2 workers ready")
+    manager.wait(": 2 of 2 workers ready")
+    server.send_signal(signal.SIGTERM)
+    manager.wait("STOPPING=1")
+    assert server.wait_exit() == 0
+    assert sum("READY=1" in told for told in manager.told) == 1
+
+
+def test_a_start_that_fails_is_never_ready(start, manager, place):
+    options, module = application(place, "raise RuntimeError('broken')")
+    server = start(*options, module=module, env=manager.environment(), wait=False)
+    assert server.wait_exit() == 4
+    while manager.listen(0.1):
+        pass
+    assert manager.told and not any("READY" in told for told in manager.told)
+
+
+def test_the_watchdog_is_fed_at_half_of_its_time(start, manager):
+    start(env=manager.environment(watchdog=0.4))
+    manager.wait("WATCHDOG=1")
+    begin = time.monotonic()
+    for _ in range(4):
+        manager.wait("WATCHDOG=1")
+    assert time.monotonic() - begin > 0.6, "4 × 0.2 s, and not as fast as it can"
+
+
+def test_the_watchdog_is_not_fed_while_no_worker_is_ready(start, manager, place):
+    options, module = application(place, """
+import os
+if os.path.exists(os.environ["PROBE_DIR"] + "/broken"):
+    raise RuntimeError("broken")
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+""")
+    server = start(*options, module=module, env=manager.environment(watchdog=0.4))
+    manager.wait("WATCHDOG=1")
+    (server.gates / "broken").touch()
+    os.kill(int(server.call("fastcgi").body), signal.SIGKILL)
+    manager.wait(": 0 of 1 workers ready")
+    assert not manager.is_told_within("WATCHDOG=1", 1)
+    (server.gates / "broken").unlink()
+    manager.wait(": 1 of 1 workers ready")
+    manager.wait("WATCHDOG=1")
+
+
+def test_the_watchdog_is_fed_while_a_stop_waits_for_a_request(start, manager):
+    server = start(env=manager.environment(watchdog=0.4))
+    gate = server.gate("held")
+    running = wire.begin("fastcgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    server.send_signal(signal.SIGTERM)
+    manager.wait("STOPPING=1")
+    for _ in range(2):
+        manager.wait("WATCHDOG=1")
+    gate.open()
+    assert running.read_answer().status == 200
+    running.close()
+    assert server.wait_exit() == 0
+
+
+@with_and_without_preload
+def test_the_application_does_not_speak_for_the_service(start, manager, place, preload):
+    options, module = application(place, SHOW_ENVIRONMENT)
+    server = start(*preload, *options, module=module, env=manager.environment(watchdog=60))
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(environment(server))

@@ -29,6 +29,12 @@ def test_the_unit_is_valid(unit):
     assert (ended.returncode, about_it) == (0, [])
 
 
+def test_the_unit_waits_for_readiness_and_has_a_watchdog():
+    """Without Type=notify systemd would not give the service the way to tell."""
+    lines = UNIT.read_text().splitlines()
+    assert "Type=notify" in lines and any(line.startswith("WatchdogSec=") for line in lines)
+
+
 def test_the_unit_is_hardened(unit):
     """systemd's own measure of exposure, from 0 (none) to 10 times 10."""
     ended = run("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
