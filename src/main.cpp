@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "runtime/config/command_line.hpp"
@@ -19,6 +20,7 @@
 #include "runtime/config/print_config.hpp"
 #include "runtime/net/address.hpp"
 #include "runtime/net/listening_socket.hpp"
+#include "runtime/net/passed_sockets.hpp"
 #include "runtime/observe/access_log.hpp"
 #include "runtime/observe/log.hpp"
 #include "runtime/observe/scoreboard.hpp"
@@ -109,16 +111,27 @@ net::SocketFileOptions socket_file_options(const Settings& settings,
 std::vector<net::ListeningSocket> open_sockets(const std::vector<net::Address>& addresses,
                                                const net::SocketFileOptions& options,
                                                gateway::Reporter& log) {
+  net::PassedSockets passed = net::PassedSockets::receive();
   std::vector<net::ListeningSocket> sockets;
   for (const net::Address& address : addresses) {
-    sockets.push_back(net::ListeningSocket::open(address, options));
-    if (!sockets.back().is_private()) {
-      log.report(
-          Level::warning,
-          fmt::format("{} can be reached from other machines: whoever connects can forge every "
-                      "variable, REMOTE_USER among them; bind to 127.0.0.1 or a Unix socket",
-                      sockets.back().name()));
+    if (const auto* name = std::get_if<net::PassedName>(&address)) {
+      for (net::ListeningSocket& socket : passed.take(*name)) sockets.push_back(std::move(socket));
+    } else {
+      sockets.push_back(net::ListeningSocket::open(address, options));
     }
+  }
+  for (const net::ListeningSocket& socket : sockets) {
+    if (socket.is_private()) continue;
+    log.report(
+        Level::warning,
+        fmt::format("{} can be reached from other machines: whoever connects can forge every "
+                    "variable, REMOTE_USER among them; bind to 127.0.0.1 or a Unix socket",
+                    socket.name()));
+  }
+  for (const std::string& name : passed.left()) {
+    log.report(Level::warning, fmt::format("nobody answers on the socket {} that the service "
+                                           "manager has passed: add --socket systemd:{}",
+                                           name, name));
   }
   return sockets;
 }

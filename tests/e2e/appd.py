@@ -81,10 +81,14 @@ class Appd(Process):
             installed.binary, "--socket", socket_option or self.address, "--module", module,
             "--pythonpath", installed.apps, "--workers", workers, "--threads", threads, *options,
         ]
-        super().__init__("appd", arguments, place, {"PROBE_DIR": self.gates, **(env or {})}, umask=umask,
-                         as_root=as_root)
+        environment = {"PROBE_DIR": self.gates, **(env or {})}
+        super().__init__("appd", self.command(arguments, environment), place, environment, umask=umask, as_root=as_root)
         if wait:
             self.wait_ready(lambda: READY in self.log())
+
+    def command(self, arguments, environment) -> list:
+        """What is executed to start it."""
+        return arguments
 
     # ---- requests
 

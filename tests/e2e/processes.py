@@ -16,7 +16,8 @@ DEADLINE = 60.0
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
-AS_ROOT = {"extra_groups": [0, 4]}  # as one who has logged in; for tests that are skipped unless root runs them
+# As one who has logged in; for tests that are skipped unless root runs them.
+AS_ROOT = {"extra_groups": [0, 4]}
 RUNNING = []  # for the report of a failed test
 
 

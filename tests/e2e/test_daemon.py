@@ -8,13 +8,16 @@ import signal
 import socket
 import stat
 import time
+from contextlib import ExitStack
 
 import pytest
 
 import wire
-from processes import alive, children, give_away, unique, wait_until
+from appd import READY, Appd
+from processes import Port, alive, children, clean_environment, give_away, unique, wait_until
 
 EXIT_CONFIGURATION = 2
+EXIT_SOCKET = 3
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 
 
@@ -425,3 +428,98 @@ def test_the_application_does_not_speak_for_the_service(start, manager, place, p
     options, module = application(place, SHOW_ENVIRONMENT)
     server = start(*preload, *options, module=module, env=manager.environment(watchdog=60))
     assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(environment(server))
+
+
+# ---- systemd: socket activation
+
+
+ACTIVATE = "/usr/bin/systemd-socket-activate"
+
+
+class Activated(Appd):
+    """An appd that gets its sockets from systemd's own tool, which starts it at the first connection."""
+
+    def __init__(self, installed, place, sockets, *options, kind=(), wait=True, module="wsgi_probe:application"):
+        """`sockets`: name → address."""
+        self.awaited = wait
+        self.sockets = sockets
+        self.launcher = [ACTIVATE, *kind, "--fdname=" + ":".join(sockets),
+                         *(f"--listen={address}" for address in sockets.values())]
+        super().__init__(installed, *options, socket_option=None, module=module, wait=False)
+
+    def command(self, arguments, environment) -> list:
+        passed = [f"--setenv={name}={value}" for name, value in clean_environment(environment).items()]
+        own_socket = arguments.index("--socket")
+        return [*self.launcher, *passed, *arguments[:own_socket], *arguments[own_socket + 2:]]
+
+    def wake(self):
+        """The first connection, which the tool waits for and the server gets."""
+        address = next(iter(self.sockets.values()))
+        wait_until(lambda: self.accepts(str(address)), f"{ACTIVATE} listens")
+        if self.awaited:
+            self.wait_ready(lambda: READY in self.log())
+
+
+@pytest.fixture
+def activate(installed, place):
+    with ExitStack() as ends:
+
+        def activate_one(sockets, *options, **rest) -> Activated:
+            server = Activated(installed, place, sockets, *options, **rest)
+            ends.callback(server.stop)
+            server.wake()
+            return server
+
+        yield activate_one
+
+
+def test_passed_sockets_are_served_by_name(activate, place, protocol):
+    port = Port()
+    port.release()
+    tcp = f"{port.host}:{port.number}"
+    sockets = {"web": place / "web.sock", "tcp": tcp}
+    server = activate(sockets, "--socket", "systemd:tcp", "--socket", "systemd:web")
+    for address in (str(sockets["web"]), port.address):
+        assert wire.call(protocol, address, "/hello").status == 200
+    assert f"{tcp}, {sockets['web']}" in server.wait_event(READY).text
+
+
+def test_all_passed_sockets_are_served_without_a_name_beside_an_own_one(activate, place):
+    sockets = {"one": place / "one.sock", "two": place / "two.sock"}
+    own = place / "own.sock"
+    activate(sockets, "--socket", "systemd", "--socket", own)
+    for address in (*sockets.values(), own):
+        assert wire.call("fastcgi", str(address), "/hello").status == 200
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
+def test_the_file_of_a_passed_socket_is_somebody_elses(activate, place, end):
+    path = place / "web.sock"
+    server = activate({"web": path}, "--socket", "systemd", "--socket-mode", "0606")
+    before = os.stat(path)
+    assert stat.S_IMODE(before.st_mode) != 0o606
+    server.send_signal(end)
+    assert server.wait_exit() == 0
+    assert os.stat(path).st_ino == before.st_ino
+
+
+@with_and_without_preload
+def test_the_application_is_not_told_of_sockets(activate, place, preload):
+    options, module = application(place, SHOW_ENVIRONMENT)
+    path = place / "web.sock"
+    activate({"web": path}, "--socket", "systemd:web", *preload, *options, module=module)
+    found = json.loads(wire.call("fastcgi", str(path)).body)
+    assert not {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} & set(found)
+
+
+def test_a_passed_socket_that_no_option_names_is_warned_of(activate, place):
+    server = activate({"web": place / "web.sock", "admin": place / "admin.sock"}, "--socket", "systemd:web")
+    assert "systemd:admin" in server.wait_event("nobody answers on the socket admin").text
+
+
+def test_sockets_that_are_not_passed_stop_the_start(installed, place, activate):
+    ended = installed.run("--socket", "systemd", "--module", "wsgi_probe", "--pythonpath", installed.apps)
+    assert ended.returncode == EXIT_SOCKET and "systemd: the service manager has passed no socket" in ended.stderr
+    server = activate({"web": place / "web.sock"}, "--socket", "systemd:admin", wait=False)
+    assert server.wait_exit() == EXIT_SOCKET
+    assert "systemd:admin: the service manager has passed only web" in server.log()

@@ -74,8 +74,8 @@ std::vector<Option> make_table() {
   return {
       required(list<&S::sockets, Text>(
           sockets, {"socket", "ADDRESS", "",
-                    "Where to listen: a path, unix:/path, host:port, [v6]:port or @abstract. "
-                    "May be given several times."})),
+                    "Where to listen: a path, unix:/path, host:port, [v6]:port, @abstract, systemd "
+                    "or systemd:NAME. May be given several times."})),
       single<&S::socket_mode, FileMode>(
           sockets,
           {"socket-mode", "MODE", "0660", "Permission bits of Unix socket files, in octal."}),

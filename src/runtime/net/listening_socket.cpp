@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -133,6 +134,30 @@ bool is_loopback(const sockaddr* address) {
   return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+/// −1: there is no such option, so this is no socket.
+int int_option(int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+/// Of a bound Unix or TCP socket.
+Address address_of(const sockaddr_storage& bound, socklen_t size) {
+  if (bound.ss_family == AF_UNIX) {
+    const auto& address = reinterpret_cast<const sockaddr_un&>(bound);
+    const std::size_t length = size - offsetof(sockaddr_un, sun_path);
+    if (length > 0 && address.sun_path[0] == '\0') {
+      return AbstractName{std::string(address.sun_path + 1, length - 1)};
+    }
+    return UnixPath{std::string(address.sun_path, ::strnlen(address.sun_path, length))};
+  }
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  ::getnameinfo(reinterpret_cast<const sockaddr*>(&bound), size, host.data(), host.size(),
+                port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
+  return TcpEndpoint{host.data(), port.data()};
+}
+
 std::uint16_t bound_port(int fd) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
@@ -209,6 +234,27 @@ ListeningSocket ListeningSocket::open_tcp(const TcpEndpoint& endpoint) {
     return made;
   }
   fail("cannot bind " + to_string(endpoint), error);
+}
+
+ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (int_option(socket.get(), SO_ACCEPTCONN) != 1 ||
+      int_option(socket.get(), SO_TYPE) != SOCK_STREAM ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+    throw std::invalid_argument(to_string(PassedName{name}) + ": is no listening stream socket");
+  }
+  ListeningSocket made;
+  made.fd_ = std::move(socket);
+  made.tcp_ = bound.ss_family != AF_UNIX;
+  made.private_ = !made.tcp_ || is_loopback(reinterpret_cast<const sockaddr*>(&bound));
+  made.name_ = to_string(address_of(bound, size));
+  const int flags = ::fcntl(made.fd_.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(made.fd_.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(made.fd_.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    fail("cannot prepare " + made.name_);
+  }
+  return made;
 }
 
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
