@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wire
-from processes import DEADLINE, Gate, Place, Process, children, clean_environment, unprivileged, wait_until
+from processes import AS_ROOT, DEADLINE, Gate, Place, Process, children, clean_environment, unprivileged, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "tests" / "apps"
@@ -55,12 +55,12 @@ class Installation:
         suppressions = self.place.copy(ROOT / "tests" / "lsan.supp", "lsan.supp")
         os.environ["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
 
-    def run(self, *arguments, env=None, cwd=None, within=DEADLINE) -> subprocess.CompletedProcess:
+    def run(self, *arguments, env=None, cwd=None, as_root=False, within=DEADLINE) -> subprocess.CompletedProcess:
         """Runs the binary to its end."""
         return subprocess.run(
             [str(self.binary), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
             text=True, errors="replace", env=clean_environment(env), cwd=cwd or self.place.path,
-            timeout=within, start_new_session=True, **unprivileged(),
+            timeout=within, start_new_session=True, **(AS_ROOT if as_root else unprivileged()),
         )
 
     def remove(self):
@@ -71,7 +71,7 @@ class Appd(Process):
     """A running appd with the probe, or another application of tests/apps. Owns its folder."""
 
     def __init__(self, installed: Installation, *options, module="wsgi_probe:application", workers=1,
-                 threads=4, socket_option=None, env=None, umask=-1, wait=True):
+                 threads=4, socket_option=None, env=None, umask=-1, as_root=False, wait=True):
         self.installed = installed
         place = Place()
         self.gates = place.folder("probe")
@@ -81,9 +81,14 @@ class Appd(Process):
             installed.binary, "--socket", socket_option or self.address, "--module", module,
             "--pythonpath", installed.apps, "--workers", workers, "--threads", threads, *options,
         ]
-        super().__init__("appd", arguments, place, {"PROBE_DIR": self.gates, **(env or {})}, umask=umask)
+        environment = {"PROBE_DIR": self.gates, **(env or {})}
+        super().__init__("appd", self.command(arguments, environment), place, environment, umask=umask, as_root=as_root)
         if wait:
             self.wait_ready(lambda: READY in self.log())
+
+    def command(self, arguments, environment) -> list:
+        """What is executed to start it."""
+        return arguments
 
     # ---- requests
 

@@ -16,6 +16,8 @@ DEADLINE = 60.0
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
+# As one who has logged in; for tests that are skipped unless root runs them.
+AS_ROOT = {"extra_groups": [0, 4]}
 RUNNING = []  # for the report of a failed test
 
 
@@ -186,7 +188,7 @@ class Process:
     stop_signal = signal.SIGTERM
     stop_within = DEADLINE
 
-    def __init__(self, name, arguments, place: Place, env=None, cwd=None, umask=-1):
+    def __init__(self, name, arguments, place: Place, env=None, cwd=None, umask=-1, as_root=False):
         self.name = name
         self.place = place
         self.out_path = place / f"{name}.out"
@@ -198,7 +200,7 @@ class Process:
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=cwd or place.path,
                 env=clean_environment(env), start_new_session=True, umask=umask,
-                preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM), **unprivileged(),
+                preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM), **(AS_ROOT if as_root else unprivileged()),
             )
         RUNNING.append(self)
 

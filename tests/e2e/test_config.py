@@ -10,8 +10,8 @@ from processes import Process, wait_until
 EXIT_CONFIGURATION = 2
 EXIT_START = 4
 OPTIONS = (
-    "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env mount "
-    "workers threads queue graceful-timeout max-params max-body body-buffer spool-dir spool-bodies "
+    "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env env-file mount "
+    "workers threads queue graceful-timeout user group umask pidfile max-params max-body body-buffer spool-dir spool-bodies "
     "header-timeout body-timeout log-level access-log config check print-config help version"
 ).split()
 
@@ -128,10 +128,16 @@ GOOD = ("--socket", "./app.sock", "--module", "app")
     ((*GOOD, "--graceful-timeout", "soon"), ["graceful-timeout", "soon"]),
     ((*GOOD, "--protocol", "fastgi"), ["protocol", "fastcgi"]),
     ((*GOOD, "--socket-mode", "0999"), ["socket-mode"]),
+    ((*GOOD, "--user", "no-such-user"), ["user", "no-such-user"]),
+    ((*GOOD, "--user", "root", "--group", "no-such-group"), ["group", "no-such-group"]),
+    ((*GOOD, "--group", "root"), ["group", "user"]),
+    ((*GOOD, "--umask", "rwx"), ["umask", "rwx"]),
+    ((*GOOD, "--pidfile", "/nonexistent/pid"), ["pidfile", "/nonexistent/pid"]),
     ((*GOOD, "--env", "NOVALUE"), ["env", "NOVALUE"]),
     ((*GOOD, "--access-log-format", "{nonsense}"), ["access-log-format", "nonsense"]),
     ((*GOOD, "--threads"), ["threads"]),
     ((*GOOD, "stray"), ["stray"]),
+    ((*GOOD, "--env-file", "/nonexistent/env"), ["/nonexistent/env"]),
     (("--module", "app"), ["socket"]),
     (("--socket", "./app.sock"), ["module"]),
     (("--config", "/nonexistent/appd.ini"), ["/nonexistent/appd.ini"]),
@@ -162,6 +168,22 @@ def test_an_error_in_the_file_names_file_and_line(run, ini, line, named):
     for word in named:
         assert word in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+
+
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
+def test_an_error_in_an_env_file_names_file_and_line(run, place, action):
+    path = place.write("secrets", "# the key\nKEY='not closed\n")
+    ended = run(*GOOD, "--env-file", path, *action)
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert f"{path}:2: " in ended.stderr and len(ended.stderr.splitlines()) == 1
+    assert "not closed\n" not in ended.stdout and "KEY" not in ended.stderr, "it may hold secrets"
+
+
+def test_print_config_shows_the_name_of_an_env_file_and_not_what_it_holds(run, place):
+    path = place.write("secrets", "KEY=secret-value\n")
+    ended = run(*GOOD, "--env-file", path, "--print-config")
+    assert ended.returncode == 0 and f"env-file = {path}" in ended.stdout
+    assert "secret-value" not in ended.stdout
 
 
 def test_a_chdir_that_does_not_exist_stops_the_start_and_is_named(run):

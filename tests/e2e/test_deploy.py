@@ -1,5 +1,6 @@
 """What deploy/ and configs/ hold is sound: the unit, the example sites."""
 
+import re
 import subprocess
 
 import pytest
@@ -27,6 +28,22 @@ def test_the_unit_is_valid(unit):
     ended = run("systemd-analyze", "verify", "--man=no", unit)
     about_it = [line for line in ended.stderr.splitlines() if "appd" in line]
     assert (ended.returncode, about_it) == (0, [])
+
+
+def test_the_socket_unit_is_valid_and_named_as_it_says(unit, place):
+    socket = place.copy(UNIT.with_name("appd.socket"))
+    ended = run("systemd-analyze", "verify", "--man=no", socket, unit)
+    about_it = [line for line in ended.stderr.splitlines() if "appd" in line]
+    assert (ended.returncode, about_it) == (0, [])
+    text = socket.read_text()
+    name = re.search("^FileDescriptorName=(.*)$", text, re.MULTILINE).group(1)
+    assert f"socket = systemd:{name} " in text
+
+
+def test_the_unit_waits_for_readiness_and_has_a_watchdog():
+    """Without Type=notify systemd would not give the service the way to tell."""
+    lines = UNIT.read_text().splitlines()
+    assert "Type=notify" in lines and any(line.startswith("WatchdogSec=") for line in lines)
 
 
 def test_the_unit_is_hardened(unit):

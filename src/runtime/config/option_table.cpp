@@ -74,8 +74,8 @@ std::vector<Option> make_table() {
   return {
       required(list<&S::sockets, Text>(
           sockets, {"socket", "ADDRESS", "",
-                    "Where to listen: a path, unix:/path, host:port, [v6]:port or @abstract. "
-                    "May be given several times."})),
+                    "Where to listen: a path, unix:/path, host:port, [v6]:port, @abstract, systemd "
+                    "or systemd:NAME. May be given several times."})),
       single<&S::socket_mode, FileMode>(
           sockets,
           {"socket-mode", "MODE", "0660", "Permission bits of Unix socket files, in octal."}),
@@ -107,6 +107,11 @@ std::vector<Option> make_table() {
       list<&S::env, Assignment>(
           application, {"env", "NAME=VALUE", "",
                         "Environment variable for the application. May be given several times."}),
+      list<&S::env_files, Text>(
+          application,
+          {"env-file", "FILE", "",
+           "File with environment variables for the application, NAME=VALUE in each line; those of "
+           "--env win. May be given several times."}),
       single<&S::mount, Prefix>(
           application,
           {"mount", "/PREFIX", "",
@@ -142,6 +147,20 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      single<&S::user, Text>(
+          processes, {"user", "USER", "",
+                      "User that the workers run as, by name or number, when root starts appd; the "
+                      "master stays root. Default: who starts appd."}),
+      single<&S::group, Text>(
+          processes, {"group", "GROUP", "", "Group of the workers; default: that of --user."}),
+      single<&S::umask, FileMask>(
+          processes, {"umask", "MASK", "",
+                      "Permission bits that new files do not get, in octal, such as 0027; default: "
+                      "unchanged."}),
+      single<&S::pidfile, Text>(
+          processes, {"pidfile", "FILE", "",
+                      "File for the process id of the master, locked while that runs: a second "
+                      "start with the same file is refused."}),
 
       single<&S::max_params, SomeSize>(
           limits,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,8 @@ struct Settings {
   std::string chdir;
   std::vector<std::string> pythonpath;
   std::string virtualenv;
-  std::vector<std::pair<std::string, std::string>> env;
+  std::vector<std::string> env_files;
+  std::vector<std::pair<std::string, std::string>> env;  ///< a later one wins
   std::string mount;  ///< "" or "/prefix", without a slash at its end
   bool trust_script_name = false;
   bool trust_forwarded_proto = false;
@@ -46,6 +48,10 @@ struct Settings {
   unsigned queue = 0;  ///< requests that may wait in one worker
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
+  std::string user;               ///< the workers'; "": who starts appd
+  std::string group;              ///< "": the user's own
+  std::string pidfile;            ///< "": none
+  std::optional<unsigned> umask;  ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;

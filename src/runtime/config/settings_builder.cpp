@@ -105,6 +105,9 @@ void SettingsBuilder::require() const {
 void SettingsBuilder::finish(const Environment& environment) {
   if (settings_.workers == 0) settings_.workers = environment.cpus;
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
+  if (!settings_.group.empty() && settings_.user.empty()) {
+    throw error_at(origins_.at("group").front(), "group", "cannot be without user");
+  }
   if (settings_.trust_script_name && !settings_.mount.empty()) {
     throw error_at(origins_.at("mount").front(), "mount", "cannot go with trust-script-name");
   }

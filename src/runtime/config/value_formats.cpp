@@ -94,14 +94,29 @@ bool Flag::parse(std::string_view text) {
   throw BadValue("true or false");
 }
 
+namespace {
+unsigned parse_permissions(std::string_view text, const char* example) {
+  const auto bits = to_number(text, 8);
+  if (!bits || *bits > 0777)
+    throw BadValue(fmt::format("permission bits in octal, such as {}", example));
+  return static_cast<unsigned>(*bits);
+}
+}  // namespace
+
 unsigned FileMode::parse(std::string_view text) {
-  const auto mode = to_number(text, 8);
-  if (!mode || *mode > 0777) throw BadValue("permission bits in octal, such as 0660");
-  return static_cast<unsigned>(*mode);
+  return parse_permissions(text, "0660");
 }
 
 std::string FileMode::show(unsigned value) {
   return fmt::format("{:04o}", value);
+}
+
+std::optional<unsigned> FileMask::parse(std::string_view text) {
+  return parse_permissions(text, "0027");
+}
+
+std::string FileMask::show(std::optional<unsigned> value) {
+  return value ? FileMode::show(*value) : "";
 }
 
 std::uint64_t Size::parse(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -73,6 +74,12 @@ struct CountOrAuto {
 struct FileMode {
   static unsigned parse(std::string_view text);
   static std::string show(unsigned value);
+};
+
+/// The bits that new files do not get, octal; none: not set.
+struct FileMask {
+  static std::optional<unsigned> parse(std::string_view text);
+  static std::string show(std::optional<unsigned> value);
 };
 
 /// Bytes, with K, M or G (also KiB …) for powers of 1024.

@@ -9,11 +9,13 @@
 namespace appd::net {
 namespace {
 
+constexpr std::string_view kSystemd = "systemd";
 constexpr std::size_t kMaxUnixName = sizeof(sockaddr_un::sun_path) - 1;
 
 [[noreturn]] void reject(std::string_view text, std::string_view why) {
   throw std::invalid_argument(fmt::format(
-      "{}: {}; expected /path, unix:/path, host:port, [v6]:port or @abstract", text, why));
+      "{}: {}; expected /path, unix:/path, host:port, [v6]:port, @abstract or systemd:name", text,
+      why));
 }
 
 UnixPath parse_path(std::string_view text, std::string_view path) {
@@ -54,6 +56,11 @@ TcpEndpoint parse_tcp(std::string_view text) {
 }  // namespace
 
 Address parse_address(std::string_view text) {
+  if (text == kSystemd) return PassedName{};
+  if (text.starts_with(kSystemd) && text[kSystemd.size()] == ':') {
+    if (text.size() == kSystemd.size() + 1) reject(text, "the name is empty");
+    return PassedName{std::string(text.substr(kSystemd.size() + 1))};
+  }
   if (text.starts_with("unix:")) return parse_path(text, text.substr(5));
   if (text.starts_with('@')) {
     if (text.size() == 1) reject(text, "the abstract name is empty");
@@ -67,6 +74,9 @@ Address parse_address(std::string_view text) {
 std::string to_string(const Address& address) {
   if (const auto* path = std::get_if<UnixPath>(&address)) return path->path;
   if (const auto* name = std::get_if<AbstractName>(&address)) return "@" + name->name;
+  if (const auto* passed = std::get_if<PassedName>(&address)) {
+    return fmt::format("{}{}{}", kSystemd, passed->name.empty() ? "" : ":", passed->name);
+  }
   const auto& tcp = std::get<TcpEndpoint>(address);
   const bool v6 = tcp.host.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", tcp.host, v6 ? "]" : "", tcp.port);

@@ -20,10 +20,16 @@ struct TcpEndpoint {
   std::string port;
 };
 
-/// Where a server listens.
-using Address = std::variant<UnixPath, AbstractName, TcpEndpoint>;
+/// Sockets that the service manager passes: those of that name; "": all.
+struct PassedName {
+  std::string name;
+};
 
-/// Reads `/path`, `unix:/path` (also relative), `@abstract`, `host:port`, `[v6]:port`, `:port`.
+/// Where a server listens.
+using Address = std::variant<UnixPath, AbstractName, TcpEndpoint, PassedName>;
+
+/// Reads `/path`, `unix:/path` (also relative), `@abstract`, `host:port`, `[v6]:port`, `:port`,
+/// `systemd` and `systemd:name` (so a host of that name must be given by its number).
 /// Throws std::invalid_argument that says what is wrong. A word with no ':' and no '/' is a
 /// relative path only behind `unix:`, so that a forgotten port is an error.
 Address parse_address(std::string_view text);

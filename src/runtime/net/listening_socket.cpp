@@ -2,24 +2,24 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
+
+#include "runtime/support/account.hpp"
 
 namespace appd::net {
 namespace {
@@ -74,27 +74,6 @@ void remove_stale(const std::string& path, const UnixAddress& address) {
   if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is no socket", EADDRINUSE);
   if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
   if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket " + path);
-}
-
-unsigned parse_id(const std::string& text, const char* kind) {
-  unsigned id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw std::invalid_argument(fmt::format("there is no {} {}", kind, text));
-  }
-  return id;
-}
-
-uid_t find_user(const std::string& name) {
-  if (name.empty()) return static_cast<uid_t>(-1);
-  if (const passwd* found = ::getpwnam(name.c_str())) return found->pw_uid;
-  return parse_id(name, "user");
-}
-
-gid_t find_group(const std::string& name) {
-  if (name.empty()) return static_cast<gid_t>(-1);
-  if (const group* found = ::getgrnam(name.c_str())) return found->gr_gid;
-  return parse_id(name, "group");
 }
 
 /// What a host and port stand for, in the order to try.
@@ -155,6 +134,30 @@ bool is_loopback(const sockaddr* address) {
   return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+/// −1: there is no such option, so this is no socket.
+int int_option(int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+/// Of a bound Unix or TCP socket.
+Address address_of(const sockaddr_storage& bound, socklen_t size) {
+  if (bound.ss_family == AF_UNIX) {
+    const auto& address = reinterpret_cast<const sockaddr_un&>(bound);
+    const std::size_t length = size - offsetof(sockaddr_un, sun_path);
+    if (length > 0 && address.sun_path[0] == '\0') {
+      return AbstractName{std::string(address.sun_path + 1, length - 1)};
+    }
+    return UnixPath{std::string(address.sun_path, ::strnlen(address.sun_path, length))};
+  }
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  ::getnameinfo(reinterpret_cast<const sockaddr*>(&bound), size, host.data(), host.size(),
+                port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
+  return TcpEndpoint{host.data(), port.data()};
+}
+
 std::uint16_t bound_port(int fd) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
@@ -172,8 +175,9 @@ ListeningSocket ListeningSocket::open(const Address& address, const SocketFileOp
 }
 
 ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFileOptions& options) {
-  const uid_t owner = find_user(options.owner);
-  const gid_t group = find_group(options.group);
+  constexpr auto kUnchanged = static_cast<unsigned>(-1);
+  const uid_t owner = options.owner.empty() ? kUnchanged : support::find_user(options.owner);
+  const gid_t group = options.group.empty() ? kUnchanged : support::find_group(options.group);
   const UnixAddress address = make_unix_address(path.path, false);
   remove_stale(path.path, address);
 
@@ -193,7 +197,7 @@ ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFil
   made.inode_ = status.st_ino;
   made.owner_ = ::getpid();
   made.name_ = path.path;
-  if ((owner != static_cast<uid_t>(-1) || group != static_cast<gid_t>(-1)) &&
+  if ((owner != kUnchanged || group != kUnchanged) &&
       ::lchown(path.path.c_str(), owner, group) != 0) {
     fail(fmt::format("cannot give {} to {}:{}", path.path, options.owner, options.group));
   }
@@ -230,6 +234,27 @@ ListeningSocket ListeningSocket::open_tcp(const TcpEndpoint& endpoint) {
     return made;
   }
   fail("cannot bind " + to_string(endpoint), error);
+}
+
+ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (int_option(socket.get(), SO_ACCEPTCONN) != 1 ||
+      int_option(socket.get(), SO_TYPE) != SOCK_STREAM ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+    throw std::invalid_argument(to_string(PassedName{name}) + ": is no listening stream socket");
+  }
+  ListeningSocket made;
+  made.fd_ = std::move(socket);
+  made.tcp_ = bound.ss_family != AF_UNIX;
+  made.private_ = !made.tcp_ || is_loopback(reinterpret_cast<const sockaddr*>(&bound));
+  made.name_ = to_string(address_of(bound, size));
+  const int flags = ::fcntl(made.fd_.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(made.fd_.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(made.fd_.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    fail("cannot prepare " + made.name_);
+  }
+  return made;
 }
 
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept

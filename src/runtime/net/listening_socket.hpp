@@ -25,7 +25,11 @@ class ListeningSocket {
   /// Binds and listens with the largest backlog that the kernel allows. A file that no process
   /// listens on any more is replaced; one that is in use is refused. Throws std::system_error or
   /// std::invalid_argument whose text names the address and the step.
+  /// Not for sockets that are passed.
   static ListeningSocket open(const Address& address, const SocketFileOptions& options);
+  /// One that was opened by somebody else, who called it `name`; its file, if any, stays as it is.
+  /// Throws std::invalid_argument when it is no listening stream socket.
+  static ListeningSocket adopt(support::UniqueFd socket, const std::string& name);
 
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;

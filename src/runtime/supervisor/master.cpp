@@ -71,6 +71,7 @@ int Master::run() {
       perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
     }
     if (finished()) break;
+    if (hooks_.on_turn) turn_due_ = hooks_.on_turn(count_ready());
     wait_for_events();
   }
   reporter_.report(Level::info, "stopped");
@@ -160,6 +161,12 @@ bool Master::finished() const noexcept {
                      [](const Child* child) { return child->slot.state() == SlotState::retired; });
 }
 
+unsigned Master::count_ready() const noexcept {
+  return static_cast<unsigned>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [](const Child& worker) { return worker.slot.state() == SlotState::ready; }));
+}
+
 void Master::wait_for_events() {
   polled_.assign(1, {signal_fd_.get(), POLLIN, 0});
   for (const Child* child : children_) {
@@ -181,7 +188,7 @@ void Master::wait_for_events() {
 int Master::poll_timeout() const noexcept {
   constexpr std::chrono::milliseconds kForever{-1};
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(1);
-  std::optional<Clock::time_point> first;
+  std::optional<Clock::time_point> first = turn_due_;
   for (const Child* child : children_) {
     const auto due = child->slot.due(can_start(*child));
     if (due && (!first || *due < *first)) first = due;
@@ -252,10 +259,7 @@ void Master::on_ready(Child& child) {
   child.process->step.reset();
   reporter_.report(phase_ == Phase::serving ? Level::info : Level::debug,
                    fmt::format("{} is ready", title(child)));
-  const bool all_ready = std::all_of(workers_.begin(), workers_.end(), [](const Child& worker) {
-    return worker.slot.state() == SlotState::ready;
-  });
-  if (phase_ != Phase::starting || !all_ready) return;
+  if (phase_ != Phase::starting || count_ready() != workers_.size()) return;
 
   phase_ = Phase::serving;
   reporter_.report(Level::debug, fmt::format("ready: {} worker{}", workers_.size(),

@@ -41,6 +41,9 @@ struct MasterHooks {
   std::function<void()> on_ready;  ///< once, when all workers of the first start are ready
   std::function<void()>
       on_stopping;  ///< once, before workers are told to stop: close the listeners
+  /// In each turn of the loop, with the number of workers that are ready; gives the time by which
+  /// the next turn is to be, if that matters.
+  std::function<std::optional<Clock::time_point>(unsigned ready)> on_turn;
 };
 
 /// Starts workers, replaces those that die, and stops them. Decisions are WorkerSlot's; this class
@@ -82,6 +85,7 @@ class Master {
   void kill(const Child& child);
 
   bool finished() const noexcept;
+  unsigned count_ready() const noexcept;
   void wait_for_events();
   int poll_timeout() const noexcept;
   bool can_start(const Child& child) const noexcept;
@@ -119,6 +123,7 @@ class Master {
   std::vector<Child*> children_;  ///< the zygote, if there is one, then the workers
 
   Phase phase_ = Phase::starting;
+  std::optional<Clock::time_point> turn_due_;  ///< as the hook on_turn wants it
   int exit_code_ = support::exit_code::kOk;
   std::optional<ZygoteProcess> zygote_;
   std::vector<Child> workers_;

@@ -4,7 +4,7 @@ namespace appd::support::exit_code {
 
 inline constexpr int kOk = 0;
 inline constexpr int kFailure = 1;        ///< anything without a code of its own
-inline constexpr int kConfiguration = 2;  ///< unknown option, bad value, unreadable file
+inline constexpr int kConfiguration = 2;  ///< unknown option, bad value, unreadable or locked file
 inline constexpr int kSocket = 3;         ///< a socket cannot be opened
 inline constexpr int kStart = 4;  ///< the application cannot be imported, or a worker cannot start
 

@@ -71,6 +71,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.pythonpath.empty());
   CHECK(settings.virtualenv == "");
   CHECK(settings.env.empty());
+  CHECK(settings.env_files.empty());
   CHECK(settings.mount == "");
   CHECK_FALSE(settings.trust_script_name);
   CHECK_FALSE(settings.trust_forwarded_proto);
@@ -81,6 +82,10 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.user == "");
+  CHECK(settings.group == "");
+  CHECK(settings.pidfile == "");
+  CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
   CHECK(settings.max_body == 0);
   CHECK(settings.body_buffer == 1024 * 1024);
@@ -106,9 +111,11 @@ constexpr const char* kAll =
     "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
     "g\n"
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
-    "env = A=1\nenv = B=x = y\nmount = /m\ntrust-script-name = no\ntrust-forwarded-proto = on\n"
+    "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
+    "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\nmax-params = 64K\nmax-body = 2G\nbody-buffer = "
+    "preload = force\ngraceful-timeout = 1m\nuser = u\ngroup = gr\numask = 0027\npidfile = /pid\n"
+    "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
@@ -126,6 +133,7 @@ Settings all_settings() {
   s.pythonpath = {"/p", "/q"};
   s.virtualenv = "/v";
   s.env = {{"A", "1"}, {"B", "x = y"}};
+  s.env_files = {"/e", "/f"};
   s.mount = "/m";
   s.trust_forwarded_proto = s.trust_uwsgi_scheme = s.drop_remote_user = true;
   s.workers = 2;
@@ -133,6 +141,10 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.user = "u";
+  s.group = "gr";
+  s.umask = 027;
+  s.pidfile = "/pid";
   s.max_params = 65536;
   s.max_body = 2147483648;
   s.body_buffer = 3 * 1024 * 1024;
@@ -176,6 +188,9 @@ TEST_CASE("the command line can say everything") {
                                    "--env",
                                    "A=1",
                                    "--env=B=x = y",
+                                   "--env-file",
+                                   "/e",
+                                   "--env-file=/f",
                                    "--mount",
                                    "/m",
                                    "--trust-script-name=no",
@@ -190,6 +205,12 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--user=u",
+                                   "--group",
+                                   "gr",
+                                   "--umask=27",
+                                   "--pidfile",
+                                   "/pid",
                                    "--max-params",
                                    "64K",
                                    "--max-body",
@@ -320,6 +341,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"queue", "-1"},
       {"preload", "2"},
       {"graceful-timeout", "x"},
+      {"umask", "rwx"},
       {"max-params", "0"},
       {"max-body", "x"},
       {"body-buffer", "0"},
@@ -382,6 +404,11 @@ TEST_CASE("a mount leaves nothing to trust") {
         "command line: --mount: cannot go with trust-script-name");
   CHECK(error_of_file("[appd]\nmount = /m\n", {"--trust-script-name"}) ==
         "F:2: mount: cannot go with trust-script-name");
+}
+
+TEST_CASE("a group needs a user") {
+  CHECK(error_of({"--group=g"}) == "command line: --group: cannot be without user");
+  CHECK(error_of({"--group=g", "--user=u"}) == "no error");
 }
 
 TEST_CASE("the environment is that of the process") {

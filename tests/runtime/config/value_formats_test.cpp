@@ -117,6 +117,15 @@ TEST_CASE("file modes are octal") {
   }
 }
 
+TEST_CASE("a file mask is octal, or none at all") {
+  CHECK(FileMask::parse("0027") == 027u);
+  CHECK(FileMask::parse("0") == 0u);
+  CHECK(FileMask::show(0u) == "0000");
+  CHECK(FileMask::show(std::nullopt) == "");
+  CHECK(refuses<FileMask>("0888"));
+  CHECK(refuses<FileMask>("1777"));
+}
+
 TEST_CASE("assignments need a name, values may be anything") {
   CHECK(Assignment::parse("A=b") == Assignment::Pair{"A", "b"});
   CHECK(Assignment::parse("A=") == Assignment::Pair{"A", ""});

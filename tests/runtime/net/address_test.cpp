@@ -50,6 +50,15 @@ TEST_SUITE("address") {
     check("[fe80::1%eth0]:1", "fe80::1%eth0", "1");
   }
 
+  TEST_CASE("sockets that the service manager passes, all or by name") {
+    CHECK(std::get<PassedName>(parse_address("systemd")).name == "");
+    CHECK(std::get<PassedName>(parse_address("systemd:web")).name == "web");
+    CHECK(std::get<PassedName>(parse_address("systemd:80")).name == "80");
+    CHECK(problem_with("systemd:").find("name is empty") != std::string::npos);
+    CHECK(std::get<TcpEndpoint>(parse_address("systemd.test:80")).host == "systemd.test");
+    CHECK(std::get<UnixPath>(parse_address("unix:systemd")).path == "systemd");
+  }
+
   TEST_CASE("what is no address says what is wrong with it") {
     CHECK(problem_with("localhost").find("neither a path nor host:port") != std::string::npos);
     CHECK(problem_with("").find("neither a path") != std::string::npos);
@@ -69,8 +78,8 @@ TEST_SUITE("address") {
   }
 
   TEST_CASE("an address reads as an operator writes it") {
-    for (const char* text :
-         {"/run/app.sock", "@app", "127.0.0.1:80", "[::1]:80", ":80", "localhost:8000"}) {
+    for (const char* text : {"systemd", "systemd:web", "/run/app.sock", "@app", "127.0.0.1:80",
+                             "[::1]:80", ":80", "localhost:8000"}) {
       CHECK(to_string(parse_address(text)) == text);
     }
     CHECK(to_string(parse_address("unix:/a")) == "/a");

@@ -88,6 +88,16 @@ TEST_SUITE("master") {
     }
   }
 
+  TEST_CASE("each turn tells how many workers are ready, and comes when it is wanted") {
+    Supervised master({2, 30s}, kThreads, serve_all);
+    master.wait_for("on_turn: 0 ready");
+    master.wait_for("on_turn: 2 ready");
+    master.wait_for("on_turn: as asked for");
+    master.send(SIGTERM);
+    master.wait_for("on_turn: 0 ready");
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
   TEST_CASE("on_ready is called once, when all workers are ready") {
     Supervised master({2, 30s}, kThreads, serve_all, [] { throw std::runtime_error("hook ran"); });
     CHECK(master.wait_for_end() == 99);  // and an exception leaves no worker behind

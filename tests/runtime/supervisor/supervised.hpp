@@ -153,7 +153,8 @@ class Supervised {
     PipeReporter reporter(log);
     observe::Scoreboard scoreboard(options.workers, threads);
     const MasterHooks hooks{std::move(on_ready),
-                            [&reporter] { reporter.report(gateway::Level::debug, "on_stopping"); }};
+                            [&reporter] { reporter.report(gateway::Level::debug, "on_stopping"); },
+                            turn_counter(reporter)};
     try {
       Master master(options, make_entry(scoreboard), scoreboard, reporter, hooks);
       return master.run();
@@ -161,6 +162,24 @@ class Supervised {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
     }
+  }
+
+  /// Reports each change in the number of ready workers, and when a turn was in time.
+  static auto turn_counter(PipeReporter& reporter)
+      -> std::function<std::optional<Clock::time_point>(unsigned)> {
+    return [&reporter, last = std::optional<unsigned>(),
+            due = std::optional<Clock::time_point>()](unsigned ready) mutable {
+      if (last != ready) {
+        last = ready;
+        reporter.report(gateway::Level::debug, "on_turn: " + std::to_string(ready) + " ready");
+        due = Clock::now() + std::chrono::milliseconds(50);
+      }
+      if (due && Clock::now() >= *due) {
+        reporter.report(gateway::Level::debug, "on_turn: as asked for");
+        due.reset();
+      }
+      return due;
+    };
   }
 
   // False at the pipe's end, or when nothing came for too long.

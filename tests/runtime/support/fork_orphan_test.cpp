@@ -11,27 +11,11 @@
 #include <csignal>
 #include <system_error>
 
+#include "fakes/in_process.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 using namespace appd::support;
-
-namespace {
-
-/// Runs `body` in a process of its own and gives its exit code: what it changes is the process's.
-template <typename Body>
-int in_process(Body body) {
-  const pid_t pid = ::fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) {
-    ::alarm(60);
-    ::_exit(body());
-  }
-  int status = 0;
-  REQUIRE(::waitpid(pid, &status, 0) == pid);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-}  // namespace
+using appd::test::in_process;
 
 TEST_SUITE("fork orphan") {
   TEST_CASE(

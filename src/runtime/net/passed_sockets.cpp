@@ -1,0 +1,56 @@
+#include "runtime/net/passed_sockets.hpp"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdlib>
+#include <iterator>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace appd::net {
+
+PassedSockets PassedSockets::receive() {
+  char** names = nullptr;
+  const int count = ::sd_listen_fds_with_names(1, &names);
+  if (count < 0) {
+    throw std::system_error(-count, std::generic_category(),
+                            "cannot take the sockets that the service manager passes");
+  }
+  PassedSockets sockets;
+  for (int i = 0; i < count; ++i) {
+    sockets.passed_.push_back({support::UniqueFd(SD_LISTEN_FDS_START + i), names[i]});
+    std::free(names[i]);
+  }
+  std::free(names);
+  return sockets;
+}
+
+std::vector<ListeningSocket> PassedSockets::take(const PassedName& wanted) {
+  std::vector<ListeningSocket> taken;
+  std::vector<Passed> others;
+  for (Passed& passed : passed_) {
+    if (wanted.name.empty() || passed.name == wanted.name) {
+      taken.push_back(ListeningSocket::adopt(std::move(passed.fd), passed.name));
+    } else {
+      others.push_back(std::move(passed));
+    }
+  }
+  passed_ = std::move(others);
+  if (!taken.empty()) return taken;
+  std::string there;
+  for (const std::string& name : left()) there += (there.empty() ? "" : ", ") + name;
+  throw std::invalid_argument(
+      fmt::format("{}: the service manager has passed {}; is the socket unit started, and its "
+                  "FileDescriptorName= the same?",
+                  to_string(wanted), there.empty() ? "no socket" : "only " + there));
+}
+
+std::vector<std::string> PassedSockets::left() const {
+  std::vector<std::string> names;
+  for (const Passed& passed : passed_) names.push_back(passed.name);
+  return names;
+}
+
+}  // namespace appd::net

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::supervisor {
+
+/// The file with the master's process id (--pidfile), locked while the master lives: a second one
+/// on the same file is refused, and the file that a killed one has left is taken over.
+///
+/// The lock is a POSIX record lock, which is the process's and not the descriptor's. So workers do
+/// not inherit it, it ends with the master although they may still be draining, and the kernel
+/// tells who has it. (It is also lost when the process closes any other descriptor of that file:
+/// nobody else opens it.)
+class PidFile {
+ public:
+  /// Throws std::runtime_error when another process has it, or when the file holds anything but a
+  /// process id, which is left as it is; std::system_error when it cannot be made. Both name it.
+  explicit PidFile(std::string path);
+  /// Removes the file, in the process that made this object and while it is still this one's.
+  ~PidFile();
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+  /// In a forked child: closes the descriptor. With it, an application could write another process
+  /// id there, for whoever signals the master by this file.
+  void leave() noexcept { fd_.reset(); }
+
+ private:
+  void open_locked();
+  void check_content() const;
+  void write() const;
+  bool is_in_place() const noexcept;
+
+  const std::string path_;
+  const pid_t owner_;
+  support::UniqueFd fd_;
+};
+
+}  // namespace appd::supervisor

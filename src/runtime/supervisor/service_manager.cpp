@@ -1,0 +1,57 @@
+#include "runtime/supervisor/service_manager.hpp"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+namespace appd::supervisor {
+namespace {
+
+void tell(const std::string& message) {
+  // Not told: then the manager does what it does with a service that is silent.
+  ::sd_notify(0, message.c_str());
+}
+
+std::optional<std::chrono::microseconds> read_feed_interval() {
+  std::uint64_t timeout = 0;
+  if (::sd_watchdog_enabled(0, &timeout) <= 0) return std::nullopt;
+  return std::chrono::microseconds(timeout / 2);
+}
+
+}  // namespace
+
+ServiceManager::ServiceManager(std::string served, unsigned workers)
+    : served_(std::move(served)), workers_(workers), feed_interval_(read_feed_interval()) {}
+
+void ServiceManager::on_ready() {
+  tell("READY=1");
+}
+
+void ServiceManager::on_stopping() {
+  stopping_ = true;
+  tell(fmt::format("STOPPING=1\nSTATUS={}: stopping, running requests are finished", served_));
+}
+
+std::optional<Clock::time_point> ServiceManager::on_turn(Clock::time_point now,
+                                                         unsigned ready_workers) {
+  if (!stopping_ && ready_workers_ != ready_workers) {
+    ready_workers_ = ready_workers;
+    tell(fmt::format("STATUS={}: {} of {} workers ready", served_, ready_workers, workers_));
+  }
+  const bool well = stopping_ || ready_workers > 0;
+  if (!feed_interval_ || !well) return std::nullopt;
+  if (now >= next_feed_) {
+    tell("WATCHDOG=1");
+    next_feed_ = now + *feed_interval_;
+  }
+  return next_feed_;
+}
+
+void ServiceManager::leave() noexcept {
+  for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
+}
+
+}  // namespace appd::supervisor

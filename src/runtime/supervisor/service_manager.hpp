@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "runtime/supervisor/worker_slot.hpp"
+
+namespace appd::supervisor {
+
+/// What the service manager that started this process is told of it (sd_notify: NOTIFY_SOCKET and
+/// WATCHDOG_USEC in the environment). Where there is none, nothing happens.
+class ServiceManager {
+ public:
+  /// `served`: the application and where it is reached, the begin of each status.
+  ServiceManager(std::string served, unsigned workers);
+
+  /// The first start has succeeded.
+  void on_ready();
+  /// The end has begun: it has its own deadline there, and no worker is ready any more, so from now
+  /// on the watchdog is content with a master that lives.
+  void on_stopping();
+  /// To be called in each turn of the master's loop: tells how many workers are ready whenever that
+  /// has changed, and that all is well when half of the watchdog's time has passed and at least one
+  /// is. Gives the time by which it wants the next turn; none: nothing has to be told.
+  std::optional<Clock::time_point> on_turn(Clock::time_point now, unsigned ready_workers);
+
+  /// In a forked child: takes the variables out of the environment, so that nothing there (an
+  /// application with a watchdog of its own, a program that it runs) speaks for this service.
+  static void leave() noexcept;
+
+ private:
+  const std::string served_;
+  const unsigned workers_;
+  const std::optional<std::chrono::microseconds> feed_interval_;  ///< none: no watchdog
+  std::optional<unsigned> ready_workers_;                         ///< as told last
+  Clock::time_point next_feed_{};
+  bool stopping_ = false;
+};
+
+}  // namespace appd::supervisor

@@ -1,0 +1,188 @@
+#include "runtime/supervisor/pid_file.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "fakes/temporary_folder.hpp"
+
+using appd::supervisor::PidFile;
+using appd::support::UniqueFd;
+using appd::test::TemporaryFolder;
+
+namespace {
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string problem_with(const std::string& path) {
+  try {
+    const PidFile file(path);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A process that has taken the file and forked a child, which lives on when it is killed.
+class Holder {
+ public:
+  explicit Holder(const std::string& path) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    told_.reset(ends[0]);
+    UniqueFd tell(ends[1]);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) hold(path, tell.get());
+    tell.reset();
+    REQUIRE(::read(told_.get(), &child_, sizeof child_) == sizeof child_);
+  }
+  ~Holder() {
+    kill();
+    ::kill(child_, SIGKILL);
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+  pid_t pid() const { return pid_; }
+  bool child_lives() const { return ::kill(child_, 0) == 0; }
+  void kill() {
+    if (killed_) return;
+    killed_ = true;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  [[noreturn]] static void hold(const std::string& path, int tell) {
+    ::alarm(60);
+    try {
+      const PidFile file(path);
+      const pid_t child = ::fork();
+      if (child > 0 && ::write(tell, &child, sizeof child) != sizeof child) ::_exit(1);
+      ::alarm(60);
+      for (;;) ::pause();
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+  }
+
+  UniqueFd told_;
+  pid_t pid_ = -1;
+  pid_t child_ = -1;
+  bool killed_ = false;
+};
+
+}  // namespace
+
+TEST_SUITE("pid file") {
+  TEST_CASE("it holds the process id, and goes with its owner") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    {
+      const PidFile file(path);
+      CHECK(content_of(path) == fmt::format("{}\n", ::getpid()));
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+
+  TEST_CASE("a second one is refused, by the name of who has it, and changes nothing") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    const Holder holder(path);
+    CHECK(problem_with(path) ==
+          fmt::format("{}: process {} has it, and is running", path, holder.pid()));
+    CHECK(content_of(path) == fmt::format("{}\n", holder.pid()));
+  }
+
+  TEST_CASE("what a killed master left is taken over although its worker lives") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    Holder holder(path);
+    holder.kill();
+    REQUIRE(holder.child_lives());
+    REQUIRE(std::filesystem::exists(path));
+    const PidFile file(path);
+    CHECK(content_of(path) == fmt::format("{}\n", ::getpid()));
+  }
+
+  TEST_CASE("a longer stale content is replaced as a whole") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    std::ofstream(path) << "123456789012345 \n";
+    const PidFile file(path);
+    CHECK(content_of(path) == fmt::format("{}\n", ::getpid()));
+  }
+
+  TEST_CASE("a file with anything else in it is left as it is") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    for (const std::string& text : {std::string("root:x:0:0\n"), std::string(100, '1')}) {
+      std::ofstream(path) << text;
+      CHECK(has(problem_with(path), "something other than a process id"));
+      CHECK(content_of(path) == text);
+    }
+  }
+
+  TEST_CASE("pipes, links and missing folders are refused and named") {
+    const TemporaryFolder folder;
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK(has(problem_with(folder / "pipe"), "is no regular file"));
+    std::filesystem::create_symlink(folder / "target", folder / "link");
+    CHECK(has(problem_with(folder / "link"), "open " + (folder / "link")));
+    CHECK_FALSE(std::filesystem::exists(folder / "target"));
+    CHECK(has(problem_with(folder / "no/pid"), "No such file or directory"));
+  }
+
+  TEST_CASE("a file that was replaced meanwhile is left") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    {
+      const PidFile file(path);
+      std::filesystem::remove(path);
+      std::ofstream(path) << "1\n";
+    }
+    CHECK(content_of(path) == "1\n");
+  }
+
+  TEST_CASE("a forked child does not remove it, and can let go of its descriptor") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    const auto descriptors = [] {
+      return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const auto before = descriptors();
+    auto file = std::make_unique<PidFile>(path);
+    for (const bool leave : {true, false}) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        if (leave) file->leave();
+        const bool as_before = descriptors() == before;
+        file.reset();
+        ::_exit(as_before == leave ? 0 : 1);
+      }
+      int status = -1;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      CHECK(status == 0);
+      CHECK(std::filesystem::exists(path));
+    }
+  }
+}

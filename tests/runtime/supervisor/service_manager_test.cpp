@@ -1,0 +1,134 @@
+#include "runtime/supervisor/service_manager.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fakes/temporary_folder.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+using Messages = std::vector<std::string>;
+
+namespace {
+
+/// The manager's end, and what it puts into the environment, for as long as it lives.
+class Manager {
+ public:
+  explicit Manager(const char* watchdog_usec = nullptr) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder_ / "notify";
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    socket_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    if (watchdog_usec != nullptr) ::setenv("WATCHDOG_USEC", watchdog_usec, 1);
+  }
+  ~Manager() {
+    ::unsetenv("NOTIFY_SOCKET");
+    ::unsetenv("WATCHDOG_USEC");
+    ::unsetenv("WATCHDOG_PID");
+  }
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  /// Since the last call.
+  Messages told() {
+    Messages all;
+    std::array<char, 1024> buffer;
+    for (ssize_t size; (size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0)) >= 0;) {
+      all.emplace_back(buffer.data(), static_cast<std::size_t>(size));
+    }
+    return all;
+  }
+
+ private:
+  const appd::test::TemporaryFolder folder_;
+  appd::support::UniqueFd socket_;
+};
+
+constexpr Clock::time_point kStart{1000s};
+
+}  // namespace
+
+TEST_SUITE("service manager") {
+  TEST_CASE("it is told of the start, of each change in the workers, and of the end") {
+    Manager manager;
+    ServiceManager service("app on /s", 2);
+    CHECK(service.on_turn(kStart, 0) == std::nullopt);
+    CHECK(manager.told() == Messages{"STATUS=app on /s: 0 of 2 workers ready"});
+    service.on_turn(kStart, 0);
+    CHECK(manager.told() == Messages{});
+    service.on_ready();
+    service.on_turn(kStart, 2);
+    CHECK(manager.told() == Messages{"READY=1", "STATUS=app on /s: 2 of 2 workers ready"});
+    service.on_turn(kStart, 1);
+    CHECK(manager.told() == Messages{"STATUS=app on /s: 1 of 2 workers ready"});
+    service.on_stopping();
+    CHECK(manager.told() ==
+          Messages{"STOPPING=1\nSTATUS=app on /s: stopping, running requests are finished"});
+    service.on_turn(kStart, 0);
+    CHECK(manager.told() == Messages{});
+  }
+
+  TEST_CASE("the watchdog is fed at half of its time, and the next turn asked for by then") {
+    Manager manager("4000000");
+    ServiceManager service("app", 1);
+    CHECK(service.on_turn(kStart, 1) == kStart + 2s);
+    CHECK(manager.told().back() == "WATCHDOG=1");
+    CHECK(service.on_turn(kStart + 1999ms, 1) == kStart + 2s);
+    CHECK(manager.told() == Messages{});
+    CHECK(service.on_turn(kStart + 2s, 1) == kStart + 4s);
+    CHECK(manager.told() == Messages{"WATCHDOG=1"});
+  }
+
+  TEST_CASE("it is not fed while no worker is ready, and at once when one is again") {
+    Manager manager("4000000");
+    ServiceManager service("app", 1);
+    CHECK(service.on_turn(kStart, 0) == std::nullopt);
+    service.on_turn(kStart, 1);
+    manager.told();
+    CHECK(service.on_turn(kStart + 3s, 0) == std::nullopt);
+    CHECK(manager.told() == Messages{"STATUS=app: 0 of 1 workers ready"});
+    CHECK(service.on_turn(kStart + 3500ms, 1) == kStart + 5500ms);
+    CHECK(manager.told() == Messages{"STATUS=app: 1 of 1 workers ready", "WATCHDOG=1"});
+  }
+
+  TEST_CASE("while stopping a master that lives is enough") {
+    Manager manager("4000000");
+    ServiceManager service("app", 1);
+    service.on_stopping();
+    manager.told();
+    CHECK(service.on_turn(kStart, 0) == kStart + 2s);
+    CHECK(manager.told() == Messages{"WATCHDOG=1"});
+  }
+
+  TEST_CASE("another process's watchdog is none of ours") {
+    Manager manager("4000000");
+    ::setenv("WATCHDOG_PID", "1", 1);
+    ServiceManager service("app", 1);
+    CHECK(service.on_turn(kStart, 1) == std::nullopt);
+    CHECK(manager.told() == Messages{"STATUS=app: 1 of 1 workers ready"});
+  }
+
+  TEST_CASE("a child that has left can tell nothing") {
+    Manager manager("4000000");
+    ::setenv("WATCHDOG_PID", "1", 1);
+    ServiceManager::leave();
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
+      CHECK(std::getenv(name) == nullptr);
+    }
+    ServiceManager service("app", 1);
+    service.on_ready();
+    CHECK(manager.told() == Messages{});
+  }
+}
