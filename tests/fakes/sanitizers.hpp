@@ -1,0 +1,13 @@
+#pragma once
+
+namespace appd::test {
+
+/// ThreadSanitizer has a thread of its own in each process, which tests that look at all threads
+/// find there.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kThreadSanitizer = true;
+#else
+inline constexpr bool kThreadSanitizer = false;
+#endif
+
+}  // namespace appd::test
