@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 
+#include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::observe {
@@ -53,11 +54,7 @@ bool send_datagram(int fd, std::span<char> bytes, int descriptor) noexcept {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
   message.msg_controllen = CMSG_SPACE(sizeof descriptor);
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof descriptor);
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  support::put_descriptor(message, descriptor);
   return send_datagram(fd, message);
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::worker {
@@ -40,13 +41,7 @@ class Message {
 
   Mark mark{};
 
-  void put_descriptor(int fd) noexcept {
-    cmsghdr* const control = CMSG_FIRSTHDR(&header_);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(control), &fd, sizeof fd);
-  }
+  void put_descriptor(int fd) noexcept { support::put_descriptor(header_, fd); }
   support::UniqueFd take_descriptor() const noexcept {
     const cmsghdr* const control = CMSG_FIRSTHDR(&header_);
     if (control == nullptr || control->cmsg_type != SCM_RIGHTS) return {};

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstring>
+
+namespace appd::support {
+
+/// Lays a descriptor beside a message that is to be sent over a Unix socket (SCM_RIGHTS). The
+/// message's control buffer must be zeroed, be aligned as a cmsghdr and have room for it:
+/// CMSG_SPACE(sizeof(int)).
+inline void put_descriptor(msghdr& message, int descriptor) noexcept {
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+}
+
+}  // namespace appd::support
