@@ -57,7 +57,7 @@ TEST_CASE("sockets and threads that were there before, or ended, do not count") 
       findings("import time\n"
                "socket.socket().close()\n"
                "a, b = socket.socketpair(); cycle = [a, b]; cycle.append(cycle); del a, b, cycle\n"
-               "threading.Thread(target=time.sleep, args=(0.1,)).start()\n") == "");
+               "threading.Thread(target=time.sleep, args=(0.01,)).start()\n") == "");
   close(ends[0]);
   close(ends[1]);
 }

@@ -135,7 +135,7 @@ TEST_CASE("a fork runs the application's hooks once each, and Python goes on in 
   directory.add(
       "site_one.py",
       "import atexit, gc, os, random, sys, threading\n"
-      "def say(*words): print(*words, flush=True)\n"
+      "def say(*words): os.write(1, (' '.join(map(str, words)) + '\\n').encode())\n"
       "os.register_at_fork(before=lambda: say('before'),\n"
       "                    after_in_parent=lambda: say('in the parent'),\n"
       "                    after_in_child=lambda: say('in the child'))\n"
