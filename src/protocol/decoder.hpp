@@ -80,6 +80,9 @@ class Decoder {
   /// True when all that was taken of the connection, but for what is over, is request `id`, whole:
   /// with it encoded anew, another decoder would go on just as this one.
   virtual bool holds_only(RequestId id) const noexcept = 0;
+  /// True when all that was taken of the connection is over: another decoder would go on just as
+  /// this one.
+  virtual bool holds_nothing() const noexcept = 0;
 };
 
 /// `blocks` is where the memory for variables comes from while they arrive. It must be there when

@@ -301,6 +301,10 @@ Event FastcgiDecoder::reply(std::string_view bytes, bool keep_connection) {
   return event;
 }
 
+bool FastcgiDecoder::holds_nothing() const noexcept {
+  return active_ == 0 && owing_.empty() && reader_.at_boundary();
+}
+
 bool FastcgiDecoder::holds_only(RequestId id) const noexcept {
   if (active_ != 1 || !owing_.empty() || !reader_.at_boundary()) return false;
   const Request& request = requests_.front();

@@ -34,6 +34,7 @@ class FastcgiDecoder final : public Decoder {
   bool inside_head() const noexcept override;
   bool owes_body() const noexcept override { return !owing_.empty(); }
   bool holds_only(RequestId id) const noexcept override;
+  bool holds_nothing() const noexcept override;
 
  private:
   enum class State : std::uint8_t {

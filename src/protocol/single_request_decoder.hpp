@@ -19,6 +19,7 @@ class SingleRequestDecoder : public Decoder {
   void release(RequestId id) final;
   bool inside_head() const noexcept final { return stage_ == Stage::head && offset_ > 0; }
   bool owes_body() const noexcept final { return released_ && body_left_ > 0; }
+  bool holds_nothing() const noexcept final { return stage_ == Stage::head && offset_ == 0; }
   bool holds_only(RequestId) const noexcept final {
     return stage_ == Stage::over && !released_ && body_left_ == 0;  // not so when it was refused
   }

@@ -147,6 +147,16 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      list<&S::warmups, RequestPath>(
+          processes,
+          {"warmup", "PATH", "",
+           "Request that a worker answers, with a status below 500, before it serves; otherwise "
+           "its start has failed. May be given several times."}),
+      single<&S::reload_strategy, Strategy>(
+          processes,
+          {"reload-strategy", "HOW", "overlap",
+           "How new workers take the place of the present ones: overlap: all at once, so that both "
+           "are in memory for a moment; rolling: one by one."}),
       single<&S::user, Text>(
           processes, {"user", "USER", "",
                       "User that the workers run as, by name or number, when root starts appd; the "

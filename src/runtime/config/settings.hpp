@@ -18,6 +18,9 @@ enum class Preload : std::uint8_t {
   force,  ///< even then
 };
 
+/// How the next generation of workers takes the place of the present one at a reload.
+enum class ReloadStrategy : std::uint8_t { overlap, rolling };
+
 /// The effective configuration: plain values, validated. Option names, defaults and help are in the
 /// option table (option_table.cpp) alone; `default_settings` (command_line.hpp) makes one without a
 /// command line.
@@ -48,10 +51,12 @@ struct Settings {
   unsigned queue = 0;  ///< requests that may wait in one worker
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
-  std::string user;               ///< the workers'; "": who starts appd
-  std::string group;              ///< "": the user's own
-  std::string pidfile;            ///< "": none
-  std::optional<unsigned> umask;  ///< none: unchanged
+  ReloadStrategy reload_strategy = ReloadStrategy::overlap;
+  std::vector<std::string> warmups;  ///< paths that a worker answers before it serves
+  std::string user;                  ///< the workers'; "": who starts appd
+  std::string group;                 ///< "": the user's own
+  std::string pidfile;               ///< "": none
+  std::optional<unsigned> umask;     ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;

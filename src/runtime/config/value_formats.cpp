@@ -173,6 +173,25 @@ std::string Protocol::show(ProtocolChoice value) {
   return std::string(kProtocols[static_cast<std::size_t>(value)].first);
 }
 
+ReloadStrategy Strategy::parse(std::string_view text) {
+  if (text == "overlap") return ReloadStrategy::overlap;
+  if (text == "rolling") return ReloadStrategy::rolling;
+  throw BadValue("overlap or rolling");
+}
+
+std::string Strategy::show(ReloadStrategy value) {
+  return value == ReloadStrategy::rolling ? "rolling" : "overlap";
+}
+
+std::string RequestPath::parse(std::string_view text) {
+  const auto stays = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (!text.starts_with('/') || !std::all_of(text.begin(), text.end(), stays)) {
+    throw BadValue(
+        "a path such as /health?full=1, which begins with a slash and is ASCII without blanks");
+  }
+  return std::string(text);
+}
+
 Preload PreloadMode::parse(std::string_view text) {
   if (to_lower(text) == "force") return Preload::force;
   try {

@@ -115,6 +115,17 @@ struct PreloadMode {
   static std::string show(Preload value);
 };
 
+struct Strategy {
+  static ReloadStrategy parse(std::string_view text);
+  static std::string show(ReloadStrategy value);
+};
+
+/// A path with or without a query, as a request has it.
+struct RequestPath {
+  static std::string parse(std::string_view text);
+  static std::string show(const std::string& value) { return value; }
+};
+
 struct LogLevel {
   static std::string parse(std::string_view text);
   static std::string show(const std::string& value) { return value; }

@@ -74,7 +74,7 @@ void Connection::attend() {
   }
   session_.settle(outbox_.blocked());
   // Usually an answer has ended on a connection that stays.
-  if (outbox_.blocked() || session_.ending()) settle();
+  if (outbox_.blocked() || session_.ending() || server_.draining()) settle();
 }
 
 bool Connection::send_held() {
@@ -85,9 +85,13 @@ bool Connection::send_held() {
 }
 
 void Connection::drain() {
-  session_.end_after_answers();
-  // A request that is already in the socket is still served.
+  if (!server_.has_heir()) session_.end_after_answers();
+  // A request that is already in the socket is still served here: there may be no time for another.
   on_readable();
+}
+
+bool Connection::awaits_answers() const noexcept {
+  return session_.paused() || session_.ending() || server_.draining();
 }
 
 void Connection::close() {
@@ -186,7 +190,7 @@ void Connection::settle() {
   session_.settle(outbox_.blocked());
   if (outbox_.blocked() && !flushing_) flush();
   if (state_ == State::open && may_end()) end_or_linger();
-  if (state_ == State::closed) return;
+  if (state_ == State::closed || try_bequeath()) return;
   watch();
   if (!watched_ && deadline()) {
     watched_ = true;
@@ -203,6 +207,18 @@ void Connection::watch() {
 bool Connection::may_end() const noexcept {
   return session_.ending() && !session_.has_exchanges() && !outbox_.blocked() &&
          !session_.inside_head() && !silent_;
+}
+
+/// Gives it to the next generation when nothing is under way on it; what the front has sent since
+/// goes with the socket.
+bool Connection::try_bequeath() {
+  if (!server_.has_heir() || state_ != State::open || outbox_.blocked() ||
+      !session_.holds_nothing() || !server_.bequeath(socket_.get())) {
+    return false;
+  }
+  state_ = State::closed;
+  release();
+  return true;
 }
 
 void Connection::flush() {

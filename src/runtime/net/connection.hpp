@@ -34,7 +34,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void attend();
   /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.
   bool send_held();
-  /// No further requests: closes as soon as what runs is answered.
+  /// The server drains: ends, here at least, as soon as what runs is answered.
   void drain();
   /// Closes what has waited for the front for too long. False: it waits for nothing any more.
   bool check_deadline(Clock::time_point now);
@@ -47,8 +47,8 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// True when other requests are on the connection. Any thread.
   bool has_siblings() const noexcept { return session_.has_siblings(); }
   /// True when an exchange that becomes free must be told at once: reading is paused, or the
-  /// connection is to end. Any thread.
-  bool awaits_answers() const noexcept { return session_.paused() || session_.ending(); }
+  /// connection is to end, here at least. Any thread.
+  bool awaits_answers() const noexcept;
 
   /// For the session: takes input; a head that is not complete may take its time from now on.
   bool is_open() const noexcept { return state_ == State::open; }
@@ -71,6 +71,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void watch();
   void flush();
   bool may_end() const noexcept;
+  bool try_bequeath();
   void end_or_linger();
   void end_with_reset();
 

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kSpareExchanges = 64;
 constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
+/// Until connections that the heir's box had no room for are tried again.
+constexpr std::chrono::milliseconds kBequestPause{5};
 
 bool is_local(int socket) {
   int domain = 0;
@@ -77,6 +79,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       reporter_(reporter),
       neighbours_(neighbours),
       watch_timer_(loop, [this] { check_deadlines(); }),
+      bequest_timer_(loop, [this] { drain_connections(); }),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {}
 
 Server::~Server() = default;
@@ -85,14 +88,24 @@ void Server::listen(support::UniqueFd socket) {
   listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
 }
 
-void Server::drain(std::function<void()> on_done) {
-  on_drained_ = std::move(on_done);
-  draining_.store(true);
+void Server::drain(std::function<void()> on_done, Bequeath heir) {
+  if (!draining_.exchange(true)) on_drained_ = std::move(on_done);
+  heir_ = std::move(heir);
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
+  drain_connections();
+  if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
+}
+
+void Server::drain_connections() {
   const std::vector<std::shared_ptr<Connection>> all = connections_;
   for (const auto& connection : all) connection->drain();
-  if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
+}
+
+bool Server::bequeath(int socket) {
+  if (heir_(socket)) return true;
+  if (!bequest_timer_.armed()) bequest_timer_.expire_after(kBequestPause);
+  return false;
 }
 
 void Server::stop() {
@@ -101,6 +114,7 @@ void Server::stop() {
   for (const auto& connection : all) connection->close();
   watched_.clear();
   watch_timer_.cancel();
+  bequest_timer_.cancel();
 }
 
 std::shared_ptr<WireExchange> Server::take_exchange() {

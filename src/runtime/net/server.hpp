@@ -34,9 +34,12 @@ class Server {
   void listen(support::UniqueFd socket);
   /// Takes a connection from another worker, with what that has read of it.
   void adopt(support::UniqueFd socket, std::string_view bytes);
-  /// Stops accepting, closes idle connections, and the others when their requests are answered;
-  /// then calls `on_done` (once, on the loop).
-  void drain(std::function<void()> on_done);
+  /// Takes an idle connection, of which it makes a descriptor of its own. False: not now.
+  using Bequeath = std::function<bool(int socket)>;
+  /// Stops accepting, gives idle connections to the heir (none: closes them), and the others when
+  /// their requests are answered; then calls `on_done` (once, on the loop). Once more: there is
+  /// another heir, or none.
+  void drain(std::function<void()> on_done, Bequeath heir = nullptr);
   /// Closes everything now.
   void stop();
 
@@ -72,6 +75,10 @@ class Server {
   bool has_idle_neighbour() const noexcept {
     return neighbours_ != nullptr && !draining() && neighbours_->any_idle();
   }
+  /// Loop's thread.
+  bool has_heir() const noexcept { return heir_ != nullptr; }
+  /// False: not now, it will be tried again.
+  bool bequeath(int socket);
   /// Gives a copy of the descriptor to another worker, which reads `bytes` first. False: no.
   bool give_away(int socket, std::string_view bytes) noexcept {
     return neighbours_ != nullptr && !draining() && neighbours_->give(socket, bytes);
@@ -85,6 +92,7 @@ class Server {
 
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
+  void drain_connections();
 
   EventLoop& loop_;
   const ServerOptions options_;
@@ -94,11 +102,13 @@ class Server {
   std::atomic<bool> draining_{false};
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;
+  Bequeath heir_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;
+  EventLoop::Timer bequest_timer_;
   gateway::BlockPool blocks_;
   gateway::NameLayouts layouts_;
   // Memory that no read has filled yet costs nothing.

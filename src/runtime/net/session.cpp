@@ -389,6 +389,11 @@ void Session::forget() {
 
 // -- Queries --------------------------------------------------------------------------------------
 
+bool Session::holds_nothing() const noexcept {
+  return live_.empty() && first_bytes_.empty() && !foreign_ && !ending_ && !input_ended_ &&
+         (!decoder_ || decoder_->holds_nothing());
+}
+
 bool Session::inside_head() const noexcept {
   if (input_ended_) return false;
   return !first_bytes_.empty() || (decoder_ && decoder_->inside_head());

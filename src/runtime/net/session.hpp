@@ -45,6 +45,8 @@ class Session {
   void forget();
 
   bool has_exchanges() const noexcept { return !live_.empty(); }
+  /// Another session would go on with the connection just as this one.
+  bool holds_nothing() const noexcept;
   /// Bytes of a request's head are in, and it is not complete.
   bool inside_head() const noexcept;
   /// The front is due to send body bytes, and they are read when they come.

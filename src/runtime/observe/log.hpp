@@ -29,8 +29,9 @@ class Log final : public gateway::Reporter {
   Log(gateway::Level threshold, std::string role, const AccessLog* access = nullptr,
       int fd = STDERR_FILENO);
 
-  /// After a fork, while the process has but one thread.
+  /// Both while the process has but one thread.
   void set_role(std::string role) { role_ = std::move(role); }
+  void set_threshold(gateway::Level threshold) noexcept { threshold_ = threshold; }
 
   bool wants(gateway::Level level) const noexcept override { return level >= threshold_; }
   void report(gateway::Level level, std::string_view message) noexcept override;
@@ -41,7 +42,7 @@ class Log final : public gateway::Reporter {
  private:
   void append_prefix(Line& line, gateway::Level level) const;
 
-  const gateway::Level threshold_;
+  gateway::Level threshold_;
   std::string role_;
   const AccessLog* const access_;
   const int fd_;

@@ -68,6 +68,7 @@ class Scoreboard {
 
   /// The slots of a worker's pool threads; `index` counts from 0.
   std::span<ThreadSlot> worker(unsigned index) noexcept;
+  unsigned workers() const noexcept { return workers_; }
   /// One for each worker.
   std::span<WorkerLoad> loads() noexcept { return {loads_, workers_}; }
   /// What the worker's threads are serving now or, when it is dead, were serving. Threads are

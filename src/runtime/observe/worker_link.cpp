@@ -17,10 +17,10 @@ namespace appd::observe {
 namespace {
 
 //   worker → master:  | kind | step | text … |
-//   master → worker:  | order |      to a zygote:  | order | index |, with a descriptor beside it
+//   master → worker:  | order |      to a zygote:  | fork | index |, with a descriptor beside it
 // One datagram each; never empty, so that a length of 0 is the end of the stream.
 constexpr std::size_t kHeadSize = 2;
-constexpr std::size_t kMaxText = 4096;
+constexpr std::size_t kMaxText = 16 * 1024;  // a traceback
 using Index = std::uint32_t;
 constexpr std::size_t kForkSize = 1 + sizeof(Index);
 
@@ -117,8 +117,8 @@ const char* name(StartStep step) noexcept {
       return "run_fork_hooks";
     case StartStep::start_threads:
       return "start_threads";
-    case StartStep::open_server:
-      return "open_server";
+    case StartStep::warm_up:
+      return "warm_up";
   }
   return "unknown step";
 }
@@ -146,8 +146,8 @@ void WorkerLink::send(const WorkerMessage& message) noexcept {
   send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size));
 }
 
-void WorkerLink::send_drain() noexcept {
-  std::array<char, 1> bytes{static_cast<char>(MasterOrder::drain)};
+void WorkerLink::send(MasterOrder order) noexcept {
+  std::array<char, 1> bytes{static_cast<char>(order)};
   send_datagram(fd_.get(), bytes);
 }
 
@@ -166,7 +166,7 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
   const auto step = static_cast<StartStep>(bytes[1]);
   // The application can write to any descriptor of its process: what is no message is passed over.
   if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::not_forked ||
-      step > StartStep::open_server) {
+      step > StartStep::warm_up) {
     return {Got::nothing, {}};
   }
   std::string text(bytes.data() + kHeadSize, datagram.size - kHeadSize);
@@ -178,10 +178,10 @@ std::pair<WorkerLink::Got, Order> WorkerLink::receive_order() noexcept {
   Datagram datagram = receive_datagram(fd_.get(), bytes);
   if (datagram.got != Got::message) return {datagram.got, Order{}};
   const auto kind = static_cast<MasterOrder>(bytes[0]);
-  if (kind == MasterOrder::drain) return {Got::message, Order{}};
-  if (kind != MasterOrder::fork || datagram.size != kForkSize) return {Got::nothing, Order{}};
   Index index = 0;
   std::memcpy(&index, bytes.data() + 1, sizeof index);
+  const std::size_t size = kind == MasterOrder::fork ? kForkSize : 1;
+  if (kind > MasterOrder::fork || datagram.size != size) return {Got::nothing, Order{}};
   return {Got::message, Order{kind, index, std::move(datagram.descriptor)}};
 }
 

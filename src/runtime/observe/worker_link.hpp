@@ -18,7 +18,7 @@ enum class StartStep : std::uint8_t {
   import_application,
   run_fork_hooks,  ///< of a worker that a zygote forks: Python's and the application's
   start_threads,
-  open_server,
+  warm_up,
 };
 
 const char* name(StartStep step) noexcept;
@@ -27,9 +27,9 @@ const char* name(StartStep step) noexcept;
 struct WorkerMessage {
   enum class Kind : std::uint8_t {
     step,        ///< `step` begins
-    ready,       ///< it accepts connections; a zygote: orders to fork
-    failed,      ///< `step` failed, `text` says why in one line; the process then exits with
-                 ///< exit_code::kStart
+    ready,       ///< it could serve, and waits for the order; a zygote: for orders to fork
+    failed,      ///< `step` failed, `text` says why in its first line (the traceback may
+                 ///< follow); the process then exits with exit_code::kStart
     forked,      ///< a zygote has done what it was ordered
     not_forked,  ///< it could not: `text` says why in one line
   };
@@ -41,16 +41,19 @@ struct WorkerMessage {
 
 /// What the master orders.
 enum class MasterOrder : std::uint8_t {
-  drain,  ///< stop accepting, finish what runs, exit 0
-  fork,   ///< to a zygote: fork a worker
+  serve,   ///< accept connections from now on
+  retire,  ///< stop accepting, finish what runs, leave idle connections to other workers, exit 0
+  drain,   ///< the same, but close idle connections: there are no others. May follow `retire`
+  fork,    ///< to a zygote: fork a worker
 };
 
 struct Order {
   MasterOrder kind = MasterOrder::drain;
-  unsigned index = 0;      ///< fork: the worker's place, from 0
-  support::UniqueFd link;  ///< fork: the worker's end of its link, to be kept until the order is
-                           ///< answered: its end says that there will be no worker. None when it
-                           ///< could not be received, since this process has no descriptor left
+  unsigned index = 0;  ///< fork: the worker's place, from 0
+  /// fork: the worker's end of its link, to be kept until the order is answered: its end says that
+  /// there will be no worker. None when it could not be received, since this process has no
+  /// descriptor left.
+  support::UniqueFd link{};
 };
 
 /// One end of the pair of sockets between a master and one worker or zygote (SOCK_SEQPACKET,
@@ -69,8 +72,8 @@ class WorkerLink {
 
   /// Worker's side. Never throw: a gone master is noticed by `receive_order`.
   void send(const WorkerMessage& message) noexcept;
-  /// Master's side.
-  void send_drain() noexcept;
+  /// Master's side; not for `fork`.
+  void send(MasterOrder order) noexcept;
   /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
   bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
 

@@ -24,8 +24,9 @@ struct ChildProcess {
 struct Child {
   std::string name;               ///< as logs have it: "worker 1", "zygote"
   std::optional<unsigned> index;  ///< a worker's place, from 0; none: the zygote's
-  WorkerSlot slot;
-  std::optional<ChildProcess> process;
+  WorkerSlot slot{};
+  std::optional<ChildProcess> process{};
+  Clock::time_point retired_at{};  ///< last; nothing while it never was
 
   bool is_worker() const noexcept { return index.has_value(); }
 };

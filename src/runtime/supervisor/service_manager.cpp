@@ -30,6 +30,19 @@ void ServiceManager::on_ready() {
   tell("READY=1");
 }
 
+void ServiceManager::on_reloading() {
+  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+      Clock::now().time_since_epoch());  // CLOCK_MONOTONIC, which the manager wants
+  tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
+}
+
+void ServiceManager::on_reloaded(std::string served, unsigned workers) {
+  served_ = std::move(served);
+  workers_ = workers;
+  ready_workers_.reset();
+  tell("READY=1");
+}
+
 void ServiceManager::on_stopping() {
   stopping_ = true;
   tell(fmt::format("STOPPING=1\nSTATUS={}: stopping, running requests are finished", served_));

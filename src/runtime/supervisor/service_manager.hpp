@@ -17,6 +17,10 @@ class ServiceManager {
 
   /// The first start has succeeded.
   void on_ready();
+  /// The configuration is read again, and the next generation started: whoever asked for it waits.
+  void on_reloading();
+  /// That has ended; what is served now, as for the constructor.
+  void on_reloaded(std::string served, unsigned workers);
   /// The end has begun: it has its own deadline there, and no worker is ready any more, so from now
   /// on the watchdog is content with a master that lives.
   void on_stopping();
@@ -30,8 +34,8 @@ class ServiceManager {
   static void leave() noexcept;
 
  private:
-  const std::string served_;
-  const unsigned workers_;
+  std::string served_;
+  unsigned workers_;
   const std::optional<std::chrono::microseconds> feed_interval_;  ///< none: no watchdog
   std::optional<unsigned> ready_workers_;                         ///< as told last
   Clock::time_point next_feed_{};

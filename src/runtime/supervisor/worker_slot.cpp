@@ -2,11 +2,24 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace appd::supervisor {
+namespace {
+
+constexpr Clock::time_point kNever = Clock::time_point::max();
+
+}  // namespace
+
+void WorkerSlot::want(Clock::time_point now) noexcept {
+  if (std::exchange(wanted_, true) || state_ != SlotState::retired) return;
+  state_ = SlotState::waiting;
+  due_ = now;
+  brake_ = {};
+}
 
 std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept {
-  if (state_ == SlotState::draining) return due_;
+  if (state_ == SlotState::draining && due_ != kNever) return due_;
   if (state_ == SlotState::waiting && can_start) return due_;
   return std::nullopt;
 }
@@ -40,15 +53,16 @@ void WorkerSlot::on_death(Clock::time_point now) noexcept {
   due_ = now + brake_.on_death(served);
 }
 
-SlotAction WorkerSlot::retire(Clock::time_point now, std::chrono::nanoseconds grace) noexcept {
+SlotAction WorkerSlot::retire(Clock::time_point now,
+                              std::optional<std::chrono::nanoseconds> grace) noexcept {
   wanted_ = false;
   if (state_ == SlotState::waiting) state_ = SlotState::retired;
+  const Clock::time_point end = grace ? now + *grace : kNever;
+  if (state_ == SlotState::draining) due_ = std::min(due_, end);
   if (state_ != SlotState::starting && state_ != SlotState::ready) return SlotAction::none;
 
-  if (state_ == SlotState::starting)
-    grace = std::min<std::chrono::nanoseconds>(grace, kStartingGrace);
+  due_ = state_ == SlotState::starting ? std::min(end, now + kStartingGrace) : end;
   state_ = SlotState::draining;
-  due_ = now + grace;
   return SlotAction::order_drain;
 }
 

@@ -30,15 +30,19 @@ enum class SlotAction : std::uint8_t {
 /// The life of a worker's place: decides, but touches no process. Events come with the time.
 ///
 ///     waiting → starting → ready → draining → killed ─┐
-///        ↑ └────────┴─────────┴────────┴──────────────┴→ retired      (when not wanted any more)
-///        └───────── on_death, after the brake's pause                 (when it is)
+///      ↑ ↑ └────────┴─────────┴────────┴──────────────┴→ retired      (when not wanted any more)
+///      │ └───────── on_death, after the brake's pause    │            (when it is)
+///      └───────── want ──────────────────────────────────┘
 class WorkerSlot {
  public:
   /// How long a process that is still starting may take to end: it has no request to lose.
   static constexpr std::chrono::seconds kStartingGrace{2};
 
-  /// Due to start at once.
-  explicit WorkerSlot(Clock::time_point now) : due_(now) {}
+  /// Retired: nobody wants a process here yet.
+  WorkerSlot() = default;
+
+  /// A process is wanted: due to start at once, or when the one that is still here has ended.
+  void want(Clock::time_point now) noexcept;
 
   /// The next time `on_tick` has something to do; none: only events move the slot. `can_start`:
   /// whether a process could be started now; while that is false, the slot waits.
@@ -53,20 +57,22 @@ class WorkerSlot {
   /// The process ended, or could not be started.
   void on_death(Clock::time_point now) noexcept;
 
-  /// No process is wanted here any more; the present one may take `grace` to end.
-  SlotAction retire(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
+  /// No process is wanted here any more; the present one may take `grace` to end (none: as long as
+  /// it takes). Once more: the shorter grace holds.
+  SlotAction retire(Clock::time_point now, std::optional<std::chrono::nanoseconds> grace) noexcept;
   /// The same without any grace.
   SlotAction retire_at_once() noexcept;
 
   SlotState state() const noexcept { return state_; }
+  bool wanted() const noexcept { return wanted_; }
 
  private:
   bool has_process() const noexcept;
   SlotAction kill() noexcept;
 
-  SlotState state_ = SlotState::waiting;
-  bool wanted_ = true;
-  Clock::time_point due_;  ///< waiting: start; draining: kill; otherwise unused
+  SlotState state_ = SlotState::retired;
+  bool wanted_ = false;
+  Clock::time_point due_{};  ///< waiting: start; draining: kill; otherwise unused
   std::optional<Clock::time_point> ready_since_;
   RespawnBrake brake_;
 };

@@ -15,10 +15,6 @@ namespace appd::supervisor {
 /// for in vain.
 class ZygoteProcess {
  public:
-  /// Due to start at once.
-  explicit ZygoteProcess(Clock::time_point now)
-      : child_{"zygote", std::nullopt, WorkerSlot(now), {}} {}
-
   Child& child() noexcept { return child_; }
 
   bool can_fork() const noexcept;
@@ -30,7 +26,7 @@ class ZygoteProcess {
   void on_death() noexcept { ordered_.reset(); }
 
  private:
-  Child child_;
+  Child child_{"zygote", std::nullopt};  ///< not wanted yet
   std::optional<unsigned> ordered_;
 };
 

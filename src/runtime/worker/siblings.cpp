@@ -6,12 +6,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <thread>
 #include <utility>
 
-#include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/throw_errno.hpp"
+#include "runtime/worker/connection_message.hpp"
 
 namespace appd::worker {
 namespace {
@@ -19,51 +18,6 @@ namespace {
 /// Between counting a connection and putting it into the box lie a few instructions; who has not
 /// done so after this time has died there.
 constexpr std::chrono::milliseconds kGivingTime{100};
-
-/// The first byte of a message: what it is.
-enum class Mark : char {
-  connection,  ///< its descriptor is beside it, what has been read of it behind
-  has_time,    ///< the sender has an idle thread
-};
-
-/// A message as the system calls want it, with room for one descriptor. Views itself and `bytes`.
-class Message {
- public:
-  explicit Message(std::span<char> bytes) noexcept
-      : parts_{{{&mark, sizeof mark}, {bytes.data(), bytes.size()}}} {
-    header_.msg_iov = parts_.data();
-    header_.msg_iovlen = parts_.size();
-    header_.msg_control = control_.data();
-    header_.msg_controllen = control_.size();
-  }
-  Message(const Message&) = delete;
-  Message& operator=(const Message&) = delete;
-
-  Mark mark{};
-
-  void put_descriptor(int fd) noexcept { support::put_descriptor(header_, fd); }
-  support::UniqueFd take_descriptor() const noexcept {
-    const cmsghdr* const control = CMSG_FIRSTHDR(&header_);
-    if (control == nullptr || control->cmsg_type != SCM_RIGHTS) return {};
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
-    return support::UniqueFd(fd);
-  }
-  void leave_out_descriptor() noexcept { header_.msg_controllen = 0; }
-
-  bool send(const support::UniqueFd& box) const noexcept {
-    return ::sendmsg(box.get(), &header_, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
-  }
-  /// As recvmsg(2).
-  ssize_t receive(const support::UniqueFd& box) noexcept {
-    return ::recvmsg(box.get(), &header_, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  }
-
- private:
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control_{};
-  std::array<iovec, 2> parts_;
-  msghdr header_{};
-};
 
 }  // namespace
 
@@ -124,7 +78,7 @@ bool Siblings::give(int socket, std::string_view bytes) noexcept {
   message.mark = Mark::connection;
   message.put_descriptor(socket);
   load->incoming.fetch_add(1);
-  if (load->open.load() && message.send(box_of(*load).in)) return true;
+  if (load->open.load() && message.send(box_of(*load).in.get())) return true;
   load->incoming.fetch_sub(1);
   return false;
 }
@@ -140,7 +94,7 @@ void Siblings::offer_time() noexcept {
   Message message({});
   message.mark = Mark::has_time;
   message.leave_out_descriptor();
-  message.send(box_of(*most).in);
+  message.send(box_of(*most).in.get());
 }
 
 const Mailboxes::Box& Siblings::box_of(const observe::WorkerLoad& load) const noexcept {
@@ -159,7 +113,7 @@ void Siblings::on_events(std::uint32_t) {
 
 bool Siblings::receive_one() {
   Message message(buffer_);
-  const ssize_t n = message.receive(boxes_[index_].out);
+  const ssize_t n = message.receive(boxes_[index_].out.get());
   if (n <= 0) return n < 0 && errno == EINTR;
   if (message.mark == Mark::has_time) {
     share_();

@@ -39,7 +39,7 @@ int StartReport::fail() {
 
 int StartReport::fail(const std::string& what, const std::string& traceback) {
   reporter_.report(Level::error, with_traceback(what, traceback));
-  link_.send({WorkerMessage::Kind::failed, step_, what});
+  link_.send({WorkerMessage::Kind::failed, step_, with_traceback(what, traceback)});
   return support::exit_code::kStart;
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <exception>
 #include <memory>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/start_report.hpp"
+#include "runtime/worker/warm_up.hpp"
 
 namespace appd::worker {
 namespace {
@@ -32,9 +34,10 @@ class Worker {
         link_(std::move(link)),
         report_(link_, context.reporter),
         crew_(loop_, context.settings.queue, context.slots, context.loads[context.index],
-              context.loads.size() > 1),
+              context.settings.workers > 1),
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
+        heir_(loop_, context.inheritance),
         server_(loop_, make_server_options(context.settings), crew_, context.reporter, &siblings_),
         orders_(control_),
         signals_(control_),
@@ -43,9 +46,7 @@ class Worker {
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
     support::release_unchanged_file_pages();
-    // Said before the first connection is taken: who dies after an answer has not failed to start.
-    link_.send({observe::WorkerMessage::Kind::ready, StartStep::open_server, {}});
-    loop_.post([this] { open_server(); });
+    link_.send({observe::WorkerMessage::Kind::ready, {}, {}});
     serve();
     return end();
   }
@@ -57,7 +58,7 @@ class Worker {
       crew_.set_application(python_->application());
       report_.begin(StartStep::start_threads);
       start_threads();
-      report_.begin(StartStep::open_server);
+      if (!context_.settings.warmups.empty()) warm_up();
       return exit_code::kOk;
     } catch (const std::exception&) {
       const int code = report_.fail();
@@ -72,11 +73,34 @@ class Worker {
     python_->load_application();
   }
 
+  void warm_up() {
+    report_.begin(StartStep::warm_up);
+    python_->release_main();
+    std::exception_ptr failure;
+    try {
+      worker::warm_up(context_.settings.warmups,
+                      server_.options().pinned.value_or(protocol::Wire::uwsgi),
+                      [this](support::UniqueFd socket) { adopt_later(std::move(socket)); });
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    python_->take_main();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void adopt_later(support::UniqueFd socket) {
+    // A task must be copyable.
+    const auto shared = std::make_shared<support::UniqueFd>(std::move(socket));
+    loop_.post([this, shared] { server_.adopt(std::move(*shared), {}); });
+  }
+
   void open_server() {
-    for (net::ListeningSocket& socket : context_.sockets) server_.listen(socket.take_fd());
+    if (server_.draining()) return;
+    for (const auto& socket : context_.sockets) server_.listen(socket->take_fd());
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
                    [this] { crew_.share(); });
+    heir_.open([this](support::UniqueFd socket) { server_.adopt(std::move(socket), {}); });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 
@@ -88,7 +112,7 @@ class Worker {
     // The application may have set a handler at import; draining is the server's promise.
     signals_.add(SIGTERM);
     signals_.async_wait([this](boost::system::error_code error, int) {
-      if (!error) drain("SIGTERM");
+      if (!error) drain("SIGTERM", Idle::left);
     });
     control_thread_ = std::thread([this] { control_.run(); });
   }
@@ -109,22 +133,29 @@ class Worker {
 
   void on_order() {
     using Got = observe::WorkerLink::Got;
+    using observe::MasterOrder;
     const auto [got, order] = link_.receive_order();
-    if (got == Got::closed) {
-      drain("the master is gone");
-    } else if (got == Got::message && order.kind == observe::MasterOrder::drain) {
-      drain("the master's order");
-    } else {
-      await_order();
-    }
+    if (got == Got::closed) return drain("the master is gone", Idle::closed);
+    await_order();
+    if (got != Got::message) return;
+    if (order.kind == MasterOrder::serve) loop_.post([this] { open_server(); });
+    if (order.kind == MasterOrder::retire) drain("retired", Idle::left);
+    if (order.kind == MasterOrder::drain) drain("the master's order", Idle::closed);
   }
 
-  void drain(const char* why) {
-    if (std::exchange(draining_, true)) return;
+  /// What becomes of idle connections: they are left to other workers, or closed.
+  enum class Idle { left, closed };
+
+  void drain(const char* why, Idle idle) {
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
-    loop_.post([this] {
+    loop_.post([this, idle] {
       siblings_.close();
-      server_.drain([this] { crew_.stop(); });
+      heir_.close();
+      net::Server::Bequeath bequeath;
+      if (idle == Idle::left) {
+        bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
+      }
+      server_.drain([this] { crew_.stop(); }, std::move(bequeath));
     });
   }
 
@@ -157,11 +188,11 @@ class Worker {
   net::EventLoop loop_;
   Crew crew_;
   Siblings siblings_;
+  Heir heir_;
   net::Server server_;
   boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
-  bool draining_ = false;  // the control thread's
   std::unique_ptr<python::PythonRuntime> python_;
   std::thread io_thread_;
   std::thread control_thread_;

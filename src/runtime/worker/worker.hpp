@@ -10,6 +10,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
 #include "runtime/python/python_runtime.hpp"
+#include "runtime/worker/inheritance.hpp"
 #include "runtime/worker/siblings.hpp"
 
 namespace appd::worker {
@@ -17,11 +18,13 @@ namespace appd::worker {
 /// What a worker process gets from the process that made it.
 struct WorkerContext {
   const config::Settings& settings;
-  std::span<net::ListeningSocket> sockets;  ///< the worker takes their descriptors
-  std::span<observe::ThreadSlot> slots;     ///< one for each pool thread
-  unsigned index;                           ///< this worker's place among the others, from 0
-  std::span<observe::WorkerLoad> loads;     ///< of all workers
+  /// The worker takes their descriptors.
+  std::span<const std::shared_ptr<net::ListeningSocket>> sockets;
+  std::span<observe::ThreadSlot> slots;  ///< one for each pool thread
+  unsigned index;                        ///< this worker's place among the others, from 0
+  std::span<observe::WorkerLoad> loads;  ///< of all workers
   const Mailboxes& mailboxes;
+  const Inheritance& inheritance;
   gateway::Reporter& reporter;
 };
 
@@ -29,9 +32,9 @@ struct WorkerContext {
 using Preloaded = std::unique_ptr<python::PythonRuntime>;
 
 /// One worker process from its first step to its last: starts Python, imports the application
-/// (unless a zygote has done both: `preloaded`), serves until the master orders it to drain (or is
-/// gone, or SIGTERM comes), and ends Python. Gives the exit code. On the process's main thread,
-/// which must be its only one.
+/// (unless a zygote has done both: `preloaded`), tells that it is ready, serves from the master's
+/// order on until that orders it to drain (or is gone, or SIGTERM comes), and ends Python. Gives
+/// the exit code. On the process's main thread, which must be its only one.
 int run_worker(const WorkerContext& context, observe::WorkerLink link,
                Preloaded preloaded = nullptr);
 

@@ -75,8 +75,8 @@ class Zygote {
       auto [got, order] = link_.receive_order();
       if (got == WorkerLink::Got::closed) return std::nullopt;
       if (got == WorkerLink::Got::message) {
-        if (order.kind == MasterOrder::drain) return std::nullopt;
-        return std::move(order);
+        if (order.kind == MasterOrder::fork) return std::move(order);
+        if (order.kind != MasterOrder::serve) return std::nullopt;
       }
       pollfd waited{link_.fd(), POLLIN, 0};
       if (::poll(&waited, 1, -1) < 0 && errno != EINTR) support::throw_errno("poll");

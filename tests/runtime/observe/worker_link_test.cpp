@@ -59,17 +59,17 @@ TEST_SUITE("worker link") {
 
   TEST_CASE("a text that is too long is cut, not lost") {
     auto [master, worker] = WorkerLink::make_pair();
-    worker.send({Kind::failed, StartStep::open_server, std::string(100'000, 'x')});
+    worker.send({Kind::failed, StartStep::warm_up, std::string(100'000, 'x')});
     const auto [got, message] = master.receive_message();
     CHECK(got == Got::message);
-    CHECK(message.text == std::string(4096, 'x'));
+    CHECK(message.text == std::string(16 * 1024, 'x'));
     CHECK(master.receive_message().first == Got::nothing);
   }
 
   TEST_CASE("an order arrives once") {
     auto [master, worker] = WorkerLink::make_pair();
     CHECK(worker.receive_order().first == Got::nothing);
-    master.send_drain();
+    master.send(MasterOrder::drain);
     const auto [got, order] = worker.receive_order();
     CHECK(got == Got::message);
     CHECK(order.kind == MasterOrder::drain);
@@ -150,7 +150,7 @@ TEST_SUITE("worker link") {
       worker.close();
       CHECK(master.receive_message().first == Got::message);
       CHECK(master.receive_message().first == Got::closed);
-      master.send_drain();  // neither throws nor raises SIGPIPE
+      master.send(MasterOrder::drain);  // neither throws nor raises SIGPIPE
     }
     SUBCASE("by the worker, though the master left words unread") {
       master.close();
@@ -188,6 +188,6 @@ TEST_SUITE("worker link") {
     CHECK(std::string(name(StartStep::import_application)) == "import_application");
     CHECK(std::string(name(StartStep::run_fork_hooks)) == "run_fork_hooks");
     CHECK(std::string(name(StartStep::start_threads)) == "start_threads");
-    CHECK(std::string(name(StartStep::open_server)) == "open_server");
+    CHECK(std::string(name(StartStep::warm_up)) == "warm_up");
   }
 }

@@ -40,7 +40,7 @@ void ready_until_usr1(WorkerLink& link) {
   ::sigemptyset(&usr1);
   ::sigaddset(&usr1, SIGUSR1);
   ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
-  link.send({Kind::step, StartStep::open_server, {}});
+  link.send({Kind::step, StartStep::warm_up, {}});
   link.send({Kind::ready, {}, {}});
   int signal = 0;
   ::sigwait(&usr1, &signal);
@@ -289,14 +289,122 @@ TEST_SUITE("master") {
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
-  TEST_CASE("SIGHUP is ignored, visibly") {
+  TEST_CASE("SIGHUP: the next generation is ready before the present one drains") {
+    Supervised master({2, 30s}, kThreads, serve_all);
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    master.wait_for("info reloading");
+    master.wait_for("on_reloading");
+    master.wait_for("is ready");
+    master.wait_for("is ready");
+    CHECK(master.count("exited") == 0);
+    CHECK(master.wait_for("reloaded after").find("generation 2 serves (2 workers)") !=
+          std::string::npos);
+    master.wait_for("on_reloaded: taken over");
+    master.wait_for("exited with code 0");
+    master.wait_for("exited with code 0");
+    CHECK(master.count("debug on_stopping") == 0);
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 4);
+    CHECK(master.count("exited with code 0") == 4);
+    CHECK(master.count("killing") == 0);
+    CHECK(master.count("warning") == 0);
+  }
+
+  TEST_CASE("a generation that cannot start is discarded, and the present one goes on") {
+    Supervised master({2, 30s, RolloverStrategy::overlap, false, 1}, kThreads, serve_all);
+    const pid_t first = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    CHECK(master.wait_for("error worker") ==
+          "error worker 2 failed at import_application: No module named 'app'");
+    CHECK(master.wait_for("the reload has failed")
+              .find("generation 1 goes on: worker 2 failed at import_application: No module named "
+                    "'app'") != std::string::npos);
+    CHECK(master.wait_for("Traceback") == "Traceback: a line");
+    master.wait_for("on_reloaded: given up");
+    master.wait_for("exited with code 0");  // the one that could start
+    CHECK(::kill(first, 0) == 0);
+    master.send(SIGHUP);
+    master.wait_for("on_reloaded: given up");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 6);
+    CHECK(master.count("keeps dying") == 0);
+  }
+
+  TEST_CASE("a configuration that is refused changes nothing") {
+    Supervised master({2, 30s, RolloverStrategy::overlap, true}, kThreads, serve_all);
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    CHECK(master.wait_for("the reload") == "error the reload has failed: a bad configuration");
+    master.wait_for("on_reloaded: given up");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 2);
+  }
+
+  TEST_CASE("a rolling reload has one worker more than usual") {
+    Supervised master({3, 30s, RolloverStrategy::rolling}, kThreads, serve_all);
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    for (int i = 0; i < 2; ++i) {
+      master.wait_for("started");
+      master.wait_for("is ready");
+      master.wait_for("exited with code 0");
+    }
+    master.wait_for("started");
+    master.wait_for("is ready");
+    master.wait_for("reloaded after");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("started") == 6);
+    CHECK(master.count("exited with code 0") == 6);
+  }
+
+  TEST_CASE("a rolling reload that fails half-way brings the replaced workers back") {
+    Supervised master({3, 30s, RolloverStrategy::rolling, false, 1}, kThreads, serve_all);
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    master.wait_for("exited with code 0");
+    master.wait_for("the reload has failed");
+    master.wait_for("on_reloaded: given up");
+    master.wait_for("is ready");
+    master.wait_for("on_turn: 3 ready");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    // Three, one of the second generation, the broken one, and one that came back.
+    CHECK(master.count("started") == 6);
+  }
+
+  TEST_CASE("SIGHUP during a reload leads to one more") {
     Supervised master({1, 30s}, kThreads, serve_all);
     master.wait_for("debug ready");
     master.send(SIGHUP);
-    CHECK(master.wait_for("SIGHUP") == "warning SIGHUP is ignored");
+    master.wait_for("info reloading");
+    master.send(SIGHUP);
+    master.wait_for("generation 2 serves");
+    master.wait_for("generation 3 serves");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 1);
+    CHECK(master.count("info reloading") == 2);
+  }
+
+  TEST_CASE("SIGTERM during a reload ends both generations, killing what hangs") {
+    const auto hang_all = [](unsigned, WorkerLink link, Scoreboard&) {
+      return hang(std::move(link));
+    };
+    Supervised master({1, 100ms}, kThreads, hang_all);
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    master.wait_for("reloaded after");  // the retired worker hangs
+    master.send(SIGHUP);
+    master.wait_for("reloaded after");
+    CHECK(master.count("killing") == 0);  // it may take as long as it needs
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+    CHECK(master.count("killing") == 3);
   }
 
   TEST_CASE("workers see the end of a master that was killed") {
@@ -329,7 +437,7 @@ TEST_SUITE("master") {
         if (fd != link.fd() && is_link_or_signalfd(fd)) others += fmt::format(" {}", fd);
       }
       if (index == 0 || others.empty()) return serve(std::move(link));
-      link.send({Kind::failed, StartStep::open_server, "left open:" + others});
+      link.send({Kind::failed, StartStep::warm_up, "left open:" + others});
       return support::exit_code::kStart;
     });
     master.wait_for("debug ready");

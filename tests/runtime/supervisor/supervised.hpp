@@ -44,6 +44,48 @@ class PipeReporter final : public gateway::Reporter {
   int fd_;
 };
 
+/// A worker's end as it should be: waits for its order, or for the end of its master.
+inline int wait_for_order(observe::WorkerLink& link) {
+  for (;;) {
+    pollfd waited{link.fd(), POLLIN, 0};
+    ::poll(&waited, 1, -1);
+    const auto [got, order] = link.receive_order();
+    if (got == observe::WorkerLink::Got::closed) return 0;
+    if (got == observe::WorkerLink::Got::message && order.kind != observe::MasterOrder::serve)
+      return 0;
+  }
+}
+
+inline int serve(observe::WorkerLink link) {
+  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
+  return wait_for_order(link);
+}
+
+/// A worker that ignores its orders.
+inline int hang(observe::WorkerLink link) {
+  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
+  for (;;) ::pause();
+}
+
+/// A worker whose application is broken.
+inline int fail(observe::WorkerLink link) {
+  using observe::StartStep;
+  link.send({observe::WorkerMessage::Kind::step, StartStep::import_application, {}});
+  link.send({observe::WorkerMessage::Kind::failed, StartStep::import_application,
+             "No module named 'app'\nTraceback: a line"});
+  return support::exit_code::kStart;
+}
+
+/// What the generations of such a master are to be.
+struct MasterOptions {
+  unsigned workers = 1;
+  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
+  RolloverStrategy strategy = RolloverStrategy::overlap;
+  bool broken_reloads = false;  ///< no plan but the first can be made
+  /// From the second generation on the worker of this index cannot import.
+  std::optional<unsigned> broken_worker{};
+};
+
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
 /// pipe open, so that the pipe's end proves that none is left.
 class Supervised {
@@ -55,9 +97,12 @@ class Supervised {
              std::function<void()> on_ready = nullptr)
       : Supervised(
             options, threads,
-            [worker = std::move(worker)](observe::Scoreboard& scoreboard) -> Entry {
-              return WorkerEntry([worker, &scoreboard](unsigned index, observe::WorkerLink link) {
+            [worker = std::move(worker), broken = options.broken_worker,
+             made = 0u](observe::Scoreboard& scoreboard) mutable -> Entry {
+              const bool first = ++made == 1;
+              return WorkerEntry([=, &scoreboard](unsigned index, observe::WorkerLink link) {
                 ::alarm(120);
+                if (!first && broken == index) return fail(std::move(link));
                 return worker(index, std::move(link), scoreboard);
               });
             },
@@ -125,7 +170,7 @@ class Supervised {
   using Entry = std::variant<WorkerEntry, ZygoteEntry>;
   using MakeEntry = std::function<Entry(observe::Scoreboard&)>;
 
-  Supervised(MasterOptions options, unsigned threads, const MakeEntry& make_entry,
+  Supervised(MasterOptions options, unsigned threads, MakeEntry make_entry,
              std::function<void()> on_ready) {
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);
@@ -136,11 +181,12 @@ class Supervised {
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
       log_.reset();
-      ::_exit(supervise(options, threads, make_entry, std::move(on_ready), write_end.get()));
+      ::_exit(
+          supervise(options, threads, std::move(make_entry), std::move(on_ready), write_end.get()));
     }
   }
 
-  static int supervise(MasterOptions options, unsigned threads, const MakeEntry& make_entry,
+  static int supervise(MasterOptions options, unsigned threads, MakeEntry make_entry,
                        std::function<void()> on_ready, int log) {
     ::alarm(120);                // workers have their own: nothing outlives a broken test
     ::signal(SIGABRT, SIG_DFL);  // doctest has a handler
@@ -151,13 +197,29 @@ class Supervised {
     std::FILE* held = ::fdopen(::dup(log), "w");
     std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
-    observe::Scoreboard scoreboard(options.workers, threads);
-    const MasterHooks hooks{std::move(on_ready),
-                            [&reporter] { reporter.report(gateway::Level::debug, "on_stopping"); },
-                            turn_counter(reporter)};
+    const auto say = [&reporter](const char* text) {
+      reporter.report(gateway::Level::debug, text);
+    };
+    MasterHooks hooks;
+    hooks.plan = [&, made = 0u]() mutable {
+      if (++made > 1 && options.broken_reloads) throw std::runtime_error("a bad configuration");
+      GenerationPlan plan;
+      plan.workers = options.workers;
+      plan.graceful_timeout = options.graceful_timeout;
+      plan.strategy = options.strategy;
+      plan.scoreboard = std::make_shared<observe::Scoreboard>(options.workers + 1, threads);
+      plan.entry = make_entry(*plan.scoreboard);
+      return plan;
+    };
+    hooks.on_ready = std::move(on_ready);
+    hooks.on_stopping = [say] { say("on_stopping"); };
+    hooks.on_turn = turn_counter(reporter);
+    hooks.on_reloading = [say] { say("on_reloading"); };
+    hooks.on_reloaded = [say](bool taken_over) {
+      say(taken_over ? "on_reloaded: taken over" : "on_reloaded: given up");
+    };
     try {
-      Master master(options, make_entry(scoreboard), scoreboard, reporter, hooks);
-      return master.run();
+      return Master(reporter, std::move(hooks)).run();
     } catch (const std::exception& error) {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
@@ -207,25 +269,5 @@ class Supervised {
   std::string partial_;
   bool ended_ = false;
 };
-
-/// A worker's end as it should be: waits for its order, or for the end of its master.
-inline int wait_for_order(observe::WorkerLink& link) {
-  for (;;) {
-    pollfd waited{link.fd(), POLLIN, 0};
-    ::poll(&waited, 1, -1);
-    if (link.receive_order().first != observe::WorkerLink::Got::nothing) return 0;
-  }
-}
-
-inline int serve(observe::WorkerLink link) {
-  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
-  return wait_for_order(link);
-}
-
-/// A worker that ignores its orders.
-inline int hang(observe::WorkerLink link) {
-  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
-  for (;;) ::pause();
-}
 
 }  // namespace appd::supervisor

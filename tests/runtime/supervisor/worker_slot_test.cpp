@@ -14,7 +14,9 @@ const Clock::time_point kStart{};
 constexpr auto kGrace = 30s;
 
 struct Life {
-  WorkerSlot slot{kStart};
+  Life() { slot.want(kStart); }
+
+  WorkerSlot slot;
   Clock::time_point now = kStart;
 
   SlotAction tick(Clock::duration passed = 0s) { return slot.on_tick(now += passed); }

@@ -84,10 +84,12 @@ struct Ready {
     zygote.child().process =
         ChildProcess{::getpid(), std::move(master_end), Clock::time_point{}, std::nullopt};
     link = std::move(zygote_end);
+    zygote.child().slot.want(Clock::time_point{});
+    zygote.child().slot.on_tick(Clock::time_point{});
     zygote.child().slot.on_started();
     zygote.child().slot.on_ready(Clock::time_point{});
   }
-  ZygoteProcess zygote{Clock::time_point{}};
+  ZygoteProcess zygote;
   WorkerLink link;
   std::pair<WorkerLink, WorkerLink> worker = WorkerLink::make_pair();
 };
@@ -96,9 +98,8 @@ struct Ready {
 
 TEST_SUITE("zygote process") {
   TEST_CASE("it can fork when it is ready, and has one order at a time") {
-    ZygoteProcess young{Clock::time_point{}};
+    ZygoteProcess young;
     CHECK_FALSE(young.can_fork());
-    CHECK(young.child().slot.due() == Clock::time_point{});
 
     Ready ready;
     CHECK(ready.zygote.can_fork());

@@ -1,0 +1,261 @@
+#include "daemon.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <system_error>
+#include <utility>
+
+#include "runtime/config/config_error.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/supervisor/master.hpp"
+#include "runtime/support/exit_code.hpp"
+#include "runtime/support/release_pages.hpp"
+#include "runtime/worker/worker.hpp"
+#include "runtime/worker/zygote.hpp"
+
+namespace appd {
+
+using config::Settings;
+using gateway::Level;
+
+namespace {
+
+[[noreturn]] void reject(const char* option, const std::exception& error) {
+  throw config::ConfigError(fmt::format("--{}: {}", option, error.what()));
+}
+
+/// Called first: from then on other processes of the same file are refused.
+std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings) {
+  try {
+    if (settings.pidfile.empty()) return nullptr;
+    return std::make_unique<supervisor::PidFile>(settings.pidfile);
+  } catch (const std::runtime_error& error) {
+    reject("pidfile", error);
+  }
+}
+
+/// Files are the workers' own, as they would be had appd been started by that user.
+net::SocketFileOptions socket_file_options(const Settings& settings,
+                                           const std::optional<support::Account>& account) {
+  net::SocketFileOptions options{settings.socket_mode, settings.socket_owner,
+                                 settings.socket_group};
+  if (account && options.owner.empty()) options.owner = std::to_string(account->user);
+  if (account && options.group.empty()) options.group = std::to_string(account->group);
+  return options;
+}
+
+/// A socket that cannot be had.
+struct SocketError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A reload has the workers of two generations, and a replacement is ready before a worker goes.
+unsigned places(unsigned workers) {
+  return workers + (workers + 3) / 4;
+}
+
+std::string worker_role(unsigned index) {
+  return fmt::format("worker {}", index + 1);
+}
+
+}  // namespace
+
+std::vector<net::Address> parse_addresses(const Settings& settings) {
+  std::vector<net::Address> addresses;
+  try {
+    for (const std::string& socket : settings.sockets) {
+      addresses.push_back(net::parse_address(socket));
+    }
+  } catch (const std::invalid_argument& error) {
+    reject("socket", error);
+  }
+  return addresses;
+}
+
+std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
+  try {
+    if (!settings.access_log_format.empty())
+      observe::AccessFormat check(settings.access_log_format);
+    if (settings.access_log.empty()) return nullptr;
+    return std::make_unique<observe::AccessLog>(settings.access_log, settings.access_log_format);
+  } catch (const std::invalid_argument& error) {
+    reject("access-log-format", error);
+  } catch (const std::system_error& error) {
+    reject("access-log", error);
+  }
+}
+
+std::optional<support::Account> find_account(const Settings& settings) {
+  try {
+    if (settings.user.empty()) return std::nullopt;
+    return support::account_to_become(settings.user, settings.group);
+  } catch (const std::invalid_argument& error) {
+    reject("user", error);
+  }
+}
+
+Level threshold(const Settings& settings) {
+  return observe::parse_level(settings.log_level).value_or(Level::info);
+}
+
+void set_umask(const Settings& settings) {
+  if (settings.umask) ::umask(*settings.umask);
+}
+
+/// All that one generation's workers are made of; shared by the master, who keeps it as long as the
+/// generation lives, and by them, who get it by their fork.
+struct Daemon::Deployment {
+  Deployment(Settings with, std::optional<support::Account> as)
+      : settings(std::move(with)),
+        account(std::move(as)),
+        access(open_access_log(settings)),
+        log(threshold(settings), "master", access.get()),
+        scoreboard(
+            std::make_shared<observe::Scoreboard>(places(settings.workers), settings.threads)),
+        mailboxes(places(settings.workers)) {}
+
+  int run_worker(unsigned index, const worker::Inheritance& inheritance, observe::WorkerLink link,
+                 worker::Preloaded preloaded) {
+    return worker::run_worker({settings, sockets, scoreboard->worker(index), index,
+                               scoreboard->loads(), mailboxes, inheritance, log},
+                              std::move(link), std::move(preloaded));
+  }
+
+  /// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
+  std::string describe() const {
+    std::string names;
+    for (const auto& socket : sockets) names += (names.empty() ? "" : ", ") + socket->name();
+    return fmt::format("{} on {}", settings.module, names);
+  }
+
+  const Settings settings;
+  const std::optional<support::Account> account;
+  const std::unique_ptr<observe::AccessLog> access;
+  observe::Log log;
+  const std::shared_ptr<observe::Scoreboard> scoreboard;
+  const worker::Mailboxes mailboxes;
+  Listeners::Sockets sockets;
+};
+
+Daemon::Daemon(Settings settings, std::function<Settings()> reread)
+    : reread_(std::move(reread)),
+      settings_(std::move(settings)),
+      log_(threshold(settings_), "master") {}
+
+int Daemon::run() {
+  parse_addresses(settings_);  // before the first lasting effect
+  find_account(settings_);
+  set_umask(settings_);
+  pid_file_ = lock_pid_file(settings_);
+  try {
+    next_ = deploy(settings_);
+  } catch (const SocketError& error) {
+    log_.report(Level::error, error.what());
+    return support::exit_code::kSocket;
+  }
+  manager_.emplace(next_->describe(), settings_.workers);
+
+  supervisor::MasterHooks hooks;
+  hooks.plan = [this] { return next_plan(); };
+  hooks.on_ready = [this] {
+    support::release_unchanged_file_pages();
+    present_ = std::move(next_);
+    log_.report(Level::info,
+                fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
+                            APPD_VERSION, present_->describe(), present_->settings.workers,
+                            present_->settings.preload == config::Preload::off ? "" : ", preloaded",
+                            present_->settings.threads, worker::python_version()));
+    manager_->on_ready();
+  };
+  hooks.on_stopping = [this] {
+    for (const auto& deployment : {present_, next_}) {
+      if (deployment) deployment->sockets.clear();
+    }
+    manager_->on_stopping();
+  };
+  hooks.on_turn = [this](unsigned ready) {
+    return manager_->on_turn(supervisor::Clock::now(), ready);
+  };
+  hooks.on_reloading = [this] { manager_->on_reloading(); };
+  hooks.on_reloaded = [this](bool taken_over) { on_reloaded(taken_over); };
+  return supervisor::Master(log_, std::move(hooks)).run();
+}
+
+std::shared_ptr<Daemon::Deployment> Daemon::deploy(Settings settings) {
+  const std::vector<net::Address> addresses = parse_addresses(settings);
+  const auto deployment = std::make_shared<Deployment>(settings, find_account(settings));
+  try {
+    deployment->sockets =
+        listeners_.open(addresses, socket_file_options(settings, deployment->account), log_);
+  } catch (const std::exception& error) {
+    throw SocketError(error.what());
+  }
+  return deployment;
+}
+
+/// The first generation's configuration has been read, and its sockets are open.
+supervisor::GenerationPlan Daemon::next_plan() {
+  if (!next_) {
+    next_ = deploy(reread_());
+    warn_of_fixed(next_->settings);
+  }
+  return plan_of(next_);
+}
+
+supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& deployment) {
+  supervisor::GenerationPlan plan;
+  plan.workers = deployment->settings.workers;
+  plan.graceful_timeout = deployment->settings.graceful_timeout;
+  plan.strategy = deployment->settings.reload_strategy == config::ReloadStrategy::rolling
+                      ? supervisor::RolloverStrategy::rolling
+                      : supervisor::RolloverStrategy::overlap;
+  plan.scoreboard = deployment->scoreboard;
+  if (deployment->settings.preload == config::Preload::off) {
+    plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
+      leave_master(*deployment, worker_role(index));
+      return deployment->run_worker(index, inheritance_, std::move(link), nullptr);
+    };
+  } else {
+    plan.entry = [this, deployment](observe::WorkerLink link) {
+      leave_master(*deployment, "zygote");
+      return worker::run_zygote(
+          deployment->settings, deployment->log, std::move(link),
+          [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
+            deployment->log.set_role(worker_role(index));
+            return deployment->run_worker(index, inheritance_, std::move(own_link),
+                                          std::move(preloaded));
+          });
+    };
+  }
+  return plan;
+}
+
+/// What is the master's alone, its rights among it, ends in the processes that it forks.
+void Daemon::leave_master(Deployment& deployment, std::string role) const {
+  deployment.log.set_role(std::move(role));
+  if (pid_file_) pid_file_->leave();
+  supervisor::ServiceManager::leave();
+  set_umask(deployment.settings);
+  if (deployment.account) support::become(*deployment.account);
+}
+
+void Daemon::on_reloaded(bool taken_over) {
+  if (taken_over) {
+    present_->sockets.clear();  // what the new one does not have is closed
+    present_ = std::move(next_);
+    log_.set_threshold(threshold(present_->settings));
+    support::release_unchanged_file_pages();
+  }
+  next_.reset();
+  manager_->on_reloaded(present_->describe(), present_->settings.workers);
+}
+
+/// What a running master cannot change.
+void Daemon::warn_of_fixed(const Settings& next) {
+  if (next.pidfile != settings_.pidfile) {
+    log_.report(Level::warning, "the new --pidfile takes effect with a restart");
+  }
+}
+
+}  // namespace appd

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "listeners.hpp"
+#include "runtime/config/settings.hpp"
+#include "runtime/net/address.hpp"
+#include "runtime/observe/access_log.hpp"
+#include "runtime/observe/log.hpp"
+#include "runtime/supervisor/generation.hpp"
+#include "runtime/supervisor/pid_file.hpp"
+#include "runtime/supervisor/service_manager.hpp"
+#include "runtime/support/account.hpp"
+#include "runtime/worker/inheritance.hpp"
+
+namespace appd {
+
+// What only the layer that uses a value can judge; each throws config::ConfigError that names the
+// option.
+
+std::vector<net::Address> parse_addresses(const config::Settings& settings);
+/// None: the access log is off.
+std::unique_ptr<observe::AccessLog> open_access_log(const config::Settings& settings);
+/// Whom the workers act for; none: who starts appd.
+std::optional<support::Account> find_account(const config::Settings& settings);
+gateway::Level threshold(const config::Settings& settings);
+void set_umask(const config::Settings& settings);
+
+/// A running server: makes generations of workers out of configurations, and tells the world how
+/// they fare.
+class Daemon {
+ public:
+  /// `reread` gives the configuration as it is now; what it throws refuses a reload.
+  Daemon(config::Settings settings, std::function<config::Settings()> reread);
+
+  /// Serves until it is told to stop; gives the exit code. Throws config::ConfigError before
+  /// anything is served.
+  int run();
+
+ private:
+  struct Deployment;
+
+  std::shared_ptr<Deployment> deploy(config::Settings settings);
+  supervisor::GenerationPlan next_plan();
+  supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
+  void leave_master(Deployment& deployment, std::string role) const;
+  void on_reloaded(bool taken_over);
+  void warn_of_fixed(const config::Settings& next);
+
+  const std::function<config::Settings()> reread_;
+  config::Settings settings_;  ///< of the start
+  std::unique_ptr<supervisor::PidFile> pid_file_;
+  observe::Log log_;
+  Listeners listeners_;
+  const worker::Inheritance inheritance_;  ///< of all generations
+  std::shared_ptr<Deployment> present_;
+  std::shared_ptr<Deployment> next_;  ///< from its plan until it serves, or does not
+  std::optional<supervisor::ServiceManager> manager_;
+};
+
+}  // namespace appd

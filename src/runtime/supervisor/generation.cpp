@@ -1,0 +1,404 @@
+#include "runtime/supervisor/generation.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "runtime/supervisor/descriptions.hpp"
+#include "runtime/support/exit_code.hpp"
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::supervisor {
+
+using gateway::Level;
+using observe::MasterOrder;
+using observe::WorkerLink;
+using observe::WorkerMessage;
+
+Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
+                       const std::function<void()>& enter_child)
+    : number_(number),
+      plan_(std::move(plan)),
+      scoreboard_(*plan_.scoreboard),
+      reporter_(reporter),
+      enter_child_(enter_child) {
+  if (std::holds_alternative<ZygoteEntry>(plan_.entry)) {
+    Child& zygote = zygote_.emplace().child();
+    zygote.slot.want(Clock::now());
+    children_.push_back(&zygote);
+  }
+  for (unsigned index = 0; index < scoreboard_.workers(); ++index) {
+    workers_.push_back({fmt::format("worker {}", index + 1), index});
+  }
+  for (Child& worker : workers_) children_.push_back(&worker);
+}
+
+Generation::~Generation() {
+  for (const Child* child : children_) {
+    if (!child->process || !child->process->pid) continue;
+    ::kill(*child->process->pid, SIGKILL);
+    while (::waitpid(*child->process->pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+}
+
+// -- Orders
+// -----------------------------------------------------------------------------------------
+
+void Generation::grow(unsigned workers) {
+  // Places that are free, then those whose last worker is still ending.
+  for (const bool free : {true, false}) {
+    for (Child& worker : workers_) {
+      if (workers == 0) return;
+      if (worker.slot.wanted() || (free && worker.process)) continue;
+      worker.slot.want(Clock::now());
+      --workers;
+    }
+  }
+}
+
+void Generation::serve() {
+  serving_ = true;
+  for (Child& worker : workers_) {
+    if (worker.slot.state() == SlotState::ready) worker.process->link.send(MasterOrder::serve);
+  }
+}
+
+void Generation::retire(unsigned workers) {
+  for (Child& worker : workers_) {
+    if (workers == 0) break;
+    if (!worker.slot.wanted()) continue;
+    worker.retired_at = Clock::now();
+    perform(worker, worker.slot.retire(worker.retired_at, std::nullopt), MasterOrder::retire);
+    --workers;
+  }
+  if (wanted() == 0) retire_zygote();
+}
+
+void Generation::stop() {
+  for (Child& worker : workers_) {
+    // Those that were retired before have nobody any more to leave anything to.
+    const bool was_retired = worker.slot.state() == SlotState::draining && worker.process;
+    perform(worker, worker.slot.retire(Clock::now(), grace(worker)));
+    if (was_retired) worker.process->link.send(MasterOrder::drain);
+  }
+  retire_zygote();
+}
+
+void Generation::stop_at_once() {
+  for (Child* child : children_) perform(*child, child->slot.retire_at_once());
+}
+
+void Generation::retire_zygote() {
+  if (!zygote_) return;
+  Child& zygote = zygote_->child();
+  perform(zygote, zygote.slot.retire(Clock::now(), grace(zygote)));
+}
+
+void Generation::tick() {
+  for (Child* child : children_) {
+    perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
+  }
+}
+
+void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
+  switch (action) {
+    case SlotAction::none:
+      return;
+    case SlotAction::start:
+      return start(child);
+    case SlotAction::order_drain:
+      return child.process->link.send(end);
+    case SlotAction::kill:
+      return kill(child);
+  }
+}
+
+void Generation::start(Child& child) {
+  try {
+    if (zygote_ && child.is_worker()) {
+      order_worker(child);
+    } else {
+      fork_child(child);
+    }
+    child.slot.on_started();
+  } catch (const std::system_error& error) {
+    on_start_failed(child, error.what());
+  }
+}
+
+void Generation::fork_child(Child& child) {
+  auto [master_end, child_end] = WorkerLink::make_pair();
+  if (child.is_worker()) scoreboard_.clear(*child.index);
+  std::fflush(nullptr);  // or parent and child would both write what stdio holds
+  const pid_t pid = ::fork();
+  if (pid < 0) support::throw_errno("fork");
+  if (pid == 0) {
+    master_end.close();
+    live_as_child(child, std::move(child_end));
+  }
+  child.process = ChildProcess{pid, std::move(master_end), Clock::now(), std::nullopt};
+  reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, pid));
+}
+
+void Generation::order_worker(Child& worker) {
+  auto [master_end, worker_end] = WorkerLink::make_pair();
+  scoreboard_.clear(*worker.index);
+  zygote_->order_fork(*worker.index, worker_end);
+  worker.process = ChildProcess{std::nullopt, std::move(master_end), Clock::now(), std::nullopt};
+}
+
+// A worker learns of its master's death from the end of its link, on which it drains.
+// (PR_SET_PDEATHSIG would cut off its requests, and is lost when the worker changes its user.) So
+// no worker may keep the master's end of another's link, and none returns into the master's code.
+void Generation::live_as_child(const Child& child, WorkerLink link) noexcept {
+  int code = support::exit_code::kFailure;
+  try {
+    enter_child_();
+    code = live(child, std::move(link));
+  } catch (const std::exception& error) {
+    reporter_.report(Level::error, fmt::format("{}: {}", child.name, error.what()));
+  }
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
+int Generation::live(const Child& child, WorkerLink link) {
+  if (!child.is_worker()) return std::get<ZygoteEntry>(plan_.entry)(std::move(link));
+  return std::get<WorkerEntry>(plan_.entry)(*child.index, std::move(link));
+}
+
+void Generation::close_links() noexcept {
+  for (Child* child : children_) {
+    if (child->process) child->process->link.close();
+  }
+}
+
+void Generation::kill(const Child& child) {
+  reporter_.report(Level::warning, fmt::format("killing {}{}", title(child),
+                                               describe_work(child, ", still serving ")));
+  // Otherwise at its first message, or there will never be one.
+  if (child.process->pid) ::kill(*child.process->pid, SIGKILL);
+}
+
+bool Generation::can_start(const Child& child) const noexcept {
+  return !child.is_worker() || !zygote_ || zygote_->can_fork();
+}
+
+/// How long it may take to end.
+std::chrono::nanoseconds Generation::grace(const Child& child) const noexcept {
+  if (child.is_worker()) return plan_.graceful_timeout;
+  return std::min<std::chrono::nanoseconds>(plan_.graceful_timeout, WorkerSlot::kStartingGrace);
+}
+
+// -- State
+// ------------------------------------------------------------------------------------------
+
+unsigned Generation::wanted() const noexcept {
+  return static_cast<unsigned>(std::count_if(
+      workers_.begin(), workers_.end(), [](const Child& worker) { return worker.slot.wanted(); }));
+}
+
+unsigned Generation::ready() const noexcept {
+  return static_cast<unsigned>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [](const Child& worker) { return worker.slot.state() == SlotState::ready; }));
+}
+
+bool Generation::any_ending() const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [this](const Child& worker) {
+    return worker.process && !worker.slot.wanted() &&
+           Clock::now() < worker.retired_at + plan_.graceful_timeout;
+  });
+}
+
+bool Generation::finished() const noexcept {
+  return std::all_of(children_.begin(), children_.end(),
+                     [](const Child* child) { return child->slot.state() == SlotState::retired; });
+}
+
+std::optional<Clock::time_point> Generation::due() const {
+  std::optional<Clock::time_point> first;
+  const auto consider = [&first](std::optional<Clock::time_point> when) {
+    if (when && (!first || *when < *first)) first = when;
+  };
+  for (const Child* child : children_) consider(child->slot.due(can_start(*child)));
+  for (const Child& worker : workers_) {
+    const Clock::time_point overdue = worker.retired_at + plan_.graceful_timeout;
+    if (worker.process && !worker.slot.wanted() && Clock::now() < overdue) consider(overdue);
+  }
+  return first;
+}
+
+// -- Messages
+// ---------------------------------------------------------------------------------------
+
+void Generation::add_polled(std::vector<pollfd>& polled) const {
+  for (const Child* child : children_) {
+    polled.push_back({child->process ? child->process->link.fd() : -1, POLLIN, 0});
+  }
+}
+
+void Generation::read(std::span<const pollfd> polled) {
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    if (polled[i].revents != 0) read_messages(*children_[i]);
+  }
+}
+
+void Generation::read_messages(Child& child) {
+  constexpr int kAtOnce = 16;  // a worker gone mad must not keep the master from the others
+  for (int i = 0; i < kAtOnce && child.process && child.process->link.fd() >= 0; ++i) {
+    const auto [got, message] = child.process->link.receive_message();
+    if (got == WorkerLink::Got::nothing) return;
+    if (got == WorkerLink::Got::message) {
+      on_message(child, message);
+    } else {
+      on_link_end(child);
+    }
+  }
+}
+
+void Generation::on_link_end(Child& child) {
+  child.process->link.close();
+  child.slot.on_link_lost(Clock::now(), grace(child));
+  if (child.process->pid) return;
+  // It was never born, or killed before its first word. The zygote may have told why.
+  read_messages(zygote_->child());
+  if (child.process) on_death(child, std::nullopt);
+}
+
+void Generation::on_message(Child& child, const WorkerMessage& message) {
+  if (!child.process->pid) on_first_message(child, message.sender);
+  switch (message.kind) {
+    case WorkerMessage::Kind::step:
+      child.process->step = message.step;
+      return;
+    case WorkerMessage::Kind::ready:
+      return on_ready(child);
+    case WorkerMessage::Kind::failed:
+      return on_failed(child, message);
+    case WorkerMessage::Kind::forked:
+    case WorkerMessage::Kind::not_forked:
+      if (!child.is_worker()) on_answer(message);
+      return;
+  }
+}
+
+/// The zygote has forked it.
+void Generation::on_first_message(Child& child, pid_t sender) {
+  child.process->pid = sender;
+  reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, sender));
+  if (child.slot.state() == SlotState::killed) ::kill(sender, SIGKILL);
+}
+
+void Generation::on_ready(Child& child) {
+  child.slot.on_ready(Clock::now());
+  child.process->step.reset();
+  reporter_.report(established_ ? Level::info : Level::debug,
+                   fmt::format("{} is ready", title(child)));
+  if (serving_ && child.is_worker() && child.slot.state() == SlotState::ready) {
+    child.process->link.send(MasterOrder::serve);
+  }
+}
+
+void Generation::on_failed(Child& child, const WorkerMessage& message) {
+  child.process->failure_reported = true;
+  const std::string what = fmt::format("{} failed at {}: ", child.name, name(message.step));
+  // Broken code fails in every worker: once is enough to say it. The traceback it has told itself.
+  reporter_.report(child.slot.wanted() && !failure_ ? Level::error : Level::debug,
+                   what + message.text.substr(0, message.text.find('\n')));
+  fail(what + message.text);
+}
+
+/// The zygote's, to its order. What it has forked speaks for itself.
+void Generation::on_answer(const WorkerMessage& message) {
+  const std::optional<unsigned> index = zygote_->on_answer();
+  if (!index || message.kind == WorkerMessage::Kind::forked) return;
+  Child& worker = workers_[*index];
+  if (!worker.process || worker.process->pid) return;
+  worker.process.reset();
+  on_start_failed(worker, message.text);
+}
+
+void Generation::on_start_failed(Child& child, std::string_view why) {
+  const std::string what = fmt::format("{} cannot be started: {}", child.name, why);
+  reporter_.report(Level::error, what);
+  child.slot.on_death(Clock::now());
+  fail(what);
+}
+
+/// The first failure is the reason; those of workers that are told to end are none.
+void Generation::fail(std::string why) {
+  if (!established_ && !failure_) failure_ = std::move(why);
+}
+
+// -- Ends
+// -------------------------------------------------------------------------------------------
+
+bool Generation::on_exit(pid_t pid, int wait_status) {
+  // Who it is may be said by a message that has not been read yet.
+  for (Child* child : children_) {
+    if (child->process && !child->process->pid) read_messages(*child);
+  }
+  const auto found = std::find_if(children_.begin(), children_.end(), [pid](const Child* child) {
+    return child->process && child->process->pid == pid;
+  });
+  if (found == children_.end()) return false;
+  on_death(**found, wait_status);
+  return true;
+}
+
+/// `wait_status`: none when it was never known which process it would be.
+void Generation::on_death(Child& child, std::optional<int> wait_status) {
+  read_messages(child);  // its last words
+  const bool killed_by_us = child.slot.state() == SlotState::killed;
+  if (!killed_by_us && !child.process->failure_reported) report_death(child, wait_status);
+  const Clock::time_point now = Clock::now();
+  const bool was_wanted = child.slot.wanted();
+  child.slot.on_death(now);
+  child.process.reset();
+  if (child.is_worker()) {
+    scoreboard_.clear(*child.index);  // the others must not count on it
+  } else {
+    zygote_->on_death();
+  }
+
+  if (was_wanted) fail(fmt::format("{} died during its start", child.name));
+  const auto due = established_ ? child.slot.due() : std::nullopt;
+  if (due && *due > now) {
+    reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
+                                                 describe_duration(*due - now)));
+  }
+}
+
+void Generation::report_death(const Child& dead, std::optional<int> wait_status) {
+  const bool ordered = !dead.slot.wanted();
+  const bool as_ordered = ordered && wait_status.value_or(0) == 0;
+  // Code 0 while serving: somebody sent SIGTERM to the worker alone.
+  const bool harmless = ordered || wait_status == 0;
+  const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
+  const auto& step = dead.process->step;
+  reporter_.report(level, fmt::format("{} {}{}{} after {}{}", title(dead),
+                                      wait_status ? describe_exit(*wait_status) : "was not forked",
+                                      step ? " at " : "", step ? name(*step) : "",
+                                      describe_duration(Clock::now() - dead.process->started),
+                                      describe_work(dead, ", while serving ")));
+}
+
+/// What it is serving, after the introduction; "" for nothing.
+std::string Generation::describe_work(const Child& child, std::string_view introduction) const {
+  if (!child.is_worker()) return "";
+  const auto running = scoreboard_.running(*child.index);
+  return running.empty() ? "" : fmt::format("{}{}", introduction, describe_requests(running));
+}
+
+}  // namespace appd::supervisor

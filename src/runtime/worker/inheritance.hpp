@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+
+#include "runtime/net/event_loop.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::worker {
+
+/// The box (a SEQPACKET pair) in which idle connections of retired workers wait for those that
+/// serve, of whatever generation. All have it open, and whoever has time takes the next. Made
+/// before the first fork.
+struct Inheritance {
+  /// Throws std::system_error.
+  Inheritance();
+
+  support::UniqueFd in;
+  support::UniqueFd out;
+};
+
+/// Puts a connection into the box. False: not now; nothing has happened.
+bool bequeath(const Inheritance& box, int socket) noexcept;
+
+/// Takes connections out of the box. Loop's thread only.
+class Heir final : private net::Watcher {
+ public:
+  using Adopt = std::function<void(support::UniqueFd socket)>;
+
+  Heir(net::EventLoop& loop, const Inheritance& box);
+
+  /// From now on gives connections that come to `adopt`.
+  void open(Adopt adopt);
+  /// Leaves what comes to the others.
+  void close();
+
+ private:
+  void on_events(std::uint32_t events) override;
+
+  const int box_;
+  Adopt adopt_;
+  net::EventLoop::Watch watch_;
+};
+
+}  // namespace appd::worker

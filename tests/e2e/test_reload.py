@@ -1,0 +1,287 @@
+"""Reload: the next generation of workers takes the place of the present one, and no request is lost."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import wire
+from appd import Appd
+from fronts import MODES, Nginx
+from load import Load
+from processes import alive, children, wait_until
+
+RELOADED = r"reloaded after"
+FAILED = r"the reload has failed"
+
+SITE = '''
+import hashlib, os, time
+
+VERSION = {version!r}
+{extra}
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/hold":
+        with open(os.path.join(os.environ["PROBE_DIR"], environ["QUERY_STRING"])) as gate:
+            gate.read()
+    if environ["REQUEST_METHOD"] == "POST":
+        body = hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()
+    else:
+        body = VERSION.encode()
+    start_response(os.environ.get("STATUS_OF" + path.upper().replace("/", "_"), "200 OK"),
+                   [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+'''
+
+
+class Site:
+    """A server whose application can be written anew."""
+
+    def __init__(self, start, place, *options, version="1", **rest):
+        self.place = place
+        self.write(version)
+        self.server = start("--pythonpath", place.path, *options, module="site_under_reload", **rest)
+
+    def write(self, version, extra=""):
+        self.place.write("site_under_reload.py", SITE.format(version=version, extra=extra))
+
+    def reload(self, ends=RELOADED):
+        self.server.forget_log()
+        self.server.send_signal(signal.SIGHUP)
+        return self.server.wait_event(ends, within=60)
+
+    def version(self, protocol="fastcgi"):
+        return self.server.call(protocol, "/").body.decode()
+
+
+class Kept(wire.FastCgi):
+    """A connection that a front keeps."""
+
+    def ask(self, path="/", query="") -> bytes:
+        return self.request(wire.variables(path=path, query=query)).body
+
+    def begin_asking(self, path, query):
+        self.begin()
+        self.params(wire.variables(path=path, query=query))
+        self.stdin(b"")
+
+
+@pytest.fixture
+def site(start, place):
+    return lambda *options, **rest: Site(start, place, *options, **rest)
+
+
+@pytest.fixture
+def front():
+    started = []
+
+    def start_front(site):
+        started.append(Nginx(site.server.address))
+        return started[-1]
+
+    yield start_front
+    for each in started:
+        each.stop()
+
+
+def all_ports(nginx):
+    return [nginx.port(mode) for mode in MODES]
+
+
+def only_new_workers(server, before, workers):
+    wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
+    assert len(children(server.pid)) == workers
+
+
+# ---- under load, behind nginx
+
+
+@pytest.mark.parametrize("options, reloads", [([], 30), (["--reload-strategy", "rolling"], 10), (["--preload"], 5)],
+                         ids=["overlap", "rolling", "preloaded"])
+def test_no_request_is_lost_while_generations_change(site, front, options, reloads):
+    site = site(*options, workers=2)
+    before = children(site.server.pid)
+    with Load(all_ports(front(site))) as load:
+        load.wait_more(200)
+        for number in range(reloads):
+            site.write(str(number + 2))
+            site.reload()
+            load.wait_more(50)
+    assert load.wrong == []
+    assert site.version() == str(reloads + 1)
+    assert set(load.bodies) == {str(number + 1) for number in range(reloads + 1)}
+    only_new_workers(site.server, before, workers=3 if "--preload" in options else 2)
+
+
+def test_broken_code_is_refused_under_load_and_nothing_is_lost(site, front):
+    site = site(workers=2)
+    before = set(children(site.server.pid))
+    with Load(all_ports(front(site))) as load:
+        load.wait_more(200)
+        site.write("2", extra="import no_such_module_anywhere")
+        for _ in range(3):
+            assert "No module named 'no_such_module_anywhere'" in site.reload(FAILED).text
+        load.wait_more(200)
+    assert load.wrong == []
+    assert set(load.bodies) == {"1"}
+    wait_until(lambda: set(children(site.server.pid)) == before, "the same workers as before")
+
+
+# ---- what goes on
+
+
+def kept(site, count):
+    connections = [Kept(site.server.address) for _ in range(count)]
+    for each in connections:
+        assert each.ask() == b"1"
+    return connections
+
+
+def test_kept_connections_go_on_with_the_next_generation(site):
+    site = site(workers=2)
+    connections = kept(site, 6)
+    for version in ("2", "3", "4"):
+        before = children(site.server.pid)
+        site.write(version)
+        site.reload()
+        only_new_workers(site.server, before, workers=2)
+        assert {each.ask() for each in connections} == {version.encode()}
+    for each in connections:
+        each.close()
+
+
+def test_a_request_that_lasts_longer_than_reloads_ends_and_its_connection_goes_on(site):
+    site = site("--graceful-timeout", "1s")
+    gate = site.server.gate("held")
+    (worker,) = children(site.server.pid)
+    with Kept(site.server.address) as connection:
+        connection.begin_asking("/hold", "held")
+        gate.wait_entered()
+        for version in ("2", "3"):
+            site.write(version)
+            site.reload()
+        assert alive(worker)
+        assert site.version() == "3"
+        gate.open()
+        assert connection.read_answer().body == b"1"
+        wait_until(lambda: not alive(worker), "the first worker has ended")
+        assert connection.ask() == b"3"
+
+
+def test_hundreds_of_idle_connections_go_over(site):
+    site = site()
+    connections = kept(site, 500)
+    before = children(site.server.pid)
+    site.write("2")
+    site.reload()
+    only_new_workers(site.server, before, workers=1)
+    for each in connections:
+        assert each.ask() == b"2"
+        each.close()
+
+
+def test_a_worker_that_is_told_to_end_leaves_its_connections_to_the_others(site):
+    site = site(workers=2)
+    connections = kept(site, 6)
+    worker = children(site.server.pid)[0]
+    os.kill(worker, signal.SIGTERM)
+    wait_until(lambda: not alive(worker), "it has ended")
+    for each in connections:
+        assert each.ask() == b"1"
+        each.close()
+
+
+def test_a_stop_closes_what_is_idle_and_waits_for_requests_of_all_generations(site):
+    site = site()
+    gate = site.server.gate("held")
+    with Kept(site.server.address) as busy, Kept(site.server.address) as idle:
+        busy.begin_asking("/hold", "held")
+        gate.wait_entered()
+        site.write("2")
+        site.reload()
+        assert idle.ask() == b"2"
+        site.server.send_signal(signal.SIGTERM)
+        assert idle.closed_by_peer()
+        assert site.server.running()
+        gate.open()
+        assert busy.read_answer().body == b"1"
+        assert site.server.wait_exit() == 0
+
+
+# ---- configuration
+
+
+def test_the_configuration_is_read_again(site, place):
+    config = place.write("appd.ini", "[appd]\nenv = STATUS_OF_=201 Created\nworkers = 1\n")
+    site = site("--config", config, workers="1")
+    assert site.server.call("fastcgi", "/").status == 201
+    place.write("appd.ini", "[appd]\nenv = STATUS_OF_=202 Accepted\naccess-log = -\n")
+    site.reload()
+    assert site.server.call("fastcgi", "/").status == 202
+    wait_until(lambda: '"GET / HTTP/1.1" 202' in site.server.output(), "the access log")
+
+
+def test_a_configuration_that_is_wrong_is_refused(site, place):
+    config = place.write("appd.ini", "[appd]\n")
+    site = site("--config", config)
+    place.write("appd.ini", "[appd]\nthreds = 3\n")
+    assert "did you mean threads?" in site.reload(FAILED).text
+    assert site.version() == "1"
+    place.write("appd.ini", "[appd]\n")
+    site.reload()
+
+
+class FromFile(Appd):
+    """All of whose options are in a file."""
+
+    def command(self, arguments, environment):
+        self.config = Path(self.address).parent / "appd.ini"
+        self.configure(self.address)
+        return [arguments[0], "--config", self.config]
+
+    def configure(self, *sockets):
+        lines = ["[appd]", "module = wsgi_probe", f"pythonpath = {self.installed.apps}", "workers = 1"]
+        self.config.write_text("\n".join(lines + [f"socket = {each}" for each in sockets]))
+
+    def reload(self):
+        self.forget_log()
+        self.send_signal(signal.SIGHUP)
+        self.wait_event(RELOADED)
+
+
+def test_sockets_come_and_go_with_the_configuration(installed):
+    server = FromFile(installed)
+    try:
+        other = str(server.place / "other.sock")
+        server.configure(server.address, other)
+        server.reload()
+        assert server.accepts() and server.accepts(other)
+        file = os.stat(server.address)
+        server.configure(server.address)
+        server.reload()
+        wait_until(lambda: not os.path.exists(other), "its file is removed")
+        assert (os.stat(server.address).st_ino, server.call("scgi", "/hello").status) == (file.st_ino, 200)
+        server.configure(other)
+        server.reload()
+        assert wire.call("scgi", other, "/hello").status == 200
+        wait_until(lambda: not os.path.exists(server.address), "its file is removed")
+    finally:
+        assert server.stop() == 0
+
+
+def test_warm_up_refuses_a_generation_that_cannot_answer(site):
+    site = site("--warmup", "/", "--warmup", "/health?full=1")
+    site.write("2", extra='os.environ["STATUS_OF_HEALTH"] = "503 Service Unavailable"')
+    assert "answered --warmup /health?full=1 with 503" in site.reload(FAILED).text
+    assert site.version() == "1"
+    site.write("3", extra='os.environ["STATUS_OF_HEALTH"] = "404 Not Found"')
+    site.reload()
+    assert site.version() == "3"
+
+
+@pytest.mark.parametrize("protocol", wire.WIRES)
+def test_warm_up_speaks_the_protocol_that_is_set(site, protocol):
+    site = site("--warmup", "/", "--protocol", protocol)
+    assert site.version(protocol) == "1"
