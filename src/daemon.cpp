@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <system_error>
 #include <utility>
@@ -32,6 +33,24 @@ std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings) {
     return std::make_unique<supervisor::PidFile>(settings.pidfile);
   } catch (const std::runtime_error& error) {
     reject("pidfile", error);
+  }
+}
+
+std::unique_ptr<supervisor::ControlSocket> open_control(const Settings& settings) {
+  try {
+    if (settings.control.empty()) return nullptr;
+    return std::make_unique<supervisor::ControlSocket>(settings.control);
+  } catch (const std::runtime_error& error) {
+    reject("control", error);
+  }
+}
+
+std::unique_ptr<supervisor::TouchedFile> watch_touched(const Settings& settings) {
+  try {
+    if (settings.touch_reload.empty()) return nullptr;
+    return std::make_unique<supervisor::TouchedFile>(settings.touch_reload);
+  } catch (const std::system_error& error) {
+    reject("touch-reload", error);
   }
 }
 
@@ -122,6 +141,13 @@ struct Daemon::Deployment {
                               std::move(link), std::move(preloaded));
   }
 
+  /// In a process of another generation: closes all that it has.
+  void leave() noexcept {
+    sockets.clear();
+    mailboxes.close();
+    access.reset();
+  }
+
   /// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
   std::string describe() const {
     std::string names;
@@ -131,30 +157,73 @@ struct Daemon::Deployment {
 
   const Settings settings;
   const std::optional<support::Account> account;
-  const std::unique_ptr<observe::AccessLog> access;
+  std::unique_ptr<observe::AccessLog> access;
   observe::Log log;
   const std::shared_ptr<observe::Scoreboard> scoreboard;
-  const worker::Mailboxes mailboxes;
+  worker::Mailboxes mailboxes;
   Listeners::Sockets sockets;
 };
 
-Daemon::Daemon(Settings settings, std::function<Settings()> reread)
+void check(const Settings& settings) {
+  parse_addresses(settings);
+  find_account(settings);
+}
+
+Daemon::Daemon(Settings settings, std::function<Settings()> reread, supervisor::Successor successor,
+               std::optional<supervisor::Legacy> legacy)
     : reread_(std::move(reread)),
+      successor_(std::move(successor)),
+      legacy_(std::move(legacy)),
       settings_(std::move(settings)),
       log_(threshold(settings_), "master") {}
 
-int Daemon::run() {
-  parse_addresses(settings_);  // before the first lasting effect
-  find_account(settings_);
-  set_umask(settings_);
+void Daemon::begin() {
   pid_file_ = lock_pid_file(settings_);
+  control_ = open_control(settings_);
+  inheritance_.emplace();
+  next_ = deploy(settings_);
+}
+
+/// What another program in this process has left. Its generation is served by workers that are
+/// there, so it needs no more than its sockets.
+void Daemon::inherit() {
+  if (legacy_->pid_file >= 0) {
+    pid_file_ = std::make_unique<supervisor::PidFile>(settings_.pidfile,
+                                                      support::UniqueFd(legacy_->pid_file));
+  }
+  if (legacy_->control >= 0) {
+    control_ = std::make_unique<supervisor::ControlSocket>(settings_.control,
+                                                           support::UniqueFd(legacy_->control));
+  }
+  inheritance_.emplace(support::UniqueFd(legacy_->box_in), support::UniqueFd(legacy_->box_out));
+  present_ = make_deployment(settings_);
+  present_->sockets = listeners_.inherit(*legacy_);
+  log_.report(Level::info,
+              fmt::format("this is appd {} now; generation {} goes on until the next one is ready",
+                          APPD_VERSION, legacy_->generation));
+}
+
+std::string Daemon::upgrade(supervisor::Legacy legacy) {
+  listeners_.leave_to(legacy);
+  legacy.box_in = inheritance_->in.get();
+  legacy.box_out = inheritance_->out.get();
+  if (pid_file_) legacy.pid_file = pid_file_->fd();
+  if (control_) legacy.control = control_->listener();
+  return successor_.become(legacy);
+}
+
+int Daemon::run() {
+  check(settings_);  // before the first lasting effect
+  set_umask(settings_);
   try {
-    next_ = deploy(settings_);
+    legacy_ ? inherit() : begin();
   } catch (const SocketError& error) {
     log_.report(Level::error, error.what());
     return support::exit_code::kSocket;
   }
-  manager_.emplace(next_->describe(), settings_.workers);
+  touched_ = watch_touched(settings_);
+  const Deployment& first = present_ ? *present_ : *next_;
+  manager_.emplace(first.describe(), settings_.workers);
 
   supervisor::MasterHooks hooks;
   hooks.plan = [this] { return next_plan(); };
@@ -179,18 +248,32 @@ int Daemon::run() {
   };
   hooks.on_reloading = [this] { manager_->on_reloading(); };
   hooks.on_reloaded = [this](bool taken_over) { on_reloaded(taken_over); };
-  return supervisor::Master(log_, std::move(hooks)).run();
+  hooks.upgrade = [this](supervisor::Legacy legacy) { return upgrade(std::move(legacy)); };
+  hooks.describe = [this] {
+    const Deployment& served = present_ ? *present_ : *next_;
+    return fmt::format("appd {} (pid {}): {}", APPD_VERSION, ::getpid(), served.describe());
+  };
+  return supervisor::Master(log_, std::move(hooks), {control_.get(), touched_.get()},
+                            std::move(legacy_))
+      .run();
 }
 
 std::shared_ptr<Daemon::Deployment> Daemon::deploy(Settings settings) {
   const std::vector<net::Address> addresses = parse_addresses(settings);
-  const auto deployment = std::make_shared<Deployment>(settings, find_account(settings));
+  const auto deployment = make_deployment(settings);
   try {
     deployment->sockets =
         listeners_.open(addresses, socket_file_options(settings, deployment->account), log_);
   } catch (const std::exception& error) {
     throw SocketError(error.what());
   }
+  return deployment;
+}
+
+std::shared_ptr<Daemon::Deployment> Daemon::make_deployment(const Settings& settings) {
+  const auto deployment = std::make_shared<Deployment>(settings, find_account(settings));
+  std::erase_if(deployments_, [](const auto& each) { return each.expired(); });
+  deployments_.push_back(deployment);
   return deployment;
 }
 
@@ -214,7 +297,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
   if (deployment->settings.preload == config::Preload::off) {
     plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
       leave_master(*deployment, worker_role(index));
-      return deployment->run_worker(index, inheritance_, std::move(link), nullptr);
+      return deployment->run_worker(index, *inheritance_, std::move(link), nullptr);
     };
   } else {
     plan.entry = [this, deployment](observe::WorkerLink link) {
@@ -223,7 +306,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
           deployment->settings, deployment->log, std::move(link),
           [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
             deployment->log.set_role(worker_role(index));
-            return deployment->run_worker(index, inheritance_, std::move(own_link),
+            return deployment->run_worker(index, *inheritance_, std::move(own_link),
                                           std::move(preloaded));
           });
     };
@@ -234,6 +317,10 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
 /// What is the master's alone, its rights among it, ends in the processes that it forks.
 void Daemon::leave_master(Deployment& deployment, std::string role) const {
   deployment.log.set_role(std::move(role));
+  for (const auto& each : deployments_) {
+    const auto other = each.lock();
+    if (other && other.get() != &deployment) other->leave();
+  }
   if (pid_file_) pid_file_->leave();
   supervisor::ServiceManager::leave();
   set_umask(deployment.settings);
@@ -253,9 +340,13 @@ void Daemon::on_reloaded(bool taken_over) {
 
 /// What a running master cannot change.
 void Daemon::warn_of_fixed(const Settings& next) {
-  if (next.pidfile != settings_.pidfile) {
-    log_.report(Level::warning, "the new --pidfile takes effect with a restart");
-  }
+  const auto check = [this](const char* option, const std::string& now, const std::string& then) {
+    if (now == then) return;
+    log_.report(Level::warning, fmt::format("the new --{} takes effect with a restart", option));
+  };
+  check("pidfile", settings_.pidfile, next.pidfile);
+  check("control", settings_.control, next.control);
+  check("touch-reload", settings_.touch_reload, next.touch_reload);
 }
 
 }  // namespace appd

@@ -12,9 +12,13 @@
 #include "runtime/net/address.hpp"
 #include "runtime/observe/access_log.hpp"
 #include "runtime/observe/log.hpp"
+#include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/generation.hpp"
+#include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/pid_file.hpp"
 #include "runtime/supervisor/service_manager.hpp"
+#include "runtime/supervisor/successor.hpp"
+#include "runtime/supervisor/touched_file.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/worker/inheritance.hpp"
 
@@ -31,12 +35,17 @@ std::optional<support::Account> find_account(const config::Settings& settings);
 gateway::Level threshold(const config::Settings& settings);
 void set_umask(const config::Settings& settings);
 
+/// What can be wrong with them, found before anything is done.
+void check(const config::Settings& settings);
+
 /// A running server: makes generations of workers out of configurations, and tells the world how
 /// they fare.
 class Daemon {
  public:
   /// `reread` gives the configuration as it is now; what it throws refuses a reload.
-  Daemon(config::Settings settings, std::function<config::Settings()> reread);
+  /// `successor`: what this process becomes by an upgrade. `legacy`: what it was before one.
+  Daemon(config::Settings settings, std::function<config::Settings()> reread,
+         supervisor::Successor successor, std::optional<supervisor::Legacy> legacy);
 
   /// Serves until it is told to stop; gives the exit code. Throws config::ConfigError before
   /// anything is served.
@@ -45,7 +54,12 @@ class Daemon {
  private:
   struct Deployment;
 
+  void begin();
+  void inherit();
+  std::string upgrade(supervisor::Legacy legacy);
+
   std::shared_ptr<Deployment> deploy(config::Settings settings);
+  std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
   void leave_master(Deployment& deployment, std::string role) const;
@@ -53,11 +67,17 @@ class Daemon {
   void warn_of_fixed(const config::Settings& next);
 
   const std::function<config::Settings()> reread_;
+  const supervisor::Successor successor_;
+  std::optional<supervisor::Legacy> legacy_;
   config::Settings settings_;  ///< of the start
+  /// Before the pid file, so that its end is the last thing that callers see of this process.
+  std::unique_ptr<supervisor::ControlSocket> control_;
+  std::unique_ptr<supervisor::TouchedFile> touched_;
   std::unique_ptr<supervisor::PidFile> pid_file_;
   observe::Log log_;
   Listeners listeners_;
-  const worker::Inheritance inheritance_;  ///< of all generations
+  std::optional<worker::Inheritance> inheritance_;      ///< of all generations
+  std::vector<std::weak_ptr<Deployment>> deployments_;  ///< all, also of retired generations
   std::shared_ptr<Deployment> present_;
   std::shared_ptr<Deployment> next_;  ///< from its plan until it serves, or does not
   std::optional<supervisor::ServiceManager> manager_;

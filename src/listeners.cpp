@@ -38,6 +38,33 @@ Listeners::Sockets Listeners::open(const std::vector<net::Address>& addresses,
   return all;
 }
 
+void Listeners::leave_to(supervisor::Legacy& legacy) const {
+  for (const auto& [address, sockets] : by_address_) {
+    for (const auto& each : sockets) {
+      if (const auto socket = each.lock()) {
+        legacy.sockets.push_back({address, socket->fd(), socket->owns_file()});
+      }
+    }
+  }
+  if (!passed_) return;
+  passed_->for_each([&legacy](const std::string& name, int fd) {
+    legacy.passed.push_back({name, fd});
+  });
+}
+
+Listeners::Sockets Listeners::inherit(const supervisor::Legacy& legacy) {
+  passed_.emplace(net::PassedSockets::receive());
+  for (const auto& [name, fd] : legacy.passed) passed_->put_back(support::UniqueFd(fd), name);
+  Sockets all;
+  for (const auto& [address, fd, owns_file] : legacy.sockets) {
+    net::ListeningSocket socket = net::ListeningSocket::adopt(support::UniqueFd(fd), address);
+    if (owns_file) socket.own_file();
+    all.push_back(std::make_shared<net::ListeningSocket>(std::move(socket)));
+    by_address_[address].push_back(all.back());
+  }
+  return all;
+}
+
 Listeners::Sockets Listeners::find(const std::string& address) const {
   Sockets sockets;
   const auto found = by_address_.find(address);

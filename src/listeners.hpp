@@ -10,6 +10,7 @@
 #include "runtime/net/address.hpp"
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/net/passed_sockets.hpp"
+#include "runtime/supervisor/legacy.hpp"
 
 namespace appd {
 
@@ -25,6 +26,11 @@ class Listeners {
   /// PassedSockets throw; nothing is changed then.
   Sockets open(const std::vector<net::Address>& addresses, const net::SocketFileOptions& options,
                gateway::Reporter& log);
+
+  /// Writes down what is open, for another program in this process.
+  void leave_to(supervisor::Legacy& legacy) const;
+  /// Gives what another program in this process had open.
+  Sockets inherit(const supervisor::Legacy& legacy);
 
  private:
   Sockets find(const std::string& address) const;

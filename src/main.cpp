@@ -15,6 +15,7 @@
 #include "runtime/config/help_text.hpp"
 #include "runtime/config/print_config.hpp"
 #include "runtime/observe/log.hpp"
+#include "runtime/supervisor/control_protocol.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/worker/worker.hpp"
@@ -45,16 +46,42 @@ std::string version_text() {
                      BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
 }
 
-int serve(const Settings& settings, int argc, char** argv) {
-  return Daemon(config::with_env_files(settings),
-                [argc, argv] {
-                  return config::with_env_files(
-                      config::parse_command_line(argc, argv, config::read_environment()).settings);
-                })
-      .run();
+int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited inherited) {
+  std::optional<supervisor::Legacy> legacy;
+  if (inherited.file) {
+    legacy = supervisor::load_legacy(inherited.file);
+    supervisor::keep_over_exec(*legacy, inherited.file, false);
+    inherited.file.reset();
+  }
+  const Settings complete = config::with_env_files(settings);
+  if (inherited.trial) {
+    appd::check(complete);
+    return exit_code::kOk;
+  }
+  const auto reread = [argc, argv] {
+    return config::with_env_files(
+        config::parse_command_line(argc, argv, config::read_environment()).settings);
+  };
+  return Daemon(complete, reread, supervisor::Successor(argc, argv), std::move(legacy)).run();
+}
+
+/// `appd reload` and its like.
+int ask(const config::Command& command) {
+  const auto verb = supervisor::parse_verb(command.verb);
+  if (!verb) {
+    throw config::ConfigError(
+        fmt::format("command line: \"{}\" is neither an option nor reload, upgrade, stop or status",
+                    command.verb));
+  }
+  if (command.settings.control.empty()) {
+    throw config::ConfigError(fmt::format(
+        "which appd is to {}? Give --control, --pidfile or --config as it has them", command.verb));
+  }
+  return supervisor::ask_master(command.settings.control, *verb);
 }
 
 int run(int argc, char** argv) {
+  supervisor::Inherited inherited = supervisor::take_inherited(argc, argv);
   const config::Command command =
       config::parse_command_line(argc, argv, config::read_environment());
   switch (command.action) {
@@ -69,8 +96,10 @@ int run(int argc, char** argv) {
       return exit_code::kOk;
     case config::Action::check:
       return check(config::with_env_files(command.settings));
+    case config::Action::ask:
+      return ask(command);
     case config::Action::run:
-      return serve(command.settings, argc, argv);
+      return serve(command.settings, argc, argv, std::move(inherited));
   }
   return exit_code::kFailure;
 }

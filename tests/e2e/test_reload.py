@@ -92,7 +92,7 @@ def all_ports(nginx):
 
 def only_new_workers(server, before, workers):
     wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
-    assert len(children(server.pid)) == workers
+    wait_until(lambda: len(children(server.pid)) == workers, f"{workers} children")
 
 
 # ---- under load, behind nginx

@@ -116,6 +116,10 @@ Environment read_environment() {
   if (const char* directory = std::getenv("TMPDIR"); directory && *directory) {
     environment.temporary_directory = directory;
   }
+  if (const char* directories = std::getenv("RUNTIME_DIRECTORY")) {
+    const std::string_view all = directories;
+    environment.runtime_directory = all.substr(0, all.find(':'));
+  }
   return environment;
 }
 
@@ -125,11 +129,11 @@ std::string describe(const Origin& origin) {
 }
 
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment) {
-  std::vector<Given> given = read_arguments(argc, argv);
+  const bool asks = argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0';
+  std::vector<Given> given = asks ? read_arguments(argc - 1, argv + 1) : read_arguments(argc, argv);
   const auto actions = take_actions(given);
-  if (actions.contains("help")) return {.action = Action::help, .settings = {}, .origins = {}};
-  if (actions.contains("version"))
-    return {.action = Action::version, .settings = {}, .origins = {}};
+  if (actions.contains("help")) return {.action = Action::help};
+  if (actions.contains("version")) return {.action = Action::version};
 
   SettingsBuilder builder;
   if (const auto file = actions.find("config"); file != actions.end()) {
@@ -140,8 +144,9 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
 
   Action action = actions.contains("check") ? Action::check : Action::run;
   if (actions.contains("print-config")) action = Action::print_config;
-  if (action != Action::print_config) builder.require();
-  return {action, builder.take_settings(), builder.take_origins()};
+  if (asks) action = Action::ask;
+  if (action == Action::run || action == Action::check) builder.require();
+  return {action, asks ? argv[1] : "", builder.take_settings(), builder.take_origins()};
 }
 
 Settings default_settings(const Environment& environment) {

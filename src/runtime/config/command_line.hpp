@@ -15,9 +15,10 @@ namespace appd::config {
 struct Environment {
   unsigned cpus = 1;                             ///< that this process may run on
   std::string temporary_directory = "/var/tmp";  ///< for what does not fit in memory
+  std::string runtime_directory{};  ///< that a service manager made for this process; "": none
 };
 
-/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp.
+/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp; the first RUNTIME_DIRECTORY.
 Environment read_environment();
 
 /// Where a value came from.
@@ -31,19 +32,21 @@ struct Origin {
 /// "command line" or "/etc/appd.ini:12".
 std::string describe(const Origin& origin);
 
-enum class Action : std::uint8_t { run, check, print_config, help, version };
+enum class Action : std::uint8_t { run, check, print_config, help, version, ask };
 
 /// What the user wants.
 struct Command {
   Action action = Action::run;
-  Settings settings;  ///< not for `help` and `version`
+  std::string verb{};   ///< `ask`: what a running appd is asked, the command line's first word
+  Settings settings{};  ///< not for `help` and `version`
   /// By option name; one for each value of a repeatable option. Options that are not here have
   /// their default.
-  std::map<std::string, std::vector<Origin>, std::less<>> origins;
+  std::map<std::string, std::vector<Origin>, std::less<>> origins{};
 };
 
 /// Reads the command line (argv[0] is skipped) and the file that --config names. Throws
-/// ConfigError. Required options are asked for by `run` and `check` alone.
+/// ConfigError. Required options are asked for by `run` and `check` alone. A first word without
+/// dashes is a verb, and the options say whom it is for.
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
 
 /// What a command line without options gives.

@@ -53,6 +53,7 @@ void describe_option(const Option& option, std::string& out) {
 std::string help_text() {
   std::string out =
       "Usage: appd --socket ADDRESS --module APP [options]\n"
+      "       appd reload | upgrade | stop | status  --control PATH\n"
       "\n"
       "Runs a WSGI application behind a web server that speaks FastCGI, uwsgi or SCGI.\n";
   std::optional<Group> group;

@@ -171,6 +171,12 @@ std::vector<Option> make_table() {
           processes, {"pidfile", "FILE", "",
                       "File for the process id of the master, locked while that runs: a second "
                       "start with the same file is refused."}),
+      single<&S::control, Text>(
+          processes, {"control", "PATH", "",
+                      "Unix socket for appd reload, upgrade, stop and status. Default: beside the "
+                      "pid file, with .control at its end, or $RUNTIME_DIRECTORY/appd.control."}),
+      single<&S::touch_reload, Text>(
+          processes, {"touch-reload", "FILE", "", "Reload when this file is touched or replaced."}),
 
       single<&S::max_params, SomeSize>(
           limits,

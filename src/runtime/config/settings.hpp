@@ -56,6 +56,8 @@ struct Settings {
   std::string user;                  ///< the workers'; "": who starts appd
   std::string group;                 ///< "": the user's own
   std::string pidfile;               ///< "": none
+  std::string control;               ///< "": none
+  std::string touch_reload;          ///< "": none
   std::optional<unsigned> umask;     ///< none: unchanged
 
   // Limits; sizes in bytes

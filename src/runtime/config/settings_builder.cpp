@@ -102,9 +102,25 @@ void SettingsBuilder::require() const {
   }
 }
 
+namespace {
+
+/// /run/appd/app.pid → /run/appd/app.control
+std::string default_control(const Settings& settings, const Environment& environment) {
+  if (settings.pidfile.empty()) {
+    return environment.runtime_directory.empty() ? ""
+                                                 : environment.runtime_directory + "/appd.control";
+  }
+  std::string_view stem = settings.pidfile;
+  if (stem.ends_with(".pid")) stem.remove_suffix(4);
+  return std::string(stem) + ".control";
+}
+
+}  // namespace
+
 void SettingsBuilder::finish(const Environment& environment) {
   if (settings_.workers == 0) settings_.workers = environment.cpus;
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
+  if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
   if (!settings_.group.empty() && settings_.user.empty()) {
     throw error_at(origins_.at("group").front(), "group", "cannot be without user");
   }

@@ -257,6 +257,15 @@ ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name)
   return made;
 }
 
+void ListeningSocket::own_file() {
+  struct stat status {};
+  if (tcp_ || name_.starts_with('@') || ::lstat(name_.c_str(), &status) != 0) return;
+  path_ = name_;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+  owner_ = ::getpid();
+}
+
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : fd_(std::move(other.fd_)),
       name_(std::move(other.name_)),

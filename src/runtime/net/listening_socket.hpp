@@ -30,6 +30,8 @@ class ListeningSocket {
   /// One that was opened by somebody else, who called it `name`; its file, if any, stays as it is.
   /// Throws std::invalid_argument when it is no listening stream socket.
   static ListeningSocket adopt(support::UniqueFd socket, const std::string& name);
+  /// From now on its file, if it has one, is this process's to remove.
+  void own_file();
 
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
@@ -38,6 +40,7 @@ class ListeningSocket {
   int fd() const noexcept { return fd_.get(); }
   /// As an operator would write it, with the port that the kernel chose for port 0.
   const std::string& name() const noexcept { return name_; }
+  bool owns_file() const noexcept { return !path_.empty(); }
   bool is_tcp() const noexcept { return tcp_; }
   /// True when only this machine can reach it.
   bool is_private() const noexcept { return private_; }

@@ -47,6 +47,10 @@ std::vector<ListeningSocket> PassedSockets::take(const PassedName& wanted) {
                   to_string(wanted), there.empty() ? "no socket" : "only " + there));
 }
 
+void PassedSockets::put_back(support::UniqueFd fd, std::string name) {
+  passed_.push_back({std::move(fd), std::move(name)});
+}
+
 std::vector<std::string> PassedSockets::left() const {
   std::vector<std::string> names;
   for (const Passed& passed : passed_) names.push_back(passed.name);

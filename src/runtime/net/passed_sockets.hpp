@@ -21,6 +21,14 @@ class PassedSockets {
   /// connections can be accepted from.
   std::vector<ListeningSocket> take(const PassedName& wanted);
 
+  /// One that this process had already, before execve.
+  void put_back(support::UniqueFd fd, std::string name);
+  /// Calls `each(name, fd)` for those that nobody has taken.
+  template <typename Each>
+  void for_each(Each each) const {
+    for (const Passed& passed : passed_) each(passed.name, passed.fd.get());
+  }
+
   /// The names of those that nobody has taken.
   std::vector<std::string> left() const;
 

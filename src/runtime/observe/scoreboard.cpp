@@ -131,6 +131,12 @@ std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
   return requests;
 }
 
+std::uint64_t Scoreboard::answered(unsigned index) const noexcept {
+  std::uint64_t sum = 0;
+  for (const ThreadSlot& slot : row(index)) sum += slot.requests.load(std::memory_order_relaxed);
+  return sum;
+}
+
 void Scoreboard::clear(unsigned index) noexcept {
   WorkerLoad& load = loads_[index];
   load.open.store(false);

@@ -74,6 +74,8 @@ class Scoreboard {
   /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
   /// counted from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;
+  /// Requests that were answered in the worker's place so far, by all who had it.
+  std::uint64_t answered(unsigned index) const noexcept;
   /// After a worker's death, before its place is given to a new one; counters stay, and so does
   /// what is on its way to it.
   void clear(unsigned index) noexcept;

@@ -18,6 +18,7 @@ struct ChildProcess {
   Clock::time_point started;
   std::optional<observe::StartStep> step;
   bool failure_reported = false;
+  bool accepting = false;  ///< it takes connections, as far as is known
 };
 
 /// A place for a process that the master keeps alive: a worker's, or the zygote's.

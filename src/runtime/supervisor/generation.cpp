@@ -42,6 +42,24 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
   for (Child& worker : workers_) children_.push_back(&worker);
 }
 
+Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
+                       const std::function<void()>& enter_child,
+                       std::span<const Legacy::Worker> workers)
+    : Generation(number, std::move(plan), reporter, enter_child) {
+  serving_ = true;
+  established_ = true;
+  const Clock::time_point now = Clock::now();
+  for (const Legacy::Worker& each : workers) {
+    Child& worker = workers_.at(each.index);
+    worker.process = ChildProcess{each.pid, WorkerLink(support::UniqueFd(each.link)), now, {}};
+    worker.process->accepting = each.ready;
+    worker.retired_at = now;
+    worker.slot.adopt(now, each.retired ? WorkerSlot::Found::retired
+                           : each.ready ? WorkerSlot::Found::ready
+                                        : WorkerSlot::Found::starting);
+  }
+}
+
 Generation::~Generation() {
   for (const Child* child : children_) {
     if (!child->process || !child->process->pid) continue;
@@ -69,8 +87,13 @@ void Generation::grow(unsigned workers) {
 void Generation::serve() {
   serving_ = true;
   for (Child& worker : workers_) {
-    if (worker.slot.state() == SlotState::ready) worker.process->link.send(MasterOrder::serve);
+    if (worker.slot.state() == SlotState::ready) order_to_serve(worker);
   }
+}
+
+void Generation::order_to_serve(Child& worker) {
+  worker.process->link.send(MasterOrder::serve);
+  worker.process->accepting = true;
 }
 
 void Generation::retire(unsigned workers) {
@@ -177,6 +200,18 @@ int Generation::live(const Child& child, WorkerLink link) {
   return std::get<WorkerEntry>(plan_.entry)(*child.index, std::move(link));
 }
 
+bool Generation::leave_to(Legacy& legacy) const {
+  for (const Child& worker : workers_) {
+    if (!worker.process) continue;
+    if (!worker.process->pid) return false;
+    // Places of several generations: each has one of its own from now on.
+    legacy.workers.push_back({static_cast<unsigned>(legacy.workers.size()), *worker.process->pid,
+                              worker.process->link.fd(), worker.slot.state() == SlotState::ready,
+                              !worker.slot.wanted()});
+  }
+  return true;
+}
+
 void Generation::close_links() noexcept {
   for (Child* child : children_) {
     if (child->process) child->process->link.close();
@@ -191,6 +226,7 @@ void Generation::kill(const Child& child) {
 }
 
 bool Generation::can_start(const Child& child) const noexcept {
+  if (!can_start_workers()) return false;
   return !child.is_worker() || !zygote_ || zygote_->can_fork();
 }
 
@@ -214,11 +250,30 @@ unsigned Generation::ready() const noexcept {
                     [](const Child& worker) { return worker.slot.state() == SlotState::ready; }));
 }
 
+bool Generation::any_accepting() const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [](const Child& worker) {
+    return worker.process && worker.process->accepting;
+  });
+}
+
 bool Generation::any_ending() const noexcept {
   return std::any_of(workers_.begin(), workers_.end(), [this](const Child& worker) {
     return worker.process && !worker.slot.wanted() &&
            Clock::now() < worker.retired_at + plan_.graceful_timeout;
   });
+}
+
+std::string Generation::describe() const {
+  std::string text;
+  for (const Child* child : children_) {
+    if (!child->slot.wanted() && !child->process) continue;
+    text += fmt::format("\n  {}: {}{}", title(*child), name(child->slot.state()),
+                        describe_work(*child, ", serving "));
+    if (child->is_worker()) {
+      text += fmt::format(", {} requests answered", scoreboard_.answered(*child->index));
+    }
+  }
+  return text;
 }
 
 bool Generation::finished() const noexcept {
@@ -284,6 +339,9 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return;
     case WorkerMessage::Kind::ready:
       return on_ready(child);
+    case WorkerMessage::Kind::retired:
+      child.process->accepting = false;
+      return;
     case WorkerMessage::Kind::failed:
       return on_failed(child, message);
     case WorkerMessage::Kind::forked:
@@ -306,7 +364,7 @@ void Generation::on_ready(Child& child) {
   reporter_.report(established_ ? Level::info : Level::debug,
                    fmt::format("{} is ready", title(child)));
   if (serving_ && child.is_worker() && child.slot.state() == SlotState::ready) {
-    child.process->link.send(MasterOrder::serve);
+    order_to_serve(child);
   }
 }
 

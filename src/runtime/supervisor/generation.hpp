@@ -17,6 +17,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
 #include "runtime/supervisor/child.hpp"
+#include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/rollover.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
@@ -36,7 +37,8 @@ struct GenerationPlan {
   unsigned workers = 1;
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
-  std::variant<WorkerEntry, ZygoteEntry> entry;
+  /// None: it was started by another program, and none can be started again.
+  std::variant<std::monostate, WorkerEntry, ZygoteEntry> entry;
   /// With a row for each worker, at least.
   std::shared_ptr<observe::Scoreboard> scoreboard;
 };
@@ -54,6 +56,9 @@ class Generation {
   /// master's. Both are borrowed. No worker is wanted yet.
   Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
              const std::function<void()>& enter_child);
+  /// One whose workers are there already, and serve or end.
+  Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
+             const std::function<void()>& enter_child, std::span<const Legacy::Worker> workers);
   /// Leaves no process behind: those that live are killed.
   ~Generation();
   Generation(const Generation&) = delete;
@@ -90,6 +95,9 @@ class Generation {
   std::size_t polled_size() const noexcept { return children_.size(); }
   /// A child of the process has ended. False: it was none of these.
   bool on_exit(pid_t pid, int wait_status);
+  /// What another program in this process needs to know of the workers. False: not now, one of them
+  /// is not known yet.
+  bool leave_to(Legacy& legacy) const;
   /// In a forked child: closes what is the master's.
   void close_links() noexcept;
 
@@ -97,13 +105,20 @@ class Generation {
   // ------------------------------------------------------------------------------
 
   unsigned number() const noexcept { return number_; }
+  bool can_start_workers() const noexcept {
+    return !std::holds_alternative<std::monostate>(plan_.entry);
+  }
   const GenerationPlan& plan() const noexcept { return plan_; }
   unsigned wanted() const noexcept;
   unsigned ready() const noexcept;
+  /// A worker takes connections, or may.
+  bool any_accepting() const noexcept;
   /// A worker is retired, lives, and has been so for less than the graceful timeout.
   bool any_ending() const noexcept;
   /// Why it cannot take over: a line, and the traceback on further ones if there is any.
   const std::optional<std::string>& failure() const noexcept { return failure_; }
+  /// A line for each process, each begun with a line's end.
+  std::string describe() const;
   /// No process is left, and none is wanted.
   bool finished() const noexcept;
 
@@ -117,6 +132,7 @@ class Generation {
   int live(const Child& child, observe::WorkerLink link);
   void kill(const Child& child);
   void retire_zygote();
+  static void order_to_serve(Child& worker);
 
   bool can_start(const Child& child) const noexcept;
   std::chrono::nanoseconds grace(const Child& child) const noexcept;

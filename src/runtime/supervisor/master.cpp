@@ -26,25 +26,30 @@ void set_disposition(int signal, void (*handler)(int)) noexcept {
   ::sigaction(signal, &action, nullptr);
 }
 
+/// For retired workers to hear that they are.
+constexpr std::chrono::seconds kFormerPatience{5};
+
 std::string count_workers(unsigned workers) {
   return fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");
 }
 
 }  // namespace
 
-Master::Master(gateway::Reporter& reporter, MasterHooks hooks)
+Master::Master(gateway::Reporter& reporter, MasterHooks hooks, MasterEars ears,
+               std::optional<Legacy> legacy)
     : reporter_(reporter),
       hooks_(std::move(hooks)),
+      ears_(ears),
+      legacy_(std::move(legacy)),
       enter_child_([this] { enter_child(); }),
-      signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD}),
+      signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD}),
       signal_fd_(support::open_signal_fd(signals_.set())) {
   set_disposition(SIGPIPE, SIG_IGN);
   set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
 }
 
 int Master::run() {
-  present_ = &add_generation();
-  present_->grow(present_->plan().workers);
+  begin();
   while (true) {
     advance();  // first: what has failed is not started again
     for (const auto& generation : generations_) generation->tick();
@@ -55,6 +60,28 @@ int Master::run() {
   }
   reporter_.report(Level::info, "stopped");
   return exit_code_;
+}
+
+void Master::begin() {
+  if (legacy_) return inherit();
+  present_ = &add_generation();
+  present_->grow(present_->plan().workers);
+}
+
+void Master::inherit() {
+  last_number_ = legacy_->generation;
+  GenerationPlan plan;
+  plan.workers = static_cast<unsigned>(legacy_->workers.size());
+  plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
+  generations_.push_back(std::make_unique<Generation>(last_number_, std::move(plan), reporter_,
+                                                      enter_child_, legacy_->workers));
+  present_ = generations_.back().get();
+  phase_ = Phase::serving;
+  reload_wanted_ = true;
+  for (const int fd : legacy_->callers) {
+    reload_callers_.push_back(ears_.control->adopt(support::UniqueFd(fd)));
+  }
+  reap();  // who has ended before this program began
 }
 
 Generation& Master::add_generation() {
@@ -77,8 +104,11 @@ void Master::advance() {
     case Phase::starting:
       return advance_start();
     case Phase::serving:
-      if (!next_ && std::exchange(reload_wanted_, false)) begin_reload();
+      if (!reload_ && upgrade_wanted_) try_upgrade();
+      if (!reload_) replace_inherited();
+      if (!reload_ && std::exchange(reload_wanted_, false)) begin_reload();
       if (next_) advance_reload();
+      if (reload_ && reload_->former) await_former();
       return;
     case Phase::stopping:
       return;
@@ -95,15 +125,42 @@ void Master::advance_start() {
   if (hooks_.on_ready) hooks_.on_ready();
 }
 
+void Master::try_upgrade() {
+  Legacy legacy;
+  legacy.generation = present_->number();
+  for (const auto& generation : generations_) {
+    if (!generation->leave_to(legacy)) return;
+  }
+  upgrade_wanted_ = false;
+  for (const ControlSocket::Caller caller : upgrade_callers_) {
+    if (const int fd = ears_.control->fd_of(caller); fd >= 0) legacy.callers.push_back(fd);
+  }
+  reporter_.report(Level::info, "upgrading");
+  const std::string why = "the upgrade has failed: " + hooks_.upgrade(std::move(legacy));
+  reporter_.report(Level::error, why);
+  for (const ControlSocket::Caller caller : std::exchange(upgrade_callers_, {})) {
+    ears_.control->fail(caller, why);
+  }
+}
+
+/// Workers of another program cannot be started again; when some have died after a reload has
+/// failed, only another reload helps.
+void Master::replace_inherited() {
+  constexpr std::chrono::seconds kPause{5};
+  if (present_->can_start_workers() || present_->ready() == present_->wanted()) return;
+  if (retry_due_ && Clock::now() < *retry_due_) return;
+  reload_wanted_ = true;
+  retry_due_ = Clock::now() + kPause;
+}
+
 void Master::begin_reload() {
   reporter_.report(Level::info, "reloading");
   if (hooks_.on_reloading) hooks_.on_reloading();
-  reload_.emplace(Reload{Clock::now()});
+  reload_.emplace(Reload{Clock::now(), std::exchange(reload_callers_, {})});
   try {
     next_ = &add_generation();
   } catch (const std::exception& error) {
-    reporter_.report(Level::error, fmt::format("the reload has failed: {}", error.what()));
-    end_reload(false);
+    end_reload(false, fmt::format("the reload has failed: {}", error.what()));
   }
 }
 
@@ -139,23 +196,31 @@ void Master::take_over() {
   next_->establish();
   next_->serve();
   present_->retire(present_->wanted());
-  present_ = next_;
-  reporter_.report(Level::info,
-                   fmt::format("reloaded after {}: generation {} serves ({})",
+  retry_due_.reset();
+  reload_->former = std::exchange(present_, std::exchange(next_, nullptr));
+  reload_->patience = Clock::now() + kFormerPatience;
+}
+
+/// Whoever asked for the reload is told when no request meets the old code any more.
+void Master::await_former() {
+  if (reload_->former->any_accepting() && Clock::now() < reload_->patience) return;
+  end_reload(true, fmt::format("reloaded after {}: generation {} serves ({})",
                                describe_duration(Clock::now() - reload_->began), present_->number(),
                                count_workers(present_->plan().workers)));
-  end_reload(true);
 }
 
 void Master::discard() {
-  reporter_.report(Level::error, fmt::format("the reload has failed, generation {} goes on: {}",
-                                             present_->number(), *next_->failure()));
   present_->grow(reload_->replaced);
   next_->retire(next_->wanted());
-  end_reload(false);
+  end_reload(false, fmt::format("the reload has failed, generation {} goes on: {}",
+                                present_->number(), *next_->failure()));
 }
 
-void Master::end_reload(bool taken_over) {
+void Master::end_reload(bool taken_over, const std::string& what) {
+  reporter_.report(taken_over ? Level::info : Level::error, what);
+  for (const ControlSocket::Caller caller : reload_->callers) {
+    taken_over ? ears_.control->succeed(caller, what) : ears_.control->fail(caller, what);
+  }
   next_ = nullptr;
   reload_.reset();
   if (hooks_.on_reloaded) hooks_.on_reloaded(taken_over);
@@ -166,6 +231,8 @@ void Master::bury_finished() {
     // Nobody has been started in one that is still to be filled.
     if (generation.get() == next_ || !generation->finished()) return false;
     if (generation.get() == present_) present_ = nullptr;
+    // The next turn tells who asked.
+    if (reload_ && generation.get() == reload_->former) return false;
     return true;
   });
 }
@@ -175,11 +242,14 @@ void Master::bury_finished() {
 
 unsigned Master::count_serving() const noexcept {
   const unsigned of_present = present_ ? present_->ready() : 0;
-  return of_present + (reload_ && reload_->replaced > 0 ? next_->ready() : 0);
+  return of_present + (reload_ && reload_->replaced > 0 && next_ ? next_->ready() : 0);
 }
 
 void Master::wait_for_events() {
-  polled_.assign(1, {signal_fd_.get(), POLLIN, 0});
+  polled_.assign({{signal_fd_.get(), POLLIN, 0},
+                  {ears_.control ? ears_.control->fd() : -1, POLLIN, 0},
+                  {ears_.touched ? ears_.touched->fd() : -1, POLLIN, 0}});
+  const std::size_t own = polled_.size();
   for (const auto& generation : generations_) generation->add_polled(polled_);
   if (::poll(polled_.data(), polled_.size(), poll_timeout()) < 0) {
     if (errno == EINTR) return;
@@ -187,10 +257,14 @@ void Master::wait_for_events() {
   }
   // Messages first: a worker that reports its failure and exits is to be known as failed, not as
   // dead.
-  std::span<const pollfd> left = std::span(polled_).subspan(1);
+  std::span<const pollfd> left = std::span(polled_).subspan(own);
   for (const auto& generation : generations_) {
     generation->read(left.first(generation->polled_size()));
     left = left.subspan(generation->polled_size());
+  }
+  if (polled_[2].revents != 0 && ears_.touched->look()) reload_wanted_ = true;
+  if (polled_[1].revents != 0) {
+    for (const ControlSocket::Request& request : ears_.control->receive()) on_request(request);
   }
   if (polled_[0].revents == 0) return;
   while (const auto signal = support::try_read_signal(signal_fd_)) on_signal(*signal);
@@ -204,7 +278,12 @@ int Master::poll_timeout() const noexcept {
     const auto due = generation->due();
     if (due && (!first || *due < *first)) first = due;
   }
-  if (phase_ == Phase::serving && reload_wanted_ && !next_) first = Clock::now();
+  if (reload_ && reload_->former)
+    first = first ? std::min(*first, reload_->patience) : reload_->patience;
+  if (phase_ == Phase::serving && !reload_) {
+    if (reload_wanted_) first = Clock::now();
+    if (retry_due_ && (!first || *retry_due_ < *first)) first = std::max(*retry_due_, Clock::now());
+  }
   if (!first) return static_cast<int>(kForever.count());
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*first - Clock::now());
   return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kLongest).count());
@@ -217,18 +296,51 @@ void Master::on_signal(int signal) {
     case SIGHUP:
       reload_wanted_ = true;
       return;
+    case SIGUSR2:
+      upgrade_wanted_ = true;
+      return;
     case SIGQUIT:
       break;
     default:  // SIGTERM, SIGINT
       if (phase_ == Phase::stopping) break;
-      reporter_.report(
-          Level::info,
-          fmt::format("{}: stopping; requests have {} to finish", describe_signal(signal),
-                      describe_duration(present_->plan().graceful_timeout)));
-      return stop();
+      return stop(describe_signal(signal));
   }
   reporter_.report(Level::warning, fmt::format("{}: stopping at once", describe_signal(signal)));
   stop_at_once();
+}
+
+void Master::on_request(ControlSocket::Request request) {
+  ControlSocket& control = *ears_.control;
+  switch (request.verb) {
+    case ControlVerb::status:
+      return control.succeed(request.caller, describe());
+    case ControlVerb::stop:
+      // The outcome is the end of this process.
+      if (phase_ != Phase::stopping) stop("asked to stop");
+      return;
+    case ControlVerb::reload:
+      if (phase_ == Phase::stopping) return control.fail(request.caller, "appd is stopping");
+      reload_wanted_ = true;
+      reload_callers_.push_back(request.caller);
+      return;
+    case ControlVerb::upgrade:
+      if (phase_ == Phase::stopping) return control.fail(request.caller, "appd is stopping");
+      upgrade_wanted_ = true;
+      upgrade_callers_.push_back(request.caller);
+      return;
+  }
+}
+
+std::string Master::describe() const {
+  std::string text = hooks_.describe ? hooks_.describe() : "";
+  for (const auto& generation : generations_) {
+    const char* what = generation.get() == present_ ? "serves"
+                       : generation.get() == next_  ? "starts"
+                                                    : "ends";
+    text += fmt::format("\ngeneration {} {}", generation->number(), what);
+    text += generation->describe();
+  }
+  return text;
 }
 
 // All children, also those that are not workers: as process 1 of a container, or with a zygote, the
@@ -245,6 +357,8 @@ void Master::reap() {
 /// In a child that was just forked.
 void Master::enter_child() {
   signal_fd_.reset();
+  if (ears_.control) ears_.control->leave();
+  if (ears_.touched) ears_.touched->leave();
   for (const auto& generation : generations_) generation->close_links();
   support::enter_worker_signals(signals_.previous());
 }
@@ -255,10 +369,16 @@ void Master::enter_child() {
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;
   reporter_.report(Level::error, "the start is given up");
-  stop();
+  stop_all();
 }
 
-void Master::stop() {
+void Master::stop(std::string_view reason) {
+  reporter_.report(Level::info, fmt::format("{}: stopping; requests have {} to finish", reason,
+                                            describe_duration(present_->plan().graceful_timeout)));
+  stop_all();
+}
+
+void Master::stop_all() {
   enter_stopping();
   for (const auto& generation : generations_) generation->stop();
 }
@@ -270,6 +390,13 @@ void Master::stop_at_once() {
 
 void Master::enter_stopping() {
   if (std::exchange(phase_, Phase::stopping) == Phase::stopping) return;
+  if (reload_) {
+    reload_callers_.insert(reload_callers_.end(), reload_->callers.begin(), reload_->callers.end());
+  }
+  reload_callers_.insert(reload_callers_.end(), upgrade_callers_.begin(), upgrade_callers_.end());
+  for (const ControlSocket::Caller caller : std::exchange(reload_callers_, {})) {
+    ears_.control->fail(caller, "appd is stopping");
+  }
   next_ = nullptr;
   reload_.reset();
   if (hooks_.on_stopping) hooks_.on_stopping();

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/generation.hpp"
+#include "runtime/supervisor/touched_file.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/signals.hpp"
 #include "runtime/support/unique_fd.hpp"
@@ -29,22 +31,36 @@ struct MasterHooks {
   /// the next turn is to be, if that matters.
   std::function<std::optional<Clock::time_point>(unsigned ready)> on_turn;
   std::function<void()> on_reloading;  ///< a reload begins: before `plan` is asked
+  /// Becomes the program that has been installed meanwhile. `legacy` has what the master knows; the
+  /// rest is to be added. Gives why it could not.
+  std::function<std::string(Legacy legacy)> upgrade;
+  std::function<std::string()> describe;  ///< the first line of a status: who serves what
   /// It has ended; `taken_over`: the generation planned last serves now.
   std::function<void(bool taken_over)> on_reloaded;
 };
 
+/// What a master hears besides signals. Borrowed; null: nothing.
+struct MasterEars {
+  ControlSocket* control = nullptr;
+  TouchedFile* touched = nullptr;  ///< a touch is a reload
+};
+
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.
 /// Single-threaded; the process must have no other thread while it exists, since it forks without
-/// exec.
+/// exec. As the heir of another program in this process it begins with that one's workers, and a
+/// reload.
 ///
 /// First start: when one worker cannot start, all are stopped. SIGHUP: reload; when the new
-/// generation cannot start, it is discarded and the present one goes on. SIGTERM, SIGINT: drain,
+/// generation cannot start, it is discarded and the present one goes on. A reload during a reload
+/// begins when that has ended. SIGUSR2: become the program that has been installed meanwhile.
+/// SIGTERM, SIGINT: drain,
 /// kill what is left after the graceful timeout; the second of them, or SIGQUIT: kill at once.
 class Master {
  public:
   /// Takes those signals and SIGCHLD into its own hands (and ignores SIGPIPE), so that none is lost
   /// before `run`. Borrows the reporter. Throws std::system_error.
-  Master(gateway::Reporter& reporter, MasterHooks hooks);
+  Master(gateway::Reporter& reporter, MasterHooks hooks, MasterEars ears = {},
+         std::optional<Legacy> legacy = std::nullopt);
   /// Leaves no worker behind: after `run` has thrown, those that live are killed.
   ~Master() = default;
   Master(const Master&) = delete;
@@ -57,36 +73,52 @@ class Master {
 
  private:
   enum class Phase { starting, serving, stopping };
+  using Callers = std::vector<ControlSocket::Caller>;
   struct Reload {
     Clock::time_point began;
+    Callers callers;
     unsigned replaced = 0;  ///< workers of the present generation
+    /// After the take-over: the former generation, which may still take connections until it has
+    /// heard of it, and until when that is waited for.
+    const Generation* former = nullptr;
+    Clock::time_point patience{};
   };
 
+  void begin();
+  void inherit();
   Generation& add_generation();
   void advance();
   void advance_start();
   void advance_reload();
   void take_over();
+  void await_former();
   void discard();
-  void end_reload(bool taken_over);
+  void end_reload(bool taken_over, const std::string& what);
   void begin_reload();
+  void try_upgrade();
+  void replace_inherited();
   void bury_finished();
 
   unsigned count_serving() const noexcept;
   void wait_for_events();
   int poll_timeout() const noexcept;
   void on_signal(int signal);
+  void on_request(ControlSocket::Request request);
+  std::string describe() const;
   void reap();
   void enter_child();
 
   void abandon_start();
-  void stop();
+  void stop(std::string_view reason);
+  void stop_all();
   void stop_at_once();
   void enter_stopping();
 
   // Set once.
   gateway::Reporter& reporter_;
   const MasterHooks hooks_;
+  const MasterEars ears_;
+  const std::optional<Legacy> legacy_;
   const std::function<void()> enter_child_;
   support::BlockedSignals signals_;
   support::UniqueFd signal_fd_;  ///< closed in children
@@ -101,7 +133,11 @@ class Master {
   Generation* next_ = nullptr;
   std::optional<Reload> reload_;  ///< while there is a next one
   bool reload_wanted_ = false;
-  std::vector<pollfd> polled_;  ///< the signal descriptor, then the generations' in order
+  Callers reload_callers_;  ///< who wait for the one that is wanted
+  bool upgrade_wanted_ = false;
+  Callers upgrade_callers_;
+  std::optional<Clock::time_point> retry_due_;  ///< of a reload, since inherited workers are gone
+  std::vector<pollfd> polled_;  ///< signals, control, touched file, then the generations' in order
 };
 
 }  // namespace appd::supervisor

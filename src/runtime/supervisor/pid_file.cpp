@@ -51,6 +51,9 @@ PidFile::PidFile(std::string path) : path_(std::move(path)), owner_(::getpid()) 
   write();
 }
 
+PidFile::PidFile(std::string path, support::UniqueFd locked)
+    : path_(std::move(path)), owner_(::getpid()), fd_(std::move(locked)) {}
+
 PidFile::~PidFile() {
   if (fd_ && owner_ == ::getpid() && is_in_place()) ::unlink(path_.c_str());
 }

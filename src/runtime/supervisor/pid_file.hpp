@@ -20,11 +20,14 @@ class PidFile {
   /// Throws std::runtime_error when another process has it, or when the file holds anything but a
   /// process id, which is left as it is; std::system_error when it cannot be made. Both name it.
   explicit PidFile(std::string path);
+  /// Takes over the lock that this process has already, before execve, by this descriptor.
+  PidFile(std::string path, support::UniqueFd locked);
   /// Removes the file, in the process that made this object and while it is still this one's.
   ~PidFile();
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
+  int fd() const noexcept { return fd_.get(); }
   /// In a forked child: closes the descriptor. With it, an application could write another process
   /// id there, for whoever signals the master by this file.
   void leave() noexcept { fd_.reset(); }

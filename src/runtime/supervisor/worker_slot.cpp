@@ -11,6 +11,33 @@ constexpr Clock::time_point kNever = Clock::time_point::max();
 
 }  // namespace
 
+const char* name(SlotState state) noexcept {
+  switch (state) {
+    case SlotState::waiting:
+      return "waits for its start";
+    case SlotState::starting:
+      return "starting";
+    case SlotState::ready:
+      return "ready";
+    case SlotState::draining:
+      return "ending";
+    case SlotState::killed:
+      return "killed";
+    case SlotState::retired:
+      return "retired";
+  }
+  return "unknown";
+}
+
+void WorkerSlot::adopt(Clock::time_point now, Found found) noexcept {
+  wanted_ = found != Found::retired;
+  due_ = kNever;
+  if (found == Found::ready) ready_since_ = now;
+  state_ = found == Found::starting ? SlotState::starting
+           : found == Found::ready  ? SlotState::ready
+                                    : SlotState::draining;
+}
+
 void WorkerSlot::want(Clock::time_point now) noexcept {
   if (std::exchange(wanted_, true) || state_ != SlotState::retired) return;
   state_ = SlotState::waiting;

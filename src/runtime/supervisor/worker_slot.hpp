@@ -19,6 +19,9 @@ enum class SlotState : std::uint8_t {
   retired,   ///< no process, and none wanted
 };
 
+/// "ready"
+const char* name(SlotState state) noexcept;
+
 /// What the owner of the slot has to do now.
 enum class SlotAction : std::uint8_t {
   none,
@@ -40,6 +43,10 @@ class WorkerSlot {
 
   /// Retired: nobody wants a process here yet.
   WorkerSlot() = default;
+
+  /// A process that is there already: it starts, serves, or ends when its requests have.
+  enum class Found : std::uint8_t { starting, ready, retired };
+  void adopt(Clock::time_point now, Found found) noexcept;
 
   /// A process is wanted: due to start at once, or when the one that is still here has ended.
   void want(Clock::time_point now) noexcept;

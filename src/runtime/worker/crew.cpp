@@ -314,8 +314,11 @@ bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
 
 void Crew::lead(Member& me) {
   while (leadership_.is_leader(me.id) && !stopping()) {
-    attend_waiting();
+    // In this order: a look uses up the wake-up of whoever has left something to attend to, and
+    // attending may be what ends everything.
     look_if_due(me);
+    attend_waiting();
+    if (stopping()) return;
     if (std::shared_ptr<net::WireExchange> exchange = take_next()) {
       run_calls(me, std::move(exchange), time_in_loop(me));
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "runtime/net/event_loop.hpp"
 #include "runtime/support/unique_fd.hpp"
@@ -13,6 +14,8 @@ namespace appd::worker {
 struct Inheritance {
   /// Throws std::system_error.
   Inheritance();
+  Inheritance(support::UniqueFd in_end, support::UniqueFd out_end) noexcept
+      : in(std::move(in_end)), out(std::move(out_end)) {}
 
   support::UniqueFd in;
   support::UniqueFd out;

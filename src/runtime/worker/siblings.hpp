@@ -25,6 +25,8 @@ class Mailboxes {
     support::UniqueFd out;  ///< the owner takes them out
   };
   std::span<const Box> boxes() const noexcept { return boxes_; }
+  /// In a process that has nothing to do with these workers.
+  void close() noexcept { boxes_.clear(); }
 
  private:
   std::vector<Box> boxes_;

@@ -156,6 +156,7 @@ class Worker {
         bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
       }
       server_.drain([this] { crew_.stop(); }, std::move(bequeath));
+      link_.send({observe::WorkerMessage::Kind::retired, {}, {}});
     });
   }
 

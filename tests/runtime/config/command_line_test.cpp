@@ -85,6 +85,10 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.user == "");
   CHECK(settings.group == "");
   CHECK(settings.pidfile == "");
+  CHECK(settings.control == "");
+  CHECK(settings.touch_reload == "");
+  CHECK(settings.warmups.empty());
+  CHECK(settings.reload_strategy == ReloadStrategy::overlap);
   CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
   CHECK(settings.max_body == 0);
@@ -105,6 +109,36 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(defaults == settings);
 }
 
+TEST_CASE("the control socket is beside the pid file, else in the runtime directory") {
+  Environment environment = kEnvironment;
+  environment.runtime_directory = "/run/appd";
+  const auto control = [&environment](std::initializer_list<const char*> arguments) {
+    std::vector<const char*> argv{"appd", "--socket", "/s", "--module", "m"};
+    argv.insert(argv.end(), arguments);
+    return parse_command_line(static_cast<int>(argv.size()), argv.data(), environment)
+        .settings.control;
+  };
+  CHECK(control({}) == "/run/appd/appd.control");
+  CHECK(control({"--pidfile", "/run/x/app.pid"}) == "/run/x/app.control");
+  CHECK(control({"--pidfile", "/run/x/number"}) == "/run/x/number.control");
+  CHECK(control({"--pidfile", "/run/x/app.pid", "--control", "/c"}) == "/c");
+}
+
+TEST_CASE("a first word without dashes is a verb, and needs no application") {
+  const Command command = parse({"reload", "--control", "/c"});
+  CHECK(command.action == Action::ask);
+  CHECK(command.verb == "reload");
+  CHECK(command.settings.control == "/c");
+  CHECK(parse({"--socket", "/s", "--module", "m"}).verb == "");
+}
+
+TEST_CASE("what warm-up asks for is a path") {
+  for (const char* bad : {"", "health", "/a b", "/\xc3\xa4"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse({"--socket", "/s", "--module", "m", "--warmup", bad}), ConfigError);
+  }
+}
+
 // One line of an ini file for each option that goes into Settings, none with its default, and what
 // they make.
 constexpr const char* kAll =
@@ -115,6 +149,8 @@ constexpr const char* kAll =
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
     "preload = force\ngraceful-timeout = 1m\nuser = u\ngroup = gr\numask = 0027\npidfile = /pid\n"
+    "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
+    "reload-strategy = rolling\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
@@ -145,6 +181,10 @@ Settings all_settings() {
   s.group = "gr";
   s.umask = 027;
   s.pidfile = "/pid";
+  s.control = "/co";
+  s.touch_reload = "/t";
+  s.warmups = {"/one", "/two?x=1"};
+  s.reload_strategy = ReloadStrategy::rolling;
   s.max_params = 65536;
   s.max_body = 2147483648;
   s.body_buffer = 3 * 1024 * 1024;
@@ -232,7 +272,17 @@ TEST_CASE("the command line can say everything") {
                                    "-",
                                    "--access-log-format",
                                    "{method} # {uri}",
-                                   "--fastcgi-stderr"})
+                                   "--fastcgi-stderr",
+                                   "--control",
+                                   "/co",
+                                   "--touch-reload",
+                                   "/t",
+                                   "--warmup",
+                                   "/one",
+                                   "--warmup",
+                                   "/two?x=1",
+                                   "--reload-strategy",
+                                   "rolling"})
                                 .settings;
   CHECK(settings == all_settings());
 }

@@ -298,11 +298,11 @@ TEST_SUITE("master") {
     master.wait_for("is ready");
     master.wait_for("is ready");
     CHECK(master.count("exited") == 0);
+    master.wait_for("exited with code 0");
+    master.wait_for("exited with code 0");
     CHECK(master.wait_for("reloaded after").find("generation 2 serves (2 workers)") !=
           std::string::npos);
     master.wait_for("on_reloaded: taken over");
-    master.wait_for("exited with code 0");
-    master.wait_for("exited with code 0");
     CHECK(master.count("debug on_stopping") == 0);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
@@ -392,10 +392,13 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("SIGTERM during a reload ends both generations, killing what hangs") {
-    const auto hang_all = [](unsigned, WorkerLink link, Scoreboard&) {
+    const auto never_end = [](unsigned, WorkerLink link, Scoreboard&) {
+      link.send({Kind::ready, {}, {}});
+      wait_for_order(link);
+      link.send({Kind::retired, {}, {}});
       return hang(std::move(link));
     };
-    Supervised master({1, 100ms}, kThreads, hang_all);
+    Supervised master({1, 100ms}, kThreads, never_end);
     master.wait_for("debug ready");
     master.send(SIGHUP);
     master.wait_for("reloaded after");  // the retired worker hangs

@@ -167,7 +167,7 @@ class Supervised {
   }
 
  private:
-  using Entry = std::variant<WorkerEntry, ZygoteEntry>;
+  using Entry = decltype(GenerationPlan::entry);
   using MakeEntry = std::function<Entry(observe::Scoreboard&)>;
 
   Supervised(MasterOptions options, unsigned threads, MakeEntry make_entry,

@@ -1,0 +1,83 @@
+#include "runtime/supervisor/control_protocol.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "runtime/supervisor/control_socket.hpp"
+#include "runtime/support/exit_code.hpp"
+
+namespace appd::supervisor {
+namespace {
+
+constexpr std::array<std::pair<ControlVerb, std::string_view>, 4> kVerbs{{
+    {ControlVerb::reload, "reload"},
+    {ControlVerb::stop, "stop"},
+    {ControlVerb::status, "status"},
+    {ControlVerb::upgrade, "upgrade"},
+}};
+
+support::UniqueFd connect_to(const std::string& path) {
+  const sockaddr_un address = control_address(path);
+  support::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket ||
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throw std::runtime_error(fmt::format("no appd answers on {}: {}", path, std::strerror(errno)));
+  }
+  return socket;
+}
+
+/// None: the master has closed the connection.
+std::optional<ControlMessage> receive(const support::UniqueFd& socket) {
+  std::vector<char> buffer(1 + kMostControlText);
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return std::nullopt;
+  return ControlMessage{static_cast<ControlMessage::Kind>(buffer[0]),
+                        std::string(buffer.data() + 1, static_cast<std::size_t>(got) - 1)};
+}
+
+}  // namespace
+
+std::string_view name(ControlVerb verb) noexcept {
+  return kVerbs[static_cast<std::size_t>(verb)].second;
+}
+
+std::optional<ControlVerb> parse_verb(std::string_view word) noexcept {
+  for (const auto& [verb, text] : kVerbs) {
+    if (text == word) return verb;
+  }
+  return std::nullopt;
+}
+
+int ask_master(const std::string& path, ControlVerb verb) {
+  const support::UniqueFd socket = connect_to(path);
+  const std::string_view word = name(verb);
+  if (::send(socket.get(), word.data(), word.size(), MSG_NOSIGNAL) < 0) {
+    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
+  }
+  while (const auto message = receive(socket)) {
+    const bool failed = message->kind == ControlMessage::Kind::failure;
+    fmt::print(failed ? stderr : stdout, "{}\n", message->text);
+    std::fflush(stdout);
+    if (failed) return support::exit_code::kStart;
+    if (message->kind == ControlMessage::Kind::success) return support::exit_code::kOk;
+  }
+  if (verb == ControlVerb::stop) {
+    fmt::print("stopped\n");
+    return support::exit_code::kOk;
+  }
+  fmt::print(stderr, "appd has ended meanwhile\n");
+  return support::exit_code::kFailure;
+}
+
+}  // namespace appd::supervisor

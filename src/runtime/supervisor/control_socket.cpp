@@ -1,0 +1,194 @@
+#include "runtime/supervisor/control_socket.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::supervisor {
+namespace {
+
+constexpr ControlSocket::Caller kListener = 0;
+constexpr int kBacklog = 16;
+
+[[noreturn]] void refuse(const std::string& path, const char* what) {
+  throw std::runtime_error(fmt::format("{}: {}", path, what));
+}
+
+support::UniqueFd open_socket() {
+  support::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) support::throw_errno("socket", "control");
+  return socket;
+}
+
+bool bind_to(const support::UniqueFd& socket, const sockaddr_un& address) {
+  const mode_t before = ::umask(0177);
+  const bool bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  ::umask(before);
+  errno = error;
+  return bound;
+}
+
+/// A file that a killed master left goes; anything else stays.
+void remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) {
+    refuse(path, "is there already, and is no socket");
+  }
+  const support::UniqueFd probe = open_socket();
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno != ECONNREFUSED) {
+    refuse(path, "another process uses it");
+  }
+  ::unlink(path.c_str());
+}
+
+}  // namespace
+
+sockaddr_un control_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) refuse(path, "is too long for a socket");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+ControlSocket::ControlSocket(const std::string& path)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(open_socket()), path_(path) {
+  if (!epoll_) support::throw_errno("epoll_create1");
+  const sockaddr_un address = control_address(path);
+  if (!bind_to(listener_, address)) {
+    if (errno != EADDRINUSE) refuse(path, std::strerror(errno));
+    remove_stale(path, address);
+    if (!bind_to(listener_, address)) refuse(path, std::strerror(errno));
+  }
+  if (::listen(listener_.get(), kBacklog) != 0) refuse(path, std::strerror(errno));
+  remember_file();
+  watch(listener_.get(), kListener);
+}
+
+ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(std::move(listener)), path_(path) {
+  if (!epoll_) support::throw_errno("epoll_create1");
+  remember_file();
+  watch(listener_.get(), kListener);
+}
+
+void ControlSocket::remember_file() {
+  struct stat file {};
+  if (::stat(path_.c_str(), &file) == 0) {
+    device_ = file.st_dev;
+    inode_ = file.st_ino;
+  }
+  owner_ = ::getpid();
+}
+
+ControlSocket::~ControlSocket() {
+  struct stat file {};
+  if (owner_ != ::getpid() || ::stat(path_.c_str(), &file) != 0) return;
+  if (file.st_dev == device_ && file.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+void ControlSocket::leave() noexcept {
+  epoll_.reset();
+  listener_.reset();
+  callers_.clear();
+}
+
+void ControlSocket::watch(int fd, Caller caller) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = caller;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    support::throw_errno("epoll_ctl", "control");
+  }
+}
+
+std::vector<ControlSocket::Request> ControlSocket::receive() {
+  std::vector<Request> requests;
+  std::array<epoll_event, 16> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const Caller caller = events[static_cast<std::size_t>(i)].data.u64;
+    if (caller == kListener) {
+      accept_all();
+      continue;
+    }
+    const auto found = callers_.find(caller);
+    if (found == callers_.end()) continue;
+    std::array<char, 64> bytes;
+    const ssize_t got = ::recv(found->second.get(), bytes.data(), bytes.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got <= 0) {
+      callers_.erase(found);
+      continue;
+    }
+    const std::string_view word(bytes.data(), static_cast<std::size_t>(got));
+    if (const auto verb = parse_verb(word)) {
+      requests.push_back({caller, *verb});
+    } else {
+      fail(caller, "this appd does not know what it is asked");
+    }
+  }
+  return requests;
+}
+
+void ControlSocket::accept_all() {
+  while (true) {
+    support::UniqueFd fd(
+        ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return;
+    adopt(std::move(fd));
+  }
+}
+
+ControlSocket::Caller ControlSocket::adopt(support::UniqueFd fd) {
+  watch(fd.get(), ++last_);
+  callers_.emplace(last_, std::move(fd));
+  return last_;
+}
+
+int ControlSocket::fd_of(Caller caller) const noexcept {
+  const auto found = callers_.find(caller);
+  return found == callers_.end() ? -1 : found->second.get();
+}
+
+void ControlSocket::say(Caller caller, std::string_view text) noexcept {
+  send(caller, ControlMessage::Kind::text, text);
+}
+
+void ControlSocket::succeed(Caller caller, std::string_view text) noexcept {
+  send(caller, ControlMessage::Kind::success, text);
+  callers_.erase(caller);
+}
+
+void ControlSocket::fail(Caller caller, std::string_view text) noexcept {
+  send(caller, ControlMessage::Kind::failure, text);
+  callers_.erase(caller);
+}
+
+void ControlSocket::send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept {
+  const auto found = callers_.find(caller);
+  if (found == callers_.end()) return;
+  text = text.substr(0, kMostControlText);
+  char mark = static_cast<char>(kind);
+  std::array<iovec, 2> parts{{{&mark, 1}, {const_cast<char*>(text.data()), text.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (::sendmsg(found->second.get(), &message, MSG_NOSIGNAL) < 0) callers_.erase(found);
+}
+
+}  // namespace appd::supervisor

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/supervisor/control_protocol.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::supervisor {
+
+/// The socket (its owner's alone: mode 0600) on which the master is asked for what signals ask for
+/// too, and answers. A caller that does not read what it is told is dropped. Single-threaded.
+class ControlSocket {
+ public:
+  using Caller = std::uint64_t;  ///< never given twice
+  struct Request {
+    Caller caller;
+    ControlVerb verb;
+  };
+
+  /// A file that nobody listens on any more is replaced. Throws std::runtime_error.
+  explicit ControlSocket(const std::string& path);
+  /// One that this process had already, before execve. Throws std::system_error.
+  ControlSocket(const std::string& path, support::UniqueFd listener);
+  /// Removes the file, in the process that made it.
+  ~ControlSocket();
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+  /// Closes all descriptors, in a forked child.
+  void leave() noexcept;
+
+  /// To be polled for reading.
+  int fd() const noexcept { return epoll_.get(); }
+  /// What has been asked since. Callers that are gone are forgotten.
+  std::vector<Request> receive();
+
+  int listener() const noexcept { return listener_.get(); }
+  /// −1: it is gone.
+  int fd_of(Caller caller) const noexcept;
+  /// Takes a caller over.
+  Caller adopt(support::UniqueFd fd);
+
+  /// Nothing happens for a caller that is gone.
+  void say(Caller caller, std::string_view text) noexcept;
+  /// The outcome: nothing more is said.
+  void succeed(Caller caller, std::string_view text) noexcept;
+  void fail(Caller caller, std::string_view text) noexcept;
+
+ private:
+  void accept_all();
+  void remember_file();
+  void watch(int fd, Caller caller);
+  void send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept;
+
+  support::UniqueFd epoll_;
+  support::UniqueFd listener_;
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  pid_t owner_ = 0;
+  Caller last_ = 0;
+  std::map<Caller, support::UniqueFd> callers_;
+};
+
+/// Throws std::runtime_error when the path is too long for a socket.
+sockaddr_un control_address(const std::string& path);
+
+}  // namespace appd::supervisor

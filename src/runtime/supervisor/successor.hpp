@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/supervisor/legacy.hpp"
+
+namespace appd::supervisor {
+
+/// The program that a process was started as, to be started again when it has been replaced by a
+/// newer one.
+class Successor {
+ public:
+  /// The command line of this process. The program is found as a shell would have found it, so that
+  /// a link which points elsewhere by then is followed anew.
+  Successor(int argc, char** argv);
+
+  /// Becomes the program, after a trial: a child that runs it, to see that it starts, understands
+  /// the legacy and the configuration. Does not return then; otherwise says why not, and nothing
+  /// has changed. Blocks for the time of the trial, at most `kTrialTime`.
+  std::string become(const Legacy& legacy) const;
+  static constexpr int kTrialTime = 10;  ///< seconds
+
+ private:
+  std::string try_it() const;
+
+  std::vector<std::string> arguments_;
+  std::string program_;
+};
+
+/// How this process was started.
+struct Inherited {
+  support::UniqueFd file;  ///< the legacy; none: it has none
+  bool trial = false;      ///< it is only to be looked at: exit 0 when all is well
+};
+
+/// Takes what a `Successor` has put into the command line and the environment out of them.
+Inherited take_inherited(int& argc, char** argv) noexcept;
+
+}  // namespace appd::supervisor

@@ -1,0 +1,210 @@
+"""appd reload, stop and status: a running appd is asked over its control socket."""
+
+import os
+import signal
+import socket
+import stat
+
+import pytest
+
+import wire
+from processes import alive, children, wait_until
+
+EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_START = 1, 2, 4
+
+SITE = '''
+VERSION = {version!r}
+{extra}
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", str(len(VERSION)))])
+    return [VERSION.encode()]
+'''
+
+
+@pytest.fixture
+def controlled(start, place, installed):
+    """A server with a control socket: (server, ask), where ask("reload") runs `appd reload`."""
+
+    def begin(*options, **rest):
+        place.write("site_under_control.py", SITE.format(version="1", extra=""))
+        server = start("--pythonpath", place.path, "--control", place / "control", *options,
+                       module="site_under_control", **rest)
+        return server, lambda verb, *more: installed.run(verb, *(more or ("--control", place / "control")))
+
+    return begin
+
+
+def rewrite(place, version, extra=""):
+    place.write("site_under_control.py", SITE.format(version=version, extra=extra))
+
+
+def version(server):
+    return server.call("scgi", "/").body
+
+
+def test_reload_waits_until_the_next_generation_serves(controlled, place):
+    server, ask = controlled(workers=2)
+    rewrite(place, "2", extra="import time; time.sleep(0.5)")
+    asked = ask("reload")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert "generation 2 serves (2 workers)" in asked.stdout
+    assert version(server) == b"2"
+
+
+def test_a_reload_that_fails_gives_the_traceback_and_an_exit_code(controlled, place):
+    server, ask = controlled()
+    rewrite(place, "2", extra="raise RuntimeError('not today')")
+    asked = ask("reload")
+    assert (asked.returncode, asked.stdout) == (EXIT_START, "")
+    assert "generation 1 goes on" in asked.stderr
+    assert "Traceback (most recent call last)" in asked.stderr and "RuntimeError: not today" in asked.stderr
+    assert version(server) == b"1"
+    assert "RuntimeError: not today" in server.log()
+
+
+def test_a_reload_of_a_wrong_configuration_says_what_is_wrong(controlled, place):
+    config = place.write("appd.ini", "[appd]\n")
+    server, ask = controlled("--config", config)
+    place.write("appd.ini", "[appd]\nthreads = many\n")
+    asked = ask("reload")
+    assert asked.returncode == EXIT_START
+    assert "appd.ini:2" in asked.stderr and "many" in asked.stderr
+    assert version(server) == b"1"
+
+
+def test_reloads_that_are_asked_for_at_once_are_all_answered(controlled, installed, place):
+    import concurrent.futures
+    server, ask = controlled()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(ask, ["reload"] * 8))
+    assert [each.returncode for each in asked] == [0] * 8
+    assert all("serves (1 worker)" in each.stdout for each in asked)
+    assert version(server) == b"1"
+
+
+def test_status_tells_what_is_served_and_by_whom(controlled):
+    server, ask = controlled(workers=2)
+    for _ in range(3):
+        version(server)
+    asked = ask("status")
+    assert asked.returncode == 0
+    first, second, *workers = asked.stdout.splitlines()
+    assert f"(pid {server.pid}): site_under_control on {server.address}" in first
+    assert second == "generation 1 serves"
+    pids = children(server.pid)
+    assert [line.split(",")[0] for line in workers] == [f"  worker {i + 1} (pid {pids[i]}): ready" for i in range(2)]
+    assert sum(int(line.split(", ")[1].split()[0]) for line in workers) == 3
+
+
+def test_status_names_what_runs(start, installed, place):
+    server = start("--control", place / "control")
+    gate = server.gate("held")
+    connection = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    assert "serving GET /hold?gate=held (thread " in installed.run("status", "--control", place / "control").stdout
+    gate.open()
+    assert connection.read_answer().status == 200
+
+
+def test_stop_waits_until_the_process_is_gone(controlled, place):
+    server, ask = controlled("--pidfile", place / "appd.pid")
+    workers = children(server.pid)
+    asked = ask("stop")
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, "stopped\n", "")
+    assert not any(map(alive, workers))
+    assert not (place / "appd.pid").exists() and not (place / "control").exists()
+    assert server.wait_exit() == 0
+
+
+def test_the_socket_is_its_owners_alone(controlled, place):
+    controlled()
+    assert stat.S_IMODE(os.stat(place / "control").st_mode) == 0o600
+
+
+@pytest.mark.parametrize("how", ["pidfile", "config", "runtime directory"])
+def test_where_it_is_can_be_left_to_the_configuration(start, installed, place, how):
+    config = place.write("appd.ini", f"[appd]\npidfile = {place / 'app.pid'}\n")
+    runtime = place.folder("run")
+    options, env, expected = {
+        "pidfile": (("--pidfile", place / "app.pid"), {}, place / "app.control"),
+        "config": (("--config", config), {}, place / "app.control"),
+        "runtime directory": ((), {"RUNTIME_DIRECTORY": f"{runtime}:/elsewhere"}, runtime / "appd.control"),
+    }[how]
+    start(*options, env=env)
+    assert expected.is_socket()
+    asked = installed.run("status", *options, env=env)
+    assert (asked.returncode, asked.stderr) == (0, "")
+
+
+def test_without_any_there_is_none(start, place):
+    server = start()
+    assert not list(server.place.path.glob("*.control"))
+
+
+def test_what_nobody_answers_is_said(installed, place):
+    asked = installed.run("reload", "--control", place / "nothing")
+    assert asked.returncode == EXIT_FAILURE
+    assert f"no appd answers on {place / 'nothing'}" in asked.stderr
+
+
+def test_what_cannot_be_asked_is_an_error(installed, place):
+    for arguments, part in [(("relaod", "--control", place / "x"), 'neither an option nor reload'),
+                            (("reload",), "Give --control")]:
+        asked = installed.run(*arguments)
+        assert asked.returncode == EXIT_CONFIGURATION
+        assert part in asked.stderr
+
+
+def test_a_stale_socket_is_replaced_and_one_in_use_refused(controlled, installed, place):
+    server, ask = controlled()
+    second = installed.run("--socket", place / "other.sock", "--module", "x", "--control", place / "control")
+    assert second.returncode == EXIT_CONFIGURATION
+    assert "another process uses it" in second.stderr
+    server.send_signal(signal.SIGKILL)
+    server.wait_exit()
+    assert (place / "control").is_socket()
+    _, ask = controlled()
+    assert ask("status").returncode == 0
+
+
+def test_callers_that_say_nonsense_or_nothing_do_no_harm(controlled, place):
+    server, ask = controlled()
+    callers = []
+    for word in (b"reloadreload", b"\xff" * 1000, b""):
+        caller = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        caller.connect(str(place / "control"))
+        if word:
+            caller.send(word)
+        callers.append(caller)
+    assert callers[0].recv(1000) == b"fthis appd does not know what it is asked"
+    for caller in callers:
+        caller.close()
+    assert ask("status").returncode == 0
+    descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
+    for _ in range(20):
+        ask("status")
+    wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) == descriptors, "no descriptor is left open")
+
+
+# ---- --touch-reload
+
+
+def test_a_touch_reloads(controlled, place):
+    trigger = place / "trigger"
+    server, _ = controlled("--touch-reload", trigger)
+    for number, touch in enumerate([lambda: trigger.write_text(""), lambda: os.utime(trigger),
+                                    lambda: os.rename(place.write("new", "x"), trigger)], 2):
+        rewrite(place, str(number))
+        touch()
+        server.wait_event(f"generation {number} serves")
+        assert version(server) == str(number).encode()
+    trigger.unlink()
+    place.write("unrelated", "x")
+    assert version(server) == b"4"
+    assert len(server.find_events("reloading")) == 3
+
+
+def test_a_folder_that_is_not_there_is_an_error(installed, place):
+    ended = installed.run("--socket", place / "a.sock", "--module", "x", "--touch-reload", place / "no/file")
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert "--touch-reload" in ended.stderr

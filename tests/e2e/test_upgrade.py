@@ -1,0 +1,200 @@
+"""Upgrade: the process becomes a newer binary while requests run."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+import wire
+from appd import Appd
+from fronts import MODES, Nginx
+from load import Load
+from processes import alive, children, give_away, wait_until
+
+EXIT_START = 4
+
+
+class FromOwnBinary(Appd):
+    """Started from a binary that the test may replace."""
+
+    def command(self, arguments, environment):
+        self.binary = os.path.join(os.path.dirname(self.address), "appd")
+        shutil.copy(arguments[0], self.binary)
+        give_away(self.binary)
+        return [self.binary, *arguments[1:]]
+
+    def install(self, source=None, text=None):
+        """Puts another file in the binary's place, as a package manager does."""
+        new = self.binary + ".new"
+        if text is None:
+            shutil.copy(source or self.installed.binary, new)
+        else:
+            with open(new, "w") as file:
+                file.write(text)
+            os.chmod(new, 0o755)
+        give_away(new)
+        os.rename(new, self.binary)
+
+    def executed(self):
+        return os.stat(f"/proc/{self.pid}/exe").st_ino
+
+    def ask(self, verb):
+        return self.installed.run(verb, "--control", f"{self.address}.control", within=60)
+
+    def upgrade(self):
+        self.install()
+        new = os.stat(self.binary).st_ino
+        asked = self.ask("upgrade")
+        assert (asked.returncode, asked.stderr) == (0, "")
+        assert self.executed() == new
+        return asked.stdout
+
+
+@pytest.fixture
+def server(installed):
+    started = []
+
+    def start(*options, **rest):
+        class Controlled(FromOwnBinary):
+            def command(self, arguments, environment):
+                return super().command([*arguments, "--control", f"{self.address}.control"], environment)
+
+        started.append(Controlled(installed, *options, **rest))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+class Kept(wire.FastCgi):
+    def ask(self, path="/hello", query=""):
+        return self.request(wire.variables(path=path, query=query))
+
+
+SITE = '''
+import hashlib
+def application(environ, start_response):
+    body = environ["wsgi.input"].read()
+    answer = hashlib.sha256(body).hexdigest().encode() if environ["REQUEST_METHOD"] == "POST" else b"one"
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+'''
+
+
+@pytest.mark.parametrize("options", [[], ["--preload"]], ids=["plain", "preloaded"])
+def test_no_request_is_lost_while_the_binary_changes(server, place, options):
+    place.write("site_under_upgrade.py", SITE)
+    server = server("--pythonpath", place.path, *options, module="site_under_upgrade", workers=2)
+    nginx = Nginx(server.address)
+    try:
+        with Load([nginx.port(mode) for mode in MODES]) as load:
+            load.wait_more(200)
+            for number in range(5):
+                before = children(server.pid)
+                assert f"generation {number + 2} serves (2 workers)" in server.upgrade()
+                wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
+                load.wait_more(50)
+        assert load.wrong == []
+        wait_until(lambda: len(children(server.pid)) == (3 if options else 2), "no others are left")
+    finally:
+        nginx.stop()
+
+
+def test_what_runs_and_what_is_kept_survives(server):
+    server = server()
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    (worker,) = children(server.pid)
+    with Kept(server.address) as kept:
+        assert kept.ask().status == 200
+        for _ in range(2):
+            server.upgrade()
+        assert kept.ask().status == 200
+        assert alive(worker)
+        gate.open()
+        assert held.read_answer().status == 200
+        wait_until(lambda: not alive(worker), "the first worker has ended")
+        assert kept.ask().status == 200
+
+
+def test_signal_pid_file_and_end_are_as_before(server, installed, place):
+    pidfile = place / "appd.pid"
+    server = server("--pidfile", pidfile)
+    server.install()
+    new = os.stat(server.binary).st_ino
+    server.send_signal(signal.SIGUSR2)
+    server.wait_event("generation 2 serves")
+    assert server.executed() == new
+    assert pidfile.read_text() == f"{server.pid}\n"
+    second = installed.run("--socket", place / "x.sock", "--module", "x", "--pidfile", pidfile)
+    assert f"process {server.pid} has it" in second.stderr
+    server.send_signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    assert not pidfile.exists() and not os.path.exists(server.address)
+    assert not os.path.exists(f"{server.address}.control")
+
+
+def test_workers_get_no_descriptor_of_their_master(server):
+    server = server()
+    before = descriptors(children(server.pid)[0])
+    server.upgrade()
+    server.upgrade()
+    wait_until(lambda: len(children(server.pid)) == 1, "the old workers have ended")
+    assert descriptors(children(server.pid)[0]) == before
+
+
+def descriptors(pid):
+    targets = [os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sorted(targets)
+
+
+@pytest.mark.parametrize("text, part", [
+    ("#!/bin/sh\necho too old >&2\nexit 3\n", "exited with code 3: too old"),
+    ("#!/bin/sh\nkill -SEGV $$\n", "SIGSEGV"),
+    ("no program at all", "exited with code"),
+], ids=["refuses", "crashes", "no program"])
+def test_a_binary_that_does_not_start_changes_nothing(server, text, part):
+    server = server(workers=2)
+    before, inode = children(server.pid), server.executed()
+    server.install(text=text)
+    asked = server.ask("upgrade")
+    assert asked.returncode == EXIT_START
+    assert "the upgrade has failed" in asked.stderr and part in asked.stderr
+    assert (children(server.pid), server.executed()) == (before, inode)
+    assert server.call("uwsgi", "/hello").status == 200
+    assert server.ask("status").returncode == 0
+    server.upgrade()
+
+
+def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, place):
+    config = place.write("appd.ini", "[appd]\n")
+    server = server("--config", config)
+    inode = server.executed()
+    place.write("appd.ini", "[appd]\nthreds = 2\n")
+    server.install()
+    asked = server.ask("upgrade")
+    assert asked.returncode == EXIT_START
+    assert "did you mean threads?" in asked.stderr
+    assert server.executed() == inode
+    assert server.call("uwsgi", "/hello").status == 200
+
+
+def test_an_application_that_the_new_binary_cannot_start_leaves_the_old_workers_serving(server, place):
+    place.write("site_under_upgrade.py", SITE)
+    server = server("--pythonpath", place.path, module="site_under_upgrade", workers=2)
+    before = children(server.pid)
+    place.write("site_under_upgrade.py", "raise RuntimeError('broken')")
+    server.install()
+    asked = server.ask("upgrade")
+    assert asked.returncode == EXIT_START
+    assert "generation 1 goes on" in asked.stderr and "RuntimeError: broken" in asked.stderr
+    wait_until(lambda: children(server.pid) == before, "the new workers have ended")
+    assert server.call("uwsgi", "/").body == b"one"
+    # Nobody can start these workers again: when one dies, the next generation is tried.
+    place.write("site_under_upgrade.py", SITE.replace("one", "two"))
+    os.kill(before[0], signal.SIGKILL)
+    server.wait_event("generation 3 serves", within=30)
+    assert server.call("uwsgi", "/").body == b"two"
