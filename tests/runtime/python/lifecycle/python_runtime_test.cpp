@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "child_process.hpp"
-#include "fakes/memory_reporter.hpp"
 #include "fakes/sanitizers.hpp"
 
 TEST_SUITE_BEGIN("python runtime");
@@ -22,14 +21,8 @@ namespace {
 
 /// Starts a runtime for the module `site_one` in `directory`, loads it, finalises.
 Outcome run(const Directory& directory, python::PythonOptions options) {
-  return in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
-    runtime.load_application();
-    return runtime.finalize() ? 0 : 1;
-  });
+  options.module = "site_one";
+  return load_and_finalize(directory, options);
 }
 
 /// The output of an import that prints the value of an expression over sys and os.
@@ -102,15 +95,7 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
                 "import atexit, threading\n"
                 "atexit.register(lambda: print('left:', threading.active_count()))\n"
                 "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonRuntime runtime({.module = "site_one",
-                                   .pythonpath = {},
-                                   .virtualenv = {},
-                                   .multithread = true,
-                                   .multiprocess = true},
-                                  reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     runtime.load_application();
     // All threads are inside at once only if none of them holds the interpreter.
     std::atomic<unsigned> inside{0};
@@ -132,6 +117,8 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
 
 TEST_CASE("a fork runs the application's hooks once each, and Python goes on in both processes") {
   const Directory directory;
+  // Two processes write: with PYTHONUNBUFFERED a print() would be two writes, for the text and for
+  // the line's end.
   directory.add(
       "site_one.py",
       "import atexit, gc, os, random, sys, threading\n"
@@ -147,12 +134,7 @@ TEST_CASE("a fork runs the application's hooks once each, and Python goes on in 
       "                            threading.current_thread() is threading.main_thread(),\n"
       "                            'threading' in sys.modules))\n"
       "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonOptions options;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     if (!runtime.preload_application().empty() && !kThreadSanitizer) return 2;
     runtime.release_main();
     runtime.take_main();
@@ -188,12 +170,7 @@ TEST_CASE("a fork that fails runs the hooks of the parent") {
                 "                    after_in_parent=lambda: print('in the parent'),\n"
                 "                    after_in_child=lambda: print('in the child'))\n"
                 "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonOptions options;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     runtime.preload_application();
     try {
       runtime.fork([]() -> support::ForkSide { throw std::runtime_error("no room"); });
@@ -275,17 +252,11 @@ TEST_CASE("stdout may be closed") {
   const Directory directory;
   directory.add("site_one.py", "app = print\n");
   const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
     close(STDOUT_FILENO);
-    fakes::MemoryReporter reporter;
-    python::PythonRuntime runtime({.module = "site_one",
-                                   .pythonpath = {},
-                                   .virtualenv = {},
-                                   .multithread = false,
-                                   .multiprocess = false},
-                                  reporter);
-    runtime.load_application();
-    return 0;
+    return with_runtime(directory, [](python::PythonRuntime& runtime) {
+      runtime.load_application();
+      return 0;
+    });
   });
   CHECK(outcome.status == 0);
 }
