@@ -14,6 +14,7 @@
 #include "runtime/observe/log.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/pid_file.hpp"
+#include "runtime/supervisor/post_mortem.hpp"
 #include "runtime/supervisor/service_manager.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/worker/inheritance.hpp"
@@ -48,7 +49,7 @@ class Daemon {
   std::shared_ptr<Deployment> deploy(config::Settings settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
-  void leave_master(Deployment& deployment, std::string role) const;
+  void leave_master(Deployment& deployment, std::string role, unsigned place) const;
   void on_reloaded(bool taken_over);
   void warn_of_fixed(const config::Settings& next);
 
@@ -58,6 +59,7 @@ class Daemon {
   observe::Log log_;
   Listeners listeners_;
   const worker::Inheritance inheritance_;  ///< of all generations
+  supervisor::PostMortem post_mortem_;
   std::shared_ptr<Deployment> present_;
   std::shared_ptr<Deployment> next_;  ///< from its plan until it serves, or does not
   std::optional<supervisor::ServiceManager> manager_;

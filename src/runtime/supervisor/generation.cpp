@@ -387,11 +387,13 @@ void Generation::report_death(const Child& dead, std::optional<int> wait_status)
   const bool harmless = ordered || wait_status == 0;
   const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
   const auto& step = dead.process->step;
-  reporter_.report(level, fmt::format("{} {}{}{} after {}{}", title(dead),
-                                      wait_status ? describe_exit(*wait_status) : "was not forked",
-                                      step ? " at " : "", step ? name(*step) : "",
-                                      describe_duration(Clock::now() - dead.process->started),
-                                      describe_work(dead, ", while serving ")));
+  reporter_.report(
+      level,
+      fmt::format("{} {}{}{} after {}{}{}", title(dead),
+                  wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
+                  step ? name(*step) : "", describe_duration(Clock::now() - dead.process->started),
+                  describe_work(dead, ", while serving "),
+                  wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : ""));
 }
 
 /// What it is serving, after the introduction; "" for nothing.

@@ -39,6 +39,9 @@ struct GenerationPlan {
   std::variant<WorkerEntry, ZygoteEntry> entry;
   /// With a row for each worker, at least.
   std::shared_ptr<observe::Scoreboard> scoreboard;
+  /// What else is known of a process that has died, to be put behind the sentence that says so. Of
+  /// a worker by its place, or of the zygote; `wait_status`: waitpid's. May be empty.
+  std::function<std::string(std::optional<unsigned> index, int wait_status)> examine{};
 };
 
 /// The workers of one configuration and of the code as it was when they started, and their zygote

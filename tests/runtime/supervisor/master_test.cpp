@@ -164,6 +164,7 @@ TEST_SUITE("master") {
     ::kill(pid, SIGUSR1);
     const std::string line = master.wait_for("SIGABRT");
     CHECK(line.find(fmt::format("error worker 2 (pid {}) was killed by SIGABRT after ", pid)) == 0);
+    CHECK(line.ends_with("; examined 1, signal 6"));
     CHECK(line.find(", while serving GET /crash?x=1 (thread 2, 0.") != std::string::npos);
     CHECK(pid_in(master.wait_for("info worker 2")) != pid);
     master.send(SIGTERM);

@@ -209,6 +209,7 @@ class Supervised {
       plan.strategy = options.strategy;
       plan.scoreboard = std::make_shared<observe::Scoreboard>(options.workers + 1, threads);
       plan.entry = make_entry(*plan.scoreboard);
+      plan.examine = examined;
       return plan;
     };
     hooks.on_ready = std::move(on_ready);
@@ -224,6 +225,12 @@ class Supervised {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
     }
+  }
+
+  /// What the hook adds to a death: "; examined 2, signal 6".
+  static std::string examined(std::optional<unsigned> worker, int wait_status) {
+    return "; examined " + (worker ? std::to_string(*worker) : "zygote") + ", signal " +
+           std::to_string(WTERMSIG(wait_status));
   }
 
   /// Reports each change in the number of ready workers, and when a turn was in time.

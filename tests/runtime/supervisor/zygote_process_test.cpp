@@ -227,7 +227,9 @@ TEST_SUITE("master with a zygote") {
     const pid_t worker = pid_in(master.wait_for("worker 1 started"));
     master.wait_for("debug ready");
     ::kill(zygote, SIGKILL);
-    master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote));
+    CHECK(
+        master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote))
+            .ends_with("; examined zygote, signal 9"));
     CHECK(pid_in(master.wait_for("info zygote")) != zygote);
     CHECK(::kill(worker, 0) == 0);
     ::kill(worker, SIGKILL);

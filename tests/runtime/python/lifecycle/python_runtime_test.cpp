@@ -1,6 +1,8 @@
 #include "runtime/python/python_runtime.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -30,6 +32,46 @@ std::string value_of(const std::string& expression, const python::PythonOptions&
   const Directory directory;
   directory.add("site_one.py", "import os, sys\nprint(" + expression + ")\napp = print\n");
   return run(directory, options).output;
+}
+
+int use_up_the_stack(int depth) {
+  volatile char room[4096];
+  room[0] = static_cast<char>(depth);
+  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that
+  return use_up_the_stack(depth + 1) + room[0];
+}
+
+/// What a process leaves whose application, or pool thread, crashes.
+std::string left_by_crash(
+    const Directory& directory, const std::function<void(unsigned)>& run = [](unsigned) {}) {
+  const std::string path = directory.path + "/left";
+  const int descriptor = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  python::PythonOptions options = for_module("site_one");
+  options.crash_descriptor = descriptor;
+  const Outcome outcome = in_child([&] {
+    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SIG_DFL);  // doctest has own
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    return with_runtime(
+        directory,
+        [&run](python::PythonRuntime& runtime) {
+          runtime.load_application();
+          runtime.start_pool(1, run);
+          runtime.join_pool();
+          return 0;
+        },
+        options);
+  });
+  close(descriptor);
+  CHECK(outcome.status == -1);
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 int shell(const std::string& command) {
@@ -181,6 +223,47 @@ TEST_CASE("a fork that fails runs the hooks of the parent") {
   });
   CHECK(outcome.status == 0);
   CHECK(outcome.output == "before\nin the parent\n");
+}
+
+TEST_CASE("a crash leaves the stacks of all threads where the options say") {
+  struct Case {
+    const char* setting;  // by the application
+    bool left;
+  };
+  for (const Case& one : {
+           Case{"", true},
+           Case{"faulthandler.enable(open(os.devnull, 'w'))", false},
+           Case{"faulthandler.disable()", false},
+       }) {
+    CAPTURE(one.setting);
+    const Directory directory;
+    directory.add("site_one.py", std::string("import faulthandler, os, threading\n") + one.setting +
+                                     "\ndef wait(): threading.Event().wait()\n"
+                                     "threading.Thread(target=wait, daemon=True).start()\n"
+                                     "def crash(): os.abort()\n"
+                                     "crash()\n");
+    const std::string text = left_by_crash(directory);
+    CHECK(contains(text, "Fatal Python error: Aborted") == one.left);
+    CHECK(contains(text, "in crash\n") == one.left);
+    CHECK(contains(text, "in wait\n") == one.left);
+  }
+}
+
+TEST_CASE("PYTHONFAULTHANDLER has the stacks on stderr, as ever") {
+  const Directory directory;
+  directory.add("site_one.py", "import os\nos.abort()\n");
+  setenv("PYTHONFAULTHANDLER", "1", 1);
+  const std::string text = left_by_crash(directory);
+  unsetenv("PYTHONFAULTHANDLER");
+  CHECK(text == "");
+}
+
+TEST_CASE("a pool thread that has used up its stack tells where") {
+  const Directory directory;
+  directory.add("site_one.py", "app = print\n");
+  const std::string text = left_by_crash(directory, [](unsigned) { use_up_the_stack(0); });
+  CHECK(contains(text, "Fatal Python error: Segmentation fault"));
+  CHECK(contains(text, "in _bootstrap\n"));
 }
 
 TEST_CASE("a virtual environment gives sys.prefix and its packages") {
