@@ -219,6 +219,9 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
                       ? supervisor::RolloverStrategy::rolling
                       : supervisor::RolloverStrategy::overlap;
   plan.scoreboard = deployment->scoreboard;
+  if (const auto& borne = deployment->settings.max_crashes) {
+    plan.max_crashes = {borne->crashes, borne->within};
+  }
   plan.examine = [this, deployment](std::optional<unsigned> index, int wait_status) {
     return post_mortem_.examine(deployment->crash_files,
                                 index.value_or(deployment->zygotes_place()), wait_status);

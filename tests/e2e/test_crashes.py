@@ -12,6 +12,7 @@ from processes import alive, unique, wait_until
 
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 EXIT_START = 4
+EXIT_CRASHES = 5
 
 CRASHES = """
 import ctypes, faulthandler, multiprocessing, os, signal, subprocess, sys, threading, time
@@ -202,3 +203,47 @@ def test_a_zygote_that_dies_later_tells_what_ended_it(crashes):
     assert "\nFatal Python error: Segmentation fault" in event.text
     wait_until(lambda: not alive(zygote), "it is gone")
     assert server.call("fastcgi", "/fine").status == 200
+
+
+@with_and_without_preload
+def test_workers_of_a_new_generation_tell_too(crashes, preload):
+    server = crashes(*preload)
+    old = server.worker_pids()
+    server.send_signal(signal.SIGHUP)
+    server.wait_event("^reloaded after")
+    wait_until(lambda: not any(map(alive, old)), "the old generation has ended")
+    die(server, "/segv")
+    assert "in read_nowhere" in death(server, "SIGSEGV").text
+
+
+# ---- --max-crashes
+
+
+@with_and_without_preload
+def test_more_deaths_than_are_borne_stop_it_and_what_runs_is_finished(start, preload):
+    server = start("--max-crashes", "2/1h", *preload, workers=2, threads=2)
+    gate = server.gate("held")
+    running = wire.begin("fastcgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+
+    (busy,) = (pid for pid in server.worker_pids() if has_open(pid, gate.path))
+
+    spared = {busy}
+    for _ in range(3):
+        assert not server.find_events("--max-crashes")
+        pid = wait_until(lambda: next(iter(set(server.worker_pids()) - spared), None), "another process")
+        spared.add(pid)
+        os.kill(pid, signal.SIGKILL)
+    event = server.wait_event("--max-crashes")
+    assert (event.level, event.role) == ("error", "master")
+    wait_until(lambda: not server.accepts(), "new connections are refused")
+    gate.open()
+    assert running.read_answer().status == 200
+    running.close()
+    assert server.wait_exit() == EXIT_CRASHES
+    assert not os.path.exists(server.address)
+
+
+def has_open(pid, path) -> bool:
+    folder = f"/proc/{pid}/fd"
+    return str(path) in {os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.lexists(f"{folder}/{fd}")}

@@ -344,7 +344,7 @@ void Generation::fail(std::string why) {
 // -- Ends
 // -------------------------------------------------------------------------------------------
 
-bool Generation::on_exit(pid_t pid, int wait_status) {
+ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
   // Who it is may be said by a message that has not been read yet.
   for (Child* child : children_) {
     if (child->process && !child->process->pid) read_messages(*child);
@@ -352,13 +352,11 @@ bool Generation::on_exit(pid_t pid, int wait_status) {
   const auto found = std::find_if(children_.begin(), children_.end(), [pid](const Child* child) {
     return child->process && child->process->pid == pid;
   });
-  if (found == children_.end()) return false;
-  on_death(**found, wait_status);
-  return true;
+  return found == children_.end() ? ProcessEnd::foreign : on_death(**found, wait_status);
 }
 
 /// `wait_status`: none when it was never known which process it would be.
-void Generation::on_death(Child& child, std::optional<int> wait_status) {
+ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   read_messages(child);  // its last words
   const bool killed_by_us = child.slot.state() == SlotState::killed;
   if (!killed_by_us && !child.process->failure_reported) report_death(child, wait_status);
@@ -378,6 +376,8 @@ void Generation::on_death(Child& child, std::optional<int> wait_status) {
     reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
                                                  describe_duration(*due - now)));
   }
+  const bool crash = established_ && was_wanted && !killed_by_us && wait_status.value_or(0) != 0;
+  return crash ? ProcessEnd::crash : ProcessEnd::expected;
 }
 
 void Generation::report_death(const Child& dead, std::optional<int> wait_status) {

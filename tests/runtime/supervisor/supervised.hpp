@@ -84,6 +84,7 @@ struct MasterOptions {
   bool broken_reloads = false;  ///< no plan but the first can be made
   /// From the second generation on the worker of this index cannot import.
   std::optional<unsigned> broken_worker{};
+  std::optional<CrashRate> max_crashes{};
 };
 
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
@@ -210,6 +211,7 @@ class Supervised {
       plan.scoreboard = std::make_shared<observe::Scoreboard>(options.workers + 1, threads);
       plan.entry = make_entry(*plan.scoreboard);
       plan.examine = examined;
+      plan.max_crashes = options.max_crashes;
       return plan;
     };
     hooks.on_ready = std::move(on_ready);
