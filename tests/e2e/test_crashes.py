@@ -226,7 +226,7 @@ def test_more_deaths_than_are_borne_stop_it_and_what_runs_is_finished(start, pre
     running = wire.begin("fastcgi", server.address, wire.variables(path="/hold", query="gate=held"))
     gate.wait_entered()
 
-    (busy,) = (pid for pid in server.worker_pids() if has_open(pid, gate.path))
+    busy = wait_until(lambda: next((pid for pid in server.worker_pids() if has_open(pid, gate.path)), None), "who holds it")
 
     spared = {busy}
     for _ in range(3):
