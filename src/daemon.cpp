@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/exit_code.hpp"
@@ -132,13 +133,16 @@ struct Daemon::Deployment {
         log(threshold(settings), "master", access.get()),
         scoreboard(
             std::make_shared<observe::Scoreboard>(places(settings.workers), settings.threads)),
-        mailboxes(places(settings.workers)) {}
+        mailboxes(places(settings.workers)),
+        crash_files(places(settings.workers) + 1) {}
 
   int run_worker(unsigned index, const worker::Inheritance& inheritance, observe::WorkerLink link,
                  worker::Preloaded preloaded) {
-    return worker::run_worker({settings, sockets, scoreboard->worker(index), index,
-                               scoreboard->loads(), mailboxes, inheritance, log},
-                              std::move(link), std::move(preloaded));
+    crash_files.leave_others();
+    return worker::run_worker(
+        {settings, sockets, scoreboard->worker(index), index, scoreboard->loads(), mailboxes,
+         inheritance, crash_files.descriptor(), log},
+        std::move(link), std::move(preloaded));
   }
 
   /// In a process of another generation: closes all that it has.
@@ -146,7 +150,11 @@ struct Daemon::Deployment {
     sockets.clear();
     mailboxes.close();
     access.reset();
+    crash_files.leave();
   }
+
+  /// Of the crash files: behind those of the workers.
+  unsigned zygotes_place() const { return places(settings.workers); }
 
   /// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
   std::string describe() const {
@@ -161,6 +169,7 @@ struct Daemon::Deployment {
   observe::Log log;
   const std::shared_ptr<observe::Scoreboard> scoreboard;
   worker::Mailboxes mailboxes;
+  observe::CrashFiles crash_files;
   Listeners::Sockets sockets;
 };
 
@@ -294,16 +303,23 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
                       ? supervisor::RolloverStrategy::rolling
                       : supervisor::RolloverStrategy::overlap;
   plan.scoreboard = deployment->scoreboard;
+  if (const auto& borne = deployment->settings.max_crashes) {
+    plan.max_crashes = {borne->crashes, borne->within};
+  }
+  plan.examine = [this, deployment](std::optional<unsigned> index, int wait_status) {
+    return post_mortem_.examine(deployment->crash_files,
+                                index.value_or(deployment->zygotes_place()), wait_status);
+  };
   if (deployment->settings.preload == config::Preload::off) {
     plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
-      leave_master(*deployment, worker_role(index));
+      leave_master(*deployment, worker_role(index), index);
       return deployment->run_worker(index, *inheritance_, std::move(link), nullptr);
     };
   } else {
     plan.entry = [this, deployment](observe::WorkerLink link) {
-      leave_master(*deployment, "zygote");
+      leave_master(*deployment, "zygote", deployment->zygotes_place());
       return worker::run_zygote(
-          deployment->settings, deployment->log, std::move(link),
+          deployment->settings, deployment->crash_files, deployment->log, std::move(link),
           [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
             deployment->log.set_role(worker_role(index));
             return deployment->run_worker(index, *inheritance_, std::move(own_link),
@@ -315,12 +331,13 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
 }
 
 /// What is the master's alone, its rights among it, ends in the processes that it forks.
-void Daemon::leave_master(Deployment& deployment, std::string role) const {
+void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place) const {
   deployment.log.set_role(std::move(role));
   for (const auto& each : deployments_) {
     const auto other = each.lock();
     if (other && other.get() != &deployment) other->leave();
   }
+  deployment.crash_files.enter(place);
   if (pid_file_) pid_file_->leave();
   supervisor::ServiceManager::leave();
   set_umask(deployment.settings);

@@ -16,6 +16,7 @@
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/pid_file.hpp"
+#include "runtime/supervisor/post_mortem.hpp"
 #include "runtime/supervisor/service_manager.hpp"
 #include "runtime/supervisor/successor.hpp"
 #include "runtime/supervisor/touched_file.hpp"
@@ -62,7 +63,7 @@ class Daemon {
   std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
-  void leave_master(Deployment& deployment, std::string role) const;
+  void leave_master(Deployment& deployment, std::string role, unsigned place) const;
   void on_reloaded(bool taken_over);
   void warn_of_fixed(const config::Settings& next);
 
@@ -78,6 +79,7 @@ class Daemon {
   Listeners listeners_;
   std::optional<worker::Inheritance> inheritance_;      ///< of all generations
   std::vector<std::weak_ptr<Deployment>> deployments_;  ///< all, also of retired generations
+  supervisor::PostMortem post_mortem_;
   std::shared_ptr<Deployment> present_;
   std::shared_ptr<Deployment> next_;  ///< from its plan until it serves, or does not
   std::optional<supervisor::ServiceManager> manager_;

@@ -11,7 +11,7 @@ EXIT_CONFIGURATION = 2
 EXIT_START = 4
 OPTIONS = (
     "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env env-file mount "
-    "workers threads queue graceful-timeout user group umask pidfile max-params max-body body-buffer spool-dir spool-bodies "
+    "workers threads queue graceful-timeout max-crashes user group umask pidfile max-params max-body body-buffer spool-dir spool-bodies "
     "header-timeout body-timeout log-level access-log config check print-config help version"
 ).split()
 
@@ -132,6 +132,7 @@ GOOD = ("--socket", "./app.sock", "--module", "app")
     ((*GOOD, "--user", "root", "--group", "no-such-group"), ["group", "no-such-group"]),
     ((*GOOD, "--group", "root"), ["group", "user"]),
     ((*GOOD, "--umask", "rwx"), ["umask", "rwx"]),
+    ((*GOOD, "--max-crashes", "5"), ["max-crashes", "5/60s"]),
     ((*GOOD, "--pidfile", "/nonexistent/pid"), ["pidfile", "/nonexistent/pid"]),
     ((*GOOD, "--env", "NOVALUE"), ["env", "NOVALUE"]),
     ((*GOOD, "--access-log-format", "{nonsense}"), ["access-log-format", "nonsense"]),

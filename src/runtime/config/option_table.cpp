@@ -157,6 +157,11 @@ std::vector<Option> make_table() {
           {"reload-strategy", "HOW", "overlap",
            "How new workers take the place of the present ones: overlap: all at once, so that both "
            "are in memory for a moment; rolling: one by one."}),
+      single<&S::max_crashes, CrashesWithin>(
+          processes, {"max-crashes", "N/TIME", "",
+                      "Stop, with exit code 5, when more than N processes have died unasked within "
+                      "TIME, such as 5/60s; default: replace them with growing pauses for as long "
+                      "as it takes."}),
       single<&S::user, Text>(
           processes, {"user", "USER", "",
                       "User that the workers run as, by name or number, when root starts appd; the "

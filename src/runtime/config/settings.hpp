@@ -21,6 +21,14 @@ enum class Preload : std::uint8_t {
 /// How the next generation of workers takes the place of the present one at a reload.
 enum class ReloadStrategy : std::uint8_t { overlap, rolling };
 
+/// How many deaths of processes within which time are borne.
+struct MaxCrashes {
+  unsigned crashes = 0;
+  std::chrono::milliseconds within{};
+
+  bool operator==(const MaxCrashes&) const = default;
+};
+
 /// The effective configuration: plain values, validated. Option names, defaults and help are in the
 /// option table (option_table.cpp) alone; `default_settings` (command_line.hpp) makes one without a
 /// command line.
@@ -52,13 +60,14 @@ struct Settings {
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;
-  std::vector<std::string> warmups;  ///< paths that a worker answers before it serves
-  std::string user;                  ///< the workers'; "": who starts appd
-  std::string group;                 ///< "": the user's own
-  std::string pidfile;               ///< "": none
-  std::string control;               ///< "": none
-  std::string touch_reload;          ///< "": none
-  std::optional<unsigned> umask;     ///< none: unchanged
+  std::vector<std::string> warmups;       ///< paths that a worker answers before it serves
+  std::optional<MaxCrashes> max_crashes;  ///< none: any number
+  std::string user;                       ///< the workers'; "": who starts appd
+  std::string group;                      ///< "": the user's own
+  std::string pidfile;                    ///< "": none
+  std::string control;                    ///< "": none
+  std::string touch_reload;               ///< "": none
+  std::optional<unsigned> umask;          ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;

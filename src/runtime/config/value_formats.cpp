@@ -154,6 +154,21 @@ std::chrono::milliseconds SomeDuration::parse(std::string_view text) {
   return duration;
 }
 
+std::optional<MaxCrashes> CrashesWithin::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  try {
+    if (slash == std::string_view::npos) throw BadValue("no slash");
+    return MaxCrashes{Count<0, 10'000>::parse(text.substr(0, slash)),
+                      SomeDuration::parse(text.substr(slash + 1))};
+  } catch (const BadValue&) {
+    throw BadValue("a number up to 10000 and a duration above 0, such as 5/60s");
+  }
+}
+
+std::string CrashesWithin::show(const std::optional<MaxCrashes>& value) {
+  return value ? fmt::format("{}/{}", value->crashes, SomeDuration::show(value->within)) : "";
+}
+
 namespace {
 constexpr std::pair<std::string_view, ProtocolChoice> kProtocols[] = {
     {"auto", ProtocolChoice::automatic},

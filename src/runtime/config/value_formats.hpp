@@ -104,6 +104,12 @@ struct SomeDuration : Duration {
   static std::chrono::milliseconds parse(std::string_view text);
 };
 
+/// "N/TIME", such as 5/60s; none: not set.
+struct CrashesWithin {
+  static std::optional<MaxCrashes> parse(std::string_view text);
+  static std::string show(const std::optional<MaxCrashes>& value);
+};
+
 struct Protocol {
   static ProtocolChoice parse(std::string_view text);
   static std::string show(ProtocolChoice value);

@@ -84,6 +84,15 @@ void let_threads_switch() {
   checked(PyObject_CallOneArg(set, interval.get()));
 }
 
+/// The application may have other wishes, which it tells at import, and so may the environment.
+void leave_stacks_at_crash(int descriptor) {
+  if (descriptor < 0) return;
+  const Ref module = checked(PyImport_ImportModule("faulthandler"));
+  const Ref enabled = checked(PyObject_CallMethod(module.get(), "is_enabled", nullptr));
+  if (enabled.get() == Py_True) return;  // PYTHONFAULTHANDLER
+  checked(PyObject_CallMethod(module.get(), "enable", "iO", descriptor, Py_True));
+}
+
 void buffer_stdout_by_line() {
   PyObject* const stream = PySys_GetObject("stdout");  // borrowed; None when fd 1 is closed
   if (stream == nullptr || stream == Py_None) return;
@@ -113,6 +122,7 @@ Interpreter::Interpreter(const PythonOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
   try {
     keep_sigint_from_python();
+    leave_stacks_at_crash(options.crash_descriptor);
     std::vector<std::string> in_front = options.pythonpath;
     in_front.push_back(std::filesystem::current_path());
     put_in_front(in_front);

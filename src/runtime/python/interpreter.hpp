@@ -9,9 +9,9 @@ namespace appd::python {
 
 /// CPython itself, as python(1) would start it, but for these: no signal handlers, sys.argv is
 /// ["appd"], sys.executable is the python of the virtual environment or the one that appd was built
-/// with, stdout is line-buffered, threads switch every millisecond instead of every five, and
-/// sys.path begins with the given entries and the working directory. PYTHON* variables of the
-/// environment are honoured, as an operator sets them on purpose.
+/// with, stdout is line-buffered, threads switch every millisecond instead of every five,
+/// faulthandler is enabled, and sys.path begins with the given entries and the working directory.
+/// PYTHON* variables of the environment are honoured, as an operator sets them on purpose.
 class Interpreter {
  public:
   /// The thread that calls is Python's main thread from now on, and holds the interpreter. Throws

@@ -4,6 +4,7 @@
 
 #include "runtime/python/errors.hpp"
 #include "runtime/python/pool_thread.hpp"
+#include "runtime/support/signal_stack.hpp"
 
 namespace appd::python {
 
@@ -12,6 +13,7 @@ PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
     auto* const pool = static_cast<PoolThreads*>(PyCapsule_GetPointer(capsule, nullptr));
     const unsigned long number = PyLong_AsUnsignedLong(index);
     if (PyErr_Occurred() != nullptr) throw PythonError();
+    const support::SignalStack signal_stack;  // for faulthandler, which gives the main thread one
     const PoolThread thread(pool->application_.shared());
     {
       const GilRelease released;

@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 
-SETTLING = 0.5  # seconds that threads have to end which are about to
-PACE = 0.01
+# Threads that are about to end have half a second for that, counted in looks: where the processor is busy, they
+# wait for it too.
+LOOKS = 50
+PACE = 0.01  # seconds
 LEVELS = 8  # of referrers, from a socket towards the module that holds it
 MOST_REFERRERS = 5_000
 
@@ -33,8 +35,10 @@ def findings(sockets_before):
     gc.collect()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()  # or each child would write it
-    deadline = time.monotonic() + SETTLING
-    while (found := [*running_threads(), *new_sockets(sockets_before)]) and time.monotonic() < deadline:
+    for _ in range(LOOKS):
+        found = [*running_threads(), *new_sockets(sockets_before)]
+        if not found:
+            break
         time.sleep(PACE)
     return found
 

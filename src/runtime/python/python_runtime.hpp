@@ -21,6 +21,8 @@ struct PythonOptions {
   std::string virtualenv;               ///< "": none
   bool multithread = false;             ///< wsgi.multithread: this process has several pool threads
   bool multiprocess = false;            ///< wsgi.multiprocess: there are other workers
+  int crash_descriptor = -1;  ///< where the stacks of all threads go when a signal such as
+                              ///< SIGSEGV ends the process; borrowed; −1: nowhere
 };
 
 /// The interpreter cannot start, or a pool thread cannot be made; `what` is one readable line.

@@ -402,7 +402,7 @@ void Generation::fail(std::string why) {
 // -- Ends
 // -------------------------------------------------------------------------------------------
 
-bool Generation::on_exit(pid_t pid, int wait_status) {
+ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
   // Who it is may be said by a message that has not been read yet.
   for (Child* child : children_) {
     if (child->process && !child->process->pid) read_messages(*child);
@@ -410,13 +410,11 @@ bool Generation::on_exit(pid_t pid, int wait_status) {
   const auto found = std::find_if(children_.begin(), children_.end(), [pid](const Child* child) {
     return child->process && child->process->pid == pid;
   });
-  if (found == children_.end()) return false;
-  on_death(**found, wait_status);
-  return true;
+  return found == children_.end() ? ProcessEnd::foreign : on_death(**found, wait_status);
 }
 
 /// `wait_status`: none when it was never known which process it would be.
-void Generation::on_death(Child& child, std::optional<int> wait_status) {
+ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   read_messages(child);  // its last words
   const bool killed_by_us = child.slot.state() == SlotState::killed;
   if (!killed_by_us && !child.process->failure_reported) report_death(child, wait_status);
@@ -436,6 +434,8 @@ void Generation::on_death(Child& child, std::optional<int> wait_status) {
     reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
                                                  describe_duration(*due - now)));
   }
+  const bool crash = established_ && was_wanted && !killed_by_us && wait_status.value_or(0) != 0;
+  return crash ? ProcessEnd::crash : ProcessEnd::expected;
 }
 
 void Generation::report_death(const Child& dead, std::optional<int> wait_status) {
@@ -445,11 +445,13 @@ void Generation::report_death(const Child& dead, std::optional<int> wait_status)
   const bool harmless = ordered || wait_status == 0;
   const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
   const auto& step = dead.process->step;
-  reporter_.report(level, fmt::format("{} {}{}{} after {}{}", title(dead),
-                                      wait_status ? describe_exit(*wait_status) : "was not forked",
-                                      step ? " at " : "", step ? name(*step) : "",
-                                      describe_duration(Clock::now() - dead.process->started),
-                                      describe_work(dead, ", while serving ")));
+  reporter_.report(
+      level,
+      fmt::format("{} {}{}{} after {}{}{}", title(dead),
+                  wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
+                  step ? name(*step) : "", describe_duration(Clock::now() - dead.process->started),
+                  describe_work(dead, ", while serving "),
+                  wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : ""));
 }
 
 /// What it is serving, after the introduction; "" for nothing.

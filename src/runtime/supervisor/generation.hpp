@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
 #include "runtime/supervisor/child.hpp"
+#include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/rollover.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
@@ -41,6 +43,17 @@ struct GenerationPlan {
   std::variant<std::monostate, WorkerEntry, ZygoteEntry> entry;
   /// With a row for each worker, at least.
   std::shared_ptr<observe::Scoreboard> scoreboard;
+  /// What else is known of a process that has died, to be put behind the sentence that says so. Of
+  /// a worker by its place, or of the zygote; `wait_status`: waitpid's. May be empty.
+  std::function<std::string(std::optional<unsigned> index, int wait_status)> examine{};
+  std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
+};
+
+/// What the end of a process was to a generation.
+enum class ProcessEnd : std::uint8_t {
+  foreign,   ///< none of its processes
+  expected,  ///< ordered, or with exit code 0, or a start that has failed
+  crash,     ///< of one that had its place
 };
 
 /// The workers of one configuration and of the code as it was when they started, and their zygote
@@ -93,8 +106,8 @@ class Generation {
   void add_polled(std::vector<pollfd>& polled) const;
   void read(std::span<const pollfd> polled);
   std::size_t polled_size() const noexcept { return children_.size(); }
-  /// A child of the process has ended. False: it was none of these.
-  bool on_exit(pid_t pid, int wait_status);
+  /// A child of the process has ended.
+  ProcessEnd on_exit(pid_t pid, int wait_status);
   /// What another program in this process needs to know of the workers. False: not now, one of them
   /// is not known yet.
   bool leave_to(Legacy& legacy) const;
@@ -145,7 +158,7 @@ class Generation {
   void on_failed(Child& child, const observe::WorkerMessage& message);
   void on_answer(const observe::WorkerMessage& message);
   void on_start_failed(Child& child, std::string_view why);
-  void on_death(Child& child, std::optional<int> wait_status);
+  ProcessEnd on_death(Child& child, std::optional<int> wait_status);
   void report_death(const Child& dead, std::optional<int> wait_status);
   std::string describe_work(const Child& child, std::string_view introduction) const;
   void fail(std::string why);

@@ -122,6 +122,7 @@ void Master::advance_start() {
   reporter_.report(Level::debug, fmt::format("ready: {}", count_workers(present_->plan().workers)));
   present_->establish();
   present_->serve();
+  crash_limit_ = CrashLimit(present_->plan().max_crashes);
   if (hooks_.on_ready) hooks_.on_ready();
 }
 
@@ -197,6 +198,7 @@ void Master::take_over() {
   next_->serve();
   present_->retire(present_->wanted());
   retry_due_.reset();
+  crash_limit_ = CrashLimit(next_->plan().max_crashes);
   reload_->former = std::exchange(present_, std::exchange(next_, nullptr));
   reload_->patience = Clock::now() + kFormerPatience;
 }
@@ -349,9 +351,22 @@ void Master::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
     for (const auto& generation : generations_) {
-      if (generation->on_exit(pid, status)) break;
+      const ProcessEnd end = generation->on_exit(pid, status);
+      if (end == ProcessEnd::crash) on_crash();
+      if (end != ProcessEnd::foreign) break;
     }
   }
+}
+
+void Master::on_crash() {
+  if (phase_ != Phase::serving || !crash_limit_.on_crash(Clock::now())) return;
+  exit_code_ = support::exit_code::kCrashes;
+  const CrashRate& borne = *present_->plan().max_crashes;
+  reporter_.report(
+      Level::error,
+      fmt::format("more than {} of the processes have died within {} (--max-crashes): stopping",
+                  borne.crashes, describe_duration(borne.within)));
+  stop_all();
 }
 
 /// In a child that was just forked.

@@ -11,6 +11,7 @@
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/supervisor/control_socket.hpp"
+#include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/touched_file.hpp"
 #include "runtime/support/exit_code.hpp"
@@ -67,8 +68,9 @@ class Master {
   Master& operator=(const Master&) = delete;
 
   /// Returns when no worker is left: exit_code::kOk after an ordered stop (even when workers had to
-  /// be killed: the log says so), exit_code::kStart after a failed first start. Throws what hooks
-  /// throw (but for `plan` at a reload), and std::system_error. Call once.
+  /// be killed: the log says so), exit_code::kStart after a failed first start, exit_code::kCrashes
+  /// after more deaths than are borne. Throws what hooks throw (but for `plan` at a reload), and
+  /// std::system_error. Call once.
   int run();
 
  private:
@@ -106,6 +108,7 @@ class Master {
   void on_request(ControlSocket::Request request);
   std::string describe() const;
   void reap();
+  void on_crash();
   void enter_child();
 
   void abandon_start();
@@ -126,6 +129,7 @@ class Master {
   Phase phase_ = Phase::starting;
   std::optional<Clock::time_point> turn_due_;  ///< as the hook on_turn wants it
   int exit_code_ = support::exit_code::kOk;
+  CrashLimit crash_limit_{std::nullopt};  ///< as the present generation bears it
   unsigned last_number_ = 0;
   /// Oldest first: retired ones, the present one, and during a reload the next one.
   std::vector<std::unique_ptr<Generation>> generations_;

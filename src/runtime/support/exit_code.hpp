@@ -7,5 +7,6 @@ inline constexpr int kFailure = 1;        ///< anything without a code of its ow
 inline constexpr int kConfiguration = 2;  ///< unknown option, bad value, unreadable or locked file
 inline constexpr int kSocket = 3;         ///< a socket cannot be opened
 inline constexpr int kStart = 4;  ///< the application cannot be imported, or a worker cannot start
+inline constexpr int kCrashes = 5;  ///< processes have died too often (--max-crashes)
 
 }  // namespace appd::support::exit_code

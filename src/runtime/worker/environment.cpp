@@ -52,13 +52,14 @@ net::ServerOptions make_server_options(const config::Settings& settings) {
   return options;
 }
 
-python::PythonOptions make_python_options(const config::Settings& settings) {
+python::PythonOptions make_python_options(const config::Settings& settings, int crash_descriptor) {
   python::PythonOptions options;
   options.module = settings.module;
   options.pythonpath = settings.pythonpath;
   options.virtualenv = settings.virtualenv;
   options.multithread = settings.threads > 1;
   options.multiprocess = settings.workers > 1;
+  options.crash_descriptor = crash_descriptor;
   return options;
 }
 

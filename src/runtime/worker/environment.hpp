@@ -11,6 +11,7 @@ namespace appd::worker {
 void enter_environment(const config::Settings& settings);
 
 net::ServerOptions make_server_options(const config::Settings& settings);
-python::PythonOptions make_python_options(const config::Settings& settings);
+python::PythonOptions make_python_options(const config::Settings& settings,
+                                          int crash_descriptor = -1);
 
 }  // namespace appd::worker

@@ -44,12 +44,13 @@ int StartReport::fail(const std::string& what, const std::string& traceback) {
 }
 
 std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    StartReport& report,
+                                                    int crash_descriptor, StartReport& report,
                                                     gateway::Reporter& reporter) {
   report.begin(StartStep::enter_directory);
   enter_environment(settings);
   report.begin(StartStep::start_interpreter);
-  return std::make_unique<python::PythonRuntime>(make_python_options(settings), reporter);
+  return std::make_unique<python::PythonRuntime>(make_python_options(settings, crash_descriptor),
+                                                 reporter);
 }
 
 bool preload_application(python::PythonRuntime& python, const config::Settings& settings,

@@ -31,7 +31,7 @@ class StartReport {
 
 /// The steps up to start_interpreter; what they throw is for `StartReport::fail`.
 std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    StartReport& report,
+                                                    int crash_descriptor, StartReport& report,
                                                     gateway::Reporter& reporter);
 
 /// Imports the application as a zygote does and reports what the import has left: whether workers

@@ -68,7 +68,8 @@ class Worker {
   }
 
   void load() {
-    python_ = start_python(context_.settings, report_, context_.reporter);
+    python_ =
+        start_python(context_.settings, context_.crash_descriptor, report_, context_.reporter);
     report_.begin(StartStep::import_application);
     python_->load_application();
   }

@@ -25,6 +25,7 @@ struct WorkerContext {
   std::span<observe::WorkerLoad> loads;  ///< of all workers
   const Mailboxes& mailboxes;
   const Inheritance& inheritance;
+  int crash_descriptor;  ///< where Python's stacks go when a signal ends the process
   gateway::Reporter& reporter;
 };
 

@@ -30,9 +30,13 @@ namespace exit_code = support::exit_code;
 
 class Zygote {
  public:
-  Zygote(const config::Settings& settings, gateway::Reporter& reporter, WorkerLink link,
-         const ForkedWorker& worker)
-      : settings_(settings), reporter_(reporter), link_(std::move(link)), worker_(worker) {}
+  Zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
+         gateway::Reporter& reporter, WorkerLink link, const ForkedWorker& worker)
+      : settings_(settings),
+        crash_files_(crash_files),
+        reporter_(reporter),
+        link_(std::move(link)),
+        worker_(worker) {}
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
@@ -43,7 +47,7 @@ class Zygote {
       auto order = wait_for_order();
       if (!order) return exit_code::kOk;
       WorkerLink link(std::move(order->link));
-      if (fork(link) == ForkSide::parent) continue;
+      if (fork(order->index, link) == ForkSide::parent) continue;
       link_.close();
       return worker_(order->index, std::move(link), std::move(python_));
     }
@@ -53,7 +57,7 @@ class Zygote {
   int start() {
     StartReport report(link_, reporter_);
     try {
-      python_ = start_python(settings_, report, reporter_);
+      python_ = start_python(settings_, crash_files_.descriptor(), report, reporter_);
       report.begin(StartStep::import_application);
       if (preload_application(*python_, settings_, reporter_)) return exit_code::kOk;
       return report.fail("the import has left threads running or sockets open");
@@ -84,10 +88,10 @@ class Zygote {
   }
 
   /// Answers the order in the parent; in the child, `link` has told who it is.
-  ForkSide fork(WorkerLink& link) {
+  ForkSide fork(unsigned index, WorkerLink& link) {
     try {
       if (link.fd() < 0) throw std::system_error(EMFILE, std::generic_category(), "its link");
-      const ForkSide side = python_->fork([&link] { return fork_worker(link); });
+      const ForkSide side = python_->fork([&] { return fork_worker(index, link); });
       if (side == ForkSide::parent) link_.send({WorkerMessage::Kind::forked, {}, {}});
       return side;
     } catch (const std::system_error& error) {
@@ -98,7 +102,7 @@ class Zygote {
 
   /// No signal may reach a worker before it knows itself as one, nor the process that is between
   /// for a moment.
-  static ForkSide fork_worker(WorkerLink& link) {
+  ForkSide fork_worker(unsigned index, WorkerLink& link) {
     std::fflush(nullptr);  // or both processes would write what stdio holds
     const support::BlockedSignals blocked({SIGINT, SIGTERM, SIGQUIT, SIGHUP});
     const ForkSide side = support::fork_orphan();
@@ -106,11 +110,13 @@ class Zygote {
       support::inherit_worker_signals();
       // First of all: the master knows the process by this message, and may have to kill it.
       link.send({WorkerMessage::Kind::step, StartStep::run_fork_hooks, {}});
+      crash_files_.enter(index);
     }
     return side;
   }
 
   const config::Settings& settings_;
+  observe::CrashFiles& crash_files_;
   gateway::Reporter& reporter_;
   WorkerLink link_;
   const ForkedWorker& worker_;
@@ -119,9 +125,9 @@ class Zygote {
 
 }  // namespace
 
-int run_zygote(const config::Settings& settings, gateway::Reporter& reporter, WorkerLink link,
-               const ForkedWorker& worker) {
-  return Zygote(settings, reporter, std::move(link), worker).run();
+int run_zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
+               gateway::Reporter& reporter, WorkerLink link, const ForkedWorker& worker) {
+  return Zygote(settings, crash_files, reporter, std::move(link), worker).run();
 }
 
 }  // namespace appd::worker

@@ -4,6 +4,7 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/worker_link.hpp"
 #include "runtime/worker/worker.hpp"
 
@@ -19,9 +20,10 @@ using ForkedWorker =
 ///
 /// The workers become the master's own children, whom it must take in as a subreaper. Returns twice
 /// over: in the zygote when the master orders it to end or is gone, in each worker what `worker`
-/// returned. On the process's main thread, which must be its only one; the reporter must live as
-/// long as any of these processes.
-int run_zygote(const config::Settings& settings, gateway::Reporter& reporter,
-               observe::WorkerLink link, const ForkedWorker& worker);
+/// returned. On the process's main thread, which must be its only one; it must have entered its
+/// place of the crash files, and each worker enters its own. Files and reporter must live as long
+/// as any of these processes.
+int run_zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
+               gateway::Reporter& reporter, observe::WorkerLink link, const ForkedWorker& worker);
 
 }  // namespace appd::worker

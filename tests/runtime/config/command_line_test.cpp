@@ -82,6 +82,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK_FALSE(settings.max_crashes.has_value());
   CHECK(settings.user == "");
   CHECK(settings.group == "");
   CHECK(settings.pidfile == "");
@@ -148,7 +149,8 @@ constexpr const char* kAll =
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\nuser = u\ngroup = gr\numask = 0027\npidfile = /pid\n"
+    "preload = force\ngraceful-timeout = 1m\nmax-crashes = 5/60\nuser = u\ngroup = gr\numask = "
+    "0027\npidfile = /pid\n"
     "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
     "reload-strategy = rolling\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
@@ -177,6 +179,7 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.max_crashes = MaxCrashes{5, 60s};
   s.user = "u";
   s.group = "gr";
   s.umask = 027;
@@ -245,6 +248,7 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--max-crashes=5/1m",
                                    "--user=u",
                                    "--group",
                                    "gr",
@@ -391,6 +395,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"queue", "-1"},
       {"preload", "2"},
       {"graceful-timeout", "x"},
+      {"max-crashes", "5"},
       {"umask", "rwx"},
       {"max-params", "0"},
       {"max-body", "x"},

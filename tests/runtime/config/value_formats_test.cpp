@@ -157,6 +157,12 @@ TEST_CASE("words are taken as they are listed only") {
   CHECK(PreloadMode::parse("1") == Preload::on);
   CHECK(PreloadMode::parse("Force") == Preload::force);
   CHECK(refuses<PreloadMode>("forced"));
+  CHECK(CrashesWithin::parse("5/60") == MaxCrashes{5, std::chrono::minutes(1)});
+  CHECK(CrashesWithin::parse("0/500ms") == MaxCrashes{0, std::chrono::milliseconds(500)});
+  CHECK(CrashesWithin::show(CrashesWithin::parse("5/60")) == "5/1m");
+  CHECK(CrashesWithin::show(std::nullopt) == "");
+  for (const char* const bad : {"5", "5/", "/5", "5/0", "-1/5", "x/5", "5/x", "5/5/5", "10001/1"})
+    CHECK(refuses<CrashesWithin>(bad));
   for (const char* level : {"debug", "info", "warning", "error"})
     CHECK(LogLevel::parse(level) == level);
   CHECK(refuses<LogLevel>("INFO"));

@@ -164,6 +164,7 @@ TEST_SUITE("master") {
     ::kill(pid, SIGUSR1);
     const std::string line = master.wait_for("SIGABRT");
     CHECK(line.find(fmt::format("error worker 2 (pid {}) was killed by SIGABRT after ", pid)) == 0);
+    CHECK(line.ends_with("; examined 1, signal 6"));
     CHECK(line.find(", while serving GET /crash?x=1 (thread 2, 0.") != std::string::npos);
     CHECK(pid_in(master.wait_for("info worker 2")) != pid);
     master.send(SIGTERM);
@@ -209,6 +210,84 @@ TEST_SUITE("master") {
     CHECK(Clock::now() - before < 3s);
     CHECK(master.count("the start is given up") == 0);
     CHECK(master.count("exited with code 4") == 0);  // the reason has been told
+  }
+
+  TEST_CASE("more deaths than are borne stop the others in order, with an exit code of its own") {
+    Supervised master(
+        {.workers = 2, .max_crashes = CrashRate{1, 1h}}, kThreads,
+        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
+    const pid_t first = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("debug ready");
+    ::kill(first, SIGKILL);
+    ::kill(pid_in(master.wait_for("info worker 1 (pid")), SIGKILL);
+    CHECK(master.wait_for("error more than") ==
+          "error more than 1 of the processes have died within 3600.0 s (--max-crashes): stopping");
+    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
+    CHECK(master.count("started") == 3);
+    CHECK(master.count("on_stopping") == 1);
+    CHECK(master.count("killing") == 0);
+  }
+
+  TEST_CASE("a failure at a later start is a death too; an exit with 0 is none") {
+    Supervised master({.max_crashes = CrashRate{0, 1h}}, kThreads,
+                      [](unsigned index, WorkerLink link, Scoreboard& board) {
+                        if (count_start(board, index) > 1) {
+                          link.send({Kind::failed, StartStep::import_application, "broken since"});
+                          return support::exit_code::kStart;
+                        }
+                        ready_until_usr1(link);
+                        return 0;
+                      });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("debug ready");
+    ::kill(pid, SIGUSR1);
+    master.wait_for("exited with code 0 after");
+    master.wait_for("broken since");
+    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
+    CHECK(master.count("started") == 2);
+  }
+
+  TEST_CASE("a death that the master has ordered is no crash") {
+    Supervised master({.graceful_timeout = 100ms, .max_crashes = CrashRate{0, 1h}}, kThreads,
+                      [](unsigned index, WorkerLink link, Scoreboard& board) {
+                        if (count_start(board, index) > 1) return serve(std::move(link));
+                        ready_until_usr1(link);
+                        link.close();
+                        for (;;) ::pause();
+                      });
+    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("debug ready");
+    ::kill(pid, SIGUSR1);
+    master.wait_for("killing worker 1");
+    master.wait_for("info worker 1");
+    master.send(SIGTERM);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
+  TEST_CASE("a reload that fails is no crash, and a new generation is counted anew") {
+    Supervised failing(
+        {.workers = 2, .broken_worker = 1, .max_crashes = CrashRate{0, 1h}}, kThreads,
+        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
+    failing.wait_for("debug ready");
+    failing.send(SIGHUP);
+    failing.wait_for("on_reloaded: given up");
+    failing.send(SIGTERM);
+    CHECK(failing.wait_for_end() == support::exit_code::kOk);
+
+    Supervised master(
+        {.max_crashes = CrashRate{1, 1h}}, kThreads,
+        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
+    const pid_t first = pid_in(master.wait_for("worker 1 (pid"));
+    master.wait_for("debug ready");
+    ::kill(first, SIGKILL);
+    master.wait_for("info worker 1");
+    master.send(SIGHUP);
+    const pid_t second = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("on_reloaded: taken over");
+    ::kill(second, SIGKILL);
+    ::kill(pid_in(master.wait_for("info worker 1 (pid")), SIGKILL);
+    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
+    CHECK(master.count("started") == 4);
   }
 
   TEST_CASE("what does not drain within the graceful timeout is killed, and named") {

@@ -84,6 +84,7 @@ struct MasterOptions {
   bool broken_reloads = false;  ///< no plan but the first can be made
   /// From the second generation on the worker of this index cannot import.
   std::optional<unsigned> broken_worker{};
+  std::optional<CrashRate> max_crashes{};
 };
 
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
@@ -209,6 +210,8 @@ class Supervised {
       plan.strategy = options.strategy;
       plan.scoreboard = std::make_shared<observe::Scoreboard>(options.workers + 1, threads);
       plan.entry = make_entry(*plan.scoreboard);
+      plan.examine = examined;
+      plan.max_crashes = options.max_crashes;
       return plan;
     };
     hooks.on_ready = std::move(on_ready);
@@ -224,6 +227,12 @@ class Supervised {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
     }
+  }
+
+  /// What the hook adds to a death: "; examined 2, signal 6".
+  static std::string examined(std::optional<unsigned> worker, int wait_status) {
+    return "; examined " + (worker ? std::to_string(*worker) : "zygote") + ", signal " +
+           std::to_string(WTERMSIG(wait_status));
   }
 
   /// Reports each change in the number of ready workers, and when a turn was in time.

@@ -227,7 +227,9 @@ TEST_SUITE("master with a zygote") {
     const pid_t worker = pid_in(master.wait_for("worker 1 started"));
     master.wait_for("debug ready");
     ::kill(zygote, SIGKILL);
-    master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote));
+    CHECK(
+        master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote))
+            .ends_with("; examined zygote, signal 9"));
     CHECK(pid_in(master.wait_for("info zygote")) != zygote);
     CHECK(::kill(worker, 0) == 0);
     ::kill(worker, SIGKILL);
@@ -296,13 +298,18 @@ TEST_SUITE("master with a zygote") {
   }
 
   TEST_CASE("a worker that is not known yet when it is to be killed is killed at its first word") {
-    Supervised master({1, 1h}, [](WorkerLink link, Scoreboard&) {
+    int gate[2];
+    REQUIRE(::pipe(gate) == 0);
+    const support::UniqueFd held(gate[0]);
+    const support::UniqueFd opened(gate[1]);
+    Supervised master({1, 1h}, [&held](WorkerLink link, Scoreboard&) {
       link.send({Kind::ready, {}, {}});
       auto order = next_order(link);
       if (support::fork_orphan() == ForkSide::child) {
         ::alarm(120);
         link.close();
-        ::usleep(300'000);
+        char token = 0;
+        if (::read(held.get(), &token, 1) != 1) return 1;
         return hang(WorkerLink(std::move(order->link)));
       }
       link.send({Kind::step, StartStep::import_application, {}});
@@ -311,6 +318,8 @@ TEST_SUITE("master with a zygote") {
     });
     master.wait_for("all is lost");
     master.send(SIGQUIT);
+    master.wait_for("warning killing worker 1");
+    REQUIRE(::write(opened.get(), "x", 1) == 1);
     CHECK(master.wait_for_end() == support::exit_code::kStart);
     CHECK(master.count("warning killing worker 1") == 1);
     CHECK(master.count("worker 1 started") == 1);

@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include "child_process.hpp"
-#include "fakes/memory_reporter.hpp"
 
 TEST_SUITE_BEGIN("app loader");
 
@@ -13,18 +12,7 @@ namespace {
 /// Loads `module` with `directory` as working directory; output: what the import printed, the
 /// error.
 Outcome load(const Directory& directory, const std::string& module) {
-  return in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonRuntime runtime({.module = module,
-                                   .pythonpath = {},
-                                   .virtualenv = {},
-                                   .multithread = false,
-                                   .multiprocess = false},
-                                  reporter);
-    runtime.load_application();
-    return runtime.finalize() ? 0 : 1;
-  });
+  return load_and_finalize(directory, for_module(module));
 }
 
 bool contains(std::string_view text, std::string_view part) {

@@ -10,7 +10,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "fakes/memory_reporter.hpp"
 #include "runtime/python/python_runtime.hpp"
 
 namespace appd::test {
@@ -76,5 +78,40 @@ class Directory {
 
   std::string path;
 };
+
+inline python::PythonOptions for_module(std::string module) {
+  python::PythonOptions options;
+  options.module = std::move(module);
+  return options;
+}
+
+using WithRuntime = std::function<int(python::PythonRuntime&)>;
+
+/// Enters `directory` and runs `body` with a runtime that has not loaded anything yet. Once in a
+/// process.
+inline int with_runtime(const Directory& directory, const WithRuntime& body,
+                        const python::PythonOptions& options = for_module("site_one")) {
+  std::filesystem::current_path(directory.path);
+  fakes::MemoryReporter reporter;
+  python::PythonRuntime runtime(options, reporter);
+  return body(runtime);
+}
+
+/// The same in a child.
+inline Outcome in_runtime(const Directory& directory, const WithRuntime& body,
+                          const python::PythonOptions& options = for_module("site_one")) {
+  return in_child([&] { return with_runtime(directory, body, options); });
+}
+
+/// The same with a body that loads the application and ends Python.
+inline Outcome load_and_finalize(const Directory& directory, const python::PythonOptions& options) {
+  return in_runtime(
+      directory,
+      [](python::PythonRuntime& runtime) {
+        runtime.load_application();
+        return runtime.finalize() ? 0 : 1;
+      },
+      options);
+}
 
 }  // namespace appd::test

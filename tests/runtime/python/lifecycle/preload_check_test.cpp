@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 
 #include "child_process.hpp"
-#include "fakes/memory_reporter.hpp"
 #include "fakes/sanitizers.hpp"
 
 TEST_SUITE_BEGIN("preload check");
@@ -22,12 +21,7 @@ std::string findings(const std::string& text) {
   const Directory directory;
   directory.add("site_one.py",
                 "import socket, sys, threading, _thread\n" + text + "\napp = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonOptions options;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     for (const std::string& finding : runtime.preload_application())
       if (!is_sanitizers_own(finding)) std::printf("%s\n", finding.c_str());
     std::fflush(stdout);
@@ -106,8 +100,9 @@ TEST_CASE("a socket is told by what it is and by the module that leads to it") {
                 "UDP socket that is not connected, descriptor "},
            Case{"s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('127.0.0.1', 8125))",
                 "UDP socket connected to 127.0.0.1:8125, descriptor "},
-           Case{"s = socket.socket(socket.AF_UNIX); s.bind('\\0appd-preload-check'); s.listen()",
-                "Unix socket listening on @appd-preload-check, descriptor "},
+           Case{"import os\ns = socket.socket(socket.AF_UNIX)\n"
+                "s.bind('\\0appd-preload-check-%d' % os.getpid()); s.listen()",
+                "Unix socket listening on @appd-preload-check-"},
            Case{"s = socket.socketpair()",
                 "Unix socket connected to a peer without a name, descriptor "},
            Case{"s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",

@@ -1,6 +1,8 @@
 #include "runtime/python/python_runtime.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +12,6 @@
 #include <vector>
 
 #include "child_process.hpp"
-#include "fakes/memory_reporter.hpp"
 #include "fakes/sanitizers.hpp"
 
 TEST_SUITE_BEGIN("python runtime");
@@ -22,14 +23,8 @@ namespace {
 
 /// Starts a runtime for the module `site_one` in `directory`, loads it, finalises.
 Outcome run(const Directory& directory, python::PythonOptions options) {
-  return in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
-    runtime.load_application();
-    return runtime.finalize() ? 0 : 1;
-  });
+  options.module = "site_one";
+  return load_and_finalize(directory, options);
 }
 
 /// The output of an import that prints the value of an expression over sys and os.
@@ -37,6 +32,46 @@ std::string value_of(const std::string& expression, const python::PythonOptions&
   const Directory directory;
   directory.add("site_one.py", "import os, sys\nprint(" + expression + ")\napp = print\n");
   return run(directory, options).output;
+}
+
+int use_up_the_stack(int depth) {
+  volatile char room[4096];
+  room[0] = static_cast<char>(depth);
+  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that
+  return use_up_the_stack(depth + 1) + room[0];
+}
+
+/// What a process leaves whose application, or pool thread, crashes.
+std::string left_by_crash(
+    const Directory& directory, const std::function<void(unsigned)>& run = [](unsigned) {}) {
+  const std::string path = directory.path + "/left";
+  const int descriptor = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  python::PythonOptions options = for_module("site_one");
+  options.crash_descriptor = descriptor;
+  const Outcome outcome = in_child([&] {
+    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SIG_DFL);  // doctest has own
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    return with_runtime(
+        directory,
+        [&run](python::PythonRuntime& runtime) {
+          runtime.load_application();
+          runtime.start_pool(1, run);
+          runtime.join_pool();
+          return 0;
+        },
+        options);
+  });
+  close(descriptor);
+  CHECK(outcome.status == -1);
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 int shell(const std::string& command) {
@@ -102,15 +137,7 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
                 "import atexit, threading\n"
                 "atexit.register(lambda: print('left:', threading.active_count()))\n"
                 "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonRuntime runtime({.module = "site_one",
-                                   .pythonpath = {},
-                                   .virtualenv = {},
-                                   .multithread = true,
-                                   .multiprocess = true},
-                                  reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     runtime.load_application();
     // All threads are inside at once only if none of them holds the interpreter.
     std::atomic<unsigned> inside{0};
@@ -132,6 +159,8 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
 
 TEST_CASE("a fork runs the application's hooks once each, and Python goes on in both processes") {
   const Directory directory;
+  // Two processes write: with PYTHONUNBUFFERED a print() would be two writes, for the text and for
+  // the line's end.
   directory.add(
       "site_one.py",
       "import atexit, gc, os, random, sys, threading\n"
@@ -147,12 +176,7 @@ TEST_CASE("a fork runs the application's hooks once each, and Python goes on in 
       "                            threading.current_thread() is threading.main_thread(),\n"
       "                            'threading' in sys.modules))\n"
       "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonOptions options;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     if (!runtime.preload_application().empty() && !kThreadSanitizer) return 2;
     runtime.release_main();
     runtime.take_main();
@@ -188,12 +212,7 @@ TEST_CASE("a fork that fails runs the hooks of the parent") {
                 "                    after_in_parent=lambda: print('in the parent'),\n"
                 "                    after_in_child=lambda: print('in the child'))\n"
                 "app = print\n");
-  const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
-    fakes::MemoryReporter reporter;
-    python::PythonOptions options;
-    options.module = "site_one";
-    python::PythonRuntime runtime(options, reporter);
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     runtime.preload_application();
     try {
       runtime.fork([]() -> support::ForkSide { throw std::runtime_error("no room"); });
@@ -204,6 +223,47 @@ TEST_CASE("a fork that fails runs the hooks of the parent") {
   });
   CHECK(outcome.status == 0);
   CHECK(outcome.output == "before\nin the parent\n");
+}
+
+TEST_CASE("a crash leaves the stacks of all threads where the options say") {
+  struct Case {
+    const char* setting;  // by the application
+    bool left;
+  };
+  for (const Case& one : {
+           Case{"", true},
+           Case{"faulthandler.enable(open(os.devnull, 'w'))", false},
+           Case{"faulthandler.disable()", false},
+       }) {
+    CAPTURE(one.setting);
+    const Directory directory;
+    directory.add("site_one.py", std::string("import faulthandler, os, threading\n") + one.setting +
+                                     "\ndef wait(): threading.Event().wait()\n"
+                                     "threading.Thread(target=wait, daemon=True).start()\n"
+                                     "def crash(): os.abort()\n"
+                                     "crash()\n");
+    const std::string text = left_by_crash(directory);
+    CHECK(contains(text, "Fatal Python error: Aborted") == one.left);
+    CHECK(contains(text, "in crash\n") == one.left);
+    CHECK(contains(text, "in wait\n") == one.left);
+  }
+}
+
+TEST_CASE("PYTHONFAULTHANDLER has the stacks on stderr, as ever") {
+  const Directory directory;
+  directory.add("site_one.py", "import os\nos.abort()\n");
+  setenv("PYTHONFAULTHANDLER", "1", 1);
+  const std::string text = left_by_crash(directory);
+  unsetenv("PYTHONFAULTHANDLER");
+  CHECK(text == "");
+}
+
+TEST_CASE("a pool thread that has used up its stack tells where") {
+  const Directory directory;
+  directory.add("site_one.py", "app = print\n");
+  const std::string text = left_by_crash(directory, [](unsigned) { use_up_the_stack(0); });
+  CHECK(contains(text, "Fatal Python error: Segmentation fault"));
+  CHECK(contains(text, "in _bootstrap\n"));
 }
 
 TEST_CASE("a virtual environment gives sys.prefix and its packages") {
@@ -275,17 +335,11 @@ TEST_CASE("stdout may be closed") {
   const Directory directory;
   directory.add("site_one.py", "app = print\n");
   const Outcome outcome = in_child([&] {
-    std::filesystem::current_path(directory.path);
     close(STDOUT_FILENO);
-    fakes::MemoryReporter reporter;
-    python::PythonRuntime runtime({.module = "site_one",
-                                   .pythonpath = {},
-                                   .virtualenv = {},
-                                   .multithread = false,
-                                   .multiprocess = false},
-                                  reporter);
-    runtime.load_application();
-    return 0;
+    return with_runtime(directory, [](python::PythonRuntime& runtime) {
+      runtime.load_application();
+      return 0;
+    });
   });
   CHECK(outcome.status == 0);
 }

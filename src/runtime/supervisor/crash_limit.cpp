@@ -1,0 +1,12 @@
+#include "runtime/supervisor/crash_limit.hpp"
+
+namespace appd::supervisor {
+
+bool CrashLimit::on_crash(Clock::time_point now) {
+  if (!rate_) return false;
+  while (!recent_.empty() && now - recent_.front() >= rate_->within) recent_.pop_front();
+  recent_.push_back(now);
+  return recent_.size() > rate_->crashes;
+}
+
+}  // namespace appd::supervisor

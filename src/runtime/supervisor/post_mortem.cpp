@@ -1,0 +1,24 @@
+#include "runtime/supervisor/post_mortem.hpp"
+
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "runtime/supervisor/crash_stacks.hpp"
+
+namespace appd::supervisor {
+
+std::string PostMortem::examine(const observe::CrashFiles& files, unsigned place, int wait_status) {
+  const bool lack_of_memory = oom_kills_.have_risen();  // asked each time: since the last death
+  if (!WIFSIGNALED(wait_status)) return "";
+  if (WTERMSIG(wait_status) == SIGKILL) {
+    return lack_of_memory
+               ? "; it may have been the kernel, for lack of memory: oom_kill in memory.events of "
+                 "its control group has risen"
+               : "";
+  }
+  const std::string stacks = arrange_stacks(files.read(place));
+  return stacks.empty() ? "" : "\n" + stacks;
+}
+
+}  // namespace appd::supervisor
