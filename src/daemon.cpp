@@ -303,6 +303,10 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
                       ? supervisor::RolloverStrategy::rolling
                       : supervisor::RolloverStrategy::overlap;
   plan.scoreboard = deployment->scoreboard;
+  const Settings& settings = deployment->settings;
+  plan.wear = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
+               settings.max_lifetime / 10, settings.max_memory};
+  plan.heartbeat = settings.heartbeat;
   if (const auto& borne = deployment->settings.max_crashes) {
     plan.max_crashes = {borne->crashes, borne->within};
   }

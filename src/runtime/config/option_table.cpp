@@ -157,6 +157,27 @@ std::vector<Option> make_table() {
           {"reload-strategy", "HOW", "overlap",
            "How new workers take the place of the present ones: overlap: all at once, so that both "
            "are in memory for a moment; rolling: one by one."}),
+      single<&S::max_requests, Number>(
+          processes, {"max-requests", "N", "0",
+                      "Replace a worker that has answered so many requests; 0: never."}),
+      single<&S::max_requests_jitter, Number>(
+          processes, {"max-requests-jitter", "N", "0",
+                      "Give each worker up to so many requests more, by chance, so that they are "
+                      "not replaced at the same time."}),
+      single<&S::max_lifetime, Duration>(
+          processes,
+          {"max-lifetime", "TIME", "0s",
+           "Replace a worker after this time and up to a tenth of it more, by chance; 0: "
+           "never."}),
+      single<&S::max_memory, Size>(
+          processes,
+          {"max-memory", "SIZE", "0",
+           "Replace a worker that uses more memory than this, counting what it shares in "
+           "proportion; 0: never."}),
+      single<&S::heartbeat, Duration>(
+          processes,
+          {"heartbeat", "TIME", "15s",
+           "Kill and replace a worker that gives no sign of life for so long; 0: never."}),
       single<&S::max_crashes, CrashesWithin>(
           processes, {"max-crashes", "N/TIME", "",
                       "Stop, with exit code 5, when more than N processes have died unasked within "

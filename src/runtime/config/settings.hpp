@@ -60,14 +60,19 @@ struct Settings {
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;
-  std::vector<std::string> warmups;       ///< paths that a worker answers before it serves
-  std::optional<MaxCrashes> max_crashes;  ///< none: any number
-  std::string user;                       ///< the workers'; "": who starts appd
-  std::string group;                      ///< "": the user's own
-  std::string pidfile;                    ///< "": none
-  std::string control;                    ///< "": none
-  std::string touch_reload;               ///< "": none
-  std::optional<unsigned> umask;          ///< none: unchanged
+  std::uint64_t max_requests = 0;            ///< 0: any number
+  std::uint64_t max_requests_jitter = 0;     ///< at most so many more
+  std::chrono::milliseconds max_lifetime{};  ///< 0: any time
+  std::uint64_t max_memory = 0;              ///< bytes; 0: any
+  std::chrono::milliseconds heartbeat{};     ///< 0: none
+  std::vector<std::string> warmups;          ///< paths that a worker answers before it serves
+  std::optional<MaxCrashes> max_crashes;     ///< none: any number
+  std::string user;                          ///< the workers'; "": who starts appd
+  std::string group;                         ///< "": the user's own
+  std::string pidfile;                       ///< "": none
+  std::string control;                       ///< "": none
+  std::string touch_reload;                  ///< "": none
+  std::optional<unsigned> umask;             ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;

@@ -188,6 +188,13 @@ std::string Protocol::show(ProtocolChoice value) {
   return std::string(kProtocols[static_cast<std::size_t>(value)].first);
 }
 
+std::uint64_t Number::parse(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) throw BadValue("a number");
+  return value;
+}
+
 ReloadStrategy Strategy::parse(std::string_view text) {
   if (text == "overlap") return ReloadStrategy::overlap;
   if (text == "rolling") return ReloadStrategy::rolling;

@@ -70,6 +70,12 @@ struct CountOrAuto {
   static std::string show(unsigned value) { return value == 0 ? "auto" : std::to_string(value); }
 };
 
+/// A number of anything.
+struct Number {
+  static std::uint64_t parse(std::string_view text);
+  static std::string show(std::uint64_t value) { return std::to_string(value); }
+};
+
 /// Permission bits, octal.
 struct FileMode {
   static unsigned parse(std::string_view text);

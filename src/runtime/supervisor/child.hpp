@@ -2,10 +2,12 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "runtime/observe/worker_link.hpp"
+#include "runtime/supervisor/wear.hpp"
 #include "runtime/supervisor/worker_slot.hpp"
 
 namespace appd::supervisor {
@@ -18,7 +20,13 @@ struct ChildProcess {
   Clock::time_point started;
   std::optional<observe::StartStep> step;
   bool failure_reported = false;
-  bool accepting = false;  ///< it takes connections, as far as is known
+  // Of a worker, from its readiness on.
+  Clock::time_point ready_since{};
+  std::uint64_t answered_before = 0;  ///< requests in this place, by others
+  WearLimits allowance{};
+  std::optional<std::uint64_t> memory_when_ready{};  ///< bytes
+  Clock::time_point memory_due{};                  ///< of the next look at it
+  bool accepting = false;                          ///< it takes connections, as far as is known
 };
 
 /// A place for a process that the master keeps alive: a worker's, or the zygote's.
@@ -27,7 +35,8 @@ struct Child {
   std::optional<unsigned> index;  ///< a worker's place, from 0; none: the zygote's
   WorkerSlot slot{};
   std::optional<ChildProcess> process{};
-  Clock::time_point retired_at{};  ///< last; nothing while it never was
+  std::optional<unsigned> replaces{};  ///< the place of a worker that ends when this one is ready
+  Clock::time_point retired_at{};      ///< last; nothing while it never was
 
   bool is_worker() const noexcept { return index.has_value(); }
 };

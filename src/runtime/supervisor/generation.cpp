@@ -10,11 +10,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <random>
 #include <system_error>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/memory_use.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
@@ -23,6 +25,27 @@ using gateway::Level;
 using observe::MasterOrder;
 using observe::WorkerLink;
 using observe::WorkerMessage;
+
+namespace {
+
+/// Requests are counted by looking: so often, when that matters.
+constexpr std::chrono::milliseconds kWearInterval{250};
+/// Memory is looked at less often: it costs the kernel a walk over all pages.
+constexpr std::chrono::seconds kMemoryInterval{5};
+/// Looks for a sign of life in the time that one may be missing.
+constexpr int kLooksInHeartbeat = 4;
+
+/// It serves, or is wanted; not so: it ends, or has ended.
+bool goes_on(const Child& worker) noexcept {
+  return worker.slot.wanted() || worker.slot.state() == SlotState::ready;
+}
+
+std::uint64_t random_to(std::uint64_t most) {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_int_distribution<std::uint64_t>(0, most)(engine);
+}
+
+}  // namespace
 
 Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
                        const std::function<void()>& enter_child)
@@ -99,12 +122,17 @@ void Generation::order_to_serve(Child& worker) {
 void Generation::retire(unsigned workers) {
   for (Child& worker : workers_) {
     if (workers == 0) break;
-    if (!worker.slot.wanted()) continue;
-    worker.retired_at = Clock::now();
-    perform(worker, worker.slot.retire(worker.retired_at, std::nullopt), MasterOrder::retire);
+    if (!goes_on(worker)) continue;
+    retire(worker);
     --workers;
   }
-  if (wanted() == 0) retire_zygote();
+  if (going_on() == 0) retire_zygote();
+}
+
+void Generation::retire(Child& worker) {
+  worker.retired_at = Clock::now();
+  worker.replaces.reset();
+  perform(worker, worker.slot.retire(worker.retired_at, std::nullopt), MasterOrder::retire);
 }
 
 void Generation::stop() {
@@ -131,6 +159,7 @@ void Generation::tick() {
   for (Child* child : children_) {
     perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
   }
+  if (const auto now = Clock::now(); is_inspected() && now >= inspection_due_) inspect(now);
 }
 
 void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
@@ -250,6 +279,10 @@ unsigned Generation::ready() const noexcept {
                     [](const Child& worker) { return worker.slot.state() == SlotState::ready; }));
 }
 
+unsigned Generation::going_on() const noexcept {
+  return static_cast<unsigned>(std::count_if(workers_.begin(), workers_.end(), goes_on));
+}
+
 bool Generation::any_accepting() const noexcept {
   return std::any_of(workers_.begin(), workers_.end(), [](const Child& worker) {
     return worker.process && worker.process->accepting;
@@ -287,11 +320,116 @@ std::optional<Clock::time_point> Generation::due() const {
     if (when && (!first || *when < *first)) first = when;
   };
   for (const Child* child : children_) consider(child->slot.due(can_start(*child)));
+  if (is_inspected()) consider(inspection_due_);
   for (const Child& worker : workers_) {
     const Clock::time_point overdue = worker.retired_at + plan_.graceful_timeout;
     if (worker.process && !worker.slot.wanted() && Clock::now() < overdue) consider(overdue);
   }
   return first;
+}
+
+// -- Inspection
+// -------------------------------------------------------------------------------------
+
+bool Generation::is_inspected() const noexcept {
+  return established_ && serving_ && can_start_workers() &&
+         (plan_.wear.any() || plan_.heartbeat.count() > 0);
+}
+
+Clock::duration Generation::inspection_interval() const noexcept {
+  if (plan_.wear.any()) return kWearInterval;
+  return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
+}
+
+void Generation::inspect(Clock::time_point now) {
+  inspection_due_ = now + inspection_interval();
+  if (zygote_) check_zygote(now);
+  for (Child& worker : workers_) {
+    if (!worker.process || !worker.process->pid) continue;
+    check_life(worker, now);
+    check_wear(worker, now);
+  }
+}
+
+void Generation::check_life(Child& worker, Clock::time_point now) {
+  const SlotState state = worker.slot.state();
+  if (plan_.heartbeat.count() == 0 || (state != SlotState::ready && state != SlotState::draining))
+    return;
+  const std::chrono::nanoseconds seen(
+      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed));
+  const Clock::time_point last =
+      std::max(worker.process->ready_since,
+               Clock::time_point(std::chrono::duration_cast<Clock::duration>(seen)));
+  if (now - last < plan_.heartbeat) return;
+  reporter_.report(Level::error, fmt::format("{} has given no sign of life for {} (--heartbeat)",
+                                             title(worker), describe_duration(now - last)));
+  perform(worker, worker.slot.give_up());
+}
+
+/// It gives no sign by itself; but an order to fork is answered at once.
+void Generation::check_zygote(Clock::time_point now) {
+  const auto since = zygote_->ordered_since();
+  if (plan_.heartbeat.count() == 0 || !since || now - *since < plan_.heartbeat) return;
+  reporter_.report(Level::error,
+                   fmt::format("{} has not forked for {} (--heartbeat)", title(zygote_->child()),
+                               describe_duration(now - *since)));
+  perform(zygote_->child(), zygote_->child().slot.give_up());
+}
+
+void Generation::check_wear(Child& worker, Clock::time_point now) {
+  const unsigned most = std::max(plan_.workers / 4, 1u);
+  if (!plan_.wear.any() || worker.slot.state() != SlotState::ready || !worker.slot.wanted() ||
+      being_replaced() >= most)
+    return;
+  const Wear wear = wear_of(worker, now);
+  const auto why = describe_wear(worker.process->allowance, wear);
+  if (!why) return;
+  std::string growth;
+  if (const auto first = worker.process->memory_when_ready) {
+    const auto memory =
+        wear.memory ? wear.memory : support::proportional_set_size(*worker.process->pid);
+    if (memory) growth = describe_growth(*first, *memory, wear.requests);
+  }
+  replace(worker, growth.empty() ? *why : fmt::format("{}; its memory grew by {}", *why, growth));
+}
+
+Wear Generation::wear_of(Child& worker, Clock::time_point now) {
+  ChildProcess& process = *worker.process;
+  Wear wear{scoreboard_.answered(*worker.index) - process.answered_before,
+            now - process.ready_since};
+  if (plan_.wear.memory > 0 && now >= process.memory_due) {
+    process.memory_due = now + kMemoryInterval;
+    wear.memory = support::proportional_set_size(*process.pid);
+  }
+  return wear;
+}
+
+/// The worker goes on until another is ready.
+void Generation::replace(Child& worker, const std::string& why) {
+  reporter_.report(Level::info, fmt::format("{} is to be replaced: {}", title(worker), why));
+  worker.slot.release();
+  for (Child& other : workers_) {
+    if (other.slot.wanted() || other.process) continue;
+    other.slot.want(Clock::now());
+    other.replaces = worker.index;
+    return;
+  }
+  // Every place is taken: then the new one comes after it.
+  worker.slot.want(Clock::now());
+  worker.retired_at = Clock::now();
+  worker.process->link.send(MasterOrder::retire);
+}
+
+void Generation::let_replaced_go(Child& replacement) {
+  if (!replacement.replaces) return;
+  Child& worker = workers_.at(*std::exchange(replacement.replaces, std::nullopt));
+  if (worker.process && !worker.slot.wanted()) retire(worker);
+}
+
+unsigned Generation::being_replaced() const noexcept {
+  return static_cast<unsigned>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [](const Child& worker) { return worker.replaces.has_value(); }));
 }
 
 // -- Messages
@@ -363,9 +501,16 @@ void Generation::on_ready(Child& child) {
   child.process->step.reset();
   reporter_.report(established_ ? Level::info : Level::debug,
                    fmt::format("{} is ready", title(child)));
-  if (serving_ && child.is_worker() && child.slot.state() == SlotState::ready) {
-    order_to_serve(child);
+  if (!child.is_worker() || child.slot.state() != SlotState::ready) return;
+  child.process->ready_since = Clock::now();
+  child.process->answered_before = scoreboard_.answered(*child.index);
+  child.process->allowance = draw(plan_.wear, random_to);
+  if (plan_.wear.any()) {
+    child.process->memory_when_ready = support::proportional_set_size(*child.process->pid);
   }
+  if (!serving_) return;
+  order_to_serve(child);
+  let_replaced_go(child);
 }
 
 void Generation::on_failed(Child& child, const WorkerMessage& message) {
@@ -424,6 +569,9 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   child.process.reset();
   if (child.is_worker()) {
     scoreboard_.clear(*child.index);  // the others must not count on it
+    for (Child& other : workers_) {
+      if (other.replaces == child.index) other.replaces.reset();
+    }
   } else {
     zygote_->on_death();
   }

@@ -21,6 +21,7 @@
 #include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/rollover.hpp"
+#include "runtime/supervisor/wear.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
 namespace appd::supervisor {
@@ -39,6 +40,9 @@ struct GenerationPlan {
   unsigned workers = 1;
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
+  WearLimits wear{};
+  /// A worker that gives no sign of life for so long is killed; 0: it may.
+  std::chrono::nanoseconds heartbeat{0};
   /// None: it was started by another program, and none can be started again.
   std::variant<std::monostate, WorkerEntry, ZygoteEntry> entry;
   /// With a row for each worker, at least.
@@ -87,8 +91,8 @@ class Generation {
   /// It has proven that it starts: from now on a worker that dies is started again, with growing
   /// pauses. Until then any death is its failure.
   void establish() noexcept { established_ = true; }
-  /// So many of the wanted workers, the first ones, end when their requests have, however long that
-  /// takes; they leave their idle connections to whoever serves.
+  /// So many of the workers that go on, the first ones, end when their requests have, however long
+  /// that takes; they leave their idle connections to whoever serves.
   void retire(unsigned workers);
   /// All end, within the graceful timeout.
   void stop();
@@ -124,6 +128,8 @@ class Generation {
   const GenerationPlan& plan() const noexcept { return plan_; }
   unsigned wanted() const noexcept;
   unsigned ready() const noexcept;
+  /// Those that are not to end, and those that end only when another is ready for them.
+  unsigned going_on() const noexcept;
   /// A worker takes connections, or may.
   bool any_accepting() const noexcept;
   /// A worker is retired, lives, and has been so for less than the graceful timeout.
@@ -145,6 +151,18 @@ class Generation {
   int live(const Child& child, observe::WorkerLink link);
   void kill(const Child& child);
   void retire_zygote();
+  void retire(Child& worker);
+
+  bool is_inspected() const noexcept;
+  void inspect(Clock::time_point now);
+  Clock::duration inspection_interval() const noexcept;
+  void check_life(Child& worker, Clock::time_point now);
+  void check_zygote(Clock::time_point now);
+  void check_wear(Child& worker, Clock::time_point now);
+  Wear wear_of(Child& worker, Clock::time_point now);
+  void replace(Child& worker, const std::string& why);
+  void let_replaced_go(Child& replacement);
+  unsigned being_replaced() const noexcept;
   static void order_to_serve(Child& worker);
 
   bool can_start(const Child& child) const noexcept;
@@ -174,6 +192,7 @@ class Generation {
   bool serving_ = false;
   bool established_ = false;
   std::optional<std::string> failure_;
+  Clock::time_point inspection_due_{};
   std::optional<ZygoteProcess> zygote_;
   std::vector<Child> workers_;
 };

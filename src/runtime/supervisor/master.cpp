@@ -171,7 +171,7 @@ void Master::advance_reload() {
   view.started = next_->wanted();
   view.ready = next_->ready();
   view.replaced = reload_->replaced;
-  view.left = present_->wanted();
+  view.left = present_->going_on();
   view.old_ending = present_->any_ending();
   view.failed = next_->failure().has_value();
   switch (next_step(next_->plan().strategy, view)) {
@@ -196,7 +196,7 @@ void Master::advance_reload() {
 void Master::take_over() {
   next_->establish();
   next_->serve();
-  present_->retire(present_->wanted());
+  present_->retire(present_->going_on());
   retry_due_.reset();
   crash_limit_ = CrashLimit(next_->plan().max_crashes);
   reload_->former = std::exchange(present_, std::exchange(next_, nullptr));
@@ -213,7 +213,7 @@ void Master::await_former() {
 
 void Master::discard() {
   present_->grow(reload_->replaced);
-  next_->retire(next_->wanted());
+  next_->retire(next_->going_on());
   end_reload(false, fmt::format("the reload has failed, generation {} goes on: {}",
                                 present_->number(), *next_->failure()));
 }

@@ -93,6 +93,10 @@ SlotAction WorkerSlot::retire(Clock::time_point now,
   return SlotAction::order_drain;
 }
 
+SlotAction WorkerSlot::give_up() noexcept {
+  return has_process() && state_ != SlotState::killed ? kill() : SlotAction::none;
+}
+
 SlotAction WorkerSlot::retire_at_once() noexcept {
   wanted_ = false;
   if (state_ == SlotState::waiting) state_ = SlotState::retired;

@@ -64,6 +64,11 @@ class WorkerSlot {
   /// The process ended, or could not be started.
   void on_death(Clock::time_point now) noexcept;
 
+  /// The present process goes on, but none is wanted here after it.
+  void release() noexcept { wanted_ = false; }
+  /// The present process is of no use any more; another takes its place if one is wanted.
+  SlotAction give_up() noexcept;
+
   /// No process is wanted here any more; the present one may take `grace` to end (none: as long as
   /// it takes). Once more: the shorter grace holds.
   SlotAction retire(Clock::time_point now, std::optional<std::chrono::nanoseconds> grace) noexcept;

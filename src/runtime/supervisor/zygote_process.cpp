@@ -17,6 +17,7 @@ void ZygoteProcess::order_fork(unsigned index, const observe::WorkerLink& worker
     support::throw_errno("sendmsg", "to the zygote");
   }
   ordered_ = index;
+  ordered_since_ = Clock::now();
 }
 
 std::optional<unsigned> ZygoteProcess::on_answer() noexcept {

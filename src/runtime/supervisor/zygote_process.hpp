@@ -20,6 +20,10 @@ class ZygoteProcess {
   bool can_fork() const noexcept;
   /// When it can. Throws std::system_error when the order cannot be sent.
   void order_fork(unsigned index, const observe::WorkerLink& worker_end);
+  /// Since when an order waits for its answer.
+  std::optional<Clock::time_point> ordered_since() const noexcept {
+    return ordered_ ? std::optional(ordered_since_) : std::nullopt;
+  }
   /// The order was answered: for which place. None: there was no order.
   std::optional<unsigned> on_answer() noexcept;
   /// Nobody will answer any more.
@@ -28,6 +32,7 @@ class ZygoteProcess {
  private:
   Child child_{"zygote", std::nullopt};  ///< not wanted yet
   std::optional<unsigned> ordered_;
+  Clock::time_point ordered_since_{};
 };
 
 }  // namespace appd::supervisor

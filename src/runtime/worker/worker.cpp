@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "runtime/net/server.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/monotonic.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/environment.hpp"
@@ -25,6 +27,9 @@ namespace {
 using gateway::Level;
 using observe::StartStep;
 namespace exit_code = support::exit_code;
+
+/// Signs of life in the time after which one is missed.
+constexpr int kBeatsInHeartbeat = 3;
 
 /// The parts of a serving worker, in the order in which they depend on each other.
 class Worker {
@@ -41,6 +46,7 @@ class Worker {
         server_(loop_, make_server_options(context.settings), crew_, context.reporter, &siblings_),
         orders_(control_),
         signals_(control_),
+        heartbeat_(control_),
         python_(std::move(preloaded)) {}
 
   int run() {
@@ -115,7 +121,20 @@ class Worker {
     signals_.async_wait([this](boost::system::error_code error, int) {
       if (!error) drain("SIGTERM", Idle::left);
     });
+    if (context_.settings.heartbeat.count() > 0) beat();
     control_thread_ = std::thread([this] { control_.run(); });
+  }
+
+  /// The loop shows that it runs. (It is woken for it: a worker that waits does so for long.)
+  void beat() {
+    loop_.post([this] {
+      context_.loads[context_.index].alive.store(support::monotonic_ns(),
+                                                 std::memory_order_relaxed);
+    });
+    heartbeat_.expires_after(context_.settings.heartbeat / kBeatsInHeartbeat);
+    heartbeat_.async_wait([this](boost::system::error_code error) {
+      if (!error) beat();
+    });
   }
 
   void start_threads() {
@@ -195,6 +214,7 @@ class Worker {
   boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
+  boost::asio::steady_timer heartbeat_;
   std::unique_ptr<python::PythonRuntime> python_;
   std::thread io_thread_;
   std::thread control_thread_;

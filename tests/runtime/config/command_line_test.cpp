@@ -89,6 +89,11 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.control == "");
   CHECK(settings.touch_reload == "");
   CHECK(settings.warmups.empty());
+  CHECK(settings.max_requests == 0);
+  CHECK(settings.max_requests_jitter == 0);
+  CHECK(settings.max_lifetime == 0s);
+  CHECK(settings.max_memory == 0);
+  CHECK(settings.heartbeat == 15s);
   CHECK(settings.reload_strategy == ReloadStrategy::overlap);
   CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
@@ -152,7 +157,8 @@ constexpr const char* kAll =
     "preload = force\ngraceful-timeout = 1m\nmax-crashes = 5/60\nuser = u\ngroup = gr\numask = "
     "0027\npidfile = /pid\n"
     "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
-    "reload-strategy = rolling\n"
+    "reload-strategy = rolling\nmax-requests = 1000\nmax-requests-jitter = 10\n"
+    "max-lifetime = 1h\nmax-memory = 1G\nheartbeat = 7s\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
@@ -188,6 +194,11 @@ Settings all_settings() {
   s.touch_reload = "/t";
   s.warmups = {"/one", "/two?x=1"};
   s.reload_strategy = ReloadStrategy::rolling;
+  s.max_requests = 1000;
+  s.max_requests_jitter = 10;
+  s.max_lifetime = 1h;
+  s.max_memory = 1ull << 30;
+  s.heartbeat = 7s;
   s.max_params = 65536;
   s.max_body = 2147483648;
   s.body_buffer = 3 * 1024 * 1024;
@@ -286,7 +297,12 @@ TEST_CASE("the command line can say everything") {
                                    "--warmup",
                                    "/two?x=1",
                                    "--reload-strategy",
-                                   "rolling"})
+                                   "rolling",
+                                   "--max-requests=1000",
+                                   "--max-requests-jitter=10",
+                                   "--max-lifetime=1h",
+                                   "--max-memory=1G",
+                                   "--heartbeat=7"})
                                 .settings;
   CHECK(settings == all_settings());
 }
