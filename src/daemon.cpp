@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/config/value_formats.hpp"
 #include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
@@ -132,9 +133,9 @@ struct Daemon::Deployment {
         access(open_access_log(settings)),
         log(threshold(settings), "master", access.get()),
         scoreboard(
-            std::make_shared<observe::Scoreboard>(places(settings.workers), settings.threads)),
-        mailboxes(places(settings.workers)),
-        crash_files(places(settings.workers) + 1) {}
+            std::make_shared<observe::Scoreboard>(places(settings.workers.most), settings.threads)),
+        mailboxes(places(settings.workers.most)),
+        crash_files(places(settings.workers.most) + 1) {}
 
   int run_worker(unsigned index, const worker::Inheritance& inheritance, observe::WorkerLink link,
                  worker::Preloaded preloaded) {
@@ -154,7 +155,7 @@ struct Daemon::Deployment {
   }
 
   /// Of the crash files: behind those of the workers.
-  unsigned zygotes_place() const { return places(settings.workers); }
+  unsigned zygotes_place() const { return places(settings.workers.most); }
 
   /// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
   std::string describe() const {
@@ -232,7 +233,7 @@ int Daemon::run() {
   }
   touched_ = watch_touched(settings_);
   const Deployment& first = present_ ? *present_ : *next_;
-  manager_.emplace(first.describe(), settings_.workers);
+  manager_.emplace(first.describe(), settings_.workers.least);
 
   supervisor::MasterHooks hooks;
   hooks.plan = [this] { return next_plan(); };
@@ -241,7 +242,8 @@ int Daemon::run() {
     present_ = std::move(next_);
     log_.report(Level::info,
                 fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
-                            APPD_VERSION, present_->describe(), present_->settings.workers,
+                            APPD_VERSION, present_->describe(),
+                            config::Workers::show(present_->settings.workers),
                             present_->settings.preload == config::Preload::off ? "" : ", preloaded",
                             present_->settings.threads, worker::python_version()));
     manager_->on_ready();
@@ -297,7 +299,10 @@ supervisor::GenerationPlan Daemon::next_plan() {
 
 supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& deployment) {
   supervisor::GenerationPlan plan;
-  plan.workers = deployment->settings.workers;
+  plan.workers = deployment->settings.workers.least;
+  plan.most_workers = deployment->settings.workers.most;
+  plan.scale_down_idle = deployment->settings.scale_down_idle;
+  plan.threads = deployment->settings.threads;
   plan.graceful_timeout = deployment->settings.graceful_timeout;
   plan.strategy = deployment->settings.reload_strategy == config::ReloadStrategy::rolling
                       ? supervisor::RolloverStrategy::rolling
@@ -356,7 +361,7 @@ void Daemon::on_reloaded(bool taken_over) {
     support::release_unchanged_file_pages();
   }
   next_.reset();
-  manager_->on_reloaded(present_->describe(), present_->settings.workers);
+  manager_->on_reloaded(present_->describe(), present_->settings.workers.least);
 }
 
 /// What a running master cannot change.

@@ -130,14 +130,24 @@ std::vector<Option> make_table() {
           "Hide REMOTE_USER and AUTH_TYPE from the application. For fronts that fill them in "
           "without having checked a password."),
 
-      single<&S::workers, CountOrAuto<1024>>(
+      single<&S::workers, Workers>(
           processes,
-          {"workers", "N", "auto", "Worker processes; auto: as many as there are CPUs to run on."}),
+          {"workers", "N", "auto",
+           "Worker processes: a number, or MIN..MAX for as many as are needed; auto: as many as "
+           "there are CPUs to run on."}),
       single<&S::threads, Count<1, 1024>>(processes,
                                           {"threads", "N", "4", "Threads in each worker."}),
       single<&S::queue, Count<0, 1'000'000>>(
           processes,
           {"queue", "N", "512", "Requests that may wait in one worker; those beyond get a 503."}),
+      single<&S::scale_up_wait, SomeDuration>(
+          processes, {"scale-up-wait", "TIME", "20ms",
+                      "Start another worker, up to MAX, when requests wait longer than this for a "
+                      "thread."}),
+      single<&S::scale_down_idle, SomeDuration>(
+          processes, {"scale-down-idle", "TIME", "60s",
+                      "End a worker, down to MIN, when one fewer would have been enough for this "
+                      "time."}),
       single<&S::preload, PreloadMode>(
           processes,
           {"preload", "", "false",

@@ -18,6 +18,14 @@ enum class Preload : std::uint8_t {
   force,  ///< even then
 };
 
+/// How many workers there are: as many as are needed, between these.
+struct WorkerRange {
+  unsigned least = 0;
+  unsigned most = 0;
+
+  bool operator==(const WorkerRange&) const = default;
+};
+
 /// How the next generation of workers takes the place of the present one at a reload.
 enum class ReloadStrategy : std::uint8_t { overlap, rolling };
 
@@ -54,9 +62,11 @@ struct Settings {
   bool drop_remote_user = false;
 
   // Processes
-  unsigned workers = 0;
+  WorkerRange workers;
   unsigned threads = 0;
   unsigned queue = 0;  ///< requests that may wait in one worker
+  std::chrono::milliseconds scale_up_wait{};
+  std::chrono::milliseconds scale_down_idle{};
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;

@@ -118,7 +118,7 @@ std::string default_control(const Settings& settings, const Environment& environ
 }  // namespace
 
 void SettingsBuilder::finish(const Environment& environment) {
-  if (settings_.workers == 0) settings_.workers = environment.cpus;
+  if (settings_.workers == WorkerRange{}) settings_.workers = {environment.cpus, environment.cpus};
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
   if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
   if (!settings_.group.empty() && settings_.user.empty()) {

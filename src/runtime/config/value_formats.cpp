@@ -188,6 +188,25 @@ std::string Protocol::show(ProtocolChoice value) {
   return std::string(kProtocols[static_cast<std::size_t>(value)].first);
 }
 
+WorkerRange Workers::parse(std::string_view text) {
+  if (text == "auto") return {};
+  try {
+    const std::size_t dots = text.find("..");
+    const unsigned least = Count<1, kMost>::parse(text.substr(0, dots));
+    if (dots == std::string_view::npos) return {least, least};
+    const WorkerRange range{least, Count<1, kMost>::parse(text.substr(dots + 2))};
+    if (range.least <= range.most) return range;
+  } catch (const BadValue&) {
+  }
+  throw BadValue(fmt::format("a number from 1 to {}, two of them as in 2..8, or auto", kMost));
+}
+
+std::string Workers::show(WorkerRange value) {
+  if (value == WorkerRange{}) return "auto";
+  if (value.least == value.most) return std::to_string(value.least);
+  return fmt::format("{}..{}", value.least, value.most);
+}
+
 std::uint64_t Number::parse(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

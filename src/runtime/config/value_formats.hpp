@@ -56,24 +56,17 @@ struct Count {
   static std::string show(unsigned value) { return std::to_string(value); }
 };
 
-/// A count, or "auto", which is 0 until the surroundings are known.
-template <unsigned Most>
-struct CountOrAuto {
-  static unsigned parse(std::string_view text) {
-    if (text == "auto") return 0;
-    try {
-      return Count<1, Most>::parse(text);
-    } catch (const BadValue& bad) {
-      throw BadValue(std::string(bad.what()) + ", or auto");
-    }
-  }
-  static std::string show(unsigned value) { return value == 0 ? "auto" : std::to_string(value); }
-};
-
 /// A number of anything.
 struct Number {
   static std::uint64_t parse(std::string_view text);
   static std::string show(std::uint64_t value) { return std::to_string(value); }
+};
+
+/// N, MIN..MAX, or "auto", which is 0..0 until the machine is known.
+struct Workers {
+  static constexpr unsigned kMost = 1024;
+  static WorkerRange parse(std::string_view text);
+  static std::string show(WorkerRange value);
 };
 
 /// Permission bits, octal.

@@ -25,6 +25,7 @@ const char* name(StartStep step) noexcept;
 
 /// What a worker or a zygote tells its master.
 struct WorkerMessage {
+  /// After an upgrade a master has workers of an older binary: new ones are added at the end.
   enum class Kind : std::uint8_t {
     step,        ///< `step` begins
     ready,       ///< it could serve, and waits for the order; a zygote: for orders to fork
@@ -33,6 +34,7 @@ struct WorkerMessage {
                  ///< follow); the process then exits with exit_code::kStart
     forked,      ///< a zygote has done what it was ordered
     not_forked,  ///< it could not: `text` says why in one line
+    crowded,     ///< requests wait, and no worker has a thread for them
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;
@@ -40,7 +42,7 @@ struct WorkerMessage {
   pid_t sender = 0;  ///< of a message that was received: whose it is, as the kernel says
 };
 
-/// What the master orders.
+/// What the master orders. As for messages: new ones are added at the end.
 enum class MasterOrder : std::uint8_t {
   serve,   ///< accept connections from now on
   retire,  ///< stop accepting, finish what runs, leave idle connections to other workers, exit 0

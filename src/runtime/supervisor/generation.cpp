@@ -28,8 +28,8 @@ using observe::WorkerMessage;
 
 namespace {
 
-/// Requests are counted by looking: so often, when that matters.
-constexpr std::chrono::milliseconds kWearInterval{250};
+/// How workers are used is found out by looking: so often, when that matters.
+constexpr std::chrono::milliseconds kUseInterval{250};
 /// Memory is looked at less often: it costs the kernel a walk over all pages.
 constexpr std::chrono::seconds kMemoryInterval{5};
 /// Looks for a sign of life in the time that one may be missing.
@@ -53,7 +53,8 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
       plan_(std::move(plan)),
       scoreboard_(*plan_.scoreboard),
       reporter_(reporter),
-      enter_child_(enter_child) {
+      enter_child_(enter_child),
+      scaling_({plan_.workers, plan_.most_workers, plan_.scale_down_idle}) {
   if (std::holds_alternative<ZygoteEntry>(plan_.entry)) {
     Child& zygote = zygote_.emplace().child();
     zygote.slot.want(Clock::now());
@@ -333,17 +334,18 @@ std::optional<Clock::time_point> Generation::due() const {
 
 bool Generation::is_inspected() const noexcept {
   return established_ && serving_ && can_start_workers() &&
-         (plan_.wear.any() || plan_.heartbeat.count() > 0);
+         (plan_.wear.any() || plan_.heartbeat.count() > 0 || scaling_.is_on());
 }
 
 Clock::duration Generation::inspection_interval() const noexcept {
-  if (plan_.wear.any()) return kWearInterval;
+  if (plan_.wear.any() || scaling_.is_on()) return kUseInterval;
   return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
 }
 
 void Generation::inspect(Clock::time_point now) {
   inspection_due_ = now + inspection_interval();
   if (zygote_) check_zygote(now);
+  if (scaling_.is_on()) scale_down(now);
   for (Child& worker : workers_) {
     if (!worker.process || !worker.process->pid) continue;
     check_life(worker, now);
@@ -377,7 +379,7 @@ void Generation::check_zygote(Clock::time_point now) {
 }
 
 void Generation::check_wear(Child& worker, Clock::time_point now) {
-  const unsigned most = std::max(plan_.workers / 4, 1u);
+  const unsigned most = std::max(wanted() / 4, 1u);
   if (!plan_.wear.any() || worker.slot.state() != SlotState::ready || !worker.slot.wanted() ||
       being_replaced() >= most)
     return;
@@ -424,6 +426,39 @@ void Generation::let_replaced_go(Child& replacement) {
   if (!replacement.replaces) return;
   Child& worker = workers_.at(*std::exchange(replacement.replaces, std::nullopt));
   if (worker.process && !worker.slot.wanted()) retire(worker);
+}
+
+Occupancy Generation::occupancy() noexcept {
+  Occupancy seen{wanted(), 0, plan_.threads, 0};
+  for (const Child& worker : workers_) {
+    if (worker.slot.state() != SlotState::ready) continue;
+    if (worker.slot.wanted()) ++seen.ready;
+    const observe::WorkerLoad& load = scoreboard_.loads()[*worker.index];
+    const int busy =
+        load.running.load(std::memory_order_relaxed) + load.waiting.load(std::memory_order_relaxed);
+    seen.busy += static_cast<unsigned>(std::max(busy, 0));
+  }
+  return seen;
+}
+
+void Generation::on_crowded() {
+  if (!is_inspected() || !scaling_.on_crowded(Clock::now(), occupancy())) return;
+  grow(1);
+  reporter_.report(Level::info,
+                   fmt::format("requests wait: one more worker starts ({} of at most {})", wanted(),
+                               plan_.most_workers));
+}
+
+void Generation::scale_down(Clock::time_point now) {
+  if (!scaling_.on_look(now, occupancy())) return;
+  // The last one, as the first ones were there before.
+  const auto last = std::find_if(workers_.rbegin(), workers_.rend(), [](const Child& worker) {
+    return worker.slot.wanted() && worker.slot.state() == SlotState::ready;
+  });
+  if (last == workers_.rend()) return;
+  retire(*last);
+  reporter_.report(Level::info, fmt::format("{} ends: one fewer is enough ({} of at least {})",
+                                            title(*last), wanted(), plan_.workers));
 }
 
 unsigned Generation::being_replaced() const noexcept {
@@ -477,6 +512,8 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return;
     case WorkerMessage::Kind::ready:
       return on_ready(child);
+    case WorkerMessage::Kind::crowded:
+      return on_crowded();
     case WorkerMessage::Kind::retired:
       child.process->accepting = false;
       return;

@@ -21,6 +21,7 @@
 #include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/rollover.hpp"
+#include "runtime/supervisor/scaling.hpp"
 #include "runtime/supervisor/wear.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
@@ -37,7 +38,10 @@ using ZygoteEntry = std::function<int(observe::WorkerLink link)>;
 
 /// What a generation is to be: made of the configuration.
 struct GenerationPlan {
-  unsigned workers = 1;
+  unsigned workers = 1;       ///< at the start, and the fewest
+  unsigned most_workers = 1;  ///< when requests wait
+  unsigned threads = 1;       ///< of each
+  std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
   WearLimits wear{};
@@ -163,6 +167,9 @@ class Generation {
   void replace(Child& worker, const std::string& why);
   void let_replaced_go(Child& replacement);
   unsigned being_replaced() const noexcept;
+  Occupancy occupancy() noexcept;
+  void on_crowded();
+  void scale_down(Clock::time_point now);
   static void order_to_serve(Child& worker);
 
   bool can_start(const Child& child) const noexcept;
@@ -193,6 +200,7 @@ class Generation {
   bool established_ = false;
   std::optional<std::string> failure_;
   Clock::time_point inspection_due_{};
+  Scaling scaling_;
   std::optional<ZygoteProcess> zygote_;
   std::vector<Child> workers_;
 };

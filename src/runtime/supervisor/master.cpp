@@ -160,6 +160,10 @@ void Master::begin_reload() {
   reload_.emplace(Reload{Clock::now(), std::exchange(reload_callers_, {})});
   try {
     next_ = &add_generation();
+    // As many as have been needed of late.
+    const GenerationPlan& plan = next_->plan();
+    reload_->wanted =
+        std::clamp(present_->wanted(), plan.workers, std::max(plan.workers, plan.most_workers));
   } catch (const std::exception& error) {
     end_reload(false, fmt::format("the reload has failed: {}", error.what()));
   }
@@ -167,7 +171,7 @@ void Master::begin_reload() {
 
 void Master::advance_reload() {
   RolloverView view;
-  view.wanted = next_->plan().workers;
+  view.wanted = reload_->wanted;
   view.started = next_->wanted();
   view.ready = next_->ready();
   view.replaced = reload_->replaced;
@@ -208,7 +212,7 @@ void Master::await_former() {
   if (reload_->former->any_accepting() && Clock::now() < reload_->patience) return;
   end_reload(true, fmt::format("reloaded after {}: generation {} serves ({})",
                                describe_duration(Clock::now() - reload_->began), present_->number(),
-                               count_workers(present_->plan().workers)));
+                               count_workers(reload_->wanted)));
 }
 
 void Master::discard() {

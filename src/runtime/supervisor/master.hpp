@@ -79,6 +79,7 @@ class Master {
   struct Reload {
     Clock::time_point began;
     Callers callers;
+    unsigned wanted = 0;    ///< workers of the next generation
     unsigned replaced = 0;  ///< workers of the present generation
     /// After the take-over: the former generation, which may still take connections until it has
     /// heard of it, and until when that is waited for.

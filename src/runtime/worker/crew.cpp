@@ -16,6 +16,8 @@ constexpr int kAverageWeight = 16;
 constexpr std::chrono::microseconds kLongestAbsence{700};
 constexpr std::chrono::milliseconds kWatchInterval{1};
 /// A request that has waited for so long may go to another worker; looked for as often.
+/// Between messages that requests wait: another worker does not start sooner.
+constexpr std::chrono::milliseconds kCrowdedInterval{50};
 constexpr std::chrono::milliseconds kShareInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
@@ -268,10 +270,19 @@ void Crew::share() {
     staying.push_back(std::move(exchange));
     if (result == net::HandOver::nobody) break;
   }
+  if (!staying.empty()) tell_if_crowded(*staying.front());
   const std::lock_guard lock(mutex_);
   ready_.insert(ready_.begin(), staying.begin(), staying.end());
   note_ready_locked();
   if (!ready_.empty()) share_timer_.expire_after(kShareInterval);
+}
+
+void Crew::tell_if_crowded(const net::WireExchange& oldest) {
+  const Clock::time_point now = loop_.now();
+  if (!tell_crowded_ || now - oldest.queued_since() < crowded_wait_) return;
+  if (now - crowded_told_ < kCrowdedInterval) return;
+  crowded_told_ = now;
+  tell_crowded_();
 }
 
 /// How long a request waits for a thread of this worker alone: longer than short calls take. When

@@ -43,6 +43,13 @@ class Crew final : public net::Dispatcher {
   /// Once, before the threads run: called by pool threads that have nothing to do after slow calls.
   void set_time_offer(std::function<void()> offer) { offer_time_ = std::move(offer); }
 
+  /// Once, before the threads run: called, not too often, while a request has waited for longer
+  /// than `wait` and no worker has a thread for it.
+  void set_crowded(std::chrono::nanoseconds wait, std::function<void()> tell) {
+    crowded_wait_ = wait;
+    tell_crowded_ = std::move(tell);
+  }
+
   /// What pool thread `index` does until `stop`. Called without the interpreter.
   void run_pool_thread(unsigned index);
   /// What the I/O thread does until `stop`.
@@ -80,6 +87,7 @@ class Crew final : public net::Dispatcher {
   std::shared_ptr<net::WireExchange> take_overdue();
   std::chrono::milliseconds patience() const noexcept;
   bool has_time() const noexcept;
+  void tell_if_crowded(const net::WireExchange& oldest);
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
   void hand_on(Member& from);
@@ -101,6 +109,9 @@ class Crew final : public net::Dispatcher {
   net::EventLoop::Timer share_timer_;
   gateway::Application* application_ = nullptr;
   std::function<void()> offer_time_;
+  std::chrono::nanoseconds crowded_wait_{};
+  std::function<void()> tell_crowded_;
+  Clock::time_point crowded_told_{};  // the loop's
 
   std::vector<std::unique_ptr<Member>> pool_;
   std::unique_ptr<Member> io_;

@@ -58,7 +58,7 @@ python::PythonOptions make_python_options(const config::Settings& settings, int 
   options.pythonpath = settings.pythonpath;
   options.virtualenv = settings.virtualenv;
   options.multithread = settings.threads > 1;
-  options.multiprocess = settings.workers > 1;
+  options.multiprocess = settings.workers.most > 1;
   options.crash_descriptor = crash_descriptor;
   return options;
 }

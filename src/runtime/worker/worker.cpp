@@ -39,7 +39,7 @@ class Worker {
         link_(std::move(link)),
         report_(link_, context.reporter),
         crew_(loop_, context.settings.queue, context.slots, context.loads[context.index],
-              context.settings.workers > 1),
+              context.settings.workers.most > 1),
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
         heir_(loop_, context.inheritance),
@@ -138,6 +138,11 @@ class Worker {
   }
 
   void start_threads() {
+    if (context_.settings.workers.least < context_.settings.workers.most) {
+      crew_.set_crowded(context_.settings.scale_up_wait, [this] {
+        link_.send({observe::WorkerMessage::Kind::crowded, {}, {}});
+      });
+    }
     crew_.set_time_offer([this] { siblings_.offer_time(); });
     io_thread_ = std::thread([this] { crew_.run_io_thread(); });
     python_->start_pool(context_.settings.threads,

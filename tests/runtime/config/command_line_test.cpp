@@ -77,7 +77,9 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK_FALSE(settings.trust_forwarded_proto);
   CHECK_FALSE(settings.trust_uwsgi_scheme);
   CHECK_FALSE(settings.drop_remote_user);
-  CHECK(settings.workers == kCpus);
+  CHECK(settings.workers == WorkerRange{kCpus, kCpus});
+  CHECK(settings.scale_up_wait == 20ms);
+  CHECK(settings.scale_down_idle == 60s);
   CHECK(settings.threads == 4);
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
@@ -153,7 +155,8 @@ constexpr const char* kAll =
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
-    "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2\nthreads = 3\nqueue = 5\n"
+    "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2..9\nscale-up-wait = "
+    "50ms\nscale-down-idle = 2m\nthreads = 3\nqueue = 5\n"
     "preload = force\ngraceful-timeout = 1m\nmax-crashes = 5/60\nuser = u\ngroup = gr\numask = "
     "0027\npidfile = /pid\n"
     "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
@@ -180,7 +183,9 @@ Settings all_settings() {
   s.env_files = {"/e", "/f"};
   s.mount = "/m";
   s.trust_forwarded_proto = s.trust_uwsgi_scheme = s.drop_remote_user = true;
-  s.workers = 2;
+  s.workers = {2, 9};
+  s.scale_up_wait = 50ms;
+  s.scale_down_idle = 120s;
   s.threads = 3;
   s.queue = 5;
   s.preload = Preload::force;
@@ -252,7 +257,11 @@ TEST_CASE("the command line can say everything") {
                                    "--trust-uwsgi-scheme=on",
                                    "--drop-remote-user",
                                    "--workers",
-                                   "2",
+                                   "2..9",
+                                   "--scale-up-wait",
+                                   "50ms",
+                                   "--scale-down-idle",
+                                   "2m",
                                    "--threads",
                                    "3",
                                    "--queue=5",

@@ -83,12 +83,31 @@ TEST_CASE("counts have bounds") {
   for (const char* bad : {"0", "9", "-1", "x", "1x", "4.0", "99999999999999999999"}) {
     CAPTURE(bad);
     CHECK(refuses<Few>(bad));
-    CHECK(refuses<CountOrAuto<8>>(bad));
   }
-  CHECK(CountOrAuto<8>::parse("auto") == 0);
-  CHECK(CountOrAuto<8>::parse("3") == 3);
-  CHECK(CountOrAuto<8>::show(0) == "auto");
-  CHECK(CountOrAuto<8>::show(3) == "3");
+}
+
+TEST_CASE("workers are a number, a range, or left to the machine") {
+  CHECK(Workers::parse("auto") == WorkerRange{});
+  CHECK(Workers::parse("3") == WorkerRange{3, 3});
+  CHECK(Workers::parse("2..8") == WorkerRange{2, 8});
+  CHECK(Workers::parse("4..4") == WorkerRange{4, 4});
+  for (const char* bad : {"", "0", "-1", "x", "2..", "..8", "8..2", "2...8", "1..1025", "0..3"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Workers>(bad));
+  }
+  CHECK(Workers::show({}) == "auto");
+  CHECK(Workers::show({3, 3}) == "3");
+  CHECK(Workers::show({2, 8}) == "2..8");
+}
+
+TEST_CASE("numbers have no bounds, signs or units") {
+  CHECK(Number::parse("0") == 0);
+  CHECK(Number::parse("18446744073709551615") == 18446744073709551615ull);
+  CHECK(Number::show(1000) == "1000");
+  for (const char* bad : {"", "-1", "+1", "1k", "1.5", " 1", "18446744073709551616"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Number>(bad));
+  }
 }
 
 TEST_CASE("flags know the usual words") {
