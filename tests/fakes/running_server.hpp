@@ -33,6 +33,7 @@ struct ServerSetup {
   bool tcp = false;
   Share* share = nullptr;  ///< with other servers, of as many threads; null: it is alone
   unsigned index = 0;      ///< its place among them
+  std::chrono::milliseconds queue_time{0};
 };
 
 /// A worker without Python: the real loop, crew and server, and a scripted application.
@@ -91,6 +92,8 @@ class RunningServer {
     });
   }
   bool drained() const noexcept { return drained_.load(); }
+  /// Requests that wait for a thread.
+  int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   void stop_threads() {
     stopped_ = true;
     crew_.stop();
@@ -111,9 +114,11 @@ class RunningServer {
       : application_(application),
         alone_(std::move(alone)),
         share_(setup.share != nullptr ? *setup.share : *alone_),
+        index_(setup.index),
         socket_(open_socket(folder_, setup.tcp)),
         slots_(setup.threads),
-        crew_(loop_, setup.queue, slots_, share_.loads[setup.index], share_.loads.size() > 1),
+        crew_(loop_, {setup.queue, setup.queue_time}, slots_, share_.loads[setup.index],
+              share_.loads.size() > 1),
         siblings_(loop_, setup.index, share_.loads, share_.mailboxes.boxes(), setup.threads),
         server_(loop_, with_spool(std::move(setup.options), folder_), crew_, reporter_,
                 &siblings_) {
@@ -149,6 +154,7 @@ class RunningServer {
   ScriptedApplication& application_;
   const std::unique_ptr<Share> alone_;
   Share& share_;
+  const unsigned index_;
   TemporaryFolder folder_;
   RecordingReporter reporter_;
   net::ListeningSocket socket_;

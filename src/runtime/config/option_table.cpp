@@ -231,6 +231,11 @@ std::vector<Option> make_table() {
           limits,
           {"write-timeout", "TIME", "75s", "How long the front may take nothing of an answer."}),
 
+      single<&S::queue_timeout, Duration>(
+          deadlines, {"queue-timeout", "TIME", "30s",
+                      "How long a request may wait for a thread; then it gets a 503 and is never "
+                      "started. 0: as long as it takes."}),
+
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",
                  "The least that is logged to stderr: debug, info, warning or error."}),
@@ -283,6 +288,8 @@ std::string_view title(Group group) noexcept {
       return "Processes";
     case Group::limits:
       return "Limits";
+    case Group::deadlines:
+      return "Deadlines";
     case Group::logs:
       return "Logs";
     case Group::actions:

@@ -84,6 +84,9 @@ struct Settings {
   std::chrono::milliseconds body_timeout{};
   std::chrono::milliseconds write_timeout{};
 
+  // Deadlines; 0: none
+  std::chrono::milliseconds queue_timeout{};
+
   // Logs
   std::string log_level;          ///< debug, info, warning or error
   std::string access_log;         ///< "": off; "-": stdout; else a file

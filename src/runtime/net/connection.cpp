@@ -61,6 +61,11 @@ HandOver Connection::try_hand_over(const WireExchange& waiting) {
   return HandOver::done;
 }
 
+void Connection::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
+  session_.refuse_waiting(waiting, reason);
+  settle();
+}
+
 void Connection::attend() {
   if (state_ == State::closed) return;
   if (session_.paused()) {

@@ -322,6 +322,12 @@ void Session::cut_stalled_bodies() {
   }
 }
 
+void Session::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
+  for (Live& live : live_) {
+    if (live.exchange.get() == &waiting) return refuse(live, 503, reason);
+  }
+}
+
 void Session::forget_answered() {
   bool any = false;
   for (Live& live : live_) {

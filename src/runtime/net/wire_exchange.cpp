@@ -96,6 +96,12 @@ HandOver WireExchange::try_hand_over() {
   return connection->try_hand_over(*this);
 }
 
+void WireExchange::refuse_waiting(std::string_view reason) {
+  if (free()) return;
+  const std::shared_ptr<Connection> connection = connection_;
+  connection->refuse_waiting(*this, reason);
+}
+
 void WireExchange::set_gone() noexcept {
   gone_.store(true, std::memory_order_release);
   body_.cut();
@@ -317,7 +323,8 @@ void WireExchange::refuse(unsigned status, std::string_view reason, std::string_
   const gateway::ResponseHead head{status_line, fields, true};
   const std::string_view piece = body;
   const bool bodiless = request_.is_head();
-  started_ = complete_ = Clock::now();
+  started_ = Clock::now();
+  if (complete_ == Clock::time_point{}) complete_ = started_;
   state_.store(State::running, std::memory_order_relaxed);
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();

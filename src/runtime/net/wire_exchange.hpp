@@ -54,6 +54,9 @@ class WireExchange final : public gateway::Exchange,
   /// While it is queued and no pool thread can take it: gives it to another worker, with its
   /// connection.
   HandOver try_hand_over();
+  /// Answers it with 503, unless its front has given it up. It is queued, and no pool thread can
+  /// take it any more.
+  void refuse_waiting(std::string_view reason);
   /// Takes a request back that no pool thread has begun. False: one has.
   bool try_give_up() noexcept;
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The

@@ -173,6 +173,90 @@ TEST_SUITE("crew") {
     CHECK(answer_in(Speech::uwsgi, queued.receive()).body().size() == 50'000);
   }
 
+  TEST_CASE("a request that has waited for --queue-timeout gets 503 and is never started") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      ServerSetup setup{{}, 1, 10};
+      setup.queue_time = 100ms;
+      RunningServer server(scripts, setup);
+      FrontSocket blocked = server.connect();
+      REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      const auto asked = Clock::now();
+      const Answer refused = server.ask(speech, numbered("/read", 50'000));
+      CHECK(refused.status() == "503");
+      CHECK(refused.has("Retry-After: "));
+      CHECK(Clock::now() - asked >= 100ms);
+      CHECK(server.reporter().count("--queue-timeout", gateway::Level::warning) == 1);
+      scripts.gate.open();
+      CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+      CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+      CHECK(scripts.calls() == 2);
+    }
+  }
+
+  TEST_CASE("each request has its own time to wait") {
+    Scripts scripts;
+    ServerSetup setup{{}, 1, 10};
+    setup.queue_time = 200ms;
+    RunningServer server(scripts, setup);
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    FrontSocket first = server.connect();
+    const auto begun = Clock::now();
+    REQUIRE(first.send(request(Speech::uwsgi, {"/hello"})));
+    std::this_thread::sleep_for(100ms);  // what is tested is the time between the two
+    FrontSocket second = server.connect();
+    REQUIRE(second.send(request(Speech::uwsgi, {"/hello"})));
+    CHECK(answer_in(Speech::uwsgi, first.receive()).status() == "503");
+    CHECK(answer_in(Speech::uwsgi, second.receive()).status() == "503");
+    CHECK(Clock::now() - begun >= 300ms);
+  }
+
+  TEST_CASE("a request that is too late when the loop and all threads stood still is not started") {
+    Scripts scripts;
+    ServerSetup setup{{}, 1, 10};
+    setup.queue_time = 50ms;
+    RunningServer server(scripts, setup);
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    FrontSocket late = server.connect();
+    REQUIRE(late.send(request(Speech::uwsgi, {"/hello"})));
+    REQUIRE(eventually([&] { return server.waiting() == 1; }));
+    server.on_loop([&] {
+      std::this_thread::sleep_for(60ms);
+      scripts.gate.open();
+      eventually([&] { return server.waiting() == 0; });
+    });
+    CHECK(answer_in(Speech::uwsgi, late.receive()).status() == "503");
+    CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+    CHECK(server.ask(Speech::uwsgi, {"/hello"}).status() == "200");
+    CHECK(scripts.calls() == 2);
+  }
+
+  TEST_CASE("a request whose front goes away while it waits is never started") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      RunningServer server(scripts, {{}, 1, 10});
+      FrontSocket blocked = server.connect();
+      REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      FrontSocket waiting = server.connect();
+      REQUIRE(waiting.send(request(speech, {"/hello"})));
+      REQUIRE(eventually([&] { return server.waiting() == 1; }));
+      waiting.close();
+      REQUIRE(eventually([&] { return server.connections() == 1; }));
+      scripts.gate.open();
+      CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+      CHECK(server.ask(speech, {"/note"}).body() == "noted");
+      CHECK(scripts.calls() == 2);
+    }
+  }
+
   TEST_CASE("the loop soon moves on without a leader that stays in a call") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 1});
