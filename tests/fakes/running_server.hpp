@@ -107,6 +107,12 @@ class RunningServer {
   net::EventLoop& loop() noexcept { return loop_; }
   RecordingReporter& reporter() noexcept { return reporter_; }
   const TemporaryFolder& folder() const noexcept { return folder_; }
+  /// Calls whose front had gone away before the answer was complete.
+  unsigned lost() const {
+    unsigned count = 0;
+    for (const observe::ThreadSlot& slot : slots_) count += slot.lost.load();
+    return count;
+  }
   std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
 
  private:

@@ -71,7 +71,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   started_ = complete_ = {};
   head_.clear();
   error_text_.clear();
-  head_taken_ = head_out_ = error_stream_used_ = length_announced_ = broken_off_ = false;
+  head_taken_ = head_out_ = error_stream_used_ = length_announced_ = ended_ = broken_off_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
@@ -349,7 +349,7 @@ void WireExchange::report_access() noexcept {
   record.host = request_.find("HTTP_HOST");
   record.referer = request_.find("HTTP_REFERER");
   record.user_agent = request_.find("HTTP_USER_AGENT");
-  record.status = head_out_ ? status_ : 499;
+  record.status = head_out_ && !front_lost() ? status_ : 499;
   record.body_bytes = body_bytes_;
   record.queued = started_ - complete_;
   record.running = Clock::now() - started_;

@@ -87,6 +87,8 @@ class WireExchange final : public gateway::Exchange,
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
+  /// The front went away before the answer was complete.
+  bool front_lost() const noexcept { return !ended_ && front_gone(); }
 
   const gateway::Request& request() const noexcept override { return request_; }
   gateway::BodyRead try_read_body(std::span<char> into) noexcept override;
@@ -106,7 +108,7 @@ class WireExchange final : public gateway::Exchange,
 
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
-  bool may_end() noexcept { return !front_gone() && try_end(); }
+  bool may_end() noexcept { return ended_ = !front_gone() && try_end(); }
   /// What comes after the pieces of a `write`.
   enum class Rest : std::uint8_t { body, file, nothing };
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
@@ -144,6 +146,7 @@ class WireExchange final : public gateway::Exchange,
   bool head_out_ = false;
   bool error_stream_used_ = false;
   bool length_announced_ = false;
+  bool ended_ = false;  // by this side: it took the last part of the answer, or broke it off
   bool broken_off_ = false;
   bool holding_ = false;         // the last block is held, if nobody has sent it since
   bool quick_ = false;           // blocks follow each other fast

@@ -83,10 +83,11 @@ void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_
   sequence.store(before + 2, std::memory_order_release);
 }
 
-void ThreadSlot::end() noexcept {
+void ThreadSlot::end(bool front_lost) noexcept {
   started.store(0, std::memory_order_release);
   // The only writer: no read-modify-write instruction is needed.
   requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (front_lost) lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 Scoreboard::Scoreboard(unsigned workers, unsigned threads) : workers_(workers), threads_(threads) {

@@ -21,13 +21,14 @@ struct alignas(64) ThreadSlot {
 
   /// Notes a request's start. `start`: support::monotonic_ns(). A longer text is cut.
   void begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept;
-  /// Notes its end and counts it.
-  void end() noexcept;
+  /// Notes its end and counts it. `front_lost`: that had gone away before the answer was complete.
+  void end(bool front_lost = false) noexcept;
 
   std::atomic<std::uint32_t> sequence{0};
   std::atomic<std::uint32_t> text_size{0};
   std::atomic<std::int64_t> started{0};  ///< 0: idle
   std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint32_t> lost{0};  ///< of the requests
   /// "GET /path", eight bytes to a word: a whole text costs a few stores.
   std::array<std::atomic<std::uint64_t>, kTextSize / 8> text{};
 };

@@ -40,6 +40,7 @@ class WsgiCall {
 
   template <typename Step>
   void attempt(Step step) noexcept;
+  bool client_gone() const noexcept;
   void on_python_exception() noexcept;
   void report_oddities() noexcept;
   void report(gateway::Level level, std::string_view what,
@@ -56,6 +57,7 @@ class WsgiCall {
   BoundFunction start_response_;  // with write
 
   gateway::Exchange* exchange_ = nullptr;  // of the call under way
+  bool gone_ = false;                      // the client, before the end of the call
 };
 
 }  // namespace appd::python

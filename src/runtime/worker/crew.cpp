@@ -443,7 +443,7 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
   average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
                       std::memory_order_relaxed);
   load_.running.fetch_sub(1, std::memory_order_relaxed);
-  me.slot->end();
+  me.slot->end(exchange.front_lost());
   if (me.left_loop) leadership_.return_from_call(me.id);
   exchange.finish();
 }
