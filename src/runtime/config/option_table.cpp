@@ -235,6 +235,11 @@ std::vector<Option> make_table() {
           deadlines, {"queue-timeout", "TIME", "30s",
                       "How long a request may wait for a thread; then it gets a 503 and is never "
                       "started. 0: as long as it takes."}),
+      single<&S::slow_request, Duration>(
+          deadlines,
+          {"slow-request", "TIME", "5s",
+           "A request that makes no progress for so long is logged with the Python stack of its "
+           "thread, once. 0: never."}),
 
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",

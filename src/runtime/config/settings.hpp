@@ -86,6 +86,7 @@ struct Settings {
 
   // Deadlines; 0: none
   std::chrono::milliseconds queue_timeout{};
+  std::chrono::milliseconds slow_request{};
 
   // Logs
   std::string log_level;          ///< debug, info, warning or error

@@ -69,6 +69,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   gone_.store(false, std::memory_order_relaxed);
   answered_.store(false, std::memory_order_relaxed);
   started_ = complete_ = {};
+  progress_ = nullptr;
   head_.clear();
   error_text_.clear();
   head_taken_ = head_out_ = error_stream_used_ = length_announced_ = ended_ = broken_off_ = false;
@@ -120,11 +121,19 @@ void WireExchange::reset() noexcept {
   state_.store(State::spare, std::memory_order_relaxed);
 }
 
-bool WireExchange::try_start(Clock::time_point now) noexcept {
+bool WireExchange::try_start(Clock::time_point now, gateway::Progress* progress) noexcept {
   State expected = State::queued;
   if (!state_.compare_exchange_strong(expected, State::running)) return false;
   started_ = last_look_ = now;
+  progress_ = progress;
   return true;
+}
+
+template <typename Wait>
+void WireExchange::wait_for_front(Wait wait) noexcept {
+  if (progress_ != nullptr) progress_->begin_wait();
+  wait();
+  if (progress_ != nullptr) progress_->end_wait();
 }
 
 void WireExchange::finish() noexcept {
@@ -163,12 +172,13 @@ void WireExchange::wait_body() noexcept {
     gather_.clear();
     put(nullptr, gone_, Outbox::Urgency::now);
   }
-  body_.wait();
+  wait_for_front([this] { body_.wait(); });
 }
 
 gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
                                  std::span<const std::string_view> pieces, gateway::End end,
                                  gateway::Keeper* keeper) noexcept {
+  if (progress_ != nullptr) progress_->advance();
   if (head != nullptr) take_head(*head);
   std::size_t total = 0;
   for (std::string_view piece : pieces) total += piece.size();
@@ -210,6 +220,7 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
 
 gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
                                             gateway::FileRange range) noexcept {
+  if (progress_ != nullptr) progress_->advance();
   if (head != nullptr) take_head(*head);
   if (range.length == 0) return write({}, Rest::nothing, nullptr);
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
@@ -224,7 +235,7 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
 }
 
 void WireExchange::wait_room() noexcept {
-  connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_);
+  wait_for_front([this] { connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_); });
 }
 
 void WireExchange::break_off() noexcept {

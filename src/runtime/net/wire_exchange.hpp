@@ -8,6 +8,7 @@
 
 #include "protocol/answer_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/gateway/progress.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
 #include "runtime/net/outbox.hpp"
@@ -82,8 +83,9 @@ class WireExchange final : public gateway::Exchange,
   // -- Pool thread
   // ----------------------------------------------------------------------------------
 
-  /// Before the call. False: the request was given up meanwhile; it must not run.
-  bool try_start(Clock::time_point now) noexcept;
+  /// Before the call. False: the request was given up meanwhile; it must not run. `progress` is
+  /// told of until `finish`; null: nobody wants to know.
+  bool try_start(Clock::time_point now, gateway::Progress* progress = nullptr) noexcept;
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
@@ -117,6 +119,8 @@ class WireExchange final : public gateway::Exchange,
   gateway::SendStatus put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
                           Outbox::Urgency urgency);
   Outbox::Urgency urgency_of_block() noexcept;
+  template <typename Wait>
+  void wait_for_front(Wait wait) noexcept;
   void frame_error_text(bool last);
   std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }
   void report_access() noexcept;
@@ -138,6 +142,7 @@ class WireExchange final : public gateway::Exchange,
 
   // The thread that answers: the pool thread while running, else the loop's.
   Clock::time_point started_{};
+  gateway::Progress* progress_ = nullptr;
   std::string head_;        // text of the head, framing not included
   std::string error_text_;  // for FastCGI STDERR, until there is a head before it
   protocol::Gather gather_;

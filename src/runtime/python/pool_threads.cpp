@@ -1,5 +1,7 @@
 #include "runtime/python/pool_threads.hpp"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "runtime/python/errors.hpp"
@@ -8,6 +10,18 @@
 
 namespace appd::python {
 
+/// The calling thread at its place.
+class PoolThreads::Presence {
+ public:
+  explicit Presence(Place& place) noexcept : place_(place) { place_.kernel_id = ::gettid(); }
+  ~Presence() { place_.kernel_id = 0; }
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+
+ private:
+  Place& place_;
+};
+
 PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
   return guarded([&] {
     auto* const pool = static_cast<PoolThreads*>(PyCapsule_GetPointer(capsule, nullptr));
@@ -15,6 +29,7 @@ PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
     if (PyErr_Occurred() != nullptr) throw PythonError();
     const support::SignalStack signal_stack;  // for faulthandler, which gives the main thread one
     const PoolThread thread(pool->application_.shared());
+    const Presence presence(pool->places_[number]);
     {
       const GilRelease released;
       pool->run_(static_cast<unsigned>(number));

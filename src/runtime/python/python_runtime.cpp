@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <optional>
+#include <system_error>
 
 #include "runtime/python/app_loader.hpp"
 #include "runtime/python/errors.hpp"
@@ -10,6 +11,7 @@
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/pool_threads.hpp"
 #include "runtime/python/preload_check.hpp"
+#include "runtime/python/thread_stacks.hpp"
 #include "runtime/python/wsgi_application.hpp"
 
 namespace appd::python {
@@ -27,6 +29,7 @@ struct PythonRuntime::Impl {
   Interpreter interpreter;
   std::optional<WsgiApplication> application;
   std::optional<PoolThreads> pool;
+  std::optional<ThreadStacks> stacks;
   PyThreadState* released = nullptr;  // the main thread's state while it has given up
   bool finalized = false;
 };
@@ -86,7 +89,7 @@ gateway::Application& PythonRuntime::application() noexcept {
 
 void PythonRuntime::start_pool(unsigned threads, std::function<void(unsigned)> run) {
   assert(impl_->application && !impl_->pool);
-  impl_->pool.emplace(*impl_->application, std::move(run));
+  impl_->pool.emplace(*impl_->application, threads, std::move(run));
   try {
     for (unsigned index = 0; index < threads; ++index) impl_->pool->start_one();
   } catch (const PythonError&) {
@@ -110,11 +113,28 @@ void PythonRuntime::join_pool() {
   } catch (const PythonError&) {
     throw StartError("cannot wait for the pool threads: " + take_failure().line);
   }
-  impl_->pool.reset();
+}
+
+void PythonRuntime::watch_stacks() {
+  try {
+    impl_->stacks.emplace();
+  } catch (const PythonError&) {
+    throw StartError("cannot watch the stacks of threads: " + take_failure().line);
+  } catch (const std::system_error& error) {
+    throw StartError(std::string("cannot watch the stacks of threads: ") + error.what());
+  }
+}
+
+std::optional<std::string> PythonRuntime::stack_of(const RunningCall& call) {
+  if (!impl_->stacks || !impl_->pool) return std::nullopt;
+  const pid_t thread = impl_->pool->kernel_id(call.thread);
+  if (thread == 0) return std::nullopt;
+  return impl_->stacks->dump(thread, call);
 }
 
 bool PythonRuntime::finalize() {
-  assert(!impl_->pool && impl_->released == nullptr);
+  assert(impl_->released == nullptr);
+  impl_->pool.reset();
   impl_->application.reset();
   impl_->graveyard->clear();
   impl_->finalized = true;

@@ -418,7 +418,7 @@ bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point
     loop_.post([late = exchange.shared_from_this()] { late->refuse_waiting(kOverdue); });
     return false;
   }
-  if (!exchange.try_start(now)) return false;
+  if (!exchange.try_start(now, &me.slot->progress)) return false;
   const std::int64_t started = to_nanoseconds(now);
   me.slot->begin(started, exchange.request().method(), exchange.request().uri());
   me.left_loop = false;

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "runtime/net/server.hpp"
@@ -17,6 +18,7 @@
 #include "runtime/support/monotonic.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/crew.hpp"
+#include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/start_report.hpp"
 #include "runtime/worker/warm_up.hpp"
@@ -140,8 +142,17 @@ class Worker {
   void start_threads() {
     crew_.set_time_offer([this] { siblings_.offer_time(); });
     io_thread_ = std::thread([this] { crew_.run_io_thread(); });
+    watch_deadlines();
     python_->start_pool(context_.settings.threads,
                         [this](unsigned index) { crew_.run_pool_thread(index); });
+  }
+
+  void watch_deadlines() {
+    const DeadlineLimits limits = make_deadline_limits(context_.settings);
+    if (!limits.any()) return;
+    python_->watch_stacks();
+    deadlines_.emplace(control_, limits, context_.slots, *python_, context_.reporter);
+    deadlines_->start();
   }
 
   void await_order() {
@@ -216,6 +227,7 @@ class Worker {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer heartbeat_;
   std::unique_ptr<python::PythonRuntime> python_;
+  std::optional<DeadlineGuard> deadlines_;
   std::thread io_thread_;
   std::thread control_thread_;
 };

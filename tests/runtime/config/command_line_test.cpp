@@ -105,6 +105,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.body_timeout == 75s);
   CHECK(settings.write_timeout == 75s);
   CHECK(settings.queue_timeout == 30s);
+  CHECK(settings.slow_request == 5s);
   CHECK(settings.log_level == "info");
   CHECK(settings.access_log == "");
   CHECK(settings.access_log_format == "");
@@ -163,7 +164,7 @@ constexpr const char* kAll =
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
-    "queue-timeout = 9s\n"
+    "queue-timeout = 9s\nslow-request = 8s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
     "true\n";
 
@@ -210,6 +211,7 @@ Settings all_settings() {
   s.body_timeout = 2s;
   s.write_timeout = 3s;
   s.queue_timeout = 9s;
+  s.slow_request = 8s;
   s.log_level = "debug";
   s.access_log = "-";
   s.access_log_format = "{method} # {uri}";
@@ -286,6 +288,8 @@ TEST_CASE("the command line can say everything") {
                                    "3s",
                                    "--queue-timeout",
                                    "9s",
+                                   "--slow-request",
+                                   "8s",
                                    "--log-level",
                                    "debug",
                                    "--access-log",

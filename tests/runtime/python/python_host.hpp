@@ -122,6 +122,7 @@ class PythonHost {
   PythonHost() : runtime_(options(), reporter_) {
     runtime_.load_application();
     runtime_.start_pool(kThreads, [this](unsigned) { serve(); });
+    runtime_.watch_stacks();
     runtime_.release_main();
   }
 
