@@ -9,7 +9,7 @@ import os
 import threading
 import time
 
-# import appd
+import appd
 from probe_state import Chunks, answer, count, counted, options, token, wait_gate
 
 PLAIN = [("Content-Type", "text/plain")]

@@ -1,6 +1,7 @@
 """Deadlines of requests: in the queue, and while they run."""
 
 import re
+import select
 import time
 
 import pytest
@@ -141,3 +142,104 @@ def test_without_a_limit_nothing_is_slow(watched):
     server = watched("--slow-request", "0")
     assert server.call("uwsgi", "/loop", query="seconds=0.5").status == 200
     assert server.find_events("progress") == []
+
+
+# ---- requests that make no progress
+
+
+SHORT = ("--slow-request", "0", "--request-timeout", "300ms")
+
+
+def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
+    server = watched(*SHORT, "--access-log", "-")
+    pid = server.only_worker()
+    begun = time.monotonic()
+    answer = server.call(protocol, "/loop", query="seconds=60&token=overdue")
+    assert (answer.status, answer.complete) == (504, True)
+    assert 0.3 <= time.monotonic() - begun < 5
+    assert server.counted("overdue") == {"finally": 1}
+    (event,) = server.find_events("--request-timeout")
+    assert (event.level, event.text.startswith("GET /loop?seconds=60&token=overdue ")) == ("error", True)
+    assert "in compute" in event.text and "in loop" in event.text
+    assert server.find_events("Traceback") == []
+    assert server.only_worker() == pid
+    (line,) = [line for line in server.output().splitlines() if "overdue" in line and "/loop" in line]
+    assert '" 504 ' in line
+
+
+def test_the_thread_takes_the_next_request_and_neighbours_notice_nothing(watched):
+    server = watched(*SHORT, threads=2)
+    for number in range(5):
+        with ask(server, "uwsgi", "/loop", f"seconds=60&token={number}") as overdue:
+            asked = 0
+            while not select.select([overdue.socket], [], [], 0)[0]:
+                assert server.call("scgi", "/loop", query="seconds=0.02&token=short").status == 200
+                asked += 1
+            assert overdue.read_answer().status == 504
+            assert asked >= 2
+    assert server.counted("short")["finally"] >= 10
+    names = {server.call("uwsgi", "/whoami").json()["thread"] for _ in range(200)}
+    assert names <= {"appd-1", "appd-2"}
+    assert len(server.find_events("interrupted")) == 5
+
+
+def test_the_only_thread_goes_on_after_each_interrupt(watched, protocol):
+    server = watched(*SHORT, threads=1)
+    for _ in range(3):
+        assert server.call(protocol, "/loop", query="seconds=60").status == 504
+        assert server.call(protocol, "/loop", query="seconds=0.01").status == 200
+
+
+def test_a_framework_that_answers_exceptions_does_not_answer_this_one(watched):
+    server = watched(*SHORT)
+    assert server.call("uwsgi", "/framework", query="seconds=60").status == 504
+
+
+def test_an_application_may_answer_by_itself(watched, protocol):
+    server = watched(*SHORT)
+    answer = server.call(protocol, "/catch", query="seconds=60")
+    assert (answer.status, answer.body) == (503, b"BaseException")
+
+
+def test_a_stream_that_stops_is_broken_off_and_one_that_goes_on_is_not(watched, protocol):
+    server = watched(*SHORT)
+    assert server.call(protocol, "/blocks", query="seconds=0.1").body == b"block," * 10
+    with ask(server, protocol, "/stall", "seconds=60&token=stall") as front:
+        assert b"first," in front.read_some()
+        rest = front.read_to_end()
+        assert b"second" not in rest
+    assert server.wait_counted("stall", "close") == {"next": 2, "finally": 1, "close": 1}
+    assert server.call(protocol, "/loop", query="seconds=0").status == 200
+
+
+def test_the_time_that_the_front_takes_is_not_overdue(watched, protocol):
+    server = watched(*SHORT, "--body-buffer", "1K")
+    named = wire.variables("POST", "/read", length=5000)
+    with wire.begin(protocol, server.address, named, body=bytes(4000), end_body=False) as front:
+        time.sleep(0.8)
+        if protocol == "fastcgi":
+            front.stdin(bytes(1000))
+        else:
+            front.send_body(bytes(1000))
+        assert front.read_answer().json() == {"length": 5000}
+    with ask(server, protocol, "/big", "token=big") as front:
+        time.sleep(0.8)
+        assert len(front.read_answer().body) == 20_000_000
+
+
+def test_without_a_limit_a_request_takes_as_long_as_it_takes(watched):
+    server = watched("--request-timeout", "0", "--slow-request", "100ms")
+    assert server.call("uwsgi", "/loop", query="seconds=0.8").status == 200
+
+
+def test_an_interrupt_never_hits_the_next_request(watched):
+    """Calls end all around the deadline, one after another on the same thread."""
+    server = watched("--slow-request", "0", "--request-timeout", "50ms", threads=1)
+    with wire.FastCgi(server.address) as front:
+        for number in range(60):
+            seconds = 0.044 + number % 10 * 0.001
+            long = front.request(wire.variables(path="/loop", query=f"seconds={seconds}&token=long"))
+            assert long.status in (200, 504)
+            for _ in range(3):
+                assert front.request(wire.variables(path="/loop", query="seconds=0.002&token=next")).status == 200
+    assert server.find_events("/loop.*token=next") == []

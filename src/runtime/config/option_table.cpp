@@ -240,6 +240,13 @@ std::vector<Option> make_table() {
           {"slow-request", "TIME", "5s",
            "A request that makes no progress for so long is logged with the Python stack of its "
            "thread, once. 0: never."}),
+      single<&S::request_timeout, Duration>(deadlines,
+                                            {"request-timeout", "TIME", "55s",
+                                             "How long a request may go without progress: until "
+                                             "its head is out, then between blocks. "
+                                             "After that appd.RequestTimeout is raised in its "
+                                             "thread, and the client gets a 504. 0: as "
+                                             "long as it takes."}),
 
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",

@@ -87,6 +87,7 @@ struct Settings {
   // Deadlines; 0: none
   std::chrono::milliseconds queue_timeout{};
   std::chrono::milliseconds slow_request{};
+  std::chrono::milliseconds request_timeout{};
 
   // Logs
   std::string log_level;          ///< debug, info, warning or error

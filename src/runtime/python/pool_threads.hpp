@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "runtime/python/ref.hpp"
+#include "runtime/python/running_call.hpp"
 #include "runtime/python/wsgi_application.hpp"
 
 namespace appd::python {
+
+class PoolThread;
 
 /// The pool threads of a worker: Python threads, started through `threading` so that they have
 /// names, thread-locals, tracing and profiling as any other. They are daemon threads, and so are by
@@ -35,11 +38,15 @@ class PoolThreads {
 
   /// The kernel's number of a thread; 0: it does not run. Any thread.
   pid_t kernel_id(unsigned index) const noexcept { return places_[index].kernel_id.load(); }
+  /// Raises appd.RequestTimeout in that call, if it has not ended. Any thread that holds the
+  /// interpreter.
+  void interrupt(const RunningCall& call) noexcept;
 
  private:
   /// Where a thread can be found while it runs.
   struct Place {
     std::atomic<pid_t> kernel_id{0};
+    PoolThread* thread = nullptr;  // set holding the interpreter
   };
   class Presence;
 

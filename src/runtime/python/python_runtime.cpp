@@ -1,13 +1,17 @@
 #include "runtime/python/python_runtime.hpp"
 
+#include <atomic>
 #include <cassert>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "runtime/python/app_loader.hpp"
+#include "runtime/python/appd_module.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/graveyard.hpp"
 #include "runtime/python/interpreter.hpp"
+#include "runtime/python/interrupter.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/pool_threads.hpp"
 #include "runtime/python/preload_check.hpp"
@@ -27,11 +31,14 @@ struct PythonRuntime::Impl {
   LiveCounters live;  // outlives the interpreter, whose last objects count in it
   const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>(live.kept_bodies);
   Interpreter interpreter;
+  std::optional<AppdModule> module{std::in_place};
   std::optional<WsgiApplication> application;
   std::optional<PoolThreads> pool;
   std::optional<ThreadStacks> stacks;
+  std::optional<Interrupter> interrupter;
   PyThreadState* released = nullptr;  // the main thread's state while it has given up
   bool finalized = false;
+  std::atomic<std::size_t> interrupts{0};
 };
 
 PythonRuntime::PythonRuntime(PythonOptions options, gateway::Reporter& reporter)
@@ -45,9 +52,10 @@ PythonRuntime::~PythonRuntime() {
 void PythonRuntime::load_application() {
   Ref callable = python::load_application(impl_->options.module);
   try {
-    impl_->application.emplace(std::move(callable), impl_->options.multithread,
-                               impl_->options.multiprocess, impl_->reporter, impl_->live,
-                               impl_->graveyard);
+    impl_->application.emplace(std::move(callable),
+                               Ref::borrow(impl_->module->request_timeout().get()),
+                               impl_->options.multithread, impl_->options.multiprocess,
+                               impl_->reporter, impl_->live, impl_->graveyard);
   } catch (const PythonError&) {
     Failure failure = take_failure();
     throw LoadError("cannot prepare the application: " + failure.line,
@@ -115,14 +123,31 @@ void PythonRuntime::join_pool() {
   }
 }
 
-void PythonRuntime::watch_stacks() {
+void PythonRuntime::watch_pool() {
   try {
     impl_->stacks.emplace();
+    impl_->interrupter.emplace([this](const RunningCall& call) {
+      impl_->pool->interrupt(call);
+      impl_->interrupts.fetch_add(1);
+    });
   } catch (const PythonError&) {
-    throw StartError("cannot watch the stacks of threads: " + take_failure().line);
+    throw StartError("cannot watch the pool threads: " + take_failure().line);
   } catch (const std::system_error& error) {
-    throw StartError(std::string("cannot watch the stacks of threads: ") + error.what());
+    throw StartError(std::string("cannot watch the pool threads: ") + error.what());
   }
+}
+
+void PythonRuntime::interrupt(const RunningCall& call) {
+  try {
+    if (impl_->interrupter) impl_->interrupter->interrupt(call);
+  } catch (const std::system_error& error) {
+    impl_->reporter.report(gateway::Level::error,
+                           std::string("cannot interrupt a call: ") + error.what());
+  }
+}
+
+std::size_t PythonRuntime::interrupts() const noexcept {
+  return impl_->interrupts.load();
 }
 
 std::optional<std::string> PythonRuntime::stack_of(const RunningCall& call) {
@@ -134,8 +159,10 @@ std::optional<std::string> PythonRuntime::stack_of(const RunningCall& call) {
 
 bool PythonRuntime::finalize() {
   assert(impl_->released == nullptr);
+  impl_->interrupter.reset();
   impl_->pool.reset();
   impl_->application.reset();
+  impl_->module.reset();
   impl_->graveyard->clear();
   impl_->finalized = true;
   return impl_->interpreter.finalize();

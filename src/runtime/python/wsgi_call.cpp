@@ -43,11 +43,13 @@ WsgiCall::WsgiCall(const WsgiShared& shared)
     : shared_(shared),
       environ_builder_(Ref::borrow(shared.base_environ.get())),
       response_(shared.graveyard),
-      error_text_(shared.reporter) {}
+      error_text_(shared.reporter),
+      thread_(PyThread_get_thread_ident()) {}
 
 void WsgiCall::run(gateway::Exchange& exchange) noexcept {
   shared_.graveyard->clear();
   exchange_ = &exchange;
+  failure_ = Response::Failure::error;
   response_.begin(exchange);
   error_text_.begin(exchange);
   Ref result;
@@ -62,6 +64,21 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
   attempt([&] { report_oddities(); });
   attempt([&] { error_text_.end(); });
   exchange_ = nullptr;
+  drop_interrupt();  // the last thing: the interpreter is held from here to the end of the exchange
+}
+
+void WsgiCall::interrupt() noexcept {
+  interrupted_ = true;
+  PyThreadState_SetAsyncExc(thread_, shared_.request_timeout.get());
+}
+
+/// What has not been raised yet is not for the next call.
+void WsgiCall::drop_interrupt() noexcept {
+  if (std::exchange(interrupted_, false)) PyThreadState_SetAsyncExc(thread_, nullptr);
+}
+
+bool WsgiCall::is_of_interrupt(PyObject* exception) const noexcept {
+  return interrupted_ && PyErr_GivenExceptionMatches(exception, shared_.request_timeout.get()) != 0;
 }
 
 Ref WsgiCall::call_application() {
@@ -182,10 +199,10 @@ void WsgiCall::attempt(Step step) noexcept {
     step();
   } catch (const PythonError&) {
     on_python_exception();
-    response_.fail();
+    response_.fail(failure_);
   } catch (const std::exception& error) {
     report(gateway::Level::error, error.what());
-    response_.fail();
+    response_.fail(failure_);
   }
 }
 
@@ -197,6 +214,11 @@ bool WsgiCall::client_gone() const noexcept {
 void WsgiCall::on_python_exception() noexcept {
   const Ref exception = Ref::steal(compat::take_raised());
   if (client_gone() && is_of_lost_connection(exception.get())) return;  // see report_oddities
+  if (is_of_interrupt(exception.get())) {
+    failure_ = Response::Failure::timeout;
+    report(gateway::Level::debug, "the call was ended by --request-timeout");
+    return;
+  }
   const Failure failure = describe(exception.get());
   report(gateway::Level::error, "the application raised " + failure.line, failure.traceback);
 }

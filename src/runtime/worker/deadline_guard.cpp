@@ -60,9 +60,11 @@ void DeadlineGuard::look_at(unsigned thread) {
 void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& reading) {
   switch (event) {
     case DeadlineEvent::none:
-    case DeadlineEvent::overdue:
     case DeadlineEvent::stuck:
       return;
+    case DeadlineEvent::overdue:
+      reporter_.report(Level::error, describe(thread, reading, "--request-timeout: interrupted"));
+      return python_.interrupt(call_of(thread, reading));
     case DeadlineEvent::slow:
       reporter_.report(Level::warning, describe(thread, reading, "--slow-request"));
       return;
@@ -78,8 +80,12 @@ std::string DeadlineGuard::describe(unsigned thread, const Reading& reading, con
                      seconds(now.time_since_epoch() - started), stack_of(thread, reading));
 }
 
+python::RunningCall DeadlineGuard::call_of(unsigned thread, const Reading& reading) const {
+  return {thread, &slots_[thread].sequence, reading.sequence};
+}
+
 std::string DeadlineGuard::stack_of(unsigned thread, const Reading& reading) {
-  const auto stack = python_.stack_of({thread, &slots_[thread].sequence, reading.sequence});
+  const auto stack = python_.stack_of(call_of(thread, reading));
   if (!stack) return "; it does not say where it is, or has just ended";
   return fmt::format("; it is at (most recent call first):\n{}", *stack);
 }

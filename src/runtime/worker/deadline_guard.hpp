@@ -36,6 +36,7 @@ class DeadlineGuard {
   void look_at(unsigned thread);
   void act(DeadlineEvent event, unsigned thread, const Reading& reading);
   std::string describe(unsigned thread, const Reading& reading, const char* what);
+  python::RunningCall call_of(unsigned thread, const Reading& reading) const;
   std::string stack_of(unsigned thread, const Reading& reading);
 
   boost::asio::steady_timer timer_;

@@ -55,6 +55,7 @@ net::ServerOptions make_server_options(const config::Settings& settings) {
 DeadlineLimits make_deadline_limits(const config::Settings& settings) {
   DeadlineLimits limits;
   limits.slow = settings.slow_request;
+  limits.request = settings.request_timeout;
   return limits;
 }
 

@@ -150,7 +150,7 @@ class Worker {
   void watch_deadlines() {
     const DeadlineLimits limits = make_deadline_limits(context_.settings);
     if (!limits.any()) return;
-    python_->watch_stacks();
+    python_->watch_pool();
     deadlines_.emplace(control_, limits, context_.slots, *python_, context_.reporter);
     deadlines_->start();
   }

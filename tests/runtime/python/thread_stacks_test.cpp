@@ -102,8 +102,8 @@ def application(environ, start_response):
     faulthandler.disable()
     return answer(start_response, "")
 )",
-                                     "in application");
-  CHECK(stack.find("in wait") != stack.npos);
+                                     "in wait");
+  CHECK(stack.find("in application") != stack.npos);
   CHECK(host().body_of(
             "def application(environ, start_response):\n"
             "    return answer(start_response, str('in application' in shared.dumped))\n") ==
@@ -115,14 +115,14 @@ TEST_CASE("system calls of a thread that is asked are restarted") {
 import ctypes, os, threading
 libc = ctypes.CDLL(None, use_errno=True)
 shared.read, shared.write = os.pipe()
-def application(environ, start_response):
+def blocked():
     buffer = ctypes.create_string_buffer(8)
-    got = libc.read(shared.read, buffer, 8)
-    return answer(start_response, (got, ctypes.get_errno()))
+    return libc.read(shared.read, buffer, 8), ctypes.get_errno()
+def application(environ, start_response):
+    return answer(start_response, blocked())
 )");
   const auto batch = host().start({exchange});
-  REQUIRE(
-      eventually([&] { return stacks(number, 2).find("in application") != std::string::npos; }));
+  REQUIRE(eventually([&] { return stacks(number, 2).find("in blocked") != std::string::npos; }));
   for (int i = 0; i < 20; ++i) stacks(number, 2);
   host().run(
       "import os\ndef application(environ, start_response):\n"
