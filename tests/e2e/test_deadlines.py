@@ -2,6 +2,7 @@
 
 import re
 import select
+import signal
 import time
 
 import pytest
@@ -243,3 +244,102 @@ def test_an_interrupt_never_hits_the_next_request(watched):
             for _ in range(3):
                 assert front.request(wire.variables(path="/loop", query="seconds=0.002&token=next")).status == 200
     assert server.find_events("/loop.*token=next") == []
+
+
+# ---- threads that do not come back
+
+
+STUCK = (*SHORT, "--timeout-grace", "300ms")
+EXIT_STUCK = 6
+
+
+def wait_replaced(server, pid):
+    """Waits until another worker serves in the place of `pid`, which ended as a stuck one does."""
+    event = server.wait_event(f"exited with code {EXIT_STUCK}")
+    assert str(pid) in event.text
+    wait_until(lambda: server.worker_pids() and server.only_worker() != pid, "another worker is there")
+    assert server.call("uwsgi", "/whoami").json()["pid"] == server.only_worker()
+
+
+@pytest.mark.parametrize("path", ["sleep", "hold", "swallow"])
+def test_a_stuck_request_gets_504_and_its_worker_is_replaced(watched, protocol, path):
+    server = watched(*STUCK, "--access-log", "-")
+    pid = server.only_worker()
+    begun = time.monotonic()
+    answer = server.call(protocol, f"/{path}", query="seconds=60")
+    assert (answer.status, answer.complete) == (504, True)
+    assert 0.6 <= time.monotonic() - begun < 10
+    wait_replaced(server, pid)
+    (interrupted,) = server.find_events("--request-timeout: interrupted")
+    (given_up,) = server.find_events("--timeout-grace")
+    for event in (interrupted, given_up):
+        assert event.level == "error" and f"GET /{path}?seconds=60 " in event.text
+        assert f"in {path}" in event.text
+    (told,) = server.find_events("is stuck")
+    assert (told.role, told.level) == ("master", "warn")
+    assert f"GET /{path}?seconds=60 (thread " in told.text
+    (line,) = [line for line in server.output().splitlines() if f"/{path}?" in line]
+    assert '" 504 ' in line
+
+
+def test_the_other_requests_of_a_stuck_worker_end_normally(watched):
+    server = watched(*STUCK, threads=3)
+    pid = server.only_worker()
+    with wire.FastCgi(server.address) as idle, \
+            ask(server, "scgi", "/blocks", "seconds=0.25&token=stream") as stream, \
+            ask(server, "uwsgi", "/sleep", "seconds=60") as stuck:
+        assert idle.request(wire.variables(path="/whoami")).json()["pid"] == pid
+        assert stuck.read_answer().status == 504
+        server.wait_event("is stuck")
+        assert pid in server.worker_pids(), "the stream is not at its end"
+        assert stream.read_answer().body == b"block," * 10
+        wait_replaced(server, pid)
+        assert idle.request(wire.variables(path="/whoami")).json()["pid"] == server.only_worker()
+
+
+def test_a_stuck_stream_is_broken_off(watched, protocol):
+    server = watched(*STUCK, threads=1)
+    pid = server.only_worker()
+    with ask(server, protocol, "/blocks", "seconds=30&token=x") as front:
+        assert b"block," in front.read_some()
+        assert b"block," not in front.read_to_end()
+    wait_replaced(server, pid)
+
+
+def test_what_waits_is_refused_when_all_threads_are_stuck(watched, protocol):
+    server = watched(*STUCK, threads=2)
+    pid = server.only_worker()
+    stuck = [ask(server, protocol, "/sleep", f"seconds=60&number={number}") for number in range(2)]
+    wait_until(lambda: len(server.find_events("interrupted")) == 2, "both are overdue")
+    with ask(server, protocol, "/whoami") as waiting:
+        assert waiting.read_answer().status in (503, 200)
+    assert [each.read_answer().status for each in stuck] == [504, 504]
+    wait_replaced(server, pid)
+    for each in stuck:
+        each.close()
+
+
+def test_a_stuck_request_whose_front_is_gone_ends_the_worker_too(watched):
+    server = watched(*STUCK, threads=2)
+    pid = server.only_worker()
+    ask(server, "uwsgi", "/sleep", "seconds=60").close()
+    wait_replaced(server, pid)
+
+
+def test_a_stop_while_a_thread_is_stuck_does_not_wait_for_the_graceful_timeout(watched):
+    server = watched(*STUCK, "--graceful-timeout", "30s", threads=2)
+    with ask(server, "uwsgi", "/sleep", "seconds=60") as front:
+        server.wait_event("interrupted")
+        begun = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        assert front.read_answer().status == 504
+        assert server.wait_exit() == 0
+        assert time.monotonic() - begun < 10
+
+
+def test_without_a_grace_a_thread_may_take_as_long_as_it_takes(watched):
+    server = watched(*SHORT, "--timeout-grace", "0")
+    pid = server.only_worker()
+    assert server.call("uwsgi", "/sleep", query="seconds=1.2").status in (200, 504)
+    assert server.only_worker() == pid
+    assert server.find_events("--timeout-grace") == []

@@ -92,6 +92,17 @@ class RunningServer {
     });
   }
   bool drained() const noexcept { return drained_.load(); }
+  /// Answers in the place of all calls that run now, as if their threads did not come back.
+  void give_up_calls() {
+    on_loop([this] {
+      for (unsigned thread = 0; thread < slots_.size(); ++thread) {
+        const auto seen = slots_[thread].read();
+        if (seen.started == 0) continue;
+        if (const auto* call = crew_.call_of(thread, seen.sequence)) server_.answer_instead(call);
+        crew_.give_up(thread, seen.sequence);
+      }
+    });
+  }
   /// Requests that wait for a thread.
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   void stop_threads() {

@@ -247,6 +247,11 @@ std::vector<Option> make_table() {
                                              "After that appd.RequestTimeout is raised in its "
                                              "thread, and the client gets a 504. 0: as "
                                              "long as it takes."}),
+      single<&S::timeout_grace, Duration>(
+          deadlines,
+          {"timeout-grace", "TIME", "5s",
+           "How long such a thread may take to end the request, before the client gets its 504 all "
+           "the same and the worker is replaced. 0: as long as it takes."}),
 
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",

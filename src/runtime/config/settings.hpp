@@ -88,6 +88,7 @@ struct Settings {
   std::chrono::milliseconds queue_timeout{};
   std::chrono::milliseconds slow_request{};
   std::chrono::milliseconds request_timeout{};
+  std::chrono::milliseconds timeout_grace{};
 
   // Logs
   std::string log_level;          ///< debug, info, warning or error

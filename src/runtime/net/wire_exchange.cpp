@@ -57,6 +57,21 @@ class TailKeeper final : public gateway::Keeper {
   gateway::Keeper& bytes_;
 };
 
+/// A small answer of the server's own.
+struct OwnAnswer {
+  OwnAnswer(unsigned code, std::string_view reason)
+      : status(fmt::format("{} {}", code, status_text(code))),
+        body(fmt::format("{}\n{}\n", status, reason)),
+        fields(fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
+                           body.size())) {}
+
+  gateway::ResponseHead head() const { return {status, fields, true}; }
+
+  std::string status;
+  std::string body;
+  std::string fields;
+};
+
 }  // namespace
 
 void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
@@ -68,15 +83,18 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   keep_connection_ = keep_connection;
   gone_.store(false, std::memory_order_relaxed);
   answered_.store(false, std::memory_order_relaxed);
+  abandoned_.store(false, std::memory_order_relaxed);
+  head_out_.store(false, std::memory_order_relaxed);
   started_ = complete_ = {};
   progress_ = nullptr;
   head_.clear();
   error_text_.clear();
-  head_taken_ = head_out_ = error_stream_used_ = length_announced_ = ended_ = broken_off_ = false;
+  head_taken_ = error_stream_used_ = length_announced_ = false;
+  ended_ = refused_ = broken_off_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
-  body_bytes_ = 0;
+  body_bytes_.store(0, std::memory_order_relaxed);
   state_.store(State::arriving, std::memory_order_relaxed);
 }
 
@@ -137,9 +155,8 @@ void WireExchange::wait_for_front(Wait wait) noexcept {
 }
 
 void WireExchange::finish() noexcept {
-  // Only an exchange whose front is gone may come back unanswered.
-  answered_.store(true, std::memory_order_release);
-  report_access();
+  // Only an exchange whose front is gone may come back unanswered. Who answers it says so.
+  if (ended_ || try_end() || !abandoned_.load()) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Dispatcher& dispatcher = connection->server().dispatcher();
   const bool broken_off = broken_off_;
@@ -211,7 +228,7 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
     gather_.clear();
     framer_.frame({}, pieces, false, gather_);
     status = put(nullptr, gone_, urgency_of_block());
-    if (status == gateway::SendStatus::ok) body_bytes_ += size;
+    if (status == gateway::SendStatus::ok) add_body_bytes(size);
   } else {
     status = write(pieces, Rest::body, nullptr);
   }
@@ -226,7 +243,7 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!may_end()) return gateway::SendStatus::gone;
-  body_bytes_ += range.length;
+  add_body_bytes(range.length);
   const Outbox::Status queued =
       connection_->outbox().write_file(std::move(range), framer_, wire_, kNeverCancelled);
   if (queued == Outbox::Status::gone) return gateway::SendStatus::gone;
@@ -283,12 +300,14 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
   // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
   if (last && !may_end()) return gateway::SendStatus::gone;
+  // Before the bytes: who cancels them by `gone_` must know what is not stopped any more.
+  head_out_.store(true, std::memory_order_release);
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : gone_, Outbox::Urgency::now);
-  if (status != gateway::SendStatus::ok) return status;
-  head_out_ = true;
+  refused_ = status != gateway::SendStatus::ok;
+  if (refused_) return status;
   if (!last) error_text_.clear();
-  for (std::string_view piece : pieces) body_bytes_ += piece.size();
+  for (std::string_view piece : pieces) add_body_bytes(piece.size());
   return status;
 }
 
@@ -326,13 +345,10 @@ void WireExchange::frame_error_text(bool last) {
 }
 
 void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
-  const std::string status_line = fmt::format("{} {}", status, status_text(status));
-  const std::string body = fmt::format("{}\n{}\n", status_line, reason);
-  std::string fields =
-      fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.size());
-  if (!retry_after.empty()) fields += fmt::format("Retry-After: {}\r\n", retry_after);
-  const gateway::ResponseHead head{status_line, fields, true};
-  const std::string_view piece = body;
+  OwnAnswer answer(status, reason);
+  if (!retry_after.empty()) answer.fields += fmt::format("Retry-After: {}\r\n", retry_after);
+  const gateway::ResponseHead head = answer.head();
+  const std::string_view piece = answer.body;
   const bool bodiless = request_.is_head();
   started_ = Clock::now();
   if (complete_ == Clock::time_point{}) complete_ = started_;
@@ -342,6 +358,43 @@ void WireExchange::refuse(unsigned status, std::string_view reason, std::string_
   state_.store(State::given_up, std::memory_order_release);
 }
 
+void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
+  // The only writer: no read-modify-write instruction is needed.
+  body_bytes_.store(body_bytes_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+// The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
+// its head is seen here, or it finds itself cancelled there. What else it changes is not touched.
+WireExchange::Instead WireExchange::try_answer_instead(Connection& connection) {
+  abandoned_.store(true);
+  if (!try_end()) {
+    abandoned_.store(false);
+    return Instead::no;
+  }
+  set_gone();
+  connection.outbox().wake();
+  protocol::AnswerFramer framer(wire_, id_);
+  protocol::Gather gather;
+  if (head_out_.load(std::memory_order_acquire)) {
+    const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
+                                                       connection.has_siblings());
+    framer.frame_break(how, gather);
+    connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
+    report_access(connection.server().reporter(), status_,
+                  body_bytes_.load(std::memory_order_relaxed));
+    return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
+  }
+  const OwnAnswer answer(504, "the application did not answer in time");
+  std::string head;
+  framer.write_head(answer.head(), head);
+  const std::string_view piece = answer.body;
+  const std::size_t pieces = request_.is_head() ? 0 : 1;
+  framer.frame(head, std::span(&piece, pieces), true, gather);
+  connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
+  report_access(connection.server().reporter(), 504, pieces * piece.size());
+  return Instead::answered;
+}
+
 void WireExchange::report_given_up() noexcept {
   if (complete_ == Clock::time_point{}) complete_ = Clock::now();
   started_ = Clock::now();
@@ -349,7 +402,13 @@ void WireExchange::report_given_up() noexcept {
 }
 
 void WireExchange::report_access() noexcept {
-  gateway::Reporter& reporter = connection_->server().reporter();
+  const bool answered = head_out_.load(std::memory_order_relaxed) && !front_lost();
+  report_access(connection_->server().reporter(), answered ? status_ : 499,
+                body_bytes_.load(std::memory_order_relaxed));
+}
+
+void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
+                                 std::uint64_t body_bytes) const noexcept {
   if (!reporter.wants_access()) return;
   gateway::AccessRecord record;
   record.remote_address = request_.find("REMOTE_ADDR");
@@ -360,8 +419,8 @@ void WireExchange::report_access() noexcept {
   record.host = request_.find("HTTP_HOST");
   record.referer = request_.find("HTTP_REFERER");
   record.user_agent = request_.find("HTTP_USER_AGENT");
-  record.status = head_out_ && !front_lost() ? status_ : 499;
-  record.body_bytes = body_bytes_;
+  record.status = status;
+  record.body_bytes = body_bytes;
   record.queued = started_ - complete_;
   record.running = Clock::now() - started_;
   reporter.access(record);

@@ -75,6 +75,15 @@ class WireExchange final : public gateway::Exchange,
   bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
   /// After a `try_give_up` because the front is gone: the access log's line (499).
   void report_given_up() noexcept;
+  enum class Instead : std::uint8_t {
+    no,        ///< the call has just ended the answer itself
+    answered,  ///< with 504
+    broken,    ///< the head was out: the answer was broken off, and the connection must be closed
+    ended,     ///< the same, but the connection goes on for its other requests
+  };
+  /// For a call that does not come back: answers in its place. What it gives from now on goes
+  /// nowhere, and its thread may still come back. `connection`: its own.
+  Instead try_answer_instead(Connection& connection);
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
   /// Sends a complete small answer of the server's own.
@@ -90,7 +99,9 @@ class WireExchange final : public gateway::Exchange,
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
   /// The front went away before the answer was complete.
-  bool front_lost() const noexcept { return !ended_ && front_gone(); }
+  bool front_lost() const noexcept {
+    return refused_ || (!ended_ && front_gone() && !abandoned_.load(std::memory_order_relaxed));
+  }
 
   const gateway::Request& request() const noexcept override { return request_; }
   gateway::BodyRead try_read_body(std::span<char> into) noexcept override;
@@ -122,8 +133,13 @@ class WireExchange final : public gateway::Exchange,
   template <typename Wait>
   void wait_for_front(Wait wait) noexcept;
   void frame_error_text(bool last);
-  std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }
+  std::string_view pending_head() const noexcept {
+    return head_out_.load(std::memory_order_relaxed) ? std::string_view{} : head_;
+  }
+  void add_body_bytes(std::uint64_t more) noexcept;
   void report_access() noexcept;
+  void report_access(gateway::Reporter& reporter, unsigned status,
+                     std::uint64_t body_bytes) const noexcept;
 
   // Set by the loop while arriving, read by the pool thread while running.
   std::shared_ptr<Connection> connection_;
@@ -138,6 +154,9 @@ class WireExchange final : public gateway::Exchange,
   std::atomic<State> state_{State::spare};
   std::atomic<bool> gone_{false};
   std::atomic<bool> answered_{false};
+  std::atomic<bool> abandoned_{false};  // the loop has answered, or is about to try
+  std::atomic<bool> head_out_{false};   // or on its way out
+  std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
   // The thread that answers: the pool thread while running, else the loop's.
@@ -148,17 +167,16 @@ class WireExchange final : public gateway::Exchange,
   protocol::Gather gather_;
   std::vector<std::string_view> taken_;
   bool head_taken_ = false;
-  bool head_out_ = false;
   bool error_stream_used_ = false;
   bool length_announced_ = false;
-  bool ended_ = false;  // by this side: it took the last part of the answer, or broke it off
+  bool ended_ = false;    // by this side: it took the last part of the answer, or broke it off
+  bool refused_ = false;  // the outbox took no more of it
   bool broken_off_ = false;
   bool holding_ = false;         // the last block is held, if nobody has sent it since
   bool quick_ = false;           // blocks follow each other fast
   unsigned blocks_ = 0;          // of a streamed answer
   Clock::time_point last_look_;  // at their speed
   unsigned status_ = 0;
-  std::uint64_t body_bytes_ = 0;
 };
 
 }  // namespace appd::net

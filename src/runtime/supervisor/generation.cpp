@@ -482,6 +482,9 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return;
     case WorkerMessage::Kind::failed:
       return on_failed(child, message);
+    case WorkerMessage::Kind::stuck:
+      return reporter_.report(Level::warning,
+                              fmt::format("{} is stuck: {}", title(child), message.text));
     case WorkerMessage::Kind::forked:
     case WorkerMessage::Kind::not_forked:
       if (!child.is_worker()) on_answer(message);

@@ -1,6 +1,7 @@
 #include "runtime/worker/crew.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace appd::worker {
 namespace {
@@ -23,6 +24,7 @@ constexpr int kStillLooks = 20;
 constexpr std::chrono::microseconds kLookInterval{500};
 /// Why a request is refused that has waited for `QueueLimits::time`.
 constexpr std::string_view kOverdue = "no thread was free for it within --queue-timeout";
+constexpr std::string_view kAllStuck = "all threads of this worker are stuck, and it will end";
 /// The longest that a block of a stream is held while the application makes the next one, and the
 /// loop is not away.
 constexpr std::chrono::milliseconds kHoldTime{1};
@@ -39,6 +41,8 @@ struct Crew::Member {
   std::atomic<std::int64_t> call_started{0};  // steady nanoseconds; for the watcher
   bool left_loop = false;                     // own thread: it led when this call began
   Clock::time_point last_end{};               // own thread: of its last call
+  std::atomic<const net::WireExchange*> call{nullptr};
+  std::optional<std::uint32_t> given_up;  // the loop's: the slot's sequence in that call
 };
 
 /// Hands a pool thread its further calls. A thread that leads gets none: it goes back to the loop.
@@ -148,6 +152,7 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   }
   ready_.push_back(exchange);
   note_ready_locked();
+  if (all_given_up()) loop_.post([this] { refuse_waiting(); });
   if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
   if (queue_.time.count() > 0 && !queue_timer_.armed()) queue_timer_.expire_after(queue_.time);
   return true;
@@ -316,6 +321,35 @@ void Crew::refuse_overdue() {
   }
 }
 
+// -- Calls that do not come back
+// -------------------------------------------------------------------
+
+const net::WireExchange* Crew::call_of(unsigned thread, std::uint32_t sequence) const noexcept {
+  const Member& member = *pool_[thread];
+  const net::WireExchange* const call = member.call.load(std::memory_order_acquire);
+  // Looked at afterwards: had that call ended before, there would be another sequence now.
+  return member.slot->sequence.load(std::memory_order_acquire) == sequence ? call : nullptr;
+}
+
+void Crew::give_up(unsigned thread, std::uint32_t sequence) {
+  pool_[thread]->given_up = sequence;
+  refuse_waiting();
+}
+
+bool Crew::all_given_up() const noexcept {
+  return std::all_of(pool_.begin(), pool_.end(), [](const auto& member) {
+    return member->given_up == member->slot->sequence.load(std::memory_order_acquire);
+  });
+}
+
+void Crew::refuse_waiting() {
+  while (all_given_up()) {
+    const std::shared_ptr<net::WireExchange> exchange = take_ready();
+    if (!exchange) return;
+    exchange->refuse_waiting(kAllStuck);
+  }
+}
+
 /// At a call's end: takes the oldest waiting request that was not given up, and begins its call.
 std::shared_ptr<net::WireExchange> Crew::take_startable(Member& me) {
   while (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
@@ -421,6 +455,7 @@ bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point
   if (!exchange.try_start(now, &me.slot->progress)) return false;
   const std::int64_t started = to_nanoseconds(now);
   me.slot->begin(started, exchange.request().method(), exchange.request().uri());
+  me.call.store(&exchange, std::memory_order_release);
   me.left_loop = false;
   if (leadership_.is_leader(me.id)) {
     if (calls_are_slow()) {
@@ -443,6 +478,7 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
   average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
                       std::memory_order_relaxed);
   load_.running.fetch_sub(1, std::memory_order_relaxed);
+  me.call.store(nullptr, std::memory_order_release);
   me.slot->end(exchange.front_lost());
   if (me.left_loop) leadership_.return_from_call(me.id);
   exchange.finish();

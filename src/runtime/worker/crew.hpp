@@ -56,6 +56,13 @@ class Crew final : public net::Dispatcher {
   /// Lets all threads return once their calls end. Any thread.
   void stop();
 
+  /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null:
+  /// that call has ended. Only its address counts. Loop's thread.
+  const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept;
+  /// That call does not come back. When none of the threads does, what waits is refused. Loop's
+  /// thread.
+  void give_up(unsigned thread, std::uint32_t sequence);
+
   /// Gives requests that wait here for too long to workers that have a thread for them. Loop's
   /// thread.
   void share();
@@ -87,6 +94,8 @@ class Crew final : public net::Dispatcher {
   bool has_waited_too_long(const net::WireExchange& exchange, Clock::time_point now) const noexcept;
   std::shared_ptr<net::WireExchange> take_overdue();
   void refuse_overdue();
+  bool all_given_up() const noexcept;
+  void refuse_waiting();
   std::chrono::milliseconds patience() const noexcept;
   bool has_time() const noexcept;
   std::shared_ptr<net::WireExchange> take_startable(Member& me);

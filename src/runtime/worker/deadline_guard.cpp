@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace appd::worker {
 namespace {
@@ -29,7 +30,9 @@ DeadlineGuard::DeadlineGuard(boost::asio::io_context& control, const DeadlineLim
       python_(python),
       reporter_(reporter) {}
 
-void DeadlineGuard::start() {
+void DeadlineGuard::start(
+    std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck) {
+  on_stuck_ = std::move(on_stuck);
   look_later(Clock::now());
 }
 
@@ -60,8 +63,13 @@ void DeadlineGuard::look_at(unsigned thread) {
 void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& reading) {
   switch (event) {
     case DeadlineEvent::none:
-    case DeadlineEvent::stuck:
       return;
+    case DeadlineEvent::stuck:
+      reporter_.report(
+          Level::error,
+          describe(thread, reading, "--timeout-grace: given up, and with it this worker"));
+      return on_stuck_(thread, reading.sequence,
+                       fmt::format("{} (thread {})", reading.text, thread + 1));
     case DeadlineEvent::overdue:
       reporter_.report(Level::error, describe(thread, reading, "--request-timeout: interrupted"));
       return python_.interrupt(call_of(thread, reading));

@@ -2,6 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +27,10 @@ class DeadlineGuard {
                 std::span<const observe::ThreadSlot> slots, python::PythonRuntime& python,
                 gateway::Reporter& reporter);
 
-  /// Before `control` runs: it watches for as long as that does.
-  void start();
+  /// Before `control` runs: it watches for as long as that does. `on_stuck` is called there for a
+  /// call that does not come back: with the pool thread, the sequence of its slot, and a line that
+  /// says which.
+  void start(std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck);
 
  private:
   using Reading = observe::ThreadSlot::Reading;
@@ -44,6 +48,7 @@ class DeadlineGuard {
   std::vector<DeadlineWatch> watches_;  // one for each slot
   python::PythonRuntime& python_;
   gateway::Reporter& reporter_;
+  std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck_;
 };
 
 }  // namespace appd::worker

@@ -56,6 +56,7 @@ DeadlineLimits make_deadline_limits(const config::Settings& settings) {
   DeadlineLimits limits;
   limits.slow = settings.slow_request;
   limits.request = settings.request_timeout;
+  limits.grace = settings.timeout_grace;
   return limits;
 }
 

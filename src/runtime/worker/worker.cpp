@@ -1,7 +1,9 @@
 #include "runtime/worker/worker.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -152,7 +154,9 @@ class Worker {
     if (!limits.any()) return;
     python_->watch_pool();
     deadlines_.emplace(control_, limits, context_.slots, *python_, context_.reporter);
-    deadlines_->start();
+    deadlines_->start([this](unsigned thread, std::uint32_t sequence, const std::string& what) {
+      on_stuck(thread, sequence, what);
+    });
   }
 
   void await_order() {
@@ -178,6 +182,7 @@ class Worker {
   enum class Idle { left, closed };
 
   void drain(const char* why, Idle idle) {
+    draining_ = true;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
     loop_.post([this, idle] {
       siblings_.close();
@@ -186,9 +191,28 @@ class Worker {
       if (idle == Idle::left) {
         bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
       }
-      server_.drain([this] { crew_.stop(); }, std::move(bequeath));
+      server_.drain([this] { on_drained(); }, std::move(bequeath));
       link_.send({observe::WorkerMessage::Kind::retired, {}, {}});
     });
+  }
+
+  void on_drained() {
+    drained_.store(true);
+    if (stuck_.load()) ::_exit(exit_code::kStuck);
+    crew_.stop();
+  }
+
+  /// A thread does not come back, so this process cannot end as others do: it leaves when all else
+  /// is done.
+  void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
+    stuck_.store(true);
+    link_.send({observe::WorkerMessage::Kind::stuck, {}, what});
+    loop_.post([this, thread, sequence] {
+      if (const auto* call = crew_.call_of(thread, sequence)) server_.answer_instead(call);
+      crew_.give_up(thread, sequence);
+    });
+    if (!draining_) drain("a thread is stuck", Idle::left);
+    if (drained_.load()) ::_exit(exit_code::kStuck);
   }
 
   void serve() {
@@ -226,6 +250,9 @@ class Worker {
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer heartbeat_;
+  bool draining_ = false;  // the control thread's
+  std::atomic<bool> stuck_{false};
+  std::atomic<bool> drained_{false};
   std::unique_ptr<python::PythonRuntime> python_;
   std::optional<DeadlineGuard> deadlines_;
   std::thread io_thread_;
