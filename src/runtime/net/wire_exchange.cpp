@@ -246,7 +246,8 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   add_body_bytes(range.length);
   const Outbox::Status queued =
       connection_->outbox().write_file(std::move(range), framer_, wire_, kNeverCancelled);
-  if (queued == Outbox::Status::gone) return gateway::SendStatus::gone;
+  refused_ = queued == Outbox::Status::gone;
+  if (refused_) return gateway::SendStatus::gone;
   connection_->server().dispatcher().attend(connection_);
   return gateway::SendStatus::ok;
 }
@@ -304,8 +305,7 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   head_out_.store(true, std::memory_order_release);
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : gone_, Outbox::Urgency::now);
-  refused_ = status != gateway::SendStatus::ok;
-  if (refused_) return status;
+  if (status != gateway::SendStatus::ok) return status;
   if (!last) error_text_.clear();
   for (std::string_view piece : pieces) add_body_bytes(piece.size());
   return status;
@@ -322,7 +322,8 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic
     TailKeeper tail(shared_from_this(), *keeper);
     status = outbox.write(gather_.parts(), &tail, cancelled, urgency);
   }
-  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  refused_ = status == Outbox::Status::gone;
+  if (refused_) return gateway::SendStatus::gone;
   holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   Dispatcher& dispatcher = connection_->server().dispatcher();
   if (status == Outbox::Status::queued) dispatcher.attend(connection_);

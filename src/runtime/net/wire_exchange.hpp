@@ -100,7 +100,7 @@ class WireExchange final : public gateway::Exchange,
   Clock::time_point started() const noexcept { return started_; }
   /// The front went away before the answer was complete.
   bool front_lost() const noexcept {
-    return refused_ || (!ended_ && front_gone() && !abandoned_.load(std::memory_order_relaxed));
+    return (refused_ || (!ended_ && front_gone())) && !abandoned_.load(std::memory_order_relaxed);
   }
 
   const gateway::Request& request() const noexcept override { return request_; }
@@ -170,7 +170,7 @@ class WireExchange final : public gateway::Exchange,
   bool error_stream_used_ = false;
   bool length_announced_ = false;
   bool ended_ = false;    // by this side: it took the last part of the answer, or broke it off
-  bool refused_ = false;  // the outbox took no more of it
+  bool refused_ = false;  // by the outbox, which may see before the loop that the front is gone
   bool broken_off_ = false;
   bool holding_ = false;         // the last block is held, if nobody has sent it since
   bool quick_ = false;           // blocks follow each other fast
