@@ -124,6 +124,18 @@ def test_a_client_that_went_before_the_head_is_a_499(logged, protocol):
     assert the_line(logged, f"gate={gate.name}")["status"] == "499"
 
 
+def test_a_client_that_went_before_the_end_is_a_499_with_the_bytes_that_were_sent(logged, protocol):
+    gate = logged.gate(f"left-{protocol}")
+    with wire.begin(protocol, logged.address,
+                    wire.variables(path="/parts", query=f"gate={gate.name}&token={gate.name}")) as front:
+        gate.wait_entered()
+        assert front.read_some()
+    gate.open()
+    logged.wait_counted(gate.name, "close")
+    line = the_line(logged, f"gate={gate.name}")
+    assert (line["status"], line["bytes"]) == ("499", str(len("first,")))
+
+
 def test_quotes_and_line_ends_in_a_request_cannot_forge_a_line(logged, protocol):
     evil = f'/evil-{protocol}" 200 1 "-" "x\n192.0.2.9 - - [now] "GET /forged-{protocol}'
     logged.call(protocol, "/hello", extra=[("REQUEST_URI", evil)])

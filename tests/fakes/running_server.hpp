@@ -33,6 +33,7 @@ struct ServerSetup {
   bool tcp = false;
   Share* share = nullptr;  ///< with other servers, of as many threads; null: it is alone
   unsigned index = 0;      ///< its place among them
+  std::chrono::milliseconds queue_time{0};
 };
 
 /// A worker without Python: the real loop, crew and server, and a scripted application.
@@ -91,6 +92,19 @@ class RunningServer {
     });
   }
   bool drained() const noexcept { return drained_.load(); }
+  /// Answers in the place of all calls that run now, as if their threads did not come back.
+  void give_up_calls() {
+    on_loop([this] {
+      for (unsigned thread = 0; thread < slots_.size(); ++thread) {
+        const auto seen = slots_[thread].read();
+        if (seen.started == 0) continue;
+        if (const auto* call = crew_.call_of(thread, seen.sequence)) server_.answer_instead(call);
+        crew_.give_up(thread, seen.sequence);
+      }
+    });
+  }
+  /// Requests that wait for a thread.
+  int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   void stop_threads() {
     stopped_ = true;
     crew_.stop();
@@ -104,6 +118,12 @@ class RunningServer {
   net::EventLoop& loop() noexcept { return loop_; }
   RecordingReporter& reporter() noexcept { return reporter_; }
   const TemporaryFolder& folder() const noexcept { return folder_; }
+  /// Calls whose front had gone away before the answer was complete.
+  unsigned lost() const {
+    unsigned count = 0;
+    for (const observe::ThreadSlot& slot : slots_) count += slot.lost.load();
+    return count;
+  }
   std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
 
  private:
@@ -111,9 +131,11 @@ class RunningServer {
       : application_(application),
         alone_(std::move(alone)),
         share_(setup.share != nullptr ? *setup.share : *alone_),
+        index_(setup.index),
         socket_(open_socket(folder_, setup.tcp)),
         slots_(setup.threads),
-        crew_(loop_, setup.queue, slots_, share_.loads[setup.index], share_.loads.size() > 1),
+        crew_(loop_, {setup.queue, setup.queue_time}, slots_, share_.loads[setup.index],
+              share_.loads.size() > 1),
         siblings_(loop_, setup.index, share_.loads, share_.mailboxes.boxes(), setup.threads),
         server_(loop_, with_spool(std::move(setup.options), folder_), crew_, reporter_,
                 &siblings_) {
@@ -149,6 +171,7 @@ class RunningServer {
   ScriptedApplication& application_;
   const std::unique_ptr<Share> alone_;
   Share& share_;
+  const unsigned index_;
   TemporaryFolder folder_;
   RecordingReporter reporter_;
   net::ListeningSocket socket_;

@@ -241,6 +241,28 @@ std::vector<Option> make_table() {
           limits,
           {"write-timeout", "TIME", "75s", "How long the front may take nothing of an answer."}),
 
+      single<&S::queue_timeout, Duration>(
+          deadlines, {"queue-timeout", "TIME", "30s",
+                      "How long a request may wait for a thread; then it gets a 503 and is never "
+                      "started. 0: as long as it takes."}),
+      single<&S::slow_request, Duration>(
+          deadlines,
+          {"slow-request", "TIME", "5s",
+           "A request that makes no progress for so long is logged with the Python stack of its "
+           "thread, once. 0: never."}),
+      single<&S::request_timeout, Duration>(deadlines,
+                                            {"request-timeout", "TIME", "55s",
+                                             "How long a request may go without progress: until "
+                                             "its head is out, then between blocks. "
+                                             "After that appd.RequestTimeout is raised in its "
+                                             "thread, and the client gets a 504. 0: as "
+                                             "long as it takes."}),
+      single<&S::timeout_grace, Duration>(
+          deadlines,
+          {"timeout-grace", "TIME", "5s",
+           "How long such a thread may take to end the request, before the client gets its 504 all "
+           "the same and the worker is replaced. 0: as long as it takes."}),
+
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",
                  "The least that is logged to stderr: debug, info, warning or error."}),
@@ -293,6 +315,8 @@ std::string_view title(Group group) noexcept {
       return "Processes";
     case Group::limits:
       return "Limits";
+    case Group::deadlines:
+      return "Deadlines";
     case Group::logs:
       return "Logs";
     case Group::actions:

@@ -9,7 +9,7 @@
 
 namespace appd::config {
 
-enum class Group { sockets, application, processes, limits, logs, actions };
+enum class Group { sockets, application, processes, limits, deadlines, logs, actions };
 
 /// One option: all that is known of it. An option without `assign` is an action: for the command
 /// line alone, and no part of Settings.

@@ -94,6 +94,12 @@ struct Settings {
   std::chrono::milliseconds body_timeout{};
   std::chrono::milliseconds write_timeout{};
 
+  // Deadlines; 0: none
+  std::chrono::milliseconds queue_timeout{};
+  std::chrono::milliseconds slow_request{};
+  std::chrono::milliseconds request_timeout{};
+  std::chrono::milliseconds timeout_grace{};
+
   // Logs
   std::string log_level;          ///< debug, info, warning or error
   std::string access_log;         ///< "": off; "-": stdout; else a file

@@ -61,6 +61,18 @@ HandOver Connection::try_hand_over(const WireExchange& waiting) {
   return HandOver::done;
 }
 
+void Connection::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
+  session_.refuse_waiting(waiting, reason);
+  settle();
+}
+
+bool Connection::try_answer_instead(const WireExchange& running) {
+  if (!session_.try_answer_instead(running)) return false;
+  session_.resume_if_read();
+  on_readable();
+  return true;
+}
+
 void Connection::attend() {
   if (state_ == State::closed) return;
   if (session_.paused()) {

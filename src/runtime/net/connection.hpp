@@ -30,6 +30,10 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void start(std::string_view first = {});
   /// Gives the connection, with the request that waits on it, to another worker.
   HandOver try_hand_over(const WireExchange& waiting);
+  /// Answers the request with 503: no thread was free for it.
+  void refuse_waiting(const WireExchange& waiting, std::string_view reason);
+  /// Answers in the place of a call that does not come back. False: it is none of this connection.
+  bool try_answer_instead(const WireExchange& running);
   /// Something changed off the loop: an answer ended, bytes wait to go out, a body was read.
   void attend();
   /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.

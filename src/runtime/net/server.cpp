@@ -88,6 +88,13 @@ void Server::listen(support::UniqueFd socket) {
   listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
 }
 
+void Server::answer_instead(const WireExchange* running) {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    const std::shared_ptr<Connection> connection = connections_[i];  // it may close itself
+    if (connection->try_answer_instead(*running)) return;
+  }
+}
+
 void Server::drain(std::function<void()> on_done, Bequeath heir) {
   if (!draining_.exchange(true)) on_drained_ = std::move(on_done);
   heir_ = std::move(heir);

@@ -34,6 +34,9 @@ class Server {
   void listen(support::UniqueFd socket);
   /// Takes a connection from another worker, with what that has read of it.
   void adopt(support::UniqueFd socket, std::string_view bytes);
+  /// Answers in the place of a call that does not come back: with 504, or by breaking the answer
+  /// off. `running`: only its address counts.
+  void answer_instead(const WireExchange* running);
   /// Takes an idle connection, of which it makes a descriptor of its own. False: not now.
   using Bequeath = std::function<bool(int socket)>;
   /// Stops accepting, gives idle connections to the heir (none: closes them), and the others when

@@ -322,6 +322,33 @@ void Session::cut_stalled_bodies() {
   }
 }
 
+void Session::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
+  for (Live& live : live_) {
+    if (live.exchange.get() == &waiting) return refuse(live, 503, reason);
+  }
+}
+
+bool Session::try_answer_instead(const WireExchange& running) {
+  const auto live = std::find_if(live_.begin(), live_.end(), [&running](const Live& each) {
+    return each.exchange.get() == &running;
+  });
+  if (live == live_.end()) return false;
+  using Instead = WireExchange::Instead;
+  const Instead done = live->exchange->try_answer_instead(connection_);
+  if (done == Instead::no) return true;
+  if (done == Instead::broken) {
+    ending_ = true;
+    if (wire_ != protocol::Wire::fastcgi) broken_off_ = true;
+  }
+  if (!live->exchange->keeps_connection()) ending_ = true;
+  if (!live->released) decoder_->release(live->exchange->id());
+  // Its thread has it still: it can be reused when that comes back.
+  server_.give_back(std::move(live->exchange));
+  live_.erase(live);
+  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+  return true;
+}
+
 void Session::forget_answered() {
   bool any = false;
   for (Live& live : live_) {

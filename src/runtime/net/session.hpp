@@ -34,6 +34,10 @@ class Session {
   void resume_if_read();
   /// No body byte came for too long.
   void cut_stalled_bodies();
+  /// Answers a request with 503 that waits for a pool thread, and is not waiting any more.
+  void refuse_waiting(const WireExchange& waiting, std::string_view reason);
+  /// Answers in the place of a call that does not come back. False: it is none of this connection.
+  bool try_answer_instead(const WireExchange& running);
   /// No requests after those that are here.
   void end_after_answers() noexcept { ending_ = true; }
   /// The connection is closed: gives up what has not begun, tells the rest.

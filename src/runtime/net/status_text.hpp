@@ -19,6 +19,8 @@ constexpr std::string_view status_text(unsigned status) noexcept {
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     default:
       return "Internal Server Error";
   }

@@ -57,6 +57,21 @@ class TailKeeper final : public gateway::Keeper {
   gateway::Keeper& bytes_;
 };
 
+/// A small answer of the server's own.
+struct OwnAnswer {
+  OwnAnswer(unsigned code, std::string_view reason)
+      : status(fmt::format("{} {}", code, status_text(code))),
+        body(fmt::format("{}\n{}\n", status, reason)),
+        fields(fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
+                           body.size())) {}
+
+  gateway::ResponseHead head() const { return {status, fields, true}; }
+
+  std::string status;
+  std::string body;
+  std::string fields;
+};
+
 }  // namespace
 
 void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
@@ -68,14 +83,18 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   keep_connection_ = keep_connection;
   gone_.store(false, std::memory_order_relaxed);
   answered_.store(false, std::memory_order_relaxed);
+  abandoned_.store(false, std::memory_order_relaxed);
+  head_out_.store(false, std::memory_order_relaxed);
   started_ = complete_ = {};
+  progress_ = nullptr;
   head_.clear();
   error_text_.clear();
-  head_taken_ = head_out_ = error_stream_used_ = length_announced_ = broken_off_ = false;
+  head_taken_ = error_stream_used_ = length_announced_ = false;
+  ended_ = refused_ = broken_off_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
-  body_bytes_ = 0;
+  body_bytes_.store(0, std::memory_order_relaxed);
   state_.store(State::arriving, std::memory_order_relaxed);
 }
 
@@ -96,6 +115,12 @@ HandOver WireExchange::try_hand_over() {
   return connection->try_hand_over(*this);
 }
 
+void WireExchange::refuse_waiting(std::string_view reason) {
+  if (free()) return;
+  const std::shared_ptr<Connection> connection = connection_;
+  connection->refuse_waiting(*this, reason);
+}
+
 void WireExchange::set_gone() noexcept {
   gone_.store(true, std::memory_order_release);
   body_.cut();
@@ -114,17 +139,24 @@ void WireExchange::reset() noexcept {
   state_.store(State::spare, std::memory_order_relaxed);
 }
 
-bool WireExchange::try_start(Clock::time_point now) noexcept {
+bool WireExchange::try_start(Clock::time_point now, gateway::Progress* progress) noexcept {
   State expected = State::queued;
   if (!state_.compare_exchange_strong(expected, State::running)) return false;
   started_ = last_look_ = now;
+  progress_ = progress;
   return true;
 }
 
+template <typename Wait>
+void WireExchange::wait_for_front(Wait wait) noexcept {
+  if (progress_ != nullptr) progress_->begin_wait();
+  wait();
+  if (progress_ != nullptr) progress_->end_wait();
+}
+
 void WireExchange::finish() noexcept {
-  // Only an exchange whose front is gone may come back unanswered.
-  answered_.store(true, std::memory_order_release);
-  report_access();
+  // Only an exchange whose front is gone may come back unanswered. Who answers it says so.
+  if (ended_ || try_end() || !abandoned_.load()) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Dispatcher& dispatcher = connection->server().dispatcher();
   const bool broken_off = broken_off_;
@@ -157,12 +189,13 @@ void WireExchange::wait_body() noexcept {
     gather_.clear();
     put(nullptr, gone_, Outbox::Urgency::now);
   }
-  body_.wait();
+  wait_for_front([this] { body_.wait(); });
 }
 
 gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
                                  std::span<const std::string_view> pieces, gateway::End end,
                                  gateway::Keeper* keeper) noexcept {
+  if (progress_ != nullptr) progress_->advance();
   if (head != nullptr) take_head(*head);
   std::size_t total = 0;
   for (std::string_view piece : pieces) total += piece.size();
@@ -195,7 +228,7 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
     gather_.clear();
     framer_.frame({}, pieces, false, gather_);
     status = put(nullptr, gone_, urgency_of_block());
-    if (status == gateway::SendStatus::ok) body_bytes_ += size;
+    if (status == gateway::SendStatus::ok) add_body_bytes(size);
   } else {
     status = write(pieces, Rest::body, nullptr);
   }
@@ -204,21 +237,23 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
 
 gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
                                             gateway::FileRange range) noexcept {
+  if (progress_ != nullptr) progress_->advance();
   if (head != nullptr) take_head(*head);
   if (range.length == 0) return write({}, Rest::nothing, nullptr);
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!may_end()) return gateway::SendStatus::gone;
-  body_bytes_ += range.length;
+  add_body_bytes(range.length);
   const Outbox::Status queued =
       connection_->outbox().write_file(std::move(range), framer_, wire_, kNeverCancelled);
-  if (queued == Outbox::Status::gone) return gateway::SendStatus::gone;
+  refused_ = queued == Outbox::Status::gone;
+  if (refused_) return gateway::SendStatus::gone;
   connection_->server().dispatcher().attend(connection_);
   return gateway::SendStatus::ok;
 }
 
 void WireExchange::wait_room() noexcept {
-  connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_);
+  wait_for_front([this] { connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_); });
 }
 
 void WireExchange::break_off() noexcept {
@@ -266,12 +301,13 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
   // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
   if (last && !may_end()) return gateway::SendStatus::gone;
+  // Before the bytes: who cancels them by `gone_` must know what is not stopped any more.
+  head_out_.store(true, std::memory_order_release);
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : gone_, Outbox::Urgency::now);
   if (status != gateway::SendStatus::ok) return status;
-  head_out_ = true;
   if (!last) error_text_.clear();
-  for (std::string_view piece : pieces) body_bytes_ += piece.size();
+  for (std::string_view piece : pieces) add_body_bytes(piece.size());
   return status;
 }
 
@@ -286,7 +322,8 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic
     TailKeeper tail(shared_from_this(), *keeper);
     status = outbox.write(gather_.parts(), &tail, cancelled, urgency);
   }
-  if (status == Outbox::Status::gone) return gateway::SendStatus::gone;
+  refused_ = status == Outbox::Status::gone;
+  if (refused_) return gateway::SendStatus::gone;
   holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   Dispatcher& dispatcher = connection_->server().dispatcher();
   if (status == Outbox::Status::queued) dispatcher.attend(connection_);
@@ -309,19 +346,54 @@ void WireExchange::frame_error_text(bool last) {
 }
 
 void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
-  const std::string status_line = fmt::format("{} {}", status, status_text(status));
-  const std::string body = fmt::format("{}\n{}\n", status_line, reason);
-  std::string fields =
-      fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.size());
-  if (!retry_after.empty()) fields += fmt::format("Retry-After: {}\r\n", retry_after);
-  const gateway::ResponseHead head{status_line, fields, true};
-  const std::string_view piece = body;
+  OwnAnswer answer(status, reason);
+  if (!retry_after.empty()) answer.fields += fmt::format("Retry-After: {}\r\n", retry_after);
+  const gateway::ResponseHead head = answer.head();
+  const std::string_view piece = answer.body;
   const bool bodiless = request_.is_head();
-  started_ = complete_ = Clock::now();
+  started_ = Clock::now();
+  if (complete_ == Clock::time_point{}) complete_ = started_;
   state_.store(State::running, std::memory_order_relaxed);
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();
   state_.store(State::given_up, std::memory_order_release);
+}
+
+void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
+  // The only writer: no read-modify-write instruction is needed.
+  body_bytes_.store(body_bytes_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+// The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
+// its head is seen here, or it finds itself cancelled there. What else it changes is not touched.
+WireExchange::Instead WireExchange::try_answer_instead(Connection& connection) {
+  abandoned_.store(true);
+  if (!try_end()) {
+    abandoned_.store(false);
+    return Instead::no;
+  }
+  set_gone();
+  connection.outbox().wake();
+  protocol::AnswerFramer framer(wire_, id_);
+  protocol::Gather gather;
+  if (head_out_.load(std::memory_order_acquire)) {
+    const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
+                                                       connection.has_siblings());
+    framer.frame_break(how, gather);
+    connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
+    report_access(connection.server().reporter(), status_,
+                  body_bytes_.load(std::memory_order_relaxed));
+    return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
+  }
+  const OwnAnswer answer(504, "the application did not answer in time");
+  std::string head;
+  framer.write_head(answer.head(), head);
+  const std::string_view piece = answer.body;
+  const std::size_t pieces = request_.is_head() ? 0 : 1;
+  framer.frame(head, std::span(&piece, pieces), true, gather);
+  connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
+  report_access(connection.server().reporter(), 504, pieces * piece.size());
+  return Instead::answered;
 }
 
 void WireExchange::report_given_up() noexcept {
@@ -331,7 +403,13 @@ void WireExchange::report_given_up() noexcept {
 }
 
 void WireExchange::report_access() noexcept {
-  gateway::Reporter& reporter = connection_->server().reporter();
+  const bool answered = head_out_.load(std::memory_order_relaxed) && !front_lost();
+  report_access(connection_->server().reporter(), answered ? status_ : 499,
+                body_bytes_.load(std::memory_order_relaxed));
+}
+
+void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
+                                 std::uint64_t body_bytes) const noexcept {
   if (!reporter.wants_access()) return;
   gateway::AccessRecord record;
   record.remote_address = request_.find("REMOTE_ADDR");
@@ -342,8 +420,8 @@ void WireExchange::report_access() noexcept {
   record.host = request_.find("HTTP_HOST");
   record.referer = request_.find("HTTP_REFERER");
   record.user_agent = request_.find("HTTP_USER_AGENT");
-  record.status = head_out_ ? status_ : 499;
-  record.body_bytes = body_bytes_;
+  record.status = status;
+  record.body_bytes = body_bytes;
   record.queued = started_ - complete_;
   record.running = Clock::now() - started_;
   reporter.access(record);

@@ -8,6 +8,7 @@
 
 #include "protocol/answer_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/gateway/progress.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
 #include "runtime/net/outbox.hpp"
@@ -54,6 +55,9 @@ class WireExchange final : public gateway::Exchange,
   /// While it is queued and no pool thread can take it: gives it to another worker, with its
   /// connection.
   HandOver try_hand_over();
+  /// Answers it with 503, unless its front has given it up. It is queued, and no pool thread can
+  /// take it any more.
+  void refuse_waiting(std::string_view reason);
   /// Takes a request back that no pool thread has begun. False: one has.
   bool try_give_up() noexcept;
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The
@@ -71,6 +75,15 @@ class WireExchange final : public gateway::Exchange,
   bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
   /// After a `try_give_up` because the front is gone: the access log's line (499).
   void report_given_up() noexcept;
+  enum class Instead : std::uint8_t {
+    no,        ///< the call has just ended the answer itself
+    answered,  ///< with 504
+    broken,    ///< the head was out: the answer was broken off, and the connection must be closed
+    ended,     ///< the same, but the connection goes on for its other requests
+  };
+  /// For a call that does not come back: answers in its place. What it gives from now on goes
+  /// nowhere, and its thread may still come back. `connection`: its own.
+  Instead try_answer_instead(Connection& connection);
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
   /// Sends a complete small answer of the server's own.
@@ -79,11 +92,16 @@ class WireExchange final : public gateway::Exchange,
   // -- Pool thread
   // ----------------------------------------------------------------------------------
 
-  /// Before the call. False: the request was given up meanwhile; it must not run.
-  bool try_start(Clock::time_point now) noexcept;
+  /// Before the call. False: the request was given up meanwhile; it must not run. `progress` is
+  /// told of until `finish`; null: nobody wants to know.
+  bool try_start(Clock::time_point now, gateway::Progress* progress = nullptr) noexcept;
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
+  /// The front went away before the answer was complete.
+  bool front_lost() const noexcept {
+    return (refused_ || (!ended_ && front_gone())) && !abandoned_.load(std::memory_order_relaxed);
+  }
 
   const gateway::Request& request() const noexcept override { return request_; }
   gateway::BodyRead try_read_body(std::span<char> into) noexcept override;
@@ -103,7 +121,7 @@ class WireExchange final : public gateway::Exchange,
 
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
-  bool may_end() noexcept { return !front_gone() && try_end(); }
+  bool may_end() noexcept { return ended_ = !front_gone() && try_end(); }
   /// What comes after the pieces of a `write`.
   enum class Rest : std::uint8_t { body, file, nothing };
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
@@ -112,9 +130,16 @@ class WireExchange final : public gateway::Exchange,
   gateway::SendStatus put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
                           Outbox::Urgency urgency);
   Outbox::Urgency urgency_of_block() noexcept;
+  template <typename Wait>
+  void wait_for_front(Wait wait) noexcept;
   void frame_error_text(bool last);
-  std::string_view pending_head() const noexcept { return head_out_ ? std::string_view{} : head_; }
+  std::string_view pending_head() const noexcept {
+    return head_out_.load(std::memory_order_relaxed) ? std::string_view{} : head_;
+  }
+  void add_body_bytes(std::uint64_t more) noexcept;
   void report_access() noexcept;
+  void report_access(gateway::Reporter& reporter, unsigned status,
+                     std::uint64_t body_bytes) const noexcept;
 
   // Set by the loop while arriving, read by the pool thread while running.
   std::shared_ptr<Connection> connection_;
@@ -129,25 +154,29 @@ class WireExchange final : public gateway::Exchange,
   std::atomic<State> state_{State::spare};
   std::atomic<bool> gone_{false};
   std::atomic<bool> answered_{false};
+  std::atomic<bool> abandoned_{false};  // the loop has answered, or is about to try
+  std::atomic<bool> head_out_{false};   // or on its way out
+  std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
   // The thread that answers: the pool thread while running, else the loop's.
   Clock::time_point started_{};
+  gateway::Progress* progress_ = nullptr;
   std::string head_;        // text of the head, framing not included
   std::string error_text_;  // for FastCGI STDERR, until there is a head before it
   protocol::Gather gather_;
   std::vector<std::string_view> taken_;
   bool head_taken_ = false;
-  bool head_out_ = false;
   bool error_stream_used_ = false;
   bool length_announced_ = false;
+  bool ended_ = false;    // by this side: it took the last part of the answer, or broke it off
+  bool refused_ = false;  // by the outbox, which may see before the loop that the front is gone
   bool broken_off_ = false;
   bool holding_ = false;         // the last block is held, if nobody has sent it since
   bool quick_ = false;           // blocks follow each other fast
   unsigned blocks_ = 0;          // of a streamed answer
   Clock::time_point last_look_;  // at their speed
   unsigned status_ = 0;
-  std::uint64_t body_bytes_ = 0;
 };
 
 }  // namespace appd::net

@@ -30,11 +30,6 @@ constexpr std::size_t words_of(std::size_t bytes) noexcept {
   return (bytes + 7) / 8;
 }
 
-struct Reading {
-  std::int64_t started;
-  std::string text;
-};
-
 std::string read_text(const ThreadSlot& slot) {
   const std::size_t size =
       std::min<std::size_t>(slot.text_size.load(std::memory_order_acquire), ThreadSlot::kTextSize);
@@ -46,22 +41,24 @@ std::string read_text(const ThreadSlot& slot) {
   return {text.data(), size};
 }
 
+}  // namespace
+
 // A release store cannot be seen before the odd sequence that precedes it, and what follows an
 // acquire load is read after it: so a reader that finds the same even sequence at both ends has one
 // request. (The usual fences would say the same, but ThreadSanitizer does not know them.)
-Reading read(const ThreadSlot& slot) {
+ThreadSlot::Reading ThreadSlot::read() const {
   constexpr int kTries = 100;  // a worker may have died inside `begin`
   for (int i = 0; i < kTries; ++i) {
-    const std::uint32_t before = slot.sequence.load(std::memory_order_acquire);
-    Reading reading{slot.started.load(std::memory_order_acquire), read_text(slot)};
-    const std::uint32_t after = slot.sequence.load(std::memory_order_relaxed);
+    const std::uint32_t before = sequence.load(std::memory_order_acquire);
+    Reading reading{before, started.load(std::memory_order_acquire), progress.count(),
+                    progress.waits_for_front(), read_text(*this)};
+    const std::uint32_t after = sequence.load(std::memory_order_relaxed);
     if (before % 2 == 0 && before == after) return reading;
     ::sched_yield();  // to the writer, perhaps
   }
-  return {slot.started.load(std::memory_order_relaxed), "(just starting)"};
+  return {sequence.load(std::memory_order_relaxed), started.load(std::memory_order_relaxed), 0,
+          false, "(just starting)"};
 }
-
-}  // namespace
 
 void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept {
   Text made;
@@ -74,6 +71,7 @@ void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_
   const std::uint32_t before = sequence.load(std::memory_order_relaxed);
   sequence.store(before + 1, std::memory_order_relaxed);
   started.store(start, std::memory_order_release);
+  progress.reset();
   text_size.store(static_cast<std::uint32_t>(size), std::memory_order_release);
   for (std::size_t word = 0; word < words_of(size); ++word) {
     std::uint64_t bytes = 0;
@@ -83,10 +81,12 @@ void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_
   sequence.store(before + 2, std::memory_order_release);
 }
 
-void ThreadSlot::end() noexcept {
+void ThreadSlot::end(bool front_lost) noexcept {
   started.store(0, std::memory_order_release);
   // The only writer: no read-modify-write instruction is needed.
   requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  sequence.store(sequence.load(std::memory_order_relaxed) + 2, std::memory_order_release);
+  if (front_lost) lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 Scoreboard::Scoreboard(unsigned workers, unsigned threads) : workers_(workers), threads_(threads) {
@@ -123,7 +123,7 @@ std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
   unsigned thread = 0;
   for (const ThreadSlot& slot : row(index)) {
     ++thread;
-    Reading reading = read(slot);
+    ThreadSlot::Reading reading = slot.read();
     if (reading.started == 0) continue;
     const std::chrono::nanoseconds age(std::max<std::int64_t>(now - reading.started, 0));
     requests.push_back({thread, age, std::move(reading.text)});

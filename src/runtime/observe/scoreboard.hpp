@@ -11,23 +11,37 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/gateway/progress.hpp"
+
 namespace appd::observe {
 
 /// What one pool thread does, in memory shared by master and workers. Written by that thread alone
-/// (no line is written by two threads), read by anyone at any time; `sequence` is odd while a
-/// request is being noted.
+/// (no line is written by two threads), read by anyone at any time.
 struct alignas(64) ThreadSlot {
-  static constexpr std::size_t kTextSize = 224;  ///< makes a slot four cache lines
+  static constexpr std::size_t kTextSize = 216;  ///< makes a slot four cache lines
 
   /// Notes a request's start. `start`: support::monotonic_ns(). A longer text is cut.
   void begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept;
-  /// Notes its end and counts it.
-  void end() noexcept;
+  /// Notes its end and counts it. `front_lost`: that had gone away before the answer was complete.
+  void end(bool front_lost = false) noexcept;
 
+  /// What was read at one moment.
+  struct Reading {
+    std::uint32_t sequence = 0;
+    std::int64_t started = 0;
+    std::uint32_t progress = 0;
+    bool waiting = false;
+    std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
+  };
+  Reading read() const;
+
+  /// Changes when a request begins and when it ends; odd while one is being noted.
   std::atomic<std::uint32_t> sequence{0};
   std::atomic<std::uint32_t> text_size{0};
   std::atomic<std::int64_t> started{0};  ///< 0: idle
   std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint32_t> lost{0};  ///< of the requests
+  gateway::Progress progress;
   /// "GET /path", eight bytes to a word: a whole text costs a few stores.
   std::array<std::atomic<std::uint64_t>, kTextSize / 8> text{};
 };

@@ -35,6 +35,8 @@ struct WorkerMessage {
     forked,      ///< a zygote has done what it was ordered
     not_forked,  ///< it could not: `text` says why in one line
     crowded,     ///< requests wait, and no worker has a thread for them
+    stuck,       ///< a call does not come back, `text` says which in one line: the worker takes no
+                 ///< more requests, finishes the others, and exits with exit_code::kStuck
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;

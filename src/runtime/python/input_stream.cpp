@@ -60,6 +60,7 @@ class InputStream::Use {
 
 void InputStream::attach(gateway::Exchange& exchange) noexcept {
   exchange_ = &exchange;
+  was_cut_ = false;
 }
 
 void InputStream::detach() noexcept {
@@ -130,6 +131,7 @@ std::size_t InputStream::receive(std::span<char> into) {
       case gateway::BodyStatus::end:
         return 0;
       case gateway::BodyStatus::cut:
+        was_cut_ = true;
         raise(PyExc_ConnectionResetError,
               "the client closed the connection before the whole body arrived");
       case gateway::BodyStatus::would_block:

@@ -44,6 +44,9 @@ class InputStream {
   /// True when the front or its client does not wait for the answer any more.
   bool client_disconnected() const noexcept;
 
+  /// A read of this request has met the end of a body that is not complete.
+  bool was_cut() const noexcept { return was_cut_; }
+
  private:
   class Use;
 
@@ -59,6 +62,7 @@ class InputStream {
 
   std::optional<Counted> kept_;
   gateway::Exchange* exchange_ = nullptr;  // while attached
+  bool was_cut_ = false;
   std::string buffer_;
   std::size_t position_ = 0;
   std::atomic<bool> in_use_{false};  // a read is under way, perhaps without the interpreter

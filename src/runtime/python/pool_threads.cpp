@@ -1,5 +1,7 @@
 #include "runtime/python/pool_threads.hpp"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "runtime/python/errors.hpp"
@@ -8,13 +10,32 @@
 
 namespace appd::python {
 
+/// The calling thread at its place.
+class PoolThreads::Presence {
+ public:
+  Presence(Place& place, PoolThread& thread) noexcept : place_(place) {
+    place_.kernel_id = ::gettid();
+    place_.thread = &thread;
+  }
+  ~Presence() {
+    place_.kernel_id = 0;
+    place_.thread = nullptr;
+  }
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+
+ private:
+  Place& place_;
+};
+
 PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
   return guarded([&] {
     auto* const pool = static_cast<PoolThreads*>(PyCapsule_GetPointer(capsule, nullptr));
     const unsigned long number = PyLong_AsUnsignedLong(index);
     if (PyErr_Occurred() != nullptr) throw PythonError();
     const support::SignalStack signal_stack;  // for faulthandler, which gives the main thread one
-    const PoolThread thread(pool->application_.shared());
+    PoolThread thread(pool->application_.shared());
+    const Presence presence(pool->places_[number], thread);
     {
       const GilRelease released;
       pool->run_(static_cast<unsigned>(number));
@@ -37,6 +58,12 @@ void PoolThreads::start_one() {
   Ref thread = checked(PyObject_Call(type.get(), nothing.get(), named.get()));
   checked(PyObject_CallMethod(thread.get(), "start", nullptr));
   threads_.push_back(std::move(thread));
+}
+
+void PoolThreads::interrupt(const RunningCall& call) noexcept {
+  // A call ends on a thread that holds the interpreter: what runs now does until that is given up.
+  PoolThread* const thread = places_[call.thread].thread;
+  if (thread != nullptr && call.runs()) thread->call().interrupt();
 }
 
 void PoolThreads::join() {

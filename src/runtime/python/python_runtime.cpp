@@ -1,15 +1,21 @@
 #include "runtime/python/python_runtime.hpp"
 
+#include <atomic>
 #include <cassert>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 #include "runtime/python/app_loader.hpp"
+#include "runtime/python/appd_module.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/graveyard.hpp"
 #include "runtime/python/interpreter.hpp"
+#include "runtime/python/interrupter.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/pool_threads.hpp"
 #include "runtime/python/preload_check.hpp"
+#include "runtime/python/thread_stacks.hpp"
 #include "runtime/python/wsgi_application.hpp"
 
 namespace appd::python {
@@ -25,10 +31,14 @@ struct PythonRuntime::Impl {
   LiveCounters live;  // outlives the interpreter, whose last objects count in it
   const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>(live.kept_bodies);
   Interpreter interpreter;
+  std::optional<AppdModule> module{std::in_place};
   std::optional<WsgiApplication> application;
   std::optional<PoolThreads> pool;
+  std::optional<ThreadStacks> stacks;
+  std::optional<Interrupter> interrupter;
   PyThreadState* released = nullptr;  // the main thread's state while it has given up
   bool finalized = false;
+  std::atomic<std::size_t> interrupts{0};
 };
 
 PythonRuntime::PythonRuntime(PythonOptions options, gateway::Reporter& reporter)
@@ -42,9 +52,10 @@ PythonRuntime::~PythonRuntime() {
 void PythonRuntime::load_application() {
   Ref callable = python::load_application(impl_->options.module);
   try {
-    impl_->application.emplace(std::move(callable), impl_->options.multithread,
-                               impl_->options.multiprocess, impl_->reporter, impl_->live,
-                               impl_->graveyard);
+    impl_->application.emplace(std::move(callable),
+                               Ref::borrow(impl_->module->request_timeout().get()),
+                               impl_->options.multithread, impl_->options.multiprocess,
+                               impl_->reporter, impl_->live, impl_->graveyard);
   } catch (const PythonError&) {
     Failure failure = take_failure();
     throw LoadError("cannot prepare the application: " + failure.line,
@@ -86,7 +97,7 @@ gateway::Application& PythonRuntime::application() noexcept {
 
 void PythonRuntime::start_pool(unsigned threads, std::function<void(unsigned)> run) {
   assert(impl_->application && !impl_->pool);
-  impl_->pool.emplace(*impl_->application, std::move(run));
+  impl_->pool.emplace(*impl_->application, threads, std::move(run));
   try {
     for (unsigned index = 0; index < threads; ++index) impl_->pool->start_one();
   } catch (const PythonError&) {
@@ -110,12 +121,48 @@ void PythonRuntime::join_pool() {
   } catch (const PythonError&) {
     throw StartError("cannot wait for the pool threads: " + take_failure().line);
   }
-  impl_->pool.reset();
+}
+
+void PythonRuntime::watch_pool() {
+  try {
+    impl_->stacks.emplace();
+    impl_->interrupter.emplace([this](const RunningCall& call) {
+      impl_->pool->interrupt(call);
+      impl_->interrupts.fetch_add(1);
+    });
+  } catch (const PythonError&) {
+    throw StartError("cannot watch the pool threads: " + take_failure().line);
+  } catch (const std::system_error& error) {
+    throw StartError(std::string("cannot watch the pool threads: ") + error.what());
+  }
+}
+
+void PythonRuntime::interrupt(const RunningCall& call) {
+  try {
+    if (impl_->interrupter) impl_->interrupter->interrupt(call);
+  } catch (const std::system_error& error) {
+    impl_->reporter.report(gateway::Level::error,
+                           std::string("cannot interrupt a call: ") + error.what());
+  }
+}
+
+std::size_t PythonRuntime::interrupts() const noexcept {
+  return impl_->interrupts.load();
+}
+
+std::optional<std::string> PythonRuntime::stack_of(const RunningCall& call) {
+  if (!impl_->stacks || !impl_->pool) return std::nullopt;
+  const pid_t thread = impl_->pool->kernel_id(call.thread);
+  if (thread == 0) return std::nullopt;
+  return impl_->stacks->dump(thread, call);
 }
 
 bool PythonRuntime::finalize() {
-  assert(!impl_->pool && impl_->released == nullptr);
+  assert(impl_->released == nullptr);
+  impl_->interrupter.reset();
+  impl_->pool.reset();
   impl_->application.reset();
+  impl_->module.reset();
   impl_->graveyard->clear();
   impl_->finalized = true;
   return impl_->interpreter.finalize();

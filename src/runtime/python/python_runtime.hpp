@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "runtime/gateway/application.hpp"
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/python/running_call.hpp"
 #include "runtime/support/fork_orphan.hpp"
 
 namespace appd::python {
@@ -93,6 +95,20 @@ class PythonRuntime {
   /// interpreter. `run` must not throw. Throws StartError when a thread cannot be started; those
   /// that were started run on and must be told to end before `join_pool`.
   void start_pool(unsigned threads, std::function<void(unsigned)> run);
+
+  /// In the process that has the pool, holding the interpreter: `stack_of` and `interrupt` can do
+  /// something from now on. Throws StartError.
+  void watch_pool();
+
+  /// The Python stack of a pool thread in that call (see ThreadStacks::dump). Without the
+  /// interpreter, by one thread at a time, until `finalize`.
+  std::optional<std::string> stack_of(const RunningCall& call);
+
+  /// Has appd.RequestTimeout raised in that call, soon, unless it ends before: never in another. By
+  /// the same thread as `stack_of`, and as long.
+  void interrupt(const RunningCall& call);
+  /// What `interrupt` has asked for and was done, also for nothing.
+  std::size_t interrupts() const noexcept;
 
   /// Gives the interpreter up: pool threads can run.
   void release_main() noexcept;

@@ -20,9 +20,13 @@ namespace {
 /// back.
 constexpr std::size_t kShortSend = 64 * 1024;
 
-constexpr unsigned kErrorCode = 500;
-constexpr std::string_view kErrorStatus = "500 Internal Server Error";
-constexpr std::string_view kErrorBody = "Internal Server Error\n";
+struct OwnAnswer {
+  unsigned code;
+  std::string_view status;
+  std::string_view body;
+};
+constexpr OwnAnswer kError{500, "500 Internal Server Error", "Internal Server Error\n"};
+constexpr OwnAnswer kTimeout{504, "504 Gateway Timeout", "Gateway Timeout\n"};
 
 std::size_t total_size(std::span<const std::string_view> pieces) noexcept {
   std::size_t total = 0;
@@ -223,16 +227,17 @@ void Response::wait_room() {
   exchange_->wait_room();
 }
 
-void Response::fail() noexcept {
+void Response::fail(Failure failure) noexcept {
   if (ended_ || gone_) return;
   ended_ = true;
   if (exchange_->head_sent()) return exchange_->break_off();
-  head().assign(kErrorStatus, kErrorCode);
+  const OwnAnswer& answer = failure == Failure::timeout ? kTimeout : kError;
+  head().assign(answer.status, answer.code);
   head().add("Content-Type", "text/plain; charset=utf-8");
-  head().set_content_length(kErrorBody.size());
+  head().set_content_length(answer.body.size());
   const gateway::ResponseHead first = head().view();
   const std::size_t pieces = exchange_->request().is_head() ? 0 : 1;
-  const auto sent = exchange_->send(&first, {&kErrorBody, pieces}, gateway::End::last, nullptr);
+  const auto sent = exchange_->send(&first, {&answer.body, pieces}, gateway::End::last, nullptr);
   gone_ = sent.status == gateway::SendStatus::gone;
 }
 

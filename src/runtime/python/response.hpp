@@ -62,8 +62,12 @@ class Response {
   /// AnswerError when bytes are missing.
   void finish();
 
-  /// Gives up: an answer with status 500 where no head is out, else a visible break.
-  void fail() noexcept;
+  enum class Failure : std::uint8_t {
+    error,    ///< 500
+    timeout,  ///< 504
+  };
+  /// Gives up: an answer with that status where no head is out, else a visible break.
+  void fail(Failure failure) noexcept;
 
   /// True when body bytes were dropped that the head does not allow.
   bool has_excess() const noexcept { return excess_; }

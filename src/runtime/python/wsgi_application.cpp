@@ -42,13 +42,14 @@ Ref make_base_environ(bool multithread, bool multiprocess, gateway::Reporter& re
 
 }  // namespace
 
-WsgiShared::WsgiShared(Ref callable, bool multithread, bool multiprocess,
+WsgiShared::WsgiShared(Ref callable, Ref timeout, bool multithread, bool multiprocess,
                        gateway::Reporter& reports, LiveCounters& counters,
                        std::shared_ptr<Graveyard> graves)
     : reporter(reports),
       live(counters),
       graveyard(std::move(graves)),
       application(std::move(callable)),
+      request_timeout(std::move(timeout)),
       input_type(InputStream::make_type()),
       start_response_type(StartResponse::make_type()),
       file_wrapper_type(FileWrapper::make_type(counters)),

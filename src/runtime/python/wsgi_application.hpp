@@ -13,13 +13,14 @@ namespace appd::python {
 /// What all calls of one application share. Set once, then read by every pool thread.
 struct WsgiShared {
   /// Holding the interpreter.
-  WsgiShared(Ref callable, bool multithread, bool multiprocess, gateway::Reporter& reporter,
-             LiveCounters& live, std::shared_ptr<Graveyard> graveyard);
+  WsgiShared(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
+             gateway::Reporter& reporter, LiveCounters& live, std::shared_ptr<Graveyard> graveyard);
 
   gateway::Reporter& reporter;
   LiveCounters& live;
   const std::shared_ptr<Graveyard> graveyard;
   const Ref application;
+  const Ref request_timeout;  ///< AppdModule's
   const Ref input_type;
   const Ref start_response_type;
   const Ref file_wrapper_type;
@@ -37,10 +38,11 @@ struct WsgiShared {
 class WsgiApplication final : public gateway::Application {
  public:
   /// Made and destroyed holding the interpreter; all references must outlive it.
-  WsgiApplication(Ref callable, bool multithread, bool multiprocess, gateway::Reporter& reporter,
-                  LiveCounters& live, std::shared_ptr<Graveyard> graveyard)
-      : shared_(std::move(callable), multithread, multiprocess, reporter, live,
-                std::move(graveyard)) {}
+  WsgiApplication(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
+                  gateway::Reporter& reporter, LiveCounters& live,
+                  std::shared_ptr<Graveyard> graveyard)
+      : shared_(std::move(callable), std::move(request_timeout), multithread, multiprocess,
+                reporter, live, std::move(graveyard)) {}
 
   void serve(std::shared_ptr<gateway::Exchange> first,
              gateway::ExchangeSource& source) noexcept override;

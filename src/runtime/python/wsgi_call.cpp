@@ -26,6 +26,13 @@ PyObject* client_disconnected_slot(PyObject* input, PyObject*) noexcept {
   return PyBool_FromLong(unboxed<InputStream>(input).client_disconnected());
 }
 
+/// What reading and writing raise when the client has gone, and what a framework makes of that.
+bool is_of_lost_connection(PyObject* exception) noexcept {
+  if (PyErr_GivenExceptionMatches(exception, PyExc_ConnectionError) != 0) return true;
+  const Ref cause = Ref::steal(PyException_GetCause(exception));
+  return cause && PyErr_GivenExceptionMatches(cause.get(), PyExc_ConnectionError) != 0;
+}
+
 PyMethodDef client_disconnected_method = {
     "client_disconnected", client_disconnected_slot, METH_NOARGS,
     "client_disconnected(): True when nobody waits for the answer any more"};
@@ -36,11 +43,13 @@ WsgiCall::WsgiCall(const WsgiShared& shared)
     : shared_(shared),
       environ_builder_(Ref::borrow(shared.base_environ.get())),
       response_(shared.graveyard),
-      error_text_(shared.reporter) {}
+      error_text_(shared.reporter),
+      thread_(PyThread_get_thread_ident()) {}
 
 void WsgiCall::run(gateway::Exchange& exchange) noexcept {
   shared_.graveyard->clear();
   exchange_ = &exchange;
+  failure_ = Response::Failure::error;
   response_.begin(exchange);
   error_text_.begin(exchange);
   Ref result;
@@ -50,10 +59,26 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
     attempt([&] { close(result.get()); });
     attempt([&] { result.reset(); });
   }
+  gone_ = client_gone();
   take_back();
   attempt([&] { report_oddities(); });
   attempt([&] { error_text_.end(); });
   exchange_ = nullptr;
+  drop_interrupt();  // the last thing: the interpreter is held from here to the end of the exchange
+}
+
+void WsgiCall::interrupt() noexcept {
+  interrupted_ = true;
+  PyThreadState_SetAsyncExc(thread_, shared_.request_timeout.get());
+}
+
+/// What has not been raised yet is not for the next call.
+void WsgiCall::drop_interrupt() noexcept {
+  if (std::exchange(interrupted_, false)) PyThreadState_SetAsyncExc(thread_, nullptr);
+}
+
+bool WsgiCall::is_of_interrupt(PyObject* exception) const noexcept {
+  return interrupted_ && PyErr_GivenExceptionMatches(exception, shared_.request_timeout.get()) != 0;
 }
 
 Ref WsgiCall::call_application() {
@@ -174,19 +199,26 @@ void WsgiCall::attempt(Step step) noexcept {
     step();
   } catch (const PythonError&) {
     on_python_exception();
-    response_.fail();
+    response_.fail(failure_);
   } catch (const std::exception& error) {
     report(gateway::Level::error, error.what());
-    response_.fail();
+    response_.fail(failure_);
   }
+}
+
+bool WsgiCall::client_gone() const noexcept {
+  const bool body_cut = input_ && unboxed<InputStream>(input_.object().get()).was_cut();
+  return response_.gone() || exchange_->front_gone() || body_cut;
 }
 
 void WsgiCall::on_python_exception() noexcept {
   const Ref exception = Ref::steal(compat::take_raised());
-  const bool by_disconnection =
-      (response_.gone() || exchange_->front_gone()) &&
-      PyObject_TypeCheck(exception.get(), reinterpret_cast<PyTypeObject*>(PyExc_OSError));
-  if (by_disconnection) return;  // see report_oddities
+  if (client_gone() && is_of_lost_connection(exception.get())) return;  // see report_oddities
+  if (is_of_interrupt(exception.get())) {
+    failure_ = Response::Failure::timeout;
+    report(gateway::Level::debug, "the call was ended by --request-timeout");
+    return;
+  }
   const Failure failure = describe(exception.get());
   report(gateway::Level::error, "the application raised " + failure.line, failure.traceback);
 }
@@ -198,8 +230,7 @@ void WsgiCall::report_oddities() noexcept {
            "the excess was dropped");
   if (response_.lacked_reason())
     report(gateway::Level::warning, "the application's status has a number only, and no reason");
-  if (response_.gone() || exchange_->front_gone())
-    report(gateway::Level::debug, "the client went away before the end of the call");
+  if (gone_) report(gateway::Level::debug, "the client went away before the end of the call");
 }
 
 void WsgiCall::report(gateway::Level level, std::string_view what,

@@ -26,6 +26,10 @@ class WsgiCall {
   /// meanwhile wherever something waits.
   void run(gateway::Exchange& exchange) noexcept;
 
+  /// Raises appd.RequestTimeout in the call that its thread is in, or about to begin. By another
+  /// thread, holding the interpreter.
+  void interrupt() noexcept;
+
  private:
   Ref call_application();
   Ref make_environ();
@@ -40,7 +44,10 @@ class WsgiCall {
 
   template <typename Step>
   void attempt(Step step) noexcept;
+  bool client_gone() const noexcept;
   void on_python_exception() noexcept;
+  bool is_of_interrupt(PyObject* exception) const noexcept;
+  void drop_interrupt() noexcept;
   void report_oddities() noexcept;
   void report(gateway::Level level, std::string_view what,
               std::string_view traceback = {}) noexcept;
@@ -55,7 +62,11 @@ class WsgiCall {
   BoundFunction input_;           // with appd.client_disconnected
   BoundFunction start_response_;  // with write
 
-  gateway::Exchange* exchange_ = nullptr;  // of the call under way
+  gateway::Exchange* exchange_ = nullptr;                 // of the call under way
+  bool gone_ = false;                                     // the client, before the end of the call
+  const unsigned long thread_;                            // Python's name for the thread
+  bool interrupted_ = false;                              // changed holding the interpreter
+  Response::Failure failure_ = Response::Failure::error;  // what a failure is now
 };
 
 }  // namespace appd::python

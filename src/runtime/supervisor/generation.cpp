@@ -408,18 +408,28 @@ Wear Generation::wear_of(Child& worker, Clock::time_point now) {
 
 /// The worker goes on until another is ready.
 void Generation::replace(Child& worker, const std::string& why) {
+  Child* const other = find_free_place();
+  if (!other) return;  // it goes on, and is looked at again
   reporter_.report(Level::info, fmt::format("{} is to be replaced: {}", title(worker), why));
   worker.slot.release();
-  for (Child& other : workers_) {
-    if (other.slot.wanted() || other.process) continue;
-    other.slot.want(Clock::now());
-    other.replaces = worker.index;
-    return;
-  }
-  // Every place is taken: then the new one comes after it.
-  worker.slot.want(Clock::now());
-  worker.retired_at = Clock::now();
-  worker.process->link.send(MasterOrder::retire);
+  other->slot.want(Clock::now());
+  other->replaces = worker.index;
+}
+
+/// It drains by itself, and ends when its other requests have.
+void Generation::on_stuck(Child& worker, const std::string& what) {
+  reporter_.report(Level::warning, fmt::format("{} is stuck: {}", title(worker), what));
+  Child* const other = can_start_workers() && worker.slot.wanted() ? find_free_place() : nullptr;
+  if (!other) return;  // then one is started in its place, after its end
+  worker.slot.release();
+  other->slot.want(Clock::now());
+}
+
+Child* Generation::find_free_place() noexcept {
+  const auto free = std::find_if(workers_.begin(), workers_.end(), [](const Child& worker) {
+    return !worker.slot.wanted() && !worker.process;
+  });
+  return free == workers_.end() ? nullptr : &*free;
 }
 
 void Generation::let_replaced_go(Child& replacement) {
@@ -519,6 +529,8 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return;
     case WorkerMessage::Kind::failed:
       return on_failed(child, message);
+    case WorkerMessage::Kind::stuck:
+      return on_stuck(child, message.text);
     case WorkerMessage::Kind::forked:
     case WorkerMessage::Kind::not_forked:
       if (!child.is_worker()) on_answer(message);

@@ -165,6 +165,8 @@ class Generation {
   void check_wear(Child& worker, Clock::time_point now);
   Wear wear_of(Child& worker, Clock::time_point now);
   void replace(Child& worker, const std::string& why);
+  void on_stuck(Child& worker, const std::string& what);
+  Child* find_free_place() noexcept;
   void let_replaced_go(Child& replacement);
   unsigned being_replaced() const noexcept;
   Occupancy occupancy() noexcept;

@@ -1,6 +1,7 @@
 #include "runtime/worker/crew.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace appd::worker {
 namespace {
@@ -23,6 +24,9 @@ constexpr std::chrono::milliseconds kShareInterval{1};
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
 constexpr std::chrono::microseconds kLookInterval{500};
+/// Why a request is refused that has waited for `QueueLimits::time`.
+constexpr std::string_view kOverdue = "no thread was free for it within --queue-timeout";
+constexpr std::string_view kAllStuck = "all threads of this worker are stuck, and it will end";
 /// The longest that a block of a stream is held while the application makes the next one, and the
 /// loop is not away.
 constexpr std::chrono::milliseconds kHoldTime{1};
@@ -39,6 +43,8 @@ struct Crew::Member {
   std::atomic<std::int64_t> call_started{0};  // steady nanoseconds; for the watcher
   bool left_loop = false;                     // own thread: it led when this call began
   Clock::time_point last_end{};               // own thread: of its last call
+  std::atomic<const net::WireExchange*> call{nullptr};
+  std::optional<std::uint32_t> given_up;  // the loop's: the slot's sequence in that call
 };
 
 /// Hands a pool thread its further calls. A thread that leads gets none: it goes back to the loop.
@@ -74,13 +80,14 @@ thread_local Current current;
 
 }  // namespace
 
-Crew::Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots,
+Crew::Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlot> slots,
            observe::WorkerLoad& load, bool shares)
     : loop_(loop),
-      queue_limit_(queue),
+      queue_(queue),
       load_(load),
       shares_(shares),
       share_timer_(loop, [this] { share(); }),
+      queue_timer_(loop, [this] { refuse_overdue(); }),
       hold_timer_(loop, [this] { looks_soon_.store(false); }) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
@@ -147,7 +154,9 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   }
   ready_.push_back(exchange);
   note_ready_locked();
+  if (all_given_up()) loop_.post([this] { refuse_waiting(); });
   if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
+  if (queue_.time.count() > 0 && !queue_timer_.armed()) queue_timer_.expire_after(queue_.time);
   return true;
 }
 
@@ -172,7 +181,7 @@ bool Crew::keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
 std::size_t Crew::capacity() const noexcept {
   const std::size_t busy =
       static_cast<std::size_t>(load_.running.load(std::memory_order_relaxed)) + (kept_ ? 1 : 0);
-  return queue_limit_ + pool_.size() - std::min(busy, pool_.size());
+  return queue_.length + pool_.size() - std::min(busy, pool_.size());
 }
 
 void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
@@ -263,7 +272,7 @@ void Crew::note_ready_locked() noexcept {
 
 void Crew::share() {
   std::deque<std::shared_ptr<net::WireExchange>> staying;
-  while (std::shared_ptr<net::WireExchange> exchange = take_overdue()) {
+  while (std::shared_ptr<net::WireExchange> exchange = take_sharable()) {
     if (exchange->free()) continue;  // its front has given it up, and it has no connection now
     const net::HandOver result = exchange->try_hand_over();
     if (result == net::HandOver::done) continue;
@@ -293,11 +302,63 @@ std::chrono::milliseconds Crew::patience() const noexcept {
 }
 
 /// The oldest request, if it has waited for long enough.
-std::shared_ptr<net::WireExchange> Crew::take_overdue() {
+std::shared_ptr<net::WireExchange> Crew::take_sharable() {
   const std::lock_guard lock(mutex_);
   if (!saturated() || ready_.empty()) return nullptr;
   if (loop_.now() - ready_.front()->queued_since() < patience()) return nullptr;
   return pop_ready_locked();
+}
+
+// -- Waiting for too long
+// --------------------------------------------------------------------------
+
+bool Crew::has_waited_too_long(const net::WireExchange& exchange,
+                               Clock::time_point now) const noexcept {
+  return queue_.time.count() > 0 && now - exchange.queued_since() >= queue_.time;
+}
+
+std::shared_ptr<net::WireExchange> Crew::take_overdue() {
+  const std::lock_guard lock(mutex_);
+  if (ready_.empty()) return nullptr;
+  const Clock::time_point now = Clock::now();
+  if (has_waited_too_long(*ready_.front(), now)) return pop_ready_locked();
+  queue_timer_.expire_after(ready_.front()->queued_since() + queue_.time - now);
+  return nullptr;
+}
+
+void Crew::refuse_overdue() {
+  while (const std::shared_ptr<net::WireExchange> exchange = take_overdue()) {
+    exchange->refuse_waiting(kOverdue);
+  }
+}
+
+// -- Calls that do not come back
+// -------------------------------------------------------------------
+
+const net::WireExchange* Crew::call_of(unsigned thread, std::uint32_t sequence) const noexcept {
+  const Member& member = *pool_[thread];
+  const net::WireExchange* const call = member.call.load(std::memory_order_acquire);
+  // Looked at afterwards: had that call ended before, there would be another sequence now.
+  return member.slot->sequence.load(std::memory_order_acquire) == sequence ? call : nullptr;
+}
+
+void Crew::give_up(unsigned thread, std::uint32_t sequence) {
+  pool_[thread]->given_up = sequence;
+  refuse_waiting();
+}
+
+bool Crew::all_given_up() const noexcept {
+  return std::all_of(pool_.begin(), pool_.end(), [](const auto& member) {
+    return member->given_up == member->slot->sequence.load(std::memory_order_acquire);
+  });
+}
+
+void Crew::refuse_waiting() {
+  while (all_given_up()) {
+    const std::shared_ptr<net::WireExchange> exchange = take_ready();
+    if (!exchange) return;
+    exchange->refuse_waiting(kAllStuck);
+  }
 }
 
 /// At a call's end: takes the oldest waiting request that was not given up, and begins its call.
@@ -397,9 +458,15 @@ void Crew::run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock
 }
 
 bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now) {
-  if (!exchange.try_start(now)) return false;
+  if (has_waited_too_long(exchange, now)) {
+    // The loop was about to see that too, but stood still, with the whole process perhaps.
+    loop_.post([late = exchange.shared_from_this()] { late->refuse_waiting(kOverdue); });
+    return false;
+  }
+  if (!exchange.try_start(now, &me.slot->progress)) return false;
   const std::int64_t started = to_nanoseconds(now);
   me.slot->begin(started, exchange.request().method(), exchange.request().uri());
+  me.call.store(&exchange, std::memory_order_release);
   me.left_loop = false;
   if (leadership_.is_leader(me.id)) {
     if (calls_are_slow()) {
@@ -422,7 +489,8 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
   average_call_.store(average + (std::min(lasted, kLongestSample) - average) / kAverageWeight,
                       std::memory_order_relaxed);
   load_.running.fetch_sub(1, std::memory_order_relaxed);
-  me.slot->end();
+  me.call.store(nullptr, std::memory_order_release);
+  me.slot->end(exchange.front_lost());
   if (me.left_loop) leadership_.return_from_call(me.id);
   exchange.finish();
 }

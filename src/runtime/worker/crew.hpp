@@ -21,6 +21,12 @@
 
 namespace appd::worker {
 
+/// What may wait while all threads are busy.
+struct QueueLimits {
+  std::size_t length = 0;             ///< requests
+  std::chrono::milliseconds time{0};  ///< how long one may; 0: as long as it takes
+};
+
 /// The threads of a worker and who of them runs its event loop.
 ///
 /// Exactly one thread at a time runs the loop: its leader. A pool thread that has nothing else to
@@ -31,9 +37,9 @@ namespace appd::worker {
 /// for long.
 class Crew final : public net::Dispatcher {
  public:
-  /// `queue`: requests that may wait while all threads are busy. `slots`: one for each pool thread.
-  /// `load`: what other workers see of this one. `shares`: there are other workers.
-  Crew(net::EventLoop& loop, std::size_t queue, std::span<observe::ThreadSlot> slots,
+  /// `slots`: one for each pool thread. `load`: what other workers see of this one. `shares`: there
+  /// are other workers.
+  Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlot> slots,
        observe::WorkerLoad& load, bool shares = false);
   ~Crew();
 
@@ -56,6 +62,13 @@ class Crew final : public net::Dispatcher {
   void run_io_thread();
   /// Lets all threads return once their calls end. Any thread.
   void stop();
+
+  /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null:
+  /// that call has ended. Only its address counts. Loop's thread.
+  const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept;
+  /// That call does not come back. When none of the threads does, what waits is refused. Loop's
+  /// thread.
+  void give_up(unsigned thread, std::uint32_t sequence);
 
   /// Gives requests that wait here for too long to workers that have a thread for them. Loop's
   /// thread.
@@ -84,7 +97,12 @@ class Crew final : public net::Dispatcher {
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> pop_ready_locked();
   void note_ready_locked() noexcept;
+  std::shared_ptr<net::WireExchange> take_sharable();
+  bool has_waited_too_long(const net::WireExchange& exchange, Clock::time_point now) const noexcept;
   std::shared_ptr<net::WireExchange> take_overdue();
+  void refuse_overdue();
+  bool all_given_up() const noexcept;
+  void refuse_waiting();
   std::chrono::milliseconds patience() const noexcept;
   bool has_time() const noexcept;
   void tell_if_crowded(const net::WireExchange& oldest);
@@ -103,10 +121,11 @@ class Crew final : public net::Dispatcher {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
   net::EventLoop& loop_;
-  const std::size_t queue_limit_;
+  const QueueLimits queue_;
   observe::WorkerLoad& load_;
   const bool shares_;
   net::EventLoop::Timer share_timer_;
+  net::EventLoop::Timer queue_timer_;
   gateway::Application* application_ = nullptr;
   std::function<void()> offer_time_;
   std::chrono::nanoseconds crowded_wait_{};

@@ -52,6 +52,14 @@ net::ServerOptions make_server_options(const config::Settings& settings) {
   return options;
 }
 
+DeadlineLimits make_deadline_limits(const config::Settings& settings) {
+  DeadlineLimits limits;
+  limits.slow = settings.slow_request;
+  limits.request = settings.request_timeout;
+  limits.grace = settings.timeout_grace;
+  return limits;
+}
+
 python::PythonOptions make_python_options(const config::Settings& settings, int crash_descriptor) {
   python::PythonOptions options;
   options.module = settings.module;

@@ -3,6 +3,7 @@
 #include "runtime/config/settings.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/python/python_runtime.hpp"
+#include "runtime/worker/deadline_watch.hpp"
 
 namespace appd::worker {
 
@@ -11,6 +12,7 @@ namespace appd::worker {
 void enter_environment(const config::Settings& settings);
 
 net::ServerOptions make_server_options(const config::Settings& settings);
+DeadlineLimits make_deadline_limits(const config::Settings& settings);
 python::PythonOptions make_python_options(const config::Settings& settings,
                                           int crash_descriptor = -1);
 

@@ -1,7 +1,9 @@
 #include "runtime/worker/worker.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -9,6 +11,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "runtime/net/server.hpp"
@@ -17,6 +20,7 @@
 #include "runtime/support/monotonic.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/crew.hpp"
+#include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/start_report.hpp"
 #include "runtime/worker/warm_up.hpp"
@@ -38,8 +42,8 @@ class Worker {
       : context_(context),
         link_(std::move(link)),
         report_(link_, context.reporter),
-        crew_(loop_, context.settings.queue, context.slots, context.loads[context.index],
-              context.settings.workers.most > 1),
+        crew_(loop_, {context.settings.queue, context.settings.queue_timeout}, context.slots,
+              context.loads[context.index], context.settings.workers.most > 1),
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
         heir_(loop_, context.inheritance),
@@ -145,8 +149,19 @@ class Worker {
     }
     crew_.set_time_offer([this] { siblings_.offer_time(); });
     io_thread_ = std::thread([this] { crew_.run_io_thread(); });
+    watch_deadlines();
     python_->start_pool(context_.settings.threads,
                         [this](unsigned index) { crew_.run_pool_thread(index); });
+  }
+
+  void watch_deadlines() {
+    const DeadlineLimits limits = make_deadline_limits(context_.settings);
+    if (!limits.any()) return;
+    python_->watch_pool();
+    deadlines_.emplace(control_, limits, context_.slots, *python_, context_.reporter);
+    deadlines_->start([this](unsigned thread, std::uint32_t sequence, const std::string& what) {
+      on_stuck(thread, sequence, what);
+    });
   }
 
   void await_order() {
@@ -172,6 +187,7 @@ class Worker {
   enum class Idle { left, closed };
 
   void drain(const char* why, Idle idle) {
+    draining_ = true;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
     loop_.post([this, idle] {
       siblings_.close();
@@ -180,9 +196,28 @@ class Worker {
       if (idle == Idle::left) {
         bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
       }
-      server_.drain([this] { crew_.stop(); }, std::move(bequeath));
+      server_.drain([this] { on_drained(); }, std::move(bequeath));
       link_.send({observe::WorkerMessage::Kind::retired, {}, {}});
     });
+  }
+
+  void on_drained() {
+    drained_.store(true);
+    if (stuck_.load()) ::_exit(exit_code::kStuck);
+    crew_.stop();
+  }
+
+  /// A thread does not come back, so this process cannot end as others do: it leaves when all else
+  /// is done.
+  void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
+    stuck_.store(true);
+    link_.send({observe::WorkerMessage::Kind::stuck, {}, what});
+    loop_.post([this, thread, sequence] {
+      if (const auto* call = crew_.call_of(thread, sequence)) server_.answer_instead(call);
+      crew_.give_up(thread, sequence);
+    });
+    if (!draining_) drain("a thread is stuck", Idle::left);
+    if (drained_.load()) ::_exit(exit_code::kStuck);
   }
 
   void serve() {
@@ -220,7 +255,11 @@ class Worker {
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer heartbeat_;
+  bool draining_ = false;  // the control thread's
+  std::atomic<bool> stuck_{false};
+  std::atomic<bool> drained_{false};
   std::unique_ptr<python::PythonRuntime> python_;
+  std::optional<DeadlineGuard> deadlines_;
   std::thread io_thread_;
   std::thread control_thread_;
 };

@@ -106,6 +106,10 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.header_timeout == 15s);
   CHECK(settings.body_timeout == 75s);
   CHECK(settings.write_timeout == 75s);
+  CHECK(settings.queue_timeout == 30s);
+  CHECK(settings.slow_request == 5s);
+  CHECK(settings.request_timeout == 55s);
+  CHECK(settings.timeout_grace == 5s);
   CHECK(settings.log_level == "info");
   CHECK(settings.access_log == "");
   CHECK(settings.access_log_format == "");
@@ -165,6 +169,7 @@ constexpr const char* kAll =
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
+    "queue-timeout = 9s\nslow-request = 8s\nrequest-timeout = 7s\ntimeout-grace = 6s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
     "true\n";
 
@@ -212,6 +217,10 @@ Settings all_settings() {
   s.header_timeout = 1500ms;
   s.body_timeout = 2s;
   s.write_timeout = 3s;
+  s.queue_timeout = 9s;
+  s.slow_request = 8s;
+  s.request_timeout = 7s;
+  s.timeout_grace = 6s;
   s.log_level = "debug";
   s.access_log = "-";
   s.access_log_format = "{method} # {uri}";
@@ -290,6 +299,14 @@ TEST_CASE("the command line can say everything") {
                                    "2",
                                    "--write-timeout",
                                    "3s",
+                                   "--queue-timeout",
+                                   "9s",
+                                   "--slow-request",
+                                   "8s",
+                                   "--request-timeout",
+                                   "7s",
+                                   "--timeout-grace",
+                                   "6s",
                                    "--log-level",
                                    "debug",
                                    "--access-log",

@@ -492,6 +492,7 @@ TEST_SUITE("connection") {
       CHECK(access.status == 499);
       CHECK(access.body_bytes == 0);
     }
+    CHECK(eventually([&] { return server.lost() == kSpeeches.size(); }));
   }
 
   TEST_CASE("an aborted request gets its end and nothing else, whatever it is at") {

@@ -105,6 +105,17 @@ TEST_SUITE("scoreboard") {
     CHECK(board.loads()[0].running == 1);
   }
 
+  TEST_CASE("requests are counted, and apart from that those whose front went away") {
+    Scoreboard board(1, 1);
+    ThreadSlot& slot = board.worker(0)[0];
+    for (const bool lost : {false, true, true, false}) {
+      slot.begin(monotonic_ns(), "GET", "/");
+      slot.end(lost);
+    }
+    CHECK(slot.requests == 4);
+    CHECK(slot.lost == 2);
+  }
+
   TEST_CASE("a worker has an idle thread while less than one for each is going on") {
     WorkerLoad load;
     CHECK(!load.has_idle_thread(4));

@@ -117,6 +117,14 @@ TEST_SUITE("worker link") {
     CHECK(answer.text == "fork: no room");
   }
 
+  TEST_CASE("a worker tells what it is stuck in") {
+    auto [master, worker] = WorkerLink::make_pair();
+    worker.send({Kind::stuck, {}, "GET / (thread 1)"});
+    const WorkerMessage told = master.receive_message().second;
+    CHECK(told.kind == Kind::stuck);
+    CHECK(told.text == "GET / (thread 1)");
+  }
+
   TEST_CASE("the master knows who sent a message, whatever is written in it") {
     auto [master, worker] = WorkerLink::make_pair();
     const pid_t child = ::fork();
@@ -162,7 +170,7 @@ TEST_SUITE("worker link") {
   TEST_CASE("what is no message is passed over") {
     auto [master, worker] = WorkerLink::make_pair();
     for (const std::string& bytes :
-         {std::string("x"), std::string("\0", 1), std::string("\x07\x00", 2),
+         {std::string("x"), std::string("\0", 1), std::string("\x08\x00", 2),
           std::string("\x00\x06", 2), std::string("\xff\xff text")}) {
       REQUIRE(::send(worker.fd(), bytes.data(), bytes.size(), 0) > 0);
       CHECK(master.receive_message().first == Got::nothing);

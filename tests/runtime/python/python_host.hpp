@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -91,6 +92,7 @@ class PythonHost {
 
     std::vector<ExchangePointer> exchanges;
     std::size_t position = 0;
+    std::atomic<unsigned> thread{0};  ///< which pool thread has it
     bool done = false;
   };
 
@@ -121,7 +123,8 @@ class PythonHost {
  private:
   PythonHost() : runtime_(options(), reporter_) {
     runtime_.load_application();
-    runtime_.start_pool(kThreads, [this](unsigned) { serve(); });
+    runtime_.start_pool(kThreads, [this](unsigned thread) { serve(thread); });
+    runtime_.watch_pool();
     runtime_.release_main();
   }
 
@@ -148,13 +151,14 @@ class PythonHost {
             .multiprocess = false};
   }
 
-  void serve() {
+  void serve(unsigned thread) {
     std::unique_lock lock(mutex_);
     for (;;) {
       changed_.wait(lock, [&] { return stopping_ || !batches_.empty(); });
       if (batches_.empty()) return;
       const std::shared_ptr<Batch> batch = batches_.front();
       batches_.pop_front();
+      batch->thread = thread;
       lock.unlock();
       runtime_.application().serve(batch->exchanges.front(), *batch);
       lock.lock();

@@ -573,6 +573,47 @@ def application(environ, start_response):
   }
 }
 
+TEST_CASE("a body that is cut is a 500 and no traceback, also as a framework raises it again") {
+  for (const char* after : {"raise", "raise OSError('unreadable') from error"}) {
+    CAPTURE(after);
+    const auto exchange = PythonHost::make(R"(
+def application(environ, start_response):
+    try:
+        environ["wsgi.input"].read()
+    except ConnectionError as error:
+        )" + std::string(after) + "\n");
+    exchange->body = {MemoryExchange::Cut{}};
+    host().log().take();
+    host().run(exchange);
+    CHECK(exchange->head.value().status == "500 Internal Server Error");
+    const auto log = host().log().take();
+    REQUIRE(log.size() == 1);
+    CHECK(log[0].level == Level::debug);
+    CHECK(log[0].message == "GET /path?a=1: the client went away before the end of the call");
+  }
+}
+
+TEST_CASE("errors that are not the client's have their traceback, whatever the client did") {
+  for (const char* raised : {"OSError('disk full')", "ConnectionError('database')"}) {
+    const bool of_client = std::string_view(raised).starts_with("Conn");
+    for (const bool cut : {false, true}) {
+      CAPTURE(raised);
+      CAPTURE(cut);
+      const auto exchange = PythonHost::make(R"(
+def application(environ, start_response):
+    raised_by(environ["wsgi.input"].read)
+    raise )" + std::string(raised) + "\n");
+      if (cut) exchange->body = {MemoryExchange::Cut{}};
+      host().log().take();
+      host().run(exchange);
+      // Who talks to the client and to others by sockets is not asked which one broke.
+      CHECK(host().take_log(Level::error).empty() == (cut && of_client));
+    }
+  }
+  host().run("def application(environ, start_response):\n    raise ConnectionError('after it')\n");
+  CHECK(contains(host().take_log(Level::error), "after it"));
+}
+
 TEST_CASE("an application's error is reported even when the front is gone") {
   const auto exchange = PythonHost::make(R"(
 def application(environ, start_response):

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
 #include <set>
 
@@ -171,6 +172,199 @@ TEST_SUITE("crew") {
     scripts.gate.open();
     CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
     CHECK(answer_in(Speech::uwsgi, queued.receive()).body().size() == 50'000);
+  }
+
+  TEST_CASE("a request that has waited for --queue-timeout gets 503 and is never started") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      ServerSetup setup{{}, 1, 10};
+      setup.queue_time = 100ms;
+      RunningServer server(scripts, setup);
+      FrontSocket blocked = server.connect();
+      REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      const auto asked = Clock::now();
+      const Answer refused = server.ask(speech, numbered("/read", 50'000));
+      CHECK(refused.status() == "503");
+      CHECK(refused.has("Retry-After: "));
+      CHECK(Clock::now() - asked >= 100ms);
+      CHECK(server.reporter().count("--queue-timeout", gateway::Level::warning) == 1);
+      scripts.gate.open();
+      CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+      CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+      CHECK(scripts.calls() == 2);
+    }
+  }
+
+  TEST_CASE("each request has its own time to wait") {
+    Scripts scripts;
+    ServerSetup setup{{}, 1, 10};
+    setup.queue_time = 200ms;
+    RunningServer server(scripts, setup);
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    FrontSocket first = server.connect();
+    const auto begun = Clock::now();
+    REQUIRE(first.send(request(Speech::uwsgi, {"/hello"})));
+    std::this_thread::sleep_for(100ms);  // what is tested is the time between the two
+    FrontSocket second = server.connect();
+    REQUIRE(second.send(request(Speech::uwsgi, {"/hello"})));
+    CHECK(answer_in(Speech::uwsgi, first.receive()).status() == "503");
+    CHECK(answer_in(Speech::uwsgi, second.receive()).status() == "503");
+    CHECK(Clock::now() - begun >= 300ms);
+  }
+
+  TEST_CASE("a request that is too late when the loop and all threads stood still is not started") {
+    Scripts scripts;
+    ServerSetup setup{{}, 1, 10};
+    setup.queue_time = 50ms;
+    RunningServer server(scripts, setup);
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    FrontSocket late = server.connect();
+    REQUIRE(late.send(request(Speech::uwsgi, {"/hello"})));
+    REQUIRE(eventually([&] { return server.waiting() == 1; }));
+    server.on_loop([&] {
+      std::this_thread::sleep_for(60ms);
+      scripts.gate.open();
+      eventually([&] { return server.waiting() == 0; });
+    });
+    CHECK(answer_in(Speech::uwsgi, late.receive()).status() == "503");
+    CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+    CHECK(server.ask(Speech::uwsgi, {"/hello"}).status() == "200");
+    CHECK(scripts.calls() == 2);
+  }
+
+  TEST_CASE("a request whose front goes away while it waits is never started") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      RunningServer server(scripts, {{}, 1, 10});
+      FrontSocket blocked = server.connect();
+      REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      FrontSocket waiting = server.connect();
+      REQUIRE(waiting.send(request(speech, {"/hello"})));
+      REQUIRE(eventually([&] { return server.waiting() == 1; }));
+      waiting.close();
+      REQUIRE(eventually([&] { return server.connections() == 1; }));
+      scripts.gate.open();
+      CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+      CHECK(server.ask(speech, {"/note"}).body() == "noted");
+      CHECK(scripts.calls() == 2);
+    }
+  }
+
+  TEST_CASE("the client of a call that does not come back gets 504, and its late answer is lost") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      RunningServer server(scripts, {{}, 2});
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(speech, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      server.give_up_calls();
+      const bool kept = speech == Speech::fastcgi_kept;
+      const std::string got = kept ? front.receive(ended_answers(1)) : front.receive();
+      CHECK(answer_in(speech, got).status() == "504");
+      if (kept) {
+        CHECK(answer_in(speech, front.exchange(request(speech, {"/hello"}), ended_answers(1)))
+                  .body() == "hello");
+      }
+      CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+      scripts.gate.open();
+      REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
+      for (int i = 0; i < 10; ++i) CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+      if (kept) CHECK_FALSE(front.ended());
+      const auto accesses = server.reporter().accesses();
+      CHECK(std::count_if(accesses.begin(), accesses.end(),
+                          [](const auto& access) { return access.uri == "/wait"; }) == 1);
+      CHECK(accesses.front().status == 504);
+      CHECK(server.lost() == 0);
+    }
+  }
+
+  TEST_CASE("a stream that does not come back is broken off") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Scripts scripts;
+      RunningServer server(scripts, {{}, 2});
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(speech, numbered("/blocks", 3))));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+      server.give_up_calls();
+      const std::string got = front.receive();
+      CHECK(answer_in(speech, got).status() == "200");
+      CHECK(answer_in(speech, got).body() == numbers(3));
+      scripts.gate.open();
+      REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
+      CHECK(server.ask(speech, {"/hello"}).body() == "hello");
+      REQUIRE(eventually([&] { return server.reporter().accesses().size() == 2; }));
+      const auto accesses = server.reporter().accesses();
+      CHECK(accesses.front().status == 200);
+    }
+  }
+
+  TEST_CASE("what waits is refused when no thread comes back, until one does") {
+    Scripts scripts;
+    RunningServer server(scripts, {{}, 2, 10});
+    std::vector<FrontSocket> stuck;
+    for (int i = 0; i < 2; ++i) {
+      stuck.push_back(server.connect());
+      REQUIRE(stuck.back().send(request(Speech::uwsgi, {"/wait"})));
+      REQUIRE(eventually([&] { return scripts.gate.waiting() == i + 1; }));
+    }
+    FrontSocket waiting = server.connect();
+    REQUIRE(waiting.send(request(Speech::uwsgi, {"/hello"})));
+    REQUIRE(eventually([&] { return server.waiting() == 1; }));
+    server.give_up_calls();
+    CHECK(answer_in(Speech::uwsgi, waiting.receive()).status() == "503");
+    CHECK(server.ask(Speech::scgi, {"/hello"}).status() == "503");
+    scripts.gate.open();
+    REQUIRE(eventually([&] { return scripts.ended() == 2; }));
+    CHECK(server.ask(Speech::scgi, {"/hello"}).status() == "200");
+    CHECK(scripts.calls() == 3);
+  }
+
+  TEST_CASE("a call that ends just when it is given up is answered once, whole, by one of both") {
+    Scripts scripts;
+    scripts.on("/short", [](gateway::Exchange& exchange) {
+      // Long enough for the loop to run beside it.
+      work_for(std::chrono::microseconds(500 + *exchange.request().content_length() % 50 * 20));
+      ScriptedApplication::answer(exchange, "short");
+    });
+    RunningServer server(scripts, {{}, 2});
+    std::atomic<bool> stop{false};
+    std::thread giving_up([&] {
+      std::minstd_rand random(7);
+      while (!stop) {
+        work_for(std::chrono::microseconds(random() % 3000));
+        server.give_up_calls();
+      }
+    });
+    constexpr std::size_t kCalls = 600;
+    std::map<std::string, int> statuses;
+    for (std::size_t i = 0; i < kCalls; ++i) {
+      const Speech speech = kSpeeches[i % kSpeeches.size()];
+      const Answer answer = server.ask(speech, numbered("/short", i));
+      const std::string body = answer.body();
+      ++statuses[answer.status()];
+      // 503: a given up call has the second thread still, so that both are.
+      const bool whole = answer.status() == "200"   ? body == "short"
+                         : answer.status() == "504" ? body.ends_with("in time\n")
+                                                    : answer.status() == "503";
+      CHECK(whole);
+    }
+    stop = true;
+    giving_up.join();
+    CHECK(statuses["200"] > 0);
+    CHECK(statuses["504"] > 0);
+    REQUIRE(eventually([&] { return server.reporter().accesses().size() >= kCalls; }));
+    server.on_loop([] {});
+    CHECK(server.reporter().accesses().size() == kCalls);
   }
 
   TEST_CASE("the loop soon moves on without a leader that stays in a call") {

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace appd::gateway {
+
+/// How a request gets on, as those see it who watch over its time. Told by the thread that runs the
+/// call; threads that the application has started may do so too. Read by anyone.
+class Progress {
+ public:
+  /// Something has gone out. It costs no more than a store: what is lost when two threads tell it
+  /// at once is not missed, as the count has changed.
+  void advance() noexcept {
+    count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  /// The front keeps the call waiting.
+  void begin_wait() noexcept { waiting_.fetch_add(1, std::memory_order_relaxed); }
+  void end_wait() noexcept {
+    advance();
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  /// A new request begins.
+  void reset() noexcept { count_.store(0, std::memory_order_release); }
+
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+  bool waits_for_front() const noexcept { return waiting_.load(std::memory_order_acquire) > 0; }
+
+ private:
+  std::atomic<std::uint32_t> count_{0};
+  std::atomic<std::int32_t> waiting_{0};
+};
+
+}  // namespace appd::gateway

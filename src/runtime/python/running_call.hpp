@@ -1,0 +1,18 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace appd::python {
+
+/// A call that a pool thread was seen in.
+struct RunningCall {
+  unsigned thread;                           ///< its index in the pool, from 0
+  const std::atomic<std::uint32_t>* number;  ///< changes, on that thread, when the call ends
+  std::uint32_t seen;                        ///< its value in the call
+
+  /// Any thread, also in a signal handler.
+  bool runs() const noexcept { return number->load(std::memory_order_acquire) == seen; }
+};
+
+}  // namespace appd::python

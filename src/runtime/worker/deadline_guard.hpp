@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/python/python_runtime.hpp"
+#include "runtime/worker/deadline_watch.hpp"
+
+namespace appd::worker {
+
+/// Watches over the time of a worker's requests and does what its watches decide. It runs on the
+/// control thread, which needs neither the loop nor the interpreter: so it works when every pool
+/// thread is stuck.
+class DeadlineGuard {
+ public:
+  using Clock = DeadlineWatch::Clock;
+
+  /// `slots`: one for each pool thread. All references must outlive it.
+  DeadlineGuard(boost::asio::io_context& control, const DeadlineLimits& limits,
+                std::span<const observe::ThreadSlot> slots, python::PythonRuntime& python,
+                gateway::Reporter& reporter);
+
+  /// Before `control` runs: it watches for as long as that does. `on_stuck` is called there for a
+  /// call that does not come back: with the pool thread, the sequence of its slot, and a line that
+  /// says which.
+  void start(std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck);
+
+ private:
+  using Reading = observe::ThreadSlot::Reading;
+
+  void look_later(Clock::time_point when);
+  void look();
+  void look_at(unsigned thread);
+  void act(DeadlineEvent event, unsigned thread, const Reading& reading);
+  std::string describe(unsigned thread, const Reading& reading, const char* what);
+  python::RunningCall call_of(unsigned thread, const Reading& reading) const;
+  std::string stack_of(unsigned thread, const Reading& reading);
+
+  boost::asio::steady_timer timer_;
+  const std::span<const observe::ThreadSlot> slots_;
+  std::vector<DeadlineWatch> watches_;  // one for each slot
+  python::PythonRuntime& python_;
+  gateway::Reporter& reporter_;
+  std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck_;
+};
+
+}  // namespace appd::worker

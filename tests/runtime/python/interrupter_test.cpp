@@ -1,0 +1,175 @@
+#include "runtime/python/interrupter.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "fakes/eventually.hpp"
+#include "python_host.hpp"
+
+namespace appd::test {
+namespace {
+
+using gateway::Level;
+using python::RunningCall;
+
+PythonHost& host() {
+  return PythonHost::instance();
+}
+
+std::atomic<std::uint32_t> number{2};
+
+/// Interrupts the call that runs on that pool thread, and waits until that is done.
+void interrupt(unsigned thread, std::uint32_t seen = 2) {
+  const std::size_t before = host().runtime().interrupts();
+  host().runtime().interrupt({thread, &number, seen});
+  REQUIRE(eventually([&] { return host().runtime().interrupts() == before + 1; }));
+}
+
+/// An application that computes for long, unless it is interrupted.
+std::string computing(std::string_view inside) {
+  return R"(
+import time
+def compute(environ):
+    environ["wsgi.errors"].write("computing\n")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        time.sleep(0.0001)
+)" + std::string(inside);
+}
+
+/// Runs it, and interrupts it while it computes.
+ExchangePointer interrupted(std::string_view source) {
+  const auto exchange = PythonHost::make(source);
+  host().log().take();
+  const auto batch = host().start({exchange});
+  REQUIRE(eventually([&] { return exchange->error_written.load(); }));
+  interrupt(batch->thread);
+  host().wait(*batch);
+  return exchange;
+}
+
+std::string noted() {
+  return host().body_of(
+      "def application(environ, start_response):\n"
+      "    return answer(start_response, shared.noted)\n");
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("interrupter");
+
+TEST_CASE("an interrupted call runs its finally blocks and ends with 504, and no traceback") {
+  const auto exchange = interrupted(computing(R"(
+def application(environ, start_response):
+    shared.noted = []
+    try:
+        compute(environ)
+    except Exception:
+        shared.noted.append("caught")
+    finally:
+        shared.noted.append("finally")
+)"));
+  CHECK(exchange->head.value().status == "504 Gateway Timeout");
+  CHECK(exchange->ended);
+  CHECK(host().take_log(Level::error).empty());
+  CHECK(noted() == "['finally']");
+}
+
+TEST_CASE("an application that asks for it can answer by itself") {
+  const auto exchange = interrupted(computing(R"(
+import appd
+def application(environ, start_response):
+    try:
+        compute(environ)
+    except appd.RequestTimeout as error:
+        return answer(start_response, (isinstance(error, Exception), bool(appd.__version__)))
+)"));
+  CHECK(exchange->head.value().status == "200 OK");
+  CHECK(exchange->sent == "(False, True)");
+}
+
+TEST_CASE("an answer whose head is out is broken off, and its iterable is closed") {
+  const auto exchange = interrupted(computing(R"(
+shared.noted = []
+def application(environ, start_response):
+    start_response("200 OK", [])
+    def blocks():
+        yield b"first"
+        compute(environ)
+    return Chunks(blocks(), shared.noted)
+)"));
+  CHECK(exchange->head.value().status == "200 OK");
+  CHECK(exchange->broken);
+  CHECK(exchange->sent == "first");
+  CHECK(host().take_log(Level::error).empty());
+  CHECK(noted() == "['next', 'next', 'close']");
+}
+
+TEST_CASE("a call that is interrupted after its last Python code leaves nothing to the next") {
+  std::vector<ExchangePointer> batch;
+  for (int i = 0; i < 2; ++i) {
+    batch.push_back(PythonHost::make(R"(
+def application(environ, start_response):
+    total = 0
+    for i in range(1000):
+        total += i
+    return answer(start_response, "x" * 100_000)
+)"));
+  }
+  std::shared_ptr<PythonHost::Batch> running;
+  std::atomic<bool> started{false};
+  std::atomic<bool> done{false};
+  // More than 64 KiB are sent without the interpreter: there the call can be interrupted.
+  batch[0]->on_send = [&](std::size_t) {
+    started = true;
+    eventually([&] { return done.load(); });
+  };
+  running = host().start(batch);
+  REQUIRE(eventually([&] { return started.load(); }));
+  interrupt(running->thread);
+  done = true;
+  host().wait(*running);
+  for (const ExchangePointer& exchange : batch) {
+    CHECK(exchange->head.value().status == "200 OK");
+    CHECK(exchange->sent.size() == 100'000);
+  }
+}
+
+TEST_CASE("a call that has ended is not interrupted, nor is a neighbour") {
+  const auto exchange = PythonHost::make(computing(R"(
+def application(environ, start_response):
+    environ["wsgi.errors"].write("waiting\n")
+    environ["wsgi.input"].read()
+    for _ in range(1000):
+        time.sleep(0)
+    return answer(start_response, "undisturbed")
+)"));
+  exchange->body = {MemoryExchange::Block{}};
+  std::atomic<bool> waiting{false};
+  std::atomic<bool> done{false};
+  exchange->on_wait = [&](std::string_view) {
+    waiting = true;
+    eventually([&] { return done.load(); });
+  };
+  const auto batch = host().start({exchange});
+  REQUIRE(eventually([&] { return waiting.load(); }));
+  interrupt(batch->thread, 0);  // not the number of what runs now
+  const auto other = interrupted(computing("application = lambda environ, _: compute(environ)\n"));
+  CHECK(other->head.value().status == "504 Gateway Timeout");
+  done = true;
+  host().wait(*batch);
+  CHECK(exchange->sent == "undisturbed");
+}
+
+TEST_CASE("RequestTimeout that nobody asked for is an error as any other") {
+  host().log().take();
+  const auto exchange = host().run(
+      "import appd\ndef application(environ, start_response):\n    raise appd.RequestTimeout\n");
+  CHECK(exchange->head.value().status == "500 Internal Server Error");
+  CHECK(host().take_log(Level::error).find("appd.RequestTimeout") != std::string::npos);
+}
+
+TEST_SUITE_END();
+
+}  // namespace appd::test
