@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/property_tree/json_parser.hpp>
-#include <boost/property_tree/ptree.hpp>
+#include <functional>
+#include <istream>
+#include <map>
+#include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -16,85 +18,84 @@
 namespace appd::supervisor {
 namespace {
 
-using boost::property_tree::ptree;
+// A line for each thing: its kind, its numbers, and to the line's end its name if it has one.
+// Another format is not understood, so the first line names this one.
+constexpr std::string_view kFormat = "appd-legacy 1";
 
-// Of what is written here; another one is not understood.
-constexpr int kFormat = 1;
-
-template <typename List, typename Write>
-ptree to_array(const List& list, Write write) {
-  ptree array;
-  for (const auto& each : list) array.push_back({"", write(each)});
-  return array;
+void write(std::ostream& out, const Legacy& legacy) {
+  out << kFormat << '\n';
+  out << "generation " << legacy.generation << '\n';
+  out << "box " << legacy.box_in << ' ' << legacy.box_out << '\n';
+  out << "pid-file " << legacy.pid_file << '\n';
+  out << "control " << legacy.control << '\n';
+  for (const int fd : legacy.callers) out << "caller " << fd << '\n';
+  for (const auto& worker : legacy.workers) {
+    out << "worker " << worker.index << ' ' << worker.pid << ' ' << worker.link << ' '
+        << worker.ready << ' ' << worker.retired << '\n';
+  }
+  for (const auto& socket : legacy.sockets) {
+    out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << socket.address << '\n';
+  }
+  for (const auto& passed : legacy.passed) {
+    out << "passed " << passed.fd << ' ' << passed.name << '\n';
+  }
+  out << "end\n";
 }
 
-template <typename Each, typename Read>
-std::vector<Each> from_array(const ptree& all, const char* name, Read read) {
-  std::vector<Each> list;
-  for (const auto& [key, value] : all.get_child(name)) list.push_back(read(value));
-  return list;
+std::string rest_of(std::istream& line) {
+  std::string rest;
+  if (!line) return rest;
+  line.get();  // the blank before it
+  std::getline(line, rest);
+  line.clear(line.rdstate() & ~std::ios::failbit);
+  return rest;
 }
 
-ptree to_tree(const Legacy& legacy) {
-  ptree all;
-  all.put("format", kFormat);
-  all.put("generation", legacy.generation);
-  all.put("box_in", legacy.box_in);
-  all.put("box_out", legacy.box_out);
-  all.put("pid_file", legacy.pid_file);
-  all.put("control", legacy.control);
-  all.add_child("workers", to_array(legacy.workers, [](const Legacy::Worker& worker) {
-                  ptree one;
-                  one.put("index", worker.index);
-                  one.put("pid", worker.pid);
-                  one.put("link", worker.link);
-                  one.put("ready", worker.ready);
-                  one.put("retired", worker.retired);
-                  return one;
-                }));
-  all.add_child("sockets", to_array(legacy.sockets, [](const Legacy::Socket& socket) {
-                  ptree one;
-                  one.put("address", socket.address);
-                  one.put("fd", socket.fd);
-                  one.put("owns_file", socket.owns_file);
-                  return one;
-                }));
-  all.add_child("passed", to_array(legacy.passed, [](const Legacy::Passed& passed) {
-                  ptree one;
-                  one.put("name", passed.name);
-                  one.put("fd", passed.fd);
-                  return one;
-                }));
-  all.add_child("callers", to_array(legacy.callers, [](int fd) {
-                  ptree one;
-                  one.put_value(fd);
-                  return one;
-                }));
+using Reader = std::function<void(std::istream& line, Legacy& legacy)>;
+
+const std::map<std::string, Reader>& readers() {
+  static const std::map<std::string, Reader> all{
+      {"generation", [](std::istream& line, Legacy& into) { line >> into.generation; }},
+      {"box", [](std::istream& line, Legacy& into) { line >> into.box_in >> into.box_out; }},
+      {"pid-file", [](std::istream& line, Legacy& into) { line >> into.pid_file; }},
+      {"control", [](std::istream& line, Legacy& into) { line >> into.control; }},
+      {"caller", [](std::istream& line, Legacy& into) { line >> into.callers.emplace_back(); }},
+      {"worker",
+       [](std::istream& line, Legacy& into) {
+         Legacy::Worker& worker = into.workers.emplace_back();
+         line >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired;
+       }},
+      {"socket",
+       [](std::istream& line, Legacy& into) {
+         Legacy::Socket& socket = into.sockets.emplace_back();
+         line >> socket.fd >> socket.owns_file;
+         socket.address = rest_of(line);
+       }},
+      {"passed",
+       [](std::istream& line, Legacy& into) {
+         Legacy::Passed& passed = into.passed.emplace_back();
+         line >> passed.fd;
+         passed.name = rest_of(line);
+       }},
+  };
   return all;
 }
 
-Legacy from_tree(const ptree& all) {
-  if (all.get<int>("format") != kFormat) throw std::runtime_error("a format that is not known");
+Legacy read(std::istream& in) {
+  std::string text;
+  if (!std::getline(in, text) || text != kFormat) throw std::runtime_error("unknown format");
   Legacy legacy;
-  legacy.generation = all.get<unsigned>("generation");
-  legacy.box_in = all.get<int>("box_in");
-  legacy.box_out = all.get<int>("box_out");
-  legacy.pid_file = all.get<int>("pid_file");
-  legacy.control = all.get<int>("control");
-  legacy.workers = from_array<Legacy::Worker>(all, "workers", [](const ptree& one) {
-    return Legacy::Worker{one.get<unsigned>("index"), one.get<pid_t>("pid"), one.get<int>("link"),
-                          one.get<bool>("ready"), one.get<bool>("retired")};
-  });
-  legacy.sockets = from_array<Legacy::Socket>(all, "sockets", [](const ptree& one) {
-    return Legacy::Socket{one.get<std::string>("address"), one.get<int>("fd"),
-                          one.get<bool>("owns_file")};
-  });
-  legacy.passed = from_array<Legacy::Passed>(all, "passed", [](const ptree& one) {
-    return Legacy::Passed{one.get<std::string>("name"), one.get<int>("fd")};
-  });
-  legacy.callers =
-      from_array<int>(all, "callers", [](const ptree& one) { return one.get_value<int>(); });
-  return legacy;
+  while (std::getline(in, text)) {
+    std::istringstream line(text);
+    std::string kind;
+    line >> kind;
+    if (kind == "end") return legacy;
+    const auto reader = readers().find(kind);
+    if (reader == readers().end()) throw std::runtime_error("unknown line: " + text);
+    reader->second(line, legacy);
+    if (line.fail()) throw std::runtime_error("bad line: " + text);
+  }
+  throw std::runtime_error("no end");
 }
 
 void set_close_on_exec(int fd, bool close) noexcept {
@@ -105,7 +106,7 @@ void set_close_on_exec(int fd, bool close) noexcept {
 
 support::UniqueFd store(const Legacy& legacy) {
   std::ostringstream text;
-  boost::property_tree::write_json(text, to_tree(legacy), false);
+  write(text, legacy);
   const std::string bytes = text.str();
   support::UniqueFd file(::memfd_create("appd-legacy", MFD_CLOEXEC));
   if (!file) support::throw_errno("memfd_create");
@@ -124,11 +125,9 @@ Legacy load_legacy(const support::UniqueFd& file) {
     bytes.append(buffer.data(), static_cast<std::size_t>(got));
   }
   std::istringstream text(bytes);
-  ptree all;
   try {
-    boost::property_tree::read_json(text, all);
-    return from_tree(all);
-  } catch (const std::exception& error) {
+    return read(text);
+  } catch (const std::runtime_error& error) {
     throw std::runtime_error(std::string("what the last appd left cannot be read: ") +
                              error.what());
   }
