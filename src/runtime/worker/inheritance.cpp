@@ -36,18 +36,30 @@ void Heir::open(Adopt adopt) {
 }
 
 void Heir::close() {
+  if (watch_.events() == 0) return;
   watch_.end();
+  // The kernel may have woken this process alone for it.
+  if (auto socket = receive()) adopt(std::move(*socket));
 }
 
 void Heir::on_events(std::uint32_t) {
+  auto socket = receive();
+  if (!socket) return;
+  watch_.again();
+  adopt(std::move(*socket));
+}
+
+/// None: there is nothing.
+std::optional<support::UniqueFd> Heir::receive() const {
   Message message({});
   const ssize_t n = message.receive(box_);
-  if (n < 0 && errno != EINTR) return;
-  watch_.again();
+  if (n < 0 && errno != EINTR) return std::nullopt;
+  return n > 0 ? message.take_descriptor() : support::UniqueFd();
+}
+
+void Heir::adopt(support::UniqueFd socket) const {
   // Without one, this process has no descriptor left: the kernel has closed the connection.
-  if (support::UniqueFd socket = n > 0 ? message.take_descriptor() : support::UniqueFd(); socket) {
-    adopt_(std::move(socket));
-  }
+  if (socket) adopt_(std::move(socket));
 }
 
 }  // namespace appd::worker

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "runtime/net/event_loop.hpp"
@@ -33,11 +34,14 @@ class Heir final : private net::Watcher {
 
   /// From now on gives connections that come to `adopt`.
   void open(Adopt adopt);
-  /// Leaves what comes to the others.
+  /// Leaves what comes to the others. May give one more connection to `adopt`, which is then to be
+  /// put into the box again: it wakes another heir, where this one may have been woken for it.
   void close();
 
  private:
   void on_events(std::uint32_t events) override;
+  std::optional<support::UniqueFd> receive() const;
+  void adopt(support::UniqueFd socket) const;
 
   const int box_;
   Adopt adopt_;

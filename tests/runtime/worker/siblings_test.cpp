@@ -9,16 +9,17 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "fakes/wired.hpp"
 #include "runtime/observe/scoreboard.hpp"
 
 using namespace appd;
+using namespace appd::test;
 using observe::Scoreboard;
 using observe::WorkerLoad;
 using support::UniqueFd;
@@ -28,26 +29,6 @@ using worker::Siblings;
 namespace {
 
 constexpr std::size_t kMostBytes = net::Neighbours::kMostBytes;
-
-/// A front's end and the server's end of a connection.
-struct Wired {
-  Wired() {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    front.reset(ends[0]);
-    server.reset(ends[1]);
-  }
-  UniqueFd front;
-  UniqueFd server;
-};
-
-/// The text that a front gets of `said` at the other end.
-std::string heard(const UniqueFd& front, const UniqueFd& socket, std::string_view said) {
-  REQUIRE(::send(socket.get(), said.data(), said.size(), MSG_NOSIGNAL) > 0);
-  std::array<char, 100> buffer{};
-  const ssize_t n = ::recv(front.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
-}
 
 /// A giver's last step: a message with the descriptor.
 void put_into(const Mailboxes::Box& box, const UniqueFd& socket) {
@@ -66,12 +47,6 @@ void put_into(const Mailboxes::Box& box, const UniqueFd& socket) {
   const int fd = socket.get();
   std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
   ::sendmsg(box.in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-std::size_t open_descriptors() {
-  namespace fs = std::filesystem;
-  return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
 }
 
 /// A worker as far as its siblings know it; it stands still but for `turn`.

@@ -1,0 +1,272 @@
+#include "runtime/worker/inheritance.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "fakes/eventually.hpp"
+#include "fakes/wired.hpp"
+
+using namespace appd;
+using namespace appd::test;
+using support::UniqueFd;
+using worker::bequeath;
+using worker::Heir;
+using worker::Inheritance;
+
+namespace {
+
+/// A worker as far as the box knows it; it stands still but for `turns`.
+class Member {
+ public:
+  explicit Member(const Inheritance& box) : heir(loop_, box) {}
+
+  void open() {
+    heir.open([this](UniqueFd socket) { adopted.push_back(std::move(socket)); });
+  }
+  /// Lets its loop do so many things that are due, if there are any.
+  void turns(int count) {
+    for (int i = 0; i < count; ++i) {
+      loop_.wake();
+      loop_.run_one();
+    }
+  }
+
+ private:
+  net::EventLoop loop_;
+
+ public:
+  Heir heir;
+  std::vector<UniqueFd> adopted;
+};
+
+/// Puts connections into the box until it takes no more.
+std::vector<Wired> fill(const Inheritance& box) {
+  constexpr std::size_t kMost = 10'000;
+  std::vector<Wired> put;
+  while (put.size() < kMost) {
+    Wired wired;
+    if (!bequeath(box, wired.server.get())) return put;
+    put.push_back(std::move(wired));
+  }
+  FAIL("a box without an end");
+  return put;
+}
+
+/// A worker whose loop has a thread of its own.
+class RunningMember {
+ public:
+  RunningMember(const Inheritance& box, Heir::Adopt adopt) : heir_(loop_, box) {
+    thread_ = std::thread([this, adopt = std::move(adopt)] {
+      heir_.open(adopt);
+      while (!ended_) loop_.run_one();
+      heir_.close();
+    });
+    std::atomic<bool> runs{false};
+    loop_.post([&] { runs = true; });
+    REQUIRE(eventually([&] { return runs.load(); }));
+  }
+  ~RunningMember() {
+    loop_.post([this] { ended_ = true; });
+    thread_.join();
+  }
+
+  /// Soon.
+  void close() {
+    loop_.post([this] { heir_.close(); });
+  }
+
+ private:
+  net::EventLoop loop_;
+  Heir heir_;
+  bool ended_ = false;  // its thread's
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST_SUITE("inheritance") {
+  TEST_CASE("a connection that is put in comes out, unread bytes and all") {
+    const Inheritance box;
+    Member member(box);
+    member.open();
+    member.turns(1);
+    Wired wired;
+    REQUIRE(::send(wired.front.get(), "sent since", 10, 0) == 10);
+    REQUIRE(bequeath(box, wired.server.get()));
+    CHECK(member.adopted.empty());
+    wired.server.reset();
+    member.turns(2);
+    REQUIRE(member.adopted.size() == 1);
+    const UniqueFd& socket = member.adopted.front();
+    CHECK(heard(wired.front, socket, "answer") == "answer");
+    CHECK(heard(socket, wired.front, ", and now") == "sent since, and now");
+    CHECK((::fcntl(socket.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+
+  TEST_CASE("each connection comes to one of the heirs, whoever has time") {
+    const Inheritance box;
+    std::vector<std::unique_ptr<Member>> members;
+    for (int i = 0; i < 3; ++i) {
+      members.push_back(std::make_unique<Member>(box));
+      members.back()->open();
+      members.back()->turns(1);
+    }
+    std::vector<Wired> wired(60);
+    for (const Wired& each : wired) REQUIRE(bequeath(box, each.server.get()));
+    members[0]->turns(20);
+    members[1]->turns(10);
+    members[2]->turns(100);
+    CHECK(members[0]->adopted.size() == 20);
+    CHECK(members[1]->adopted.size() == 10);
+    CHECK(members[2]->adopted.size() == 30);
+    std::size_t at = 0;
+    for (const auto& member : members) {
+      for (const UniqueFd& socket : member->adopted) {
+        CHECK(heard(wired[at].front, socket, std::to_string(at)) == std::to_string(at));
+        ++at;
+      }
+    }
+  }
+
+  TEST_CASE("what lies in the box waits for an heir, also when those that put it there are gone") {
+    const Inheritance box;
+    std::vector<Wired> wired(3);
+    for (Wired& each : wired) {
+      REQUIRE(bequeath(box, each.server.get()));
+      each.server.reset();
+    }
+    Member member(box);
+    member.turns(3);
+    CHECK(member.adopted.empty());  // not open yet
+    member.open();
+    member.turns(5);
+    REQUIRE(member.adopted.size() == 3);
+    CHECK(heard(wired[2].front, member.adopted[2], "late") == "late");
+  }
+
+  TEST_CASE("a full box takes nothing, and nothing happens to the connection") {
+    const Inheritance box;
+    const std::vector<Wired> put = fill(box);
+    CHECK(put.size() >= 100);
+    const Wired one_more;
+    const std::size_t before = open_descriptors();
+    CHECK_FALSE(bequeath(box, one_more.server.get()));
+    CHECK(open_descriptors() == before);
+    CHECK(heard(one_more.front, one_more.server, "here") == "here");
+    Member member(box);
+    member.open();
+    member.turns(static_cast<int>(put.size()));
+    CHECK(bequeath(box, one_more.server.get()));
+    member.turns(5);
+    CHECK(member.adopted.size() == put.size() + 1);
+    CHECK(heard(one_more.front, member.adopted.back(), "there") == "there");
+  }
+
+  TEST_CASE("a closed heir takes nothing more") {
+    const Inheritance box;
+    Member closed(box);
+    closed.open();
+    closed.turns(1);
+    const Wired wired;
+    closed.heir.close();
+    REQUIRE(bequeath(box, wired.server.get()));
+    closed.turns(3);
+    CHECK(closed.adopted.empty());
+    closed.heir.close();  // an order may come twice
+    CHECK(closed.adopted.empty());
+    Member other(box);
+    other.open();
+    other.turns(3);
+    CHECK(other.adopted.size() == 1);
+  }
+
+  TEST_CASE("an heir that closes before it was open takes nothing") {
+    const Inheritance box;
+    const Wired wired;
+    REQUIRE(bequeath(box, wired.server.get()));
+    Member member(box);
+    member.heir.close();
+    member.turns(2);
+    CHECK(member.adopted.empty());
+  }
+
+  TEST_CASE("an heir may be closed by what it gives") {
+    const Inheritance box;
+    Member member(box);
+    member.heir.open([&](UniqueFd socket) {
+      member.adopted.push_back(std::move(socket));
+      member.heir.close();
+    });
+    std::vector<Wired> wired(3);
+    for (const Wired& each : wired) REQUIRE(bequeath(box, each.server.get()));
+    member.turns(5);
+    CHECK(member.adopted.size() == 2);  // the one that it may have been woken for comes with it
+    Member other(box);
+    other.open();
+    other.turns(5);
+    CHECK(member.adopted.size() + other.adopted.size() == 3);
+  }
+
+  TEST_CASE("without a free descriptor a connection is closed, and the next one comes") {
+    const Inheritance box;
+    Member member(box);
+    member.open();
+    Wired lost;
+    REQUIRE(bequeath(box, lost.server.get()));
+    lost.server.reset();
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const UniqueFd next(::dup(0));
+    const rlimit none{static_cast<rlim_t>(next.get()), limit.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    member.turns(3);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(member.adopted.empty());
+    char byte = 0;
+    CHECK(::recv(lost.front.get(), &byte, 1, MSG_DONTWAIT) == 0);
+    const Wired next_one;
+    REQUIRE(bequeath(box, next_one.server.get()));
+    member.turns(3);
+    CHECK(member.adopted.size() == 1);
+  }
+
+  TEST_CASE("no descriptor is left over") {
+    const std::size_t before = open_descriptors();
+    {
+      const Inheritance box;
+      Member member(box);
+      member.open();
+      for (int i = 0; i < 20; ++i) {
+        const Wired wired;
+        REQUIRE(bequeath(box, wired.server.get()));
+      }
+      member.turns(10);
+    }
+    CHECK(open_descriptors() == before);
+  }
+
+  TEST_CASE("nothing is forgotten in the box when an heir closes that was woken for it") {
+    // The kernel wakes one of those that wait. One that closes before it looks gives on what it
+    // was woken for, as a worker does that drains.
+    for (int round = 0; round < 200; ++round) {
+      CAPTURE(round);
+      const Inheritance box;
+      std::atomic<int> arrived{0};
+      RunningMember closing(box, [&](UniqueFd socket) { bequeath(box, socket.get()); });
+      RunningMember staying(box, [&](UniqueFd) { ++arrived; });
+      const Wired wired;
+      REQUIRE(bequeath(box, wired.server.get()));
+      closing.close();
+      REQUIRE(eventually([&] { return arrived == 1; }));
+    }
+  }
+}
