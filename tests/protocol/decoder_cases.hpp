@@ -44,23 +44,38 @@ inline void check_cases(Wire wire, const std::vector<DecoderCase>& cases) {
   for (const auto& each : cases) check_case(wire, each);
 }
 
-/// How many bytes of `bytes` are in, fed at once or one after another, when the decoder holds
-/// request `id` and nothing else.
-inline std::vector<std::size_t> held_alone(Wire wire, std::string_view bytes, RequestId id,
-                                           const Driving& driving = {
-                                               .release = Driving::Release::never}) {
+/// How many bytes of `bytes` are in, fed at once or one after another, when `holds` is true of the
+/// decoder.
+template <typename Holds>
+std::vector<std::size_t> sizes_when(Wire wire, std::string_view bytes, const Driving& driving,
+                                    Holds holds) {
   std::vector<std::size_t> sizes;
   Driver one_by_one(wire, driving);
   for (std::size_t size = 0; size <= bytes.size(); ++size) {
     if (size > 0) one_by_one.feed(bytes.substr(size - 1, 1));
     Driver at_once(wire, driving);
     at_once.feed(bytes.substr(0, size));
-    const bool held = at_once.decoder().holds_only(id);
+    const bool held = holds(at_once.decoder());
     CAPTURE(size);
-    REQUIRE_EQ(one_by_one.decoder().holds_only(id), held);
+    REQUIRE_EQ(holds(one_by_one.decoder()), held);
     if (held) sizes.push_back(size);
   }
   return sizes;
+}
+
+/// When the decoder holds request `id` and nothing else.
+inline std::vector<std::size_t> held_alone(Wire wire, std::string_view bytes, RequestId id,
+                                           const Driving& driving = {
+                                               .release = Driving::Release::never}) {
+  return sizes_when(wire, bytes, driving,
+                    [id](const Decoder& decoder) { return decoder.holds_only(id); });
+}
+
+/// When the decoder holds nothing of the connection.
+inline std::vector<std::size_t> held_nothing(Wire wire, std::string_view bytes,
+                                             Driving::Release release = Driving::Release::at_end) {
+  return sizes_when(wire, bytes, {.release = release},
+                    [](const Decoder& decoder) { return decoder.holds_nothing(); });
 }
 
 }  // namespace appd::protocol::testing

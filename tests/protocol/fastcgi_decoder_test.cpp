@@ -526,6 +526,32 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_EQ(held_alone(Wire::fastcgi, bytes, 1), std::vector<std::size_t>{});
   }
 
+  TEST_CASE("nothing is held between requests, and while none of them is") {
+    using Sizes = std::vector<std::size_t>;
+    using Release = Driving::Release;
+    const auto nothing = [](const std::string& bytes, Release release = Release::at_end) {
+      return held_nothing(Wire::fastcgi, bytes, release);
+    };
+    const std::string whole =
+        head(1, kKeep, announcing("2")) + stdin_of(1, "ab") + stdin_of(1, "", 5);
+    const auto n = whole.size();
+    CHECK_EQ(nothing(whole), Sizes{0, n});
+    CHECK_EQ(nothing(whole + whole), Sizes{0, n, 2 * n});
+    CHECK_EQ(nothing(whole, Release::never), Sizes{0});
+    // Answered before its body was in: what is still to come is for no other decoder.
+    CHECK_EQ(nothing(whole, Release::at_once), Sizes{0, n});
+    // What is answered by itself, or is nobody's, is over at its end.
+    const std::string ask = record(9, 0, fastcgi_pairs({{"FCGI_MPXS_CONNS", ""}}), 3);
+    CHECK_EQ(nothing(ask), Sizes{0, ask.size()});
+    const std::string stray = stdin_of(9, "unknown", 1);
+    CHECK_EQ(nothing(stray), Sizes{0, stray.size()});
+    // A begun request, whoever has been answered beside it.
+    CHECK_EQ(nothing(begin(2, kKeep)), Sizes{0});
+    CHECK_EQ(nothing(begin(2, kKeep) + whole), Sizes{0});
+    CHECK_EQ(nothing(begin(2, kKeep) + abort_request(2)), Sizes{0, 16 + 8});
+    CHECK_EQ(nothing(whole + begin(2, kKeep)), Sizes{0, n});
+  }
+
   TEST_CASE("a warm decoder allocates nothing for a request") {
     std::string pairs;
     for (int i = 0; i < 25; ++i) {

@@ -111,6 +111,17 @@ TEST_SUITE("single request decoder") {
     check(Wire::scgi, headers("0"), headers("4"));
   }
 
+  TEST_CASE("nothing is held before the first byte, and never again") {
+    using Sizes = std::vector<std::size_t>;
+    const std::string packet = uwsgi_packet(uwsgi_block({{"CONTENT_LENGTH", "0"}}));
+    const std::string headers = netstring(scgi_headers({{"CONTENT_LENGTH", "0"}, {"SCGI", "1"}}));
+    for (const auto release :
+         {Driving::Release::at_end, Driving::Release::at_once, Driving::Release::never}) {
+      CHECK_EQ(held_nothing(Wire::uwsgi, packet + "x", release), Sizes{0});
+      CHECK_EQ(held_nothing(Wire::scgi, headers + "x", release), Sizes{0});
+    }
+  }
+
   TEST_CASE("a refused request is not held, nor is a ping") {
     for (const std::string& bytes : {uwsgi_packet("", 0), uwsgi_packet("", 100)}) {
       CHECK_EQ(held_alone(Wire::uwsgi, bytes + "x", 0), std::vector<std::size_t>{});
