@@ -81,17 +81,20 @@ class RunningServer {
   std::size_t connections() {
     return on_loop([this] { return server_.connections(); });
   }
-  /// Begins to drain; the threads end when it is done.
-  void drain() {
-    on_loop([this] {
+  /// Begins to drain, or goes on with another heir; the threads end when it is done.
+  void drain(net::Server::Bequeath heir = nullptr) {
+    on_loop([this, &heir] {
       siblings_.close();
-      server_.drain([this] {
-        drained_.store(true);
-        crew_.stop();
-      });
+      server_.drain(
+          [this] {
+            ++drained_;
+            crew_.stop();
+          },
+          std::move(heir));
     });
   }
-  bool drained() const noexcept { return drained_.load(); }
+  bool drained() const noexcept { return times_drained() > 0; }
+  int times_drained() const noexcept { return drained_.load(); }
   /// Answers in the place of all calls that run now, as if their threads did not come back.
   void give_up_calls() {
     on_loop([this] {
@@ -182,7 +185,7 @@ class RunningServer {
   worker::Siblings siblings_;
   net::Server server_;
   std::vector<std::thread> threads_;
-  std::atomic<bool> drained_{false};
+  std::atomic<int> drained_{0};
   std::atomic<int> time_offers_{0};
   bool stopped_ = false;
 };
