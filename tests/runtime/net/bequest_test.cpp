@@ -192,7 +192,7 @@ TEST_SUITE("bequest") {
         Scripts scripts;
         RunningServer server(scripts);
         const bool kept = speech == Speech::fastcgi_kept;
-        FrontSocket front = kept ? idle_front(server) : server.connect();
+        FrontSocket front = server.connect();
         REQUIRE(front.send(std::string_view(bytes).substr(0, part)));
         Box box;
         server.drain(box.heir());
@@ -207,6 +207,23 @@ TEST_SUITE("bequest") {
         CHECK(eventually([&] { return server.drained(); }));
       }
     }
+  }
+
+  TEST_CASE("a call whose request was aborted keeps the connection here until it has ended") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    REQUIRE(front.send(wire::abort_request(1)));
+    front.receive(ended_answers(1));
+    Box box;
+    server.drain(box.heir());
+    CHECK(box.asked() == 0);
+    CHECK(server.connections() == 1);
+    scripts.gate.open();
+    CHECK(box.gets(1));
+    CHECK(eventually([&] { return server.drained(); }));
   }
 
   TEST_CASE("the beginning of a further request keeps the connection here") {
