@@ -44,7 +44,7 @@ class RunningServer {
   ~RunningServer() {
     application_.gate.open();
     // Ends calls that wait for their front; without a loop there is none.
-    if (!stopped_ && !drained()) on_loop([this] { server_.stop(); });
+    if (!stopped_ && !drained() && !threads_ended()) on_loop([this] { server_.stop(); });
     stop_threads();
     server_.stop();
   }
@@ -108,6 +108,8 @@ class RunningServer {
   }
   /// Requests that wait for a thread.
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
+  /// True once all threads have come back from the crew.
+  bool threads_ended() const noexcept { return running_.load() == 0; }
   void stop_threads() {
     stopped_ = true;
     crew_.stop();
@@ -152,9 +154,16 @@ class RunningServer {
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
                    [this] { crew_.share(); });
-    threads_.emplace_back([this] { crew_.run_io_thread(); });
+    running_ = setup.threads + 1;
+    threads_.emplace_back([this] {
+      crew_.run_io_thread();
+      --running_;
+    });
     for (unsigned i = 0; i < setup.threads; ++i) {
-      threads_.emplace_back([this, i] { crew_.run_pool_thread(i); });
+      threads_.emplace_back([this, i] {
+        crew_.run_pool_thread(i);
+        --running_;
+      });
     }
   }
 
@@ -185,6 +194,7 @@ class RunningServer {
   worker::Siblings siblings_;
   net::Server server_;
   std::vector<std::thread> threads_;
+  std::atomic<unsigned> running_{0};
   std::atomic<int> drained_{0};
   std::atomic<int> time_offers_{0};
   bool stopped_ = false;

@@ -209,6 +209,22 @@ TEST_SUITE("bequest") {
     }
   }
 
+  TEST_CASE("bytes that may begin any protocol stay too") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send("G"));
+    Box box;
+    server.drain(box.heir());
+    CHECK(box.asked() == 0);
+    CHECK(server.connections() == 1);
+    REQUIRE(front.send("ET / HTTP/1.1\r\n\r\n"));
+    CHECK(front.receive().find("HTTP/1.1 ") == 0);
+    front.close();
+    CHECK(eventually([&] { return server.drained(); }));
+    CHECK(box.asked() == 0);
+  }
+
   TEST_CASE("a call whose request was aborted keeps the connection here until it has ended") {
     Scripts scripts;
     RunningServer server(scripts);

@@ -589,4 +589,28 @@ TEST_SUITE("crew") {
     CHECK(eventually([&] { return scripts.ended() == scripts.calls(); }));
     CHECK(server.ask(Speech::uwsgi, {"/hello"}).body() == "hello");
   }
+
+  TEST_CASE("all threads end with the last connection, whoever ends it and however late it is") {
+    // Calls of about the length after which a leader looks for events at its next turn.
+    for (int round = 0; round < 60; ++round) {
+      const Speech speech = kSpeeches[static_cast<std::size_t>(round) % kSpeeches.size()];
+      const std::chrono::microseconds call(400 + 20 * (round / 4));
+      CAPTURE(name(speech));
+      CAPTURE(call.count());
+      Scripts scripts;
+      scripts.on("/work", [call](gateway::Exchange& exchange) {
+        work_for(call);
+        ScriptedApplication::answer(exchange, "done");
+      });
+      RunningServer server(scripts, {{}, round % 2 == 0 ? 1u : 2u});
+      FrontSocket front = server.connect();
+      REQUIRE(eventually([&] { return server.connections() == 1; }));
+      server.on_loop([&] {
+        CHECK(front.send(request(speech, {"/work"})));
+        server.server().drain([&] { server.crew().stop(); });
+      });
+      CHECK(answer_in(speech, front.receive()).body() == "done");
+      REQUIRE(eventually([&] { return server.threads_ended(); }));
+    }
+  }
 }
