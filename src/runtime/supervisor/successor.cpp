@@ -48,8 +48,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& arguments) {
 }
 
 /// What a child says on the way to its end, or until time is over.
-std::string read_until_end(const support::UniqueFd& pipe, int seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+std::string read_until_end(const support::UniqueFd& pipe, std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
   std::string text;
   while (true) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -67,8 +67,10 @@ std::string read_until_end(const support::UniqueFd& pipe, int seconds) {
 
 }  // namespace
 
-Successor::Successor(int argc, char** argv)
-    : arguments_(argv, argv + argc), program_(find_program(arguments_.at(0))) {}
+Successor::Successor(int argc, char** argv, std::chrono::milliseconds trial_time)
+    : arguments_(argv, argv + argc),
+      program_(find_program(arguments_.at(0))),
+      trial_time_(trial_time) {}
 
 std::string Successor::become(const Legacy& legacy) const {
   const support::UniqueFd file = store(legacy);
@@ -106,7 +108,7 @@ std::string Successor::try_it() const {
     ::_exit(1);
   }
   write_end.reset();
-  const std::string said = read_until_end(read_end, kTrialTime);
+  const std::string said = read_until_end(read_end, trial_time_);
   ::kill(child, SIGKILL);  // nothing, once it has ended by itself
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -11,21 +12,23 @@ namespace appd::supervisor {
 /// newer one.
 class Successor {
  public:
+  static constexpr std::chrono::seconds kTrialTime{10};
+
   /// The command line of this process. The program is found as a shell would have found it, so that
   /// a link which points elsewhere by then is followed anew.
-  Successor(int argc, char** argv);
+  Successor(int argc, char** argv, std::chrono::milliseconds trial_time = kTrialTime);
 
   /// Becomes the program, after a trial: a child that runs it, to see that it starts, understands
   /// the legacy and the configuration. Does not return then; otherwise says why not, and nothing
-  /// has changed. Blocks for the time of the trial, at most `kTrialTime`.
+  /// has changed. Blocks for the time of the trial, at most `trial_time`.
   std::string become(const Legacy& legacy) const;
-  static constexpr int kTrialTime = 10;  ///< seconds
 
  private:
   std::string try_it() const;
 
   std::vector<std::string> arguments_;
   std::string program_;
+  std::chrono::milliseconds trial_time_;
 };
 
 /// How this process was started.

@@ -1,0 +1,161 @@
+#include "runtime/supervisor/legacy.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace appd;
+using namespace appd::supervisor;
+using support::UniqueFd;
+
+namespace {
+
+/// Every member with a value of its own.
+Legacy full() {
+  Legacy legacy;
+  legacy.generation = 7;
+  legacy.workers = {
+      {0, 101, 11, true, false}, {1, 102, 12, false, false}, {5, 103, 13, false, true}};
+  legacy.sockets = {
+      {"/run/app \"a\"\\b\n\u00e4.sock", 21, true}, {"@abstract", 22, false}, {"", 23, false}};
+  legacy.passed = {{"web", 31}, {"", 32}};
+  legacy.box_in = 41;
+  legacy.box_out = 42;
+  legacy.pid_file = 43;
+  legacy.control = 44;
+  legacy.callers = {51, 52, 53};
+  return legacy;
+}
+
+void check_same(const Legacy& one, const Legacy& other) {
+  CHECK(one.generation == other.generation);
+  CHECK(one.box_in == other.box_in);
+  CHECK(one.box_out == other.box_out);
+  CHECK(one.pid_file == other.pid_file);
+  CHECK(one.control == other.control);
+  CHECK(one.callers == other.callers);
+  REQUIRE(one.workers.size() == other.workers.size());
+  for (std::size_t i = 0; i < one.workers.size(); ++i) {
+    CHECK(one.workers[i].index == other.workers[i].index);
+    CHECK(one.workers[i].pid == other.workers[i].pid);
+    CHECK(one.workers[i].link == other.workers[i].link);
+    CHECK(one.workers[i].ready == other.workers[i].ready);
+    CHECK(one.workers[i].retired == other.workers[i].retired);
+  }
+  REQUIRE(one.sockets.size() == other.sockets.size());
+  for (std::size_t i = 0; i < one.sockets.size(); ++i) {
+    CHECK(one.sockets[i].address == other.sockets[i].address);
+    CHECK(one.sockets[i].fd == other.sockets[i].fd);
+    CHECK(one.sockets[i].owns_file == other.sockets[i].owns_file);
+  }
+  REQUIRE(one.passed.size() == other.passed.size());
+  for (std::size_t i = 0; i < one.passed.size(); ++i) {
+    CHECK(one.passed[i].name == other.passed[i].name);
+    CHECK(one.passed[i].fd == other.passed[i].fd);
+  }
+}
+
+UniqueFd file_of(std::string_view text) {
+  UniqueFd file(::memfd_create("test", MFD_CLOEXEC));
+  REQUIRE(::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  return file;
+}
+
+std::string text_of(const UniqueFd& file) {
+  std::string text(100'000, '\0');
+  const ssize_t got = ::pread(file.get(), text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return text;
+}
+
+std::string refusal(std::string_view text) {
+  try {
+    load_legacy(file_of(text));
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+bool closes_on_exec(int fd) {
+  return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+}  // namespace
+
+TEST_SUITE("legacy") {
+  TEST_CASE("what is stored is loaded, once and again") {
+    const UniqueFd file = store(full());
+    check_same(load_legacy(file), full());
+    check_same(load_legacy(file), full());
+    CHECK(closes_on_exec(file.get()));
+  }
+
+  TEST_CASE("nothing is loaded as nothing") {
+    const Legacy empty;
+    check_same(load_legacy(store(empty)), empty);
+    CHECK(load_legacy(store(empty)).control == -1);
+  }
+
+  TEST_CASE("more than is read at once") {
+    Legacy legacy = full();
+    for (unsigned i = 0; i < 1000; ++i) legacy.workers.push_back({i, 1, 2, true, false});
+    check_same(load_legacy(store(legacy)), legacy);
+  }
+
+  TEST_CASE("what is not understood is refused") {
+    const std::string right = text_of(store(full()));
+    CHECK(refusal(right) == "none");
+    for (const std::string& text : {std::string(), std::string("{}"), std::string("rubbish"),
+                                    std::string(10'000, '{'), right.substr(0, right.size() / 2)}) {
+      CHECK(refusal(text).find("what the last appd left cannot be read: ") == 0);
+    }
+    const auto with = [&right](const std::string& from, const std::string& to) {
+      std::string text = right;
+      REQUIRE(text.find(from) != std::string::npos);
+      return refusal(text.replace(text.find(from), from.size(), to));
+    };
+    CHECK(with("\"format\":\"1\"", "\"format\":\"2\"").find("a format that is not known") !=
+          std::string::npos);
+    for (const char* field : {"generation", "workers", "sockets", "passed", "callers", "box_in",
+                              "box_out", "pid_file", "control", "link", "retired", "owns_file"}) {
+      CAPTURE(field);
+      CHECK(with(field, "other").find("cannot be read") != std::string::npos);
+    }
+    CHECK(with("\"101\"", "\"abc\"").find("cannot be read") != std::string::npos);
+  }
+
+  TEST_CASE("all descriptors survive execve when they are to be kept, and only then") {
+    std::vector<UniqueFd> open;
+    const auto fd = [&open] {
+      open.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+      return open.back().get();
+    };
+    Legacy legacy = full();
+    for (auto& worker : legacy.workers) worker.link = fd();
+    for (auto& socket : legacy.sockets) socket.fd = fd();
+    for (auto& passed : legacy.passed) passed.fd = fd();
+    for (int& caller : legacy.callers) caller = fd();
+    for (int* const each : {&legacy.box_in, &legacy.box_out, &legacy.pid_file, &legacy.control}) {
+      *each = fd();
+    }
+    const UniqueFd other(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+    const UniqueFd file = store(legacy);
+    for (const bool keep : {true, false, true}) {
+      keep_over_exec(legacy, file, keep);
+      CHECK(closes_on_exec(file.get()) != keep);
+      for (const UniqueFd& each : open) CHECK(closes_on_exec(each.get()) != keep);
+      CHECK(closes_on_exec(other.get()));
+    }
+    legacy.control = -1;  // none: nothing happens to any other
+    keep_over_exec(legacy, file, true);
+    CHECK(closes_on_exec(other.get()));
+  }
+}
