@@ -146,6 +146,20 @@ def test_workers_get_no_descriptor_of_their_master(server):
     assert descriptors(children(server.pid)[0]) == before
 
 
+def test_workers_have_the_signals_of_a_first_start(server):
+    server = server()
+    before = signals(children(server.pid)[0])
+    for _ in range(2):
+        server.upgrade()
+        wait_until(lambda: len(children(server.pid)) == 1, "the old workers have ended")
+        assert signals(children(server.pid)[0]) == before
+
+
+def signals(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return [line for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt"))]
+
+
 def descriptors(pid):
     targets = [os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")]
     return sorted(targets)

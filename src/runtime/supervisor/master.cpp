@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <initializer_list>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
@@ -26,6 +27,8 @@ void set_disposition(int signal, void (*handler)(int)) noexcept {
   ::sigaction(signal, &action, nullptr);
 }
 
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
+
 /// For retired workers to hear that they are.
 constexpr std::chrono::seconds kFormerPatience{5};
 
@@ -42,7 +45,7 @@ Master::Master(gateway::Reporter& reporter, MasterHooks hooks, MasterEars ears,
       ears_(ears),
       legacy_(std::move(legacy)),
       enter_child_([this] { enter_child(); }),
-      signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD}),
+      signals_(kSignals),
       signal_fd_(support::open_signal_fd(signals_.set())) {
   set_disposition(SIGPIPE, SIG_IGN);
   set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
@@ -148,7 +151,8 @@ void Master::try_upgrade() {
 /// failed, only another reload helps.
 void Master::replace_inherited() {
   constexpr std::chrono::seconds kPause{5};
-  if (present_->can_start_workers() || present_->ready() == present_->wanted()) return;
+  const bool complete = present_->wanted() > 0 && present_->ready() == present_->wanted();
+  if (present_->can_start_workers() || complete) return;
   if (retry_due_ && Clock::now() < *retry_due_) return;
   reload_wanted_ = true;
   retry_due_ = Clock::now() + kPause;
@@ -236,7 +240,11 @@ void Master::bury_finished() {
   std::erase_if(generations_, [this](const auto& generation) {
     // Nobody has been started in one that is still to be filled.
     if (generation.get() == next_ || !generation->finished()) return false;
-    if (generation.get() == present_) present_ = nullptr;
+    if (generation.get() == present_) {
+      // Of one that was inherited, nobody may be left: it has its place until the next one does.
+      if (phase_ != Phase::stopping) return false;
+      present_ = nullptr;
+    }
     // The next turn tells who asked.
     if (reload_ && generation.get() == reload_->former) return false;
     return true;
@@ -379,7 +387,16 @@ void Master::enter_child() {
   if (ears_.control) ears_.control->leave();
   if (ears_.touched) ears_.touched->leave();
   for (const auto& generation : generations_) generation->close_links();
-  support::enter_worker_signals(signals_.previous());
+  support::enter_worker_signals(mask_for_children());
+}
+
+/// The one that was in force before this program, or the one whose heir it is, blocked signals:
+/// what is blocked stays so over execve.
+sigset_t Master::mask_for_children() const noexcept {
+  sigset_t mask = signals_.previous();
+  if (!legacy_) return mask;
+  for (const int signal : kSignals) ::sigdelset(&mask, signal);
+  return mask;
 }
 
 // -- The end

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 
 #include <functional>
 #include <memory>
@@ -111,6 +112,7 @@ class Master {
   void reap();
   void on_crash();
   void enter_child();
+  sigset_t mask_for_children() const noexcept;
 
   void abandon_start();
   void stop(std::string_view reason);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "runtime/supervisor/master.hpp"
+#include "runtime/support/signals.hpp"
 
 namespace appd::supervisor {
 
@@ -85,7 +86,18 @@ struct MasterOptions {
   /// From the second generation on the worker of this index cannot import.
   std::optional<unsigned> broken_worker{};
   std::optional<CrashRate> max_crashes{};
+  /// Those of another program in this process; then no plan is the first.
+  struct Inherited {
+    unsigned starting = 0;
+    unsigned ready = 0;
+    unsigned retired = 0;
+  };
+  std::optional<Inherited> inherited{};
+  unsigned failing_plans = 0;  ///< so many after the first cannot be made
 };
+
+/// The generation that inherited workers are of.
+inline constexpr unsigned kInheritedNumber = 7;
 
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
 /// pipe open, so that the pipe's end proves that none is left.
@@ -99,7 +111,7 @@ class Supervised {
       : Supervised(
             options, threads,
             [worker = std::move(worker), broken = options.broken_worker,
-             made = 0u](observe::Scoreboard& scoreboard) mutable -> Entry {
+             made = options.inherited ? 1u : 0u](observe::Scoreboard& scoreboard) mutable -> Entry {
               const bool first = ++made == 1;
               return WorkerEntry([=, &scoreboard](unsigned index, observe::WorkerLink link) {
                 ::alarm(120);
@@ -202,8 +214,17 @@ class Supervised {
       reporter.report(gateway::Level::debug, text);
     };
     MasterHooks hooks;
-    hooks.plan = [&, made = 0u]() mutable {
-      if (++made > 1 && options.broken_reloads) throw std::runtime_error("a bad configuration");
+    std::optional<support::BlockedSignals> blocked;
+    std::optional<Legacy> legacy;
+    if (options.inherited) {
+      legacy = leave(*options.inherited, reporter);
+      // As an execve leaves them.
+      blocked.emplace({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD});
+    }
+    hooks.plan = [&, made = options.inherited ? 1u : 0u]() mutable {
+      ++made;
+      const bool fails = options.broken_reloads || made <= 1 + options.failing_plans;
+      if (made > 1 && fails) throw std::runtime_error("a bad configuration");
       GenerationPlan plan;
       plan.workers = options.workers;
       plan.graceful_timeout = options.graceful_timeout;
@@ -222,10 +243,56 @@ class Supervised {
       say(taken_over ? "on_reloaded: taken over" : "on_reloaded: given up");
     };
     try {
-      return Master(reporter, std::move(hooks)).run();
+      return Master(reporter, std::move(hooks), {}, std::move(legacy)).run();
     } catch (const std::exception& error) {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
+    }
+  }
+
+  /// Starts workers as another program would have left them. They log their orders:
+  /// "debug inherited 1 hears retire".
+  static Legacy leave(const MasterOptions::Inherited& found, PipeReporter& reporter) {
+    Legacy legacy;
+    legacy.generation = kInheritedNumber;
+    const unsigned all = found.starting + found.ready + found.retired;
+    for (unsigned index = 0; index < all; ++index) {
+      const bool ready = index >= found.starting && index < found.starting + found.ready;
+      const bool retired = index >= found.starting + found.ready;
+      auto [master_end, worker_end] = observe::WorkerLink::make_pair();
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        ::alarm(120);
+        master_end.close();
+        for (const auto& earlier : legacy.workers) ::close(earlier.link);
+        const std::string name = "inherited " + std::to_string(index);
+        if (!ready && !retired) worker_end.send({observe::WorkerMessage::Kind::ready, {}, {}});
+        ::_exit(obey_inherited(worker_end, name, retired, reporter));
+      }
+      reporter.report(gateway::Level::debug,
+                      "inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
+      legacy.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
+    }
+    return legacy;
+  }
+
+  /// One that is retired already goes on until it is told to drain.
+  static int obey_inherited(observe::WorkerLink& link, const std::string& name, bool retired,
+                            PipeReporter& reporter) {
+    using observe::MasterOrder;
+    for (;;) {
+      pollfd waited{link.fd(), POLLIN, 0};
+      ::poll(&waited, 1, -1);
+      const auto [got, order] = link.receive_order();
+      if (got == observe::WorkerLink::Got::closed) return 0;
+      if (got != observe::WorkerLink::Got::message) continue;
+      const char* const what = order.kind == MasterOrder::serve    ? " hears serve"
+                               : order.kind == MasterOrder::retire ? " hears retire"
+                                                                   : " hears drain";
+      reporter.report(gateway::Level::debug, name + what);
+      if (order.kind == MasterOrder::drain || (order.kind == MasterOrder::retire && !retired)) {
+        return 0;
+      }
     }
   }
 
