@@ -6,10 +6,13 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "bench/load/request_bytes.hpp"
 #include "bench/load/scripted_server.hpp"
+#include "fakes/eventually.hpp"
 
 namespace appd::load {
 namespace {
@@ -59,6 +62,13 @@ std::string failure(Options options, ScriptedServer::Script script) {
     return error.what();
   }
   return "";
+}
+
+bool sleeps(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t name_end = stat.rfind(") ");
+  return name_end != std::string::npos && stat.compare(name_end + 2, 1, "S") == 0;
 }
 
 /// Right answers but for one in the middle of the run.
@@ -309,12 +319,15 @@ TEST_SUITE("run") {
     if (other == 0) {
       for (;;) ::pause();
     }
+    // On its way to that it does something.
+    const bool still = test::eventually([&] { return sleeps(other); });
     options.server = other;
     const std::string cause = failure(options, [](std::size_t) {
       return Reply{right_answer(Wire::uwsgi), true};
     });
     ::kill(other, SIGKILL);
     ::waitpid(other, nullptr, 0);
+    CHECK(still);
     CHECK(contains(cause, "did nothing"));
   }
 }

@@ -457,6 +457,41 @@ TEST_SUITE("master") {
     CHECK(master.count("started") == 6);
   }
 
+  TEST_CASE("a reload is told when the former workers take no more connections") {
+    const auto says_late = [](unsigned, WorkerLink link, Scoreboard&) {
+      sigset_t usr1;
+      ::sigemptyset(&usr1);
+      ::sigaddset(&usr1, SIGUSR1);
+      ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+      link.send({Kind::ready, {}, {}});
+      if (wait_for_order(link) != 0) return 1;
+      int signal = 0;
+      ::sigwait(&usr1, &signal);
+      link.send({Kind::retired, {}, {}});
+      ::sigwait(&usr1, &signal);
+      return 0;
+    };
+    Supervised master({}, kThreads, says_late);
+    const pid_t former = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("debug ready");
+    master.send(SIGHUP);
+    const pid_t latter = pid_in(master.wait_for("worker 1 started"));
+    master.wait_for("is ready");
+    ::usleep(300'000);  // which the reload is to take
+    ::kill(former, SIGUSR1);
+    const std::string line = master.wait_for("reloaded after ");
+    const double seconds = std::stod(line.substr(line.find("after ") + 6));
+    CHECK(seconds >= 0.3);
+    CHECK(seconds < 4.9);                // otherwise it was patience
+    CHECK(master.count("exited") == 0);  // what still runs is not waited for
+    ::kill(former, SIGUSR1);
+    master.send(SIGTERM);
+    for (int i = 0; i < 2; ++i) ::kill(latter, SIGUSR1);
+    master.wait_for("exited with code 0");
+    master.send(SIGQUIT);
+    CHECK(master.wait_for_end() == support::exit_code::kOk);
+  }
+
   TEST_CASE("SIGHUP during a reload leads to one more") {
     Supervised master({1, 30s}, kThreads, serve_all);
     master.wait_for("debug ready");

@@ -1,0 +1,355 @@
+#include "runtime/supervisor/generation.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fakes/eventually.hpp"
+#include "fakes/recording_reporter.hpp"
+
+using namespace appd;
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+using appd::test::eventually;
+using observe::MasterOrder;
+using observe::WorkerLink;
+using observe::WorkerMessage;
+using support::UniqueFd;
+
+namespace {
+
+/// What workers write down for the test: "1 retire" for worker 2's order.
+class Diary {
+ public:
+  Diary() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    read_end_.reset(ends[0]);
+    write_end_.reset(ends[1]);
+  }
+  void write(unsigned index, const char* order) const {
+    const std::string line = fmt::format("{} {}\n", index, order);
+    if (::write(write_end_.get(), line.data(), line.size()) < 0) ::_exit(9);
+  }
+  unsigned count(const std::string& line) {
+    std::array<char, 4096> bytes;
+    for (ssize_t got = 0; (got = ::read(read_end_.get(), bytes.data(), bytes.size())) > 0;) {
+      text_.append(bytes.data(), static_cast<std::size_t>(got));
+    }
+    unsigned found = 0;
+    for (std::size_t at = 0; (at = text_.find(line + "\n", at)) != std::string::npos; ++at) ++found;
+    return found;
+  }
+
+ private:
+  UniqueFd read_end_;
+  UniqueFd write_end_;
+  std::string text_;
+};
+
+/// A worker that ends as it is told. `slow`: it has a request for ever, and ends when it is told to
+/// drain.
+int obey(const Diary& diary, unsigned index, WorkerLink link, bool slow) {
+  ::alarm(120);
+  for (;;) {
+    pollfd waited{link.fd(), POLLIN, 0};
+    ::poll(&waited, 1, -1);
+    const auto [got, order] = link.receive_order();
+    if (got == WorkerLink::Got::closed) return 0;
+    if (got != WorkerLink::Got::message) continue;
+    diary.write(index, order.kind == MasterOrder::serve    ? "serve"
+                       : order.kind == MasterOrder::retire ? "retire"
+                                                           : "drain");
+    if (order.kind == MasterOrder::retire) link.send({WorkerMessage::Kind::retired, {}, {}});
+    if (order.kind == MasterOrder::drain || (order.kind == MasterOrder::retire && !slow)) return 0;
+  }
+}
+
+/// A generation in this process, which is its master.
+class Fleet {
+ public:
+  explicit Fleet(unsigned places, bool slow = false, std::chrono::nanoseconds grace = 30s) {
+    GenerationPlan plan = planned(places, grace);
+    plan.entry = [this, slow](unsigned index, WorkerLink link) {
+      link.send({WorkerMessage::Kind::ready, {}, {}});
+      return obey(diary, index, std::move(link), slow);
+    };
+    generation_.emplace(1, std::move(plan), reporter, enter_child_);
+  }
+  /// Workers that another program has started, with the states that it leaves: index, ready,
+  /// retired.
+  explicit Fleet(std::vector<Legacy::Worker> found) {
+    for (Legacy::Worker& worker : found) {
+      auto [master_end, worker_end] = WorkerLink::make_pair();
+      worker.pid = ::fork();
+      if (worker.pid == 0) {
+        master_end.close();
+        ::_exit(obey(diary, worker.index, std::move(worker_end), worker.retired));
+      }
+      worker.link = ::fcntl(master_end.fd(), F_DUPFD_CLOEXEC, 0);
+    }
+    generation_.emplace(7, planned(static_cast<unsigned>(found.size()), 30s), reporter,
+                        enter_child_, found);
+  }
+
+  Generation& operator*() { return *generation_; }
+  Generation* operator->() { return &*generation_; }
+
+  /// Lets it live until the condition holds.
+  template <typename Condition>
+  bool lives_until(Condition condition) {
+    return eventually([&] {
+      turn();
+      return condition();
+    });
+  }
+  bool becomes_ready(unsigned workers) {
+    return lives_until([&] { return generation_->ready() == workers; });
+  }
+  bool finishes() {
+    return lives_until([&] { return generation_->finished(); });
+  }
+  bool hears(const std::string& line) {
+    return lives_until([&] { return diary.count(line) > 0; });
+  }
+  void turn() {
+    generation_->tick();
+    std::vector<pollfd> polled;
+    generation_->add_polled(polled);
+    ::poll(polled.data(), polled.size(), 1);
+    generation_->read(polled);
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      last_end = generation_->on_exit(pid, status);
+    }
+  }
+
+  /// Of the worker at this place, from 1: "ready"; "" when there is none.
+  std::string state(unsigned place) const {
+    const std::string line = line_of(place);
+    const std::size_t at = line.find(": ");
+    return line.empty() ? "" : line.substr(at + 2, line.find(',') - at - 2);
+  }
+  pid_t pid(unsigned place) const {
+    const std::string line = line_of(place);
+    return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
+  }
+  void destroy() { generation_.reset(); }
+
+  Diary diary;
+  test::RecordingReporter reporter;
+  std::optional<ProcessEnd> last_end;
+
+ private:
+  static GenerationPlan planned(unsigned places, std::chrono::nanoseconds grace) {
+    GenerationPlan plan;
+    plan.workers = places;
+    plan.graceful_timeout = grace;
+    plan.scoreboard = std::make_shared<observe::Scoreboard>(places, 1);
+    return plan;
+  }
+  std::string line_of(unsigned place) const {
+    const std::string text = generation_->describe();
+    const std::size_t at = text.find(fmt::format("\n  worker {}", place));
+    if (at == std::string::npos) return "";
+    return text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+  }
+
+  const std::function<void()> enter_child_ = [] {};
+  std::optional<Generation> generation_;
+};
+
+bool lives(pid_t pid) {
+  return ::kill(pid, 0) == 0;
+}
+
+}  // namespace
+
+TEST_SUITE("generation") {
+  TEST_CASE("nobody is wanted before it grows, and nobody serves before it is told so") {
+    Fleet fleet(3);
+    CHECK(fleet->wanted() == 0);
+    CHECK(fleet->finished());
+    fleet->grow(2);
+    CHECK(fleet->wanted() == 2);
+    REQUIRE(fleet.becomes_ready(2));
+    CHECK_FALSE(fleet->any_accepting());
+    fleet->establish();
+    fleet->serve();
+    CHECK(fleet->any_accepting());
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(3));
+    CHECK(fleet.hears("0 serve"));
+    CHECK(fleet.hears("1 serve"));
+    CHECK(fleet.hears("2 serve"));  // as soon as it was ready
+    fleet->stop();
+    CHECK(fleet.finishes());
+  }
+
+  TEST_CASE("it grows into free places first, then where a worker still ends") {
+    Fleet fleet(3, true);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    fleet->establish();
+    fleet->serve();
+    fleet->retire(1);
+    REQUIRE(fleet.hears("0 retire"));
+    const pid_t ending = fleet.pid(1);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    CHECK(fleet.state(1) == "ending");
+    CHECK(fleet.state(2) == "ready");
+    CHECK(fleet.state(3).empty());
+    fleet->grow(2);
+    CHECK(fleet->wanted() == 3);
+    REQUIRE(fleet.becomes_ready(2));
+    CHECK(fleet.state(1) == "ending");
+    CHECK(fleet.state(3) == "ready");
+    CHECK(fleet.pid(1) == ending);
+    ::kill(ending, SIGKILL);
+    REQUIRE(fleet.becomes_ready(3));
+    CHECK(fleet.pid(1) != ending);
+    fleet->stop();
+    CHECK(fleet.finishes());
+  }
+
+  TEST_CASE("workers retire one by one, the first ones first") {
+    Fleet fleet(3, true);
+    fleet->grow(3);
+    REQUIRE(fleet.becomes_ready(3));
+    fleet->establish();
+    fleet->serve();
+    CHECK_FALSE(fleet->any_ending());
+    for (unsigned retired = 1; retired <= 3; ++retired) {
+      fleet->retire(1);
+      CHECK(fleet->wanted() == 3 - retired);
+      CHECK(fleet->any_ending());
+      REQUIRE(fleet.hears(fmt::format("{} retire", retired - 1)));
+      CHECK(fleet.diary.count(fmt::format("{} retire", retired)) == 0);
+      ::kill(fleet.pid(retired), SIGKILL);
+      REQUIRE(fleet.lives_until([&] { return fleet.state(retired).empty(); }));
+      CHECK_FALSE(fleet->any_ending());
+      CHECK(fleet.last_end == ProcessEnd::expected);
+    }
+    CHECK(fleet->finished());
+    CHECK_FALSE(fleet->due());
+  }
+
+  TEST_CASE("nobody accepts any more when all that are retired have said so") {
+    Fleet fleet(2, true);
+    fleet->grow(2);
+    REQUIRE(fleet.becomes_ready(2));
+    fleet->serve();
+    fleet->retire(2);
+    CHECK(fleet->any_accepting());
+    CHECK(fleet.lives_until([&] { return !fleet->any_accepting(); }));
+    CHECK(fleet.state(1) == "ending");  // and goes on with its request
+    fleet->stop();
+    CHECK(fleet.finishes());
+  }
+
+  TEST_CASE("a retired worker is waited for no longer than the graceful timeout, but not killed") {
+    Fleet fleet(1, true, 100ms);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    fleet->establish();
+    fleet->serve();
+    fleet->retire(1);
+    const pid_t pid = fleet.pid(1);
+    REQUIRE(fleet->due());  // its master looks again then
+    CHECK(*fleet->due() <= Clock::now() + 100ms);
+    CHECK(fleet->any_ending());
+    REQUIRE(fleet.lives_until([&] { return !fleet->any_ending(); }));
+    CHECK_FALSE(fleet->due());
+    fleet.turn();
+    CHECK(lives(pid));
+    CHECK(fleet.state(1) == "ending");
+    CHECK_FALSE(fleet->finished());
+    fleet->stop();
+    CHECK(fleet.finishes());
+    CHECK(fleet.reporter.count("killing") == 0);
+  }
+
+  TEST_CASE("a stop is told to all, also to those that were retired") {
+    Fleet fleet(3, true);
+    fleet->grow(3);
+    REQUIRE(fleet.becomes_ready(3));
+    fleet->serve();
+    fleet->retire(1);
+    REQUIRE(fleet.hears("0 retire"));
+    fleet->stop();
+    CHECK(fleet.finishes());
+    for (const char* line : {"0 drain", "1 drain", "2 drain"}) CHECK(fleet.diary.count(line) == 1);
+    CHECK(fleet.diary.count("1 retire") == 0);
+  }
+
+  TEST_CASE("what another program needs is written down behind what others have left") {
+    Fleet fleet(3, true);
+    fleet->grow(2);
+    REQUIRE(fleet.becomes_ready(2));
+    fleet->serve();
+    fleet->retire(1);
+    Legacy legacy;
+    legacy.workers.push_back({0, 1, 2, false, true});  // of an older generation
+    REQUIRE(fleet->leave_to(legacy));
+    REQUIRE(legacy.workers.size() == 3);
+    for (const unsigned i : {1u, 2u}) {
+      CHECK(legacy.workers[i].index == i);
+      CHECK(legacy.workers[i].pid == fleet.pid(i));
+      CHECK(::fcntl(legacy.workers[i].link, F_GETFD) >= 0);
+    }
+    CHECK(legacy.workers[1].link != legacy.workers[2].link);
+    CHECK_FALSE(legacy.workers[1].ready);
+    CHECK(legacy.workers[1].retired);
+    CHECK(legacy.workers[2].ready);
+    CHECK_FALSE(legacy.workers[2].retired);
+    fleet->stop();
+    CHECK(fleet.finishes());
+  }
+
+  TEST_CASE("workers of another program serve and retire, and are never started again") {
+    Fleet fleet({{0, 0, -1, true, false}, {1, 0, -1, true, false}, {2, 0, -1, false, true}});
+    CHECK(fleet->number() == 7);
+    CHECK_FALSE(fleet->can_start_workers());
+    CHECK(fleet->wanted() == 2);
+    CHECK(fleet->ready() == 2);
+    CHECK(fleet->any_accepting());
+    CHECK(fleet->any_ending());
+    CHECK(fleet.state(3) == "ending");
+    ::kill(fleet.pid(1), SIGKILL);
+    REQUIRE(fleet.lives_until([&] { return fleet->ready() == 1; }));
+    CHECK(fleet.last_end == ProcessEnd::crash);
+    for (int i = 0; i < 10; ++i) fleet.turn();
+    CHECK(fleet.state(1) == "waits for its start");
+    CHECK(fleet->wanted() == 2);
+    CHECK_FALSE(fleet->failure());
+    fleet->retire(2);
+    REQUIRE(fleet.lives_until([&] { return fleet.state(2).empty(); }));
+    CHECK(fleet.diary.count("1 retire") == 1);
+    CHECK(fleet.diary.count("2 retire") == 0);
+    CHECK_FALSE(fleet->finished());
+    fleet->stop();
+    CHECK(fleet.finishes());
+    CHECK(fleet.diary.count("2 drain") == 1);
+  }
+
+  TEST_CASE("it leaves no process behind") {
+    Fleet fleet(2, true);
+    fleet->grow(2);
+    REQUIRE(fleet.becomes_ready(2));
+    const pid_t pids[]{fleet.pid(1), fleet.pid(2)};
+    fleet.destroy();
+    for (const pid_t pid : pids) CHECK_FALSE(lives(pid));
+  }
+}
