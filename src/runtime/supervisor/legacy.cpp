@@ -6,6 +6,7 @@
 
 #include <array>
 #include <functional>
+#include <iomanip>
 #include <istream>
 #include <map>
 #include <ostream>
@@ -18,9 +19,9 @@
 namespace appd::supervisor {
 namespace {
 
-// A line for each thing: its kind, its numbers, and to the line's end its name if it has one.
-// Another format is not understood, so the first line names this one.
-constexpr std::string_view kFormat = "appd-legacy 1";
+// A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
+// is not understood, so the first line names this one.
+constexpr std::string_view kFormat = "appd-legacy-1";
 
 void write(std::ostream& out, const Legacy& legacy) {
   out << kFormat << '\n';
@@ -34,68 +35,55 @@ void write(std::ostream& out, const Legacy& legacy) {
         << worker.ready << ' ' << worker.retired << '\n';
   }
   for (const auto& socket : legacy.sockets) {
-    out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << socket.address << '\n';
+    out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << std::quoted(socket.address)
+        << '\n';
   }
   for (const auto& passed : legacy.passed) {
-    out << "passed " << passed.fd << ' ' << passed.name << '\n';
+    out << "passed " << passed.fd << ' ' << std::quoted(passed.name) << '\n';
   }
   out << "end\n";
 }
 
-std::string rest_of(std::istream& line) {
-  std::string rest;
-  if (!line) return rest;
-  line.get();  // the blank before it
-  std::getline(line, rest);
-  line.clear(line.rdstate() & ~std::ios::failbit);
-  return rest;
-}
-
-using Reader = std::function<void(std::istream& line, Legacy& legacy)>;
+using Reader = std::function<void(std::istream& in, Legacy& legacy)>;
 
 const std::map<std::string, Reader>& readers() {
   static const std::map<std::string, Reader> all{
-      {"generation", [](std::istream& line, Legacy& into) { line >> into.generation; }},
-      {"box", [](std::istream& line, Legacy& into) { line >> into.box_in >> into.box_out; }},
-      {"pid-file", [](std::istream& line, Legacy& into) { line >> into.pid_file; }},
-      {"control", [](std::istream& line, Legacy& into) { line >> into.control; }},
-      {"caller", [](std::istream& line, Legacy& into) { line >> into.callers.emplace_back(); }},
+      {"generation", [](std::istream& in, Legacy& into) { in >> into.generation; }},
+      {"box", [](std::istream& in, Legacy& into) { in >> into.box_in >> into.box_out; }},
+      {"pid-file", [](std::istream& in, Legacy& into) { in >> into.pid_file; }},
+      {"control", [](std::istream& in, Legacy& into) { in >> into.control; }},
+      {"caller", [](std::istream& in, Legacy& into) { in >> into.callers.emplace_back(); }},
       {"worker",
-       [](std::istream& line, Legacy& into) {
+       [](std::istream& in, Legacy& into) {
          Legacy::Worker& worker = into.workers.emplace_back();
-         line >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired;
+         in >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired;
        }},
       {"socket",
-       [](std::istream& line, Legacy& into) {
+       [](std::istream& in, Legacy& into) {
          Legacy::Socket& socket = into.sockets.emplace_back();
-         line >> socket.fd >> socket.owns_file;
-         socket.address = rest_of(line);
+         in >> socket.fd >> socket.owns_file >> std::quoted(socket.address);
        }},
       {"passed",
-       [](std::istream& line, Legacy& into) {
+       [](std::istream& in, Legacy& into) {
          Legacy::Passed& passed = into.passed.emplace_back();
-         line >> passed.fd;
-         passed.name = rest_of(line);
+         in >> passed.fd >> std::quoted(passed.name);
        }},
   };
   return all;
 }
 
 Legacy read(std::istream& in) {
-  std::string text;
-  if (!std::getline(in, text) || text != kFormat) throw std::runtime_error("unknown format");
+  std::string kind;
+  if (!(in >> kind) || kind != kFormat) throw std::runtime_error("a format that is not known");
   Legacy legacy;
-  while (std::getline(in, text)) {
-    std::istringstream line(text);
-    std::string kind;
-    line >> kind;
+  while (in >> kind) {
     if (kind == "end") return legacy;
     const auto reader = readers().find(kind);
-    if (reader == readers().end()) throw std::runtime_error("unknown line: " + text);
-    reader->second(line, legacy);
-    if (line.fail()) throw std::runtime_error("bad line: " + text);
+    if (reader == readers().end()) throw std::runtime_error("nothing is called " + kind);
+    reader->second(in, legacy);
+    if (in.fail()) throw std::runtime_error("bad " + kind);
   }
-  throw std::runtime_error("no end");
+  throw std::runtime_error("it has no end");
 }
 
 void set_close_on_exec(int fd, bool close) noexcept {

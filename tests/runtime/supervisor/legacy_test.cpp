@@ -122,14 +122,15 @@ TEST_SUITE("legacy") {
       REQUIRE(text.find(from) != std::string::npos);
       return refusal(text.replace(text.find(from), from.size(), to));
     };
-    CHECK(with("\"format\":\"1\"", "\"format\":\"2\"").find("a format that is not known") !=
+    CHECK(with("appd-legacy-1", "appd-legacy-2").find("a format that is not known") !=
           std::string::npos);
-    for (const char* field : {"generation", "workers", "sockets", "passed", "callers", "box_in",
-                              "box_out", "pid_file", "control", "link", "retired", "owns_file"}) {
+    for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
+                              "pid-file", "control", "end"}) {
       CAPTURE(field);
       CHECK(with(field, "other").find("cannot be read") != std::string::npos);
     }
-    CHECK(with("\"101\"", "\"abc\"").find("cannot be read") != std::string::npos);
+    CHECK(with(" 101 ", " abc ").find("cannot be read") != std::string::npos);
+    CHECK(with(" 101 ", " ").find("cannot be read") != std::string::npos);
   }
 
   TEST_CASE("all descriptors survive execve when they are to be kept, and only then") {
