@@ -161,6 +161,8 @@ class Generation {
   void inspect(Clock::time_point now);
   Clock::duration inspection_interval() const noexcept;
   void check_life(Child& worker, Clock::time_point now);
+  void check_inherited(Child& worker, Clock::time_point now);
+  void on_silence(Child& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
   void check_wear(Child& worker, Clock::time_point now);
   Wear wear_of(Child& worker, Clock::time_point now);

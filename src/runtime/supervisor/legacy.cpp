@@ -25,6 +25,7 @@ constexpr std::string_view kFormat = "appd-legacy 1";
 void write(std::ostream& out, const Legacy& legacy) {
   out << kFormat << '\n';
   out << "generation " << legacy.generation << '\n';
+  out << "heartbeat " << legacy.heartbeat.count() << '\n';
   out << "box " << legacy.box_in << ' ' << legacy.box_out << '\n';
   out << "pid-file " << legacy.pid_file << '\n';
   out << "control " << legacy.control << '\n';
@@ -56,6 +57,12 @@ using Reader = std::function<void(std::istream& line, Legacy& legacy)>;
 const std::map<std::string, Reader>& readers() {
   static const std::map<std::string, Reader> all{
       {"generation", [](std::istream& line, Legacy& into) { line >> into.generation; }},
+      {"heartbeat",
+       [](std::istream& line, Legacy& into) {
+         std::chrono::nanoseconds::rep count = 0;
+         line >> count;
+         into.heartbeat = std::chrono::nanoseconds(count);
+       }},
       {"box", [](std::istream& line, Legacy& into) { line >> into.box_in >> into.box_out; }},
       {"pid-file", [](std::istream& line, Legacy& into) { line >> into.pid_file; }},
       {"control", [](std::istream& line, Legacy& into) { line >> into.control; }},
