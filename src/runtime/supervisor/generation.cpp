@@ -631,6 +631,7 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   child.process.reset();
   if (child.is_worker()) {
     scoreboard_.clear(*child.index);  // the others must not count on it
+    if (plan_.salvage) plan_.salvage(*child.index);
     for (Child& other : workers_) {
       if (other.replaces == child.index) other.replaces.reset();
     }
