@@ -319,6 +319,12 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
     return post_mortem_.examine(deployment->crash_files,
                                 index.value_or(deployment->zygotes_place()), wait_status);
   };
+  plan.salvage = [this, deployment](unsigned index) {
+    const auto boxes = deployment->mailboxes.boxes();
+    if (boxes.empty()) return;
+    const int connections = worker::salvage(boxes[index].out.get(), *inheritance_);
+    deployment->scoreboard->loads()[index].incoming.fetch_sub(connections);
+  };
   if (deployment->settings.preload == config::Preload::off) {
     plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
       leave_master(*deployment, worker_role(index), index);

@@ -2,13 +2,16 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import wire
-from processes import AS_ROOT, DEADLINE, Gate, Place, Process, children, clean_environment, unprivileged, wait_until
+from processes import (AS_ROOT, DEADLINE, Gate, Place, Process, children, clean_environment, give_away,
+                       unprivileged, wait_until)
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "tests" / "apps"
@@ -17,7 +20,7 @@ SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "run
 
 READY = " is ready: "  # in the event that the master logs once all workers accept
 
-_EVENT = re.compile(r"^\S+Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] (.*)$")
+_EVENT = re.compile(r"^(\S+)Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] (.*)$")
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Event:
     pid: int
     role: str
     text: str
+    when: float  # seconds since the epoch
 
 
 def parse_log(text: str) -> list:
@@ -35,8 +39,9 @@ def parse_log(text: str) -> list:
     for line in text.splitlines():
         found = _EVENT.match(line)
         if found:
-            level, pid, role, rest = found.groups()
-            events.append(Event(level.strip(), int(pid), role, rest))
+            when, level, pid, role, rest = found.groups()
+            when = datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp()
+            events.append(Event(level.strip(), int(pid), role, rest, when))
         elif line.startswith("  ") and events:
             events[-1].text += "\n" + line[2:]
     return events
@@ -73,7 +78,7 @@ class Appd(Process):
     def __init__(self, installed: Installation, *options, module="wsgi_probe:application", workers=1,
                  threads=4, socket_option=None, env=None, umask=-1, as_root=False, wait=True):
         self.installed = installed
-        place = Place()
+        self.place = place = Place()
         self.gates = place.folder("probe")
         self.address = str(place / "app.sock")
         self._mark = 0
@@ -158,6 +163,42 @@ class Appd(Process):
             return code
         finally:
             self.place.remove()
+
+
+class FromOwnBinary(Appd):
+    """Started from a binary that the test may replace."""
+
+    def command(self, arguments, environment):
+        self.binary = os.path.join(os.path.dirname(self.address), "appd")
+        shutil.copy(arguments[0], self.binary)
+        give_away(self.binary)
+        return [self.binary, *arguments[1:]]
+
+    def install(self, source=None, text=None):
+        """Puts another file in the binary's place, as a package manager does."""
+        new = self.binary + ".new"
+        if text is None:
+            shutil.copy(source or self.installed.binary, new)
+        else:
+            with open(new, "w") as file:
+                file.write(text)
+            os.chmod(new, 0o755)
+        give_away(new)
+        os.rename(new, self.binary)
+
+    def executed(self):
+        return os.stat(f"/proc/{self.pid}/exe").st_ino
+
+    def ask(self, verb):
+        return self.installed.run(verb, "--control", f"{self.address}.control", within=60)
+
+    def upgrade(self):
+        self.install()
+        new = os.stat(self.binary).st_ino
+        asked = self.ask("upgrade")
+        assert (asked.returncode, asked.stderr) == (0, "")
+        assert self.executed() == new
+        return asked.stdout
 
 
 def find_binary() -> Path:

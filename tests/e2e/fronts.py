@@ -19,9 +19,10 @@ def point_at(text: str, socket_path) -> str:
 class Nginx(Process):
     """nginx with one server per protocol snippet, each with buffering and without.
 
-    `port(mode)` and `port(mode, streaming=True)` are where they listen."""
+    `port(mode)` and `port(mode, streaming=True)` are where they listen. `extra` is for the http block."""
 
-    def __init__(self, socket_path):
+    def __init__(self, socket_path, extra=""):
+        self._extra = extra
         self._ports = {(mode, streaming): Port() for mode in MODES for streaming in (False, True)}
         place = Place()
         snippets = place.folder("snippets")
@@ -60,6 +61,7 @@ http {{
   default_type text/plain;
 {paths}
   client_max_body_size 0;
+  {self._extra}
   include upstream.conf;
 {servers}
 }}

@@ -152,3 +152,19 @@ def test_a_server_with_nothing_to_do_is_not_taken_for_dead(site):
     wait_until(lambda: time.monotonic() > end, "six times as long as a sign of life may be missing")
     assert children(server.pid) == before
     assert server.find_events("no sign of life") == []
+
+
+def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generation(start):
+    """It stands still, so others still count on it; and its place has no successor."""
+    server = start("--heartbeat", "500ms", workers=2, threads=1)
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    idle = server.call("scgi", "/whoami").json()["pid"]
+    stop_process(idle)
+    given = wire.begin("scgi", server.address, wire.variables(path="/hello"))
+    server.send_signal(signal.SIGHUP)
+    server.wait_event("no sign of life")
+    assert given.read_answer().status == 200
+    gate.open()
+    assert held.read_answer().status == 200

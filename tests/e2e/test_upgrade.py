@@ -1,54 +1,18 @@
 """Upgrade: the process becomes a newer binary while requests run."""
 
 import os
-import shutil
+import re
 import signal
 
 import pytest
 
 import wire
-from appd import Appd
+from appd import FromOwnBinary
 from fronts import MODES, Nginx
 from load import Load
-from processes import alive, children, give_away, wait_until
+from processes import alive, children, stop_process, wait_until
 
 EXIT_START = 4
-
-
-class FromOwnBinary(Appd):
-    """Started from a binary that the test may replace."""
-
-    def command(self, arguments, environment):
-        self.binary = os.path.join(os.path.dirname(self.address), "appd")
-        shutil.copy(arguments[0], self.binary)
-        give_away(self.binary)
-        return [self.binary, *arguments[1:]]
-
-    def install(self, source=None, text=None):
-        """Puts another file in the binary's place, as a package manager does."""
-        new = self.binary + ".new"
-        if text is None:
-            shutil.copy(source or self.installed.binary, new)
-        else:
-            with open(new, "w") as file:
-                file.write(text)
-            os.chmod(new, 0o755)
-        give_away(new)
-        os.rename(new, self.binary)
-
-    def executed(self):
-        return os.stat(f"/proc/{self.pid}/exe").st_ino
-
-    def ask(self, verb):
-        return self.installed.run(verb, "--control", f"{self.address}.control", within=60)
-
-    def upgrade(self):
-        self.install()
-        new = os.stat(self.binary).st_ino
-        asked = self.ask("upgrade")
-        assert (asked.returncode, asked.stderr) == (0, "")
-        assert self.executed() == new
-        return asked.stdout
 
 
 @pytest.fixture
@@ -118,6 +82,27 @@ def test_what_runs_and_what_is_kept_survives(server):
         assert held.read_answer().status == 200
         wait_until(lambda: not alive(worker), "the first worker has ended")
         assert kept.ask().status == 200
+
+
+def test_an_old_worker_that_stands_still_is_killed_and_one_that_is_busy_is_not(server):
+    server = server("--heartbeat", "500ms", workers=2)
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    status = server.ask("status").stdout
+    busy = int(re.search(r"pid (\d+)\): ready, serving", status).group(1))
+    (idle,) = set(children(server.pid)) - {busy}
+    stop_process(idle)
+    server.upgrade()
+    assert f"(pid {idle})" in server.wait_event("no sign of life").text
+    wait_until(lambda: not alive(idle), "it is killed")
+    assert alive(busy)
+    # This one has been heard, but it may stop later.
+    stop_process(busy)
+    server.wait_event(rf"\(pid {busy}\) has given no sign of life")
+    wait_until(lambda: not alive(busy), "it is killed")
+    assert held.closed_by_peer()
+    assert server.call("uwsgi", "/hello").status == 200
 
 
 def test_signal_pid_file_and_end_are_as_before(server, installed, place):

@@ -25,8 +25,9 @@ struct ChildProcess {
   std::uint64_t answered_before = 0;  ///< requests in this place, by others
   WearLimits allowance{};
   std::optional<std::uint64_t> memory_when_ready{};  ///< bytes
-  Clock::time_point memory_due{};                  ///< of the next look at it
-  bool accepting = false;                          ///< it takes connections, as far as is known
+  Clock::time_point memory_due{};                    ///< of the next look at it
+  bool accepting = false;                            ///< it takes connections, as far as is known
+  Clock::time_point heard_at{};                      ///< last, that it knows of its retirement
 };
 
 /// A place for a process that the master keeps alive: a worker's, or the zygote's.

@@ -333,7 +333,7 @@ std::optional<Clock::time_point> Generation::due() const {
 // -------------------------------------------------------------------------------------
 
 bool Generation::is_inspected() const noexcept {
-  return established_ && serving_ && can_start_workers() &&
+  return established_ && serving_ &&
          (plan_.wear.any() || plan_.heartbeat.count() > 0 || scaling_.is_on());
 }
 
@@ -348,7 +348,7 @@ void Generation::inspect(Clock::time_point now) {
   if (scaling_.is_on()) scale_down(now);
   for (Child& worker : workers_) {
     if (!worker.process || !worker.process->pid) continue;
-    check_life(worker, now);
+    can_start_workers() ? check_life(worker, now) : check_inherited(worker, now);
     check_wear(worker, now);
   }
 }
@@ -362,9 +362,21 @@ void Generation::check_life(Child& worker, Clock::time_point now) {
   const Clock::time_point last =
       std::max(worker.process->ready_since,
                Clock::time_point(std::chrono::duration_cast<Clock::duration>(seen)));
-  if (now - last < plan_.heartbeat) return;
+  if (now - last >= plan_.heartbeat) on_silence(worker, now - last);
+}
+
+/// Its scoreboard was another program's. But a worker answers each time that it is told to retire;
+/// after the order to stop it must not hear that any more, and has a deadline.
+void Generation::check_inherited(Child& worker, Clock::time_point now) {
+  if (worker.slot.state() != SlotState::draining || worker.slot.due()) return;
+  const Clock::time_point last = std::max(worker.retired_at, worker.process->heard_at);
+  if (now - last >= plan_.heartbeat) return on_silence(worker, now - last);
+  worker.process->link.send(MasterOrder::retire);
+}
+
+void Generation::on_silence(Child& worker, Clock::duration silence) {
   reporter_.report(Level::error, fmt::format("{} has given no sign of life for {} (--heartbeat)",
-                                             title(worker), describe_duration(now - last)));
+                                             title(worker), describe_duration(silence)));
   perform(worker, worker.slot.give_up());
 }
 
@@ -526,6 +538,7 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return on_crowded();
     case WorkerMessage::Kind::retired:
       child.process->accepting = false;
+      child.process->heard_at = Clock::now();
       return;
     case WorkerMessage::Kind::failed:
       return on_failed(child, message);
@@ -618,6 +631,7 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   child.process.reset();
   if (child.is_worker()) {
     scoreboard_.clear(*child.index);  // the others must not count on it
+    if (plan_.salvage) plan_.salvage(*child.index);
     for (Child& other : workers_) {
       if (other.replaces == child.index) other.replaces.reset();
     }

@@ -54,6 +54,8 @@ struct GenerationPlan {
   /// What else is known of a process that has died, to be put behind the sentence that says so. Of
   /// a worker by its place, or of the zygote; `wait_status`: waitpid's. May be empty.
   std::function<std::string(std::optional<unsigned> index, int wait_status)> examine{};
+  /// A worker has died, in which others may have put what it was to do. May be empty.
+  std::function<void(unsigned index)> salvage{};
   std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
 };
 
@@ -161,6 +163,8 @@ class Generation {
   void inspect(Clock::time_point now);
   Clock::duration inspection_interval() const noexcept;
   void check_life(Child& worker, Clock::time_point now);
+  void check_inherited(Child& worker, Clock::time_point now);
+  void on_silence(Child& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
   void check_wear(Child& worker, Clock::time_point now);
   Wear wear_of(Child& worker, Clock::time_point now);

@@ -26,6 +26,7 @@ constexpr std::string_view kFormat = "appd-legacy-1";
 void write(std::ostream& out, const Legacy& legacy) {
   out << kFormat << '\n';
   out << "generation " << legacy.generation << '\n';
+  out << "heartbeat " << legacy.heartbeat.count() << '\n';
   out << "box " << legacy.box_in << ' ' << legacy.box_out << '\n';
   out << "pid-file " << legacy.pid_file << '\n';
   out << "control " << legacy.control << '\n';
@@ -49,6 +50,12 @@ using Reader = std::function<void(std::istream& in, Legacy& legacy)>;
 const std::map<std::string, Reader>& readers() {
   static const std::map<std::string, Reader> all{
       {"generation", [](std::istream& in, Legacy& into) { in >> into.generation; }},
+      {"heartbeat",
+       [](std::istream& in, Legacy& into) {
+         std::chrono::nanoseconds::rep count = 0;
+         in >> count;
+         into.heartbeat = std::chrono::nanoseconds(count);
+       }},
       {"box", [](std::istream& in, Legacy& into) { in >> into.box_in >> into.box_out; }},
       {"pid-file", [](std::istream& in, Legacy& into) { in >> into.pid_file; }},
       {"control", [](std::istream& in, Legacy& into) { in >> into.control; }},

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct Legacy {
     bool retired = false;  ///< it ends when its requests have
   };
 
-  unsigned generation = 0;  ///< number of the one that serves
+  unsigned generation = 0;                ///< number of the one that serves
+  std::chrono::nanoseconds heartbeat{0};  ///< GenerationPlan::heartbeat
   std::vector<Worker> workers;
   std::vector<Socket> sockets;
   std::vector<Passed> passed;

@@ -75,6 +75,7 @@ void Master::inherit() {
   last_number_ = legacy_->generation;
   GenerationPlan plan;
   plan.workers = static_cast<unsigned>(legacy_->workers.size());
+  plan.heartbeat = legacy_->heartbeat;
   plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
   generations_.push_back(std::make_unique<Generation>(last_number_, std::move(plan), reporter_,
                                                       enter_child_, legacy_->workers));
@@ -132,6 +133,7 @@ void Master::advance_start() {
 void Master::try_upgrade() {
   Legacy legacy;
   legacy.generation = present_->number();
+  legacy.heartbeat = present_->plan().heartbeat;
   for (const auto& generation : generations_) {
     if (!generation->leave_to(legacy)) return;
   }

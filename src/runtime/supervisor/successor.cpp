@@ -52,8 +52,8 @@ std::string read_until_end(const support::UniqueFd& pipe, std::chrono::milliseco
   const auto end = std::chrono::steady_clock::now() + time;
   std::string text;
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     pollfd waited{pipe.get(), POLLIN, 0};
     const int found = ::poll(&waited, 1, static_cast<int>(std::max<long>(left.count(), 0)));
     if (found < 0 && errno == EINTR) continue;

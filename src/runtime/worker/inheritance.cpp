@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "runtime/net/neighbours.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/worker/connection_message.hpp"
 
@@ -27,11 +28,31 @@ bool bequeath(const Inheritance& box, int socket) noexcept {
   return message.send(box.in.get());
 }
 
+int salvage(int mailbox, const Inheritance& box) {
+  std::vector<char> buffer(net::Neighbours::kMostBytes);
+  int connections = 0;
+  while (true) {
+    Message found(buffer);
+    const ssize_t n = found.receive(mailbox);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return connections;
+    if (found.mark != Mark::connection) continue;
+    ++connections;
+    const support::UniqueFd socket = found.take_descriptor();
+    if (!socket) continue;
+    Message left({buffer.data(), static_cast<std::size_t>(n) - 1});
+    left.mark = Mark::connection;
+    left.put_descriptor(socket.get());
+    left.send(box.in.get());
+  }
+}
+
 Heir::Heir(net::EventLoop& loop, const Inheritance& box)
     : box_(box.out.get()), watch_(loop, box_, *this) {}
 
 void Heir::open(Adopt adopt) {
   adopt_ = std::move(adopt);
+  buffer_.resize(net::Neighbours::kMostBytes);
   watch_.want(EPOLLIN | EPOLLEXCLUSIVE);
 }
 
@@ -39,27 +60,22 @@ void Heir::close() {
   if (watch_.events() == 0) return;
   watch_.end();
   // The kernel may have woken this process alone for it.
-  if (auto socket = receive()) adopt(std::move(*socket));
+  receive_one();
 }
 
 void Heir::on_events(std::uint32_t) {
-  auto socket = receive();
-  if (!socket) return;
-  watch_.again();
-  adopt(std::move(*socket));
+  receive_one();
 }
 
-/// None: there is nothing.
-std::optional<support::UniqueFd> Heir::receive() const {
-  Message message({});
+void Heir::receive_one() {
+  Message message(buffer_);
   const ssize_t n = message.receive(box_);
-  if (n < 0 && errno != EINTR) return std::nullopt;
-  return n > 0 ? message.take_descriptor() : support::UniqueFd();
-}
-
-void Heir::adopt(support::UniqueFd socket) const {
+  if (n < 0 && errno != EINTR) return;
+  if (watch_.events() != 0) watch_.again();
   // Without one, this process has no descriptor left: the kernel has closed the connection.
-  if (socket) adopt_(std::move(socket));
+  if (support::UniqueFd socket = n > 0 ? message.take_descriptor() : support::UniqueFd(); socket) {
+    adopt_(std::move(socket), {buffer_.data(), static_cast<std::size_t>(n) - 1});
+  }
 }
 
 }  // namespace appd::worker

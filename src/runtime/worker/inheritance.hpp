@@ -1,17 +1,18 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtime/net/event_loop.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::worker {
 
-/// The box (a SEQPACKET pair) in which idle connections of retired workers wait for those that
-/// serve, of whatever generation. All have it open, and whoever has time takes the next. Made
-/// before the first fork.
+/// The box (a SEQPACKET pair) in which idle connections of retired workers, and what dead ones had
+/// been given, wait for those that serve, of whatever generation. All have it open, and whoever has
+/// time takes the next. Made before the first fork.
 struct Inheritance {
   /// Throws std::system_error.
   Inheritance();
@@ -25,10 +26,16 @@ struct Inheritance {
 /// Puts a connection into the box. False: not now; nothing has happened.
 bool bequeath(const Inheritance& box, int socket) noexcept;
 
+/// Moves all connections that wait in the mailbox with this end into the box, with what has been
+/// read of them; how many there were. (What finds that full is lost: it is for a moment, and
+/// mailboxes of the dead are seldom anything but empty.)
+int salvage(int mailbox, const Inheritance& box);
+
 /// Takes connections out of the box. Loop's thread only.
 class Heir final : private net::Watcher {
  public:
-  using Adopt = std::function<void(support::UniqueFd socket)>;
+  /// `bytes`: what has been read of it already.
+  using Adopt = std::function<void(support::UniqueFd socket, std::string_view bytes)>;
 
   Heir(net::EventLoop& loop, const Inheritance& box);
 
@@ -40,11 +47,11 @@ class Heir final : private net::Watcher {
 
  private:
   void on_events(std::uint32_t events) override;
-  std::optional<support::UniqueFd> receive() const;
-  void adopt(support::UniqueFd socket) const;
+  void receive_one();
 
   const int box_;
   Adopt adopt_;
+  std::vector<char> buffer_;
   net::EventLoop::Watch watch_;
 };
 

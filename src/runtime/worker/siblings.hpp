@@ -13,8 +13,8 @@
 namespace appd::worker {
 
 /// Where connections wait that workers give to each other: a box for each worker (a SEQPACKET
-/// pair), open in all of them. Made before the first fork; what lies in the box of a worker that
-/// died is its successor's.
+/// pair), open in all of them. Made before the first fork. What lies in the box of a worker that
+/// died the master gives to whoever serves (`salvage`): not each worker has a successor.
 class Mailboxes {
  public:
   /// Throws std::system_error. One worker needs none.

@@ -111,7 +111,9 @@ class Worker {
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
                    [this] { crew_.share(); });
-    heir_.open([this](support::UniqueFd socket) { server_.adopt(std::move(socket), {}); });
+    heir_.open([this](support::UniqueFd socket, std::string_view bytes) {
+      server_.adopt(std::move(socket), bytes);
+    });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 

@@ -9,11 +9,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "fakes/eventually.hpp"
 #include "fakes/wired.hpp"
+#include "runtime/worker/connection_message.hpp"
+#include "runtime/worker/siblings.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -30,7 +34,10 @@ class Member {
   explicit Member(const Inheritance& box) : heir(loop_, box) {}
 
   void open() {
-    heir.open([this](UniqueFd socket) { adopted.push_back(std::move(socket)); });
+    heir.open([this](UniqueFd socket, std::string_view bytes) {
+      adopted.push_back(std::move(socket));
+      read.emplace_back(bytes);
+    });
   }
   /// Lets its loop do so many things that are due, if there are any.
   void turns(int count) {
@@ -46,6 +53,7 @@ class Member {
  public:
   Heir heir;
   std::vector<UniqueFd> adopted;
+  std::vector<std::string> read;  // of each
 };
 
 /// Puts connections into the box until it takes no more.
@@ -94,6 +102,32 @@ class RunningMember {
 }  // namespace
 
 TEST_SUITE("inheritance") {
+  TEST_CASE("what lies in a dead worker's mailbox goes into the box, with what was read of it") {
+    const worker::Mailboxes mailboxes(2);
+    const worker::Mailboxes::Box& mailbox = mailboxes.boxes()[1];
+    const Inheritance box;
+    Member member(box);
+    member.open();
+    const Wired first = Wired(), second = Wired();
+    std::string bytes = "a request's head";
+    worker::Message whole(bytes), unread({}), offer({});
+    whole.mark = unread.mark = worker::Mark::connection;
+    whole.put_descriptor(first.server.get());
+    unread.put_descriptor(second.server.get());
+    offer.mark = worker::Mark::has_time;
+    offer.leave_out_descriptor();
+    for (const worker::Message* each : {&whole, &offer, &unread}) {
+      REQUIRE(each->send(mailbox.in.get()));
+    }
+    CHECK(worker::salvage(mailbox.out.get(), box) == 2);
+    CHECK(worker::salvage(mailbox.out.get(), box) == 0);
+    member.turns(3);
+    CHECK(member.read == std::vector<std::string>{"a request's head", ""});
+    REQUIRE(member.adopted.size() == 2);
+    CHECK(heard(first.front, member.adopted[0], "answer") == "answer");
+    CHECK(heard(second.front, member.adopted[1], "answer") == "answer");
+  }
+
   TEST_CASE("a connection that is put in comes out, unread bytes and all") {
     const Inheritance box;
     Member member(box);
@@ -202,7 +236,7 @@ TEST_SUITE("inheritance") {
   TEST_CASE("an heir may be closed by what it gives") {
     const Inheritance box;
     Member member(box);
-    member.heir.open([&](UniqueFd socket) {
+    member.heir.open([&](UniqueFd socket, std::string_view) {
       member.adopted.push_back(std::move(socket));
       member.heir.close();
     });
@@ -261,8 +295,9 @@ TEST_SUITE("inheritance") {
       CAPTURE(round);
       const Inheritance box;
       std::atomic<int> arrived{0};
-      RunningMember closing(box, [&](UniqueFd socket) { bequeath(box, socket.get()); });
-      RunningMember staying(box, [&](UniqueFd) { ++arrived; });
+      RunningMember closing(
+          box, [&](UniqueFd socket, std::string_view) { bequeath(box, socket.get()); });
+      RunningMember staying(box, [&](UniqueFd, std::string_view) { ++arrived; });
       const Wired wired;
       REQUIRE(bequeath(box, wired.server.get()));
       closing.close();

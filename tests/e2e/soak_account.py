@@ -1,0 +1,154 @@
+"""The account of a soak: each request is right, or lost for a reason that has a name, or a failure."""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+# Between a worker's death and the moment at which a client reads of it; the machine may be busy. One that sends its
+# body slowly looks for an answer only then.
+NEWS_TRAVEL = 1.0
+UPLOAD_TIME = 3.0
+GATEWAY_ERRORS = (502, 504)
+# Wrong code, and a process that is killed, are ours; so are these words about them.
+OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
+OF_FAILED_RELOAD = re.compile(r"the (reload|upgrade) has failed")
+OF_ONE_PROCESS = re.compile(r"\(pid (\d+)\) (was killed by SIGKILL|has given no sign of life|has not forked)")
+
+
+@dataclass
+class Begun:
+    """A request in a worker, by the application's own record."""
+
+    pid: int
+    version: int
+    began: float
+    ended: float = None
+    how: str = ""
+
+
+def read_record(text) -> tuple:
+    """Of each request what has begun, and the failures found in it."""
+    begun, failures = defaultdict(list), []
+    for line in text.splitlines():
+        what, request, pid, detail, when = line.split()
+        if what == "B":
+            begun[request].append(Begun(int(pid), int(detail), float(when)))
+            continue
+        open_one = next((each for each in begun[request] if each.pid == int(pid) and each.ended is None), None)
+        if open_one:
+            open_one.ended, open_one.how = float(when), detail
+        else:
+            failures.append((float(when), f"request {request} has ended twice in worker {pid}"))
+    return begun, failures
+
+
+class Account:
+    """`failures` is a list of (time, text). `deaths`: time of death by pid, of the workers that were killed."""
+
+    def __init__(self, requests, closed, begun, deaths, serves_since, stopped):
+        self.failures = []
+        self.counts = Counter()
+        self._begun = begun
+        self._deaths = deaths
+        self._serves_since = serves_since
+        self._stopped = stopped
+        for request in requests:
+            self._settle(request)
+        for when in closed:
+            if not self._any_death(when - NEWS_TRAVEL, when):
+                self._fail(when, "a kept connection has been closed, and no worker was killed just before")
+        known = {request.id for request in requests}
+        for name, ones in begun.items():
+            if name not in known:
+                self._fail(ones[0].began, f"the application has seen request {name}, which nobody has sent")
+            for one in ones:
+                self._check_end(name, one)
+
+    def _fail(self, when, text):
+        self.failures.append((when, text))
+
+    def _settle(self, request):
+        begun = self._begun.get(request.id, [])
+        alive = [one for one in begun if one.pid not in self._deaths]
+        if len(alive) > 1:
+            self._fail(request.ended, f"{request}: run {len(alive)} times: {begun}")
+        self._check_version(request, begun)
+        if request.outcome == "left":
+            reason = "its client has left"
+        elif request.outcome == "right":
+            reason = self._check_right(request, begun)
+        elif request.outcome == "lost":
+            reason = self._why_lost(request, begun)
+        else:
+            reason = None
+        self.counts[request.outcome, request.kind, reason or "no reason"] += 1
+        if reason is None:
+            self._fail(request.ended, f"{request}; begun: {begun}")
+
+    @staticmethod
+    def _check_right(request, begun):
+        """Its worker must be one in which it has begun."""
+        return "right" if any((one.pid, one.version) == (request.pid, request.version) for one in begun) else None
+
+    def _why_lost(self, request, begun):
+        """A killed worker has had it; or the connection, when the application had not begun yet."""
+        if request.status not in (0, 200, *GATEWAY_ERRORS):
+            return None
+        for one in begun:
+            death = self._deaths.get(one.pid)
+            if death is not None and one.began <= death <= request.ended:
+                return "on a killed worker"
+        if not begun and request.status != 200:
+            near = request.ended - (UPLOAD_TIME if "upload" in request.kind else NEWS_TRAVEL)
+            if self._any_death(max(request.began, near), request.ended):
+                return "on the connection of a killed worker, before it began"
+        return None
+
+    def _any_death(self, since, until) -> bool:
+        return any(since <= death <= until for death in self._deaths.values())
+
+    def _check_version(self, request, begun):
+        """Once a reload has taken over nothing new meets the old code. Who cannot hear of it (a stopped worker) is
+        waited for a while only."""
+        newest = max(version for since, version in self._serves_since if since < request.began)
+        for one in begun:
+            if one.version < newest and one.pid not in self._stopped:
+                self._fail(one.began, f"{request}: begun by version {one.version} in worker {one.pid}, "
+                                      f"after version {newest} had taken over")
+
+    def _check_end(self, name, one):
+        if one.ended is None and one.pid not in self._deaths:
+            self._fail(one.began, f"request {name} has begun in worker {one.pid} and never ended")
+        if one.how not in ("", "done", "gone"):
+            self._fail(one.ended, f"request {name} has ended with {one.how} in worker {one.pid}")
+
+
+def times_of_death(deeds, events) -> dict:
+    """When each killed worker was killed: by us, or, after we had stopped it, by the master."""
+    deaths = {deed.pid: deed.began for deed in deeds if deed.what == "kill"}
+    stopped = {deed.pid for deed in deeds if deed.what == "stop"}
+    for event in events:
+        found = re.search(r"\(pid (\d+)\) has given no sign of life", event.text)
+        if found and int(found.group(1)) in stopped:
+            deaths.setdefault(int(found.group(1)), event.when)
+    return deaths
+
+
+def unexplained_errors(events, deeds, failed_orders) -> list:
+    """Entries of level error that nothing we did explains, as (time, text)."""
+    killed = {deed.pid for deed in deeds if deed.what == "kill"}
+    stopped = {deed.pid for deed in deeds if deed.what == "stop"}
+    broken = [deed for deed in deeds if deed.what == "reload to broken code"]
+
+    def explained(event):
+        one = OF_ONE_PROCESS.search(event.text)
+        if one:
+            return int(one.group(1)) in (killed if "SIGKILL" in one.group(2) else stopped)
+        if OF_BROKEN_CODE.search(event.text):
+            return any(deed.began <= event.when <= deed.ended + NEWS_TRAVEL for deed in broken)
+        if OF_FAILED_RELOAD.search(event.text):
+            return any(deed.began <= event.when <= deed.ended + 0.1 for deed in failed_orders)
+        return False
+
+    return [(event.when, f"logged as an error: {event.text}") for event in events
+            if event.level == "error" and not explained(event)]

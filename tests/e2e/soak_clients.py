@@ -1,0 +1,271 @@
+"""The clients of the soak: what they ask, at random, and what came of it."""
+
+import http.client
+import itertools
+import random
+import select
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import web
+import wire
+from fronts import MODES
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "apps"))
+from soak_pattern import digest, pattern
+
+PATIENCE = 100.0  # of a client, in seconds; longer than nginx's, so that the front's word is heard
+FILE_SIZE = 1_500_000
+BLOCK = 65536
+MORE_THAN_KERNELS_HOLD = 9_000_000  # between front and client
+KINDS = {"short": 40, "slow": 10, "upload": 14, "unread": 4, "stream": 12, "download": 10, "file": 6,
+         "stalled": 4, "leave_upload": 4, "leave_waiting": 4, "leave_download": 4, "leave_stalled": 2}
+
+
+class Left(Exception):
+    """This client has gone away on purpose."""
+
+
+@dataclass
+class Request:
+    """One request as its client saw it."""
+
+    id: str
+    kind: str
+    mode: str
+    streaming: bool
+    began: float  # CLOCK_MONOTONIC, as all times
+    ended: float = 0.0
+    outcome: str = ""  # right, left, lost (an error of the front, or a part of the answer), wrong
+    status: int = 0
+    detail: str = ""
+    after: str = ""  # what the same connection was used for before
+    pid: int = 0
+    version: int = 0
+
+    def note(self, status, who):
+        """What the head of the answer says; `who`: X-Soak."""
+        self.status = status
+        if who:
+            name, pid, version = who.split()
+            assert name == self.id, f"an answer to {name} for {self.id}"
+            self.pid, self.version = int(pid), int(version)
+
+    def judge(self, complete, body, expected):
+        if self.status != 200:
+            self.outcome = "lost"
+        elif complete and body == expected:
+            self.outcome = "right"
+        elif expected.startswith(body):
+            self.outcome, self.detail = "lost", f"{len(body)} of {len(expected)} bytes"
+        else:
+            self.outcome, self.detail = "wrong", f"{body[:80]!r}"
+
+    def __str__(self):
+        how = f"{self.mode}{' unbuffered' if self.streaming else ''}"
+        return (f"request {self.id} ({self.kind}, {how}): {self.outcome} {self.status or ''} {self.detail}"
+                f" [{self.began:.3f} … {self.ended:.3f}]{self.after and f' after request {self.after}'} worker {self.pid or '?'}")
+
+
+class Clients:
+    """Threads with a connection each: most go through the front, some are fronts themselves, which keep a connection to
+    appd and notice when it is closed. `requests` and `closed` are complete after `stop()`."""
+
+    def __init__(self, nginx, address, seed, count=16, keepers=8):
+        self.requests = []
+        self.closed = []  # times at which a kept connection has been closed while nothing was under way on it
+        self._address = address
+        self._nginx = nginx
+        self._numbers = itertools.count(1)
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(random.Random(f"{seed}/client/{i}"),), daemon=True)
+                         for i in range(count)]
+        self._threads += [threading.Thread(target=self._keep, args=(random.Random(f"{seed}/keeper/{i}"),), daemon=True)
+                          for i in range(keepers)]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        """Ends after the requests that are under way; `PATIENCE` bounds each of their steps."""
+        self._ended.set()
+        end = time.monotonic() + 2 * PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        assert not any(thread.is_alive() for thread in self._threads), "a client has not come to its end"
+
+    def _run(self, chance):
+        while not self._ended.is_set():
+            mode, streaming = chance.choice(MODES), chance.random() < 0.4
+            visit = Visit(self._nginx.port(mode, streaming), chance)
+            for _ in range(chance.randint(1, 20)):
+                kind = chance.choices(list(KINDS), KINDS.values())[0]
+                request = self._begin(kind, mode, streaming)
+                visit.ask(request)
+                time.sleep(chance.uniform(0, 0.1))
+                if visit.over or self._ended.is_set():
+                    break
+            visit.end()
+
+    def _begin(self, kind, mode, streaming=False):
+        request = Request(str(next(self._numbers)), kind, mode, streaming, time.monotonic())
+        self.requests.append(request)
+        return request
+
+    def _keep(self, chance):
+        connection = None
+        while not self._ended.is_set():
+            connection = connection or wire.FastCgi(self._address, PATIENCE)
+            if select.select([connection.socket], [], [], chance.uniform(0.05, 2))[0]:
+                self.closed.append(time.monotonic())
+            elif self._ask_kept(connection, self._begin("kept", "no front")):
+                continue
+            connection.close()
+            connection = None
+        if connection:
+            connection.close()
+
+    @staticmethod
+    def _ask_kept(connection, request) -> bool:
+        """Whether the connection is still good."""
+        try:
+            answer = connection.request(wire.variables(path="/short", query=f"id={request.id}&size=5000"))
+            request.note(answer.status, answer.field("X-Soak"))
+            request.judge(answer.complete, answer.body, pattern(request.id, 5000))
+        except Exception as error:
+            request.outcome, request.detail = "lost", f"{type(error).__name__}: {error}"
+        request.ended = time.monotonic()
+        return request.outcome == "right"
+
+
+class Visit:
+    """A connection to the front, for as many requests as it lasts."""
+
+    def __init__(self, port, chance):
+        self.over = False
+        self._port = port
+        self._last = ""
+        self._chance = chance
+        self._client = None
+
+    def ask(self, request):
+        request.after, self._last = self._last, f"{request.id} ({request.kind})"
+        try:
+            self._connect()
+            getattr(self, request.kind)(request)
+        except Left:
+            request.outcome, self.over = "left", True
+        except (http.client.HTTPException, OSError) as error:
+            request.outcome, self.over = "lost", True
+            request.detail = f"{type(error).__name__}: {error}"
+        except Exception as error:  # whatever it is, it must not end this client unseen
+            request.outcome, self.over = "wrong", True
+            request.detail = f"{type(error).__name__}: {error}"
+        request.ended = time.monotonic()
+        # Having answered 502 before it had read the body, nginx closes the connection without announcing it.
+        if self.over or request.outcome != "right":
+            self.over = True
+            self.end()
+
+    def end(self):
+        if self._client:
+            self._client.close()
+        self._client = None
+
+    def _connect(self):
+        if not self._client:
+            self._client = web.Client(self._port, timeout=PATIENCE)
+
+    # ---- kinds of requests
+
+    def short(self, request):
+        self._get(request, "short", size=self._chance.choice((10, 500, 20_000, 300_000)))
+
+    def slow(self, request):
+        self._get(request, "slow", size=100, ms=self._chance.randint(50, 1500))
+
+    def stream(self, request):
+        blocks, block = self._chance.randint(2, 20), self._chance.choice((100, 3000, 20_000))
+        self._get(request, "stream", size=blocks * block, block=block, ms=self._chance.randint(0, 100))
+
+    def download(self, request):
+        self._get(request, "download", size=self._chance.randint(100_000, 4_000_000))
+
+    def file(self, request):
+        self._send("GET", request, "file")
+        self._read(request, pattern("file", FILE_SIZE))
+
+    def upload(self, request):
+        body = self._body(request)
+        pause = self._chance.choice((0, 0, 0.02))
+        chunked = self._chance.random() < 0.3
+        self._send("POST", request, "upload", body=self._slowly(body, pause),
+                   **({"chunked": True} if chunked else {"length": len(body)}))
+        self._read(request, digest([body]))
+
+    def unread(self, request):
+        """As much as nginx takes at once: of more, its early answer could be cut by its own reset."""
+        self._send("POST", request, "unread", body=pattern(request.id, 8000), size=200)
+        self._read(request, pattern(request.id, 200))
+
+    def stalled(self, request):
+        """Reads nothing for a while, then the rest."""
+        size = self._chance.randint(1_000_000, MORE_THAN_KERNELS_HOLD)
+        self._send("GET", request, "download", size=size)
+        time.sleep(self._chance.uniform(0.5, 4))
+        self._read(request, pattern(request.id, size))
+
+    def leave_upload(self, request):
+        body = self._body(request)
+        self._send("POST", request, "upload", body=[body[:self._chance.randint(0, len(body) - 1)]], length=len(body))
+        time.sleep(self._chance.choice((0, 0.2)))
+        raise Left
+
+    def leave_waiting(self, request):
+        self._send("GET", request, "slow", size=100, ms=self._chance.randint(50, 1500))
+        time.sleep(self._chance.uniform(0, 0.5))
+        raise Left
+
+    def leave_download(self, request):
+        self._send("GET", request, "download", size=4_000_000)
+        self._read_some(request, self._chance.randint(0, 1_000_000))
+
+    def leave_stalled(self, request):
+        self._send("GET", request, "download", size=MORE_THAN_KERNELS_HOLD)
+        time.sleep(self._chance.uniform(0.5, 4))
+        raise Left
+
+    # ---- their parts
+
+    def _body(self, request):
+        return pattern(request.id, self._chance.choice((1, 5_000, 200_000, 2_000_000)))
+
+    @staticmethod
+    def _slowly(body, pause):
+        for start in range(0, len(body), BLOCK):
+            time.sleep(pause)
+            yield body[start:start + BLOCK]
+
+    def _get(self, request, path, **query):
+        self._send("GET", request, path, **query)
+        self._read(request, pattern(request.id, query["size"]))
+
+    def _send(self, method, request, path, body=None, length=None, chunked=False, **query):
+        asked = "&".join(f"{name}={value}" for name, value in {"id": request.id, **query}.items())
+        self._client.send_request(method, f"/{path}?{asked}", body=body, length=length, chunked=chunked)
+
+    def _read_some(self, request, size):
+        response = self._client.start_reply()
+        request.note(response.status, response.getheader("X-Soak"))
+        response.read(size)
+        raise Left
+
+    def _read(self, request, expected):
+        reply = self._client.read_reply()
+        request.note(reply.status, reply.field("X-Soak"))
+        request.judge(reply.complete, reply.body, expected)
+        self.over = reply.field("Connection") == "close"  # as after a thousand requests

@@ -1,0 +1,233 @@
+"""The trouble of the soak: what is done to the server, at random, and what is to be expected of it."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+
+from appd import FromOwnBinary
+from processes import children, give_away, wait_until
+from soak_clients import FILE_SIZE, pattern
+
+WORKERS = 4
+HEARTBEAT = 2
+EXIT_START = 4
+ANSWER_WITHIN = 120.0  # of an order to appd
+ENDS = re.compile(r"reloaded after|the reload has failed")
+
+
+class SoakedAppd(FromOwnBinary):
+    """appd with the application of the soak. Binary, configuration and code are files that may change."""
+
+    def command(self, arguments, environment):
+        (binary, *_), options = super().command(arguments, environment), arguments[1:]
+        self.control = f"{self.address}.control"
+        self.preload = "--preload" in options
+        self.site = self.place.folder("site")
+        self.write_version("1")
+        self.place.write("probe/file", pattern("file", FILE_SIZE))
+        self.configure("overlap")
+        return [binary, "--config", self.place / "appd.ini"]
+
+    def configure(self, strategy):
+        lines = ["[appd]", f"socket = {self.address}", "module = soak_site", f"pythonpath = {self.site}",
+                 f"pythonpath = {self.installed.apps}", f"workers = {WORKERS}", "threads = 4",
+                 f"heartbeat = {HEARTBEAT}s", "max-requests = 30", "max-requests-jitter = 30",
+                 f"control = {self.control}", f"preload = {'yes' if self.preload else 'no'}",
+                 f"reload-strategy = {strategy}", "log-level = debug"]
+        self._replace(self.place / "appd.ini", "\n".join(lines) + "\n")
+
+    def write_version(self, version):
+        """`version`: a number, or any other Python expression."""
+        self._replace(self.site / "soak_version.py", f"VERSION = {version}\n")
+
+    @staticmethod
+    def _replace(path, text):
+        """At once: workers may read it at any time."""
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        give_away(new)
+        os.rename(new, path)
+
+
+@dataclass
+class Deed:
+    """Something done to the server, from when to when (CLOCK_MONOTONIC)."""
+
+    what: str
+    began: float
+    pid: int = 0
+    ended: float = float("inf")
+    outcome: str = ""
+
+    def __str__(self):
+        whom = f" {self.pid}" if self.pid else ""
+        return f"{self.what}{whom}{': ' if self.outcome else ''}{self.outcome}"
+
+
+class Trouble:
+    """Two threads: one does what operators do, the other does harm to processes meanwhile."""
+
+    def __init__(self, server, clients, seed):
+        self.deeds = []
+        self.failures = []
+        self.serves_since = [(0.0, 1)]  # (time, version): from then on nothing older is to begin
+        self.upgrades_allowed = True
+        self._server = server
+        self._clients = clients
+        self._version = 1
+        self._ended = threading.Event()
+        self._turns = {"operator": threading.Lock(), "harm": threading.Lock()}
+        operator = {self.reload: 6, self.reload_by_signal: 3, self.reload_broken: 3, self.reload_rolling: 3,
+                    self.upgrade: 3}
+        harm = {self.kill_one: 5, self.stop_one: 2, self.pause_one: 3, self.end_one: 2}
+        self._threads = [
+            threading.Thread(target=self._run, daemon=True, args=(self._turns[name], deeds, longest,
+                                                                 random.Random(f"{seed}/{name}")))
+            for name, deeds, longest in (("operator", operator, 4.0), ("harm", harm, 3.0))]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self):
+        """Peace: nothing is under way, and nothing is begun."""
+        for turn in self._turns.values():
+            turn.acquire()
+
+    def __exit__(self, *_):
+        for turn in self._turns.values():
+            turn.release()
+
+    def killed(self) -> set:
+        return {deed.pid for deed in self.deeds if deed.what == "kill"}
+
+    def stopped(self) -> set:
+        return {deed.pid for deed in self.deeds if deed.what == "stop"}
+
+    def _run(self, turn, deeds, longest, chance):
+        while not self._ended.wait(chance.uniform(0.2, longest)):
+            with turn:
+                deed = chance.choices(list(deeds), deeds.values())[0]
+                try:
+                    if not self._ended.is_set():
+                        deed(chance)
+                except Exception as error:
+                    self.failures.append((time.monotonic(), f"{deed.__name__}: {type(error).__name__}: {error}"))
+
+    def _begin(self, what, pid=0):
+        deed = Deed(what, time.monotonic(), pid)
+        self.deeds.append(deed)
+        return deed
+
+    # ---- what operators do
+
+    def reload(self, _):
+        self._expect_new_version(self._begin("reload"), lambda: self._order("reload"))
+
+    def reload_by_signal(self, _):
+        def signalled():
+            seen = len(self._server.log())
+            self._server.send_signal(signal.SIGHUP)
+            wait_until(lambda: ENDS.search(self._server.log(), seen), "an end of the reload", ANSWER_WITHIN)
+            return ENDS.search(self._server.log(), seen).group() == "reloaded after", ""
+
+        self._expect_new_version(self._begin("reload by signal"), signalled)
+
+    def reload_rolling(self, _):
+        self._server.configure("rolling")
+        self._expect_new_version(self._begin("rolling reload"), lambda: self._order("reload"))
+        self._server.configure("overlap")
+
+    def upgrade(self, chance):
+        if not self.upgrades_allowed:
+            return self.reload(chance)
+
+        def upgraded():
+            self._server.install()
+            new = os.stat(self._server.binary).st_ino
+            done, said = self._order("upgrade")
+            assert not done or self._server.executed() == new, "the process has not become the new binary"
+            return done, said
+
+        self._expect_new_version(self._begin("upgrade"), upgraded)
+
+    def reload_broken(self, _):
+        deed = self._begin("reload to broken code")
+        self._server.write_version("1 / 0")
+        done, said = self._order("reload")
+        self._server.write_version(self._version)
+        self._end(deed, said)
+        if done:
+            self.failures.append((deed.ended, "a reload to broken code has succeeded"))
+
+    def _expect_new_version(self, deed, order):
+        self._version += 1
+        self._server.write_version(self._version)
+        done, said = order()
+        self._end(deed, f"done, version {self._version}" if done else f"failed: {said}")
+        if done:
+            self.serves_since.append((deed.ended, self._version))
+        elif not any(harm.began <= deed.ended and harm.ended >= deed.began
+                     for harm in self.deeds if harm.what in ("kill", "stop", "tell to end")):
+            self.failures.append((deed.ended, f"{deed.what} has failed for no reason: {said}"))
+
+    def _order(self, verb):
+        try:
+            asked = self._server.installed.run(verb, "--control", self._server.control, within=ANSWER_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"appd {verb} has no end") from None
+        assert asked.returncode in (0, EXIT_START), f"appd {verb}: code {asked.returncode}: {asked.stderr}"
+        return asked.returncode == 0, asked.stderr.strip().split("\n")[0]
+
+    @staticmethod
+    def _end(deed, outcome=""):
+        deed.outcome, deed.ended = outcome, time.monotonic()
+
+    # ---- harm
+
+    def kill_one(self, chance):
+        """Any process below the master: also one that starts, or ends, or the zygote."""
+        self._to_one(chance, "kill", children(self._server.pid), signal.SIGKILL)
+
+    def end_one(self, chance):
+        self._to_one(chance, "tell to end", self._serving(), signal.SIGTERM)
+
+    def stop_one(self, chance):
+        """It stays so: the master is to notice."""
+        self._to_one(chance, "stop", self._serving(), signal.SIGSTOP)
+
+    def pause_one(self, chance):
+        """Too short for the master to lose its patience, so no request may be lost by it."""
+        deed = self._to_one(chance, "pause", self._serving(), signal.SIGSTOP)
+        if deed:
+            time.sleep(chance.uniform(0.1, HEARTBEAT / 3))
+            os.kill(deed.pid, signal.SIGCONT)
+            self._end(deed)
+
+    def _to_one(self, chance, what, pids, number):
+        if not pids:
+            return None
+        deed = self._begin(what, chance.choice(sorted(pids)))
+        try:
+            os.kill(deed.pid, number)
+        except ProcessLookupError:
+            self.deeds.remove(deed)
+            return None
+        if what != "pause":
+            self._end(deed)
+        return deed
+
+    def _serving(self):
+        """Workers that have answered."""
+        asked = {request.pid for request in self._clients.requests[-300:]}
+        return asked & set(children(self._server.pid)) - self.stopped()

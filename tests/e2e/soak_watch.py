@@ -1,0 +1,132 @@
+"""What the soak measures of the server's processes."""
+
+import os
+import re
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from processes import children, wait_until
+from soak_trouble import WORKERS
+
+ZOMBIE_AFTER = 1.0  # a child that has just died is one until the master's next turn
+CALM_WITHIN = 60.0
+_WORKER = re.compile(r"  worker \d+ \(pid (\d+)\): ready.*?, (\d+) requests answered$", re.MULTILINE)
+
+
+def stat(pid) -> list:
+    """Fields of /proc/PID/stat from the state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def memory(pid) -> tuple:
+    """KiB: the proportional set size, and what is anonymous (which does not depend on who shares it)."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return tuple(int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) for name in ("Pss", "Anonymous"))
+
+
+def descriptors(pid) -> Counter:
+    """Open descriptors by what they are."""
+    kinds = Counter()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            kinds[re.sub(r"\[\d+\]|/tmp/\S*/", "", os.readlink(f"/proc/{pid}/fd/{fd}")).rstrip(":")] += 1
+        except FileNotFoundError:
+            pass
+    return kinds
+
+
+def members(session) -> list:
+    """Processes of a session, whoever their parent is."""
+    found = []
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit():
+            try:
+                if int(stat(each.name)[3]) == session:
+                    found.append(int(each.name))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return found
+
+
+@dataclass
+class WorkerSample:
+    pid: int
+    answered: int
+    pss: int
+    anonymous: int
+    descriptors: Counter
+
+
+@dataclass
+class Sample:
+    """The server while no reload or upgrade is under way and no worker ends."""
+
+    when: float
+    pss: int
+    anonymous: int
+    descriptors: Counter
+    workers: list
+
+
+def take_sample(server) -> Sample:
+    """Waits until the server is calm."""
+    def look():
+        if len(children(server.pid)) != WORKERS + (1 if server.preload else 0):
+            return None
+        status = server.installed.run("status", "--control", server.control).stdout
+        workers = _WORKER.findall(status)
+        if status.count("\ngeneration ") != 1 or len(workers) != WORKERS:
+            return None
+        try:
+            found = [WorkerSample(int(pid), int(answered), *memory(pid), descriptors(pid)) for pid, answered in workers]
+        except (FileNotFoundError, ProcessLookupError):  # it has been replaced meanwhile
+            return None
+        # The control connection of our own question goes away by itself.
+        return Sample(time.monotonic(), *memory(server.pid), descriptors(server.pid), found)
+
+    try:
+        return wait_until(look, "only the present workers are left", CALM_WITHIN)
+    except AssertionError as error:
+        status = server.installed.run("status", "--control", server.control).stdout
+        raise AssertionError(f"{error}; children are {children(server.pid)}; status:\n{status}") from None
+
+
+class Watch:
+    """A thread that looks for zombies and for the master itself."""
+
+    def __init__(self, server):
+        self.failures = []
+        self.looks = 0
+        self._server = server
+        self._dead_since = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._ended.wait(0.2):
+            self.looks += 1
+            self._look(time.monotonic())
+
+    def _look(self, now):
+        dead = set()
+        for pid in members(self._server.pid):
+            try:
+                if stat(pid)[0] == "Z":
+                    dead.add(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        self._dead_since = {pid: self._dead_since.get(pid, now) for pid in dead}
+        for pid, since in self._dead_since.items():
+            if now - since > ZOMBIE_AFTER:
+                self.failures.append((since, f"process {pid} is a zombie"))
+                self._dead_since[pid] = float("inf")
