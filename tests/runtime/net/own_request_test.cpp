@@ -64,17 +64,17 @@ TEST_SUITE("own request") {
       CHECK(request.uri() == "/a/b?c=d&e");
       CHECK(request.content_length() == 0);
       CHECK(request.url_scheme() == "http");
-      for (const auto& [name, value] : {std::pair{"PATH_INFO", "/a/b"},
-                                        {"QUERY_STRING", "c=d&e"},
-                                        {"SCRIPT_NAME", ""},
-                                        {"SERVER_NAME", "localhost"},
-                                        {"SERVER_PORT", "80"},
-                                        {"SERVER_PROTOCOL", "HTTP/1.1"},
-                                        {"REMOTE_ADDR", "127.0.0.1"},
-                                        {"HTTP_HOST", "localhost"},
-                                        {"HTTP_USER_AGENT", "appd"}}) {
-        CAPTURE(name);
-        CHECK(request.find(name) == value);
+      for (const auto& sent : {std::pair{"PATH_INFO", "/a/b"},
+                               {"QUERY_STRING", "c=d&e"},
+                               {"SCRIPT_NAME", ""},
+                               {"SERVER_NAME", "localhost"},
+                               {"SERVER_PORT", "80"},
+                               {"SERVER_PROTOCOL", "HTTP/1.1"},
+                               {"REMOTE_ADDR", "127.0.0.1"},
+                               {"HTTP_HOST", "localhost"},
+                               {"HTTP_USER_AGENT", "appd"}}) {
+        CAPTURE(sent.first);
+        CHECK(request.find(sent.first) == sent.second);
       }
     }
   }
