@@ -267,6 +267,8 @@ TEST_SUITE("connection") {
     RunningServer server(scripts);
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
+      // A front may have its answer before the call that gave it has come back.
+      REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
       const int before = scripts.ended();
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/stream"})));
