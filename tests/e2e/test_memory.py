@@ -179,13 +179,13 @@ def test_an_idle_connection_that_has_been_served_costs_little(many_descriptors, 
     assert each <= allowed, f"{each:.0f} bytes for each idle connection"
 
 
-def test_a_worker_imports_nothing_but_threading_beside_the_application(start, place):
+def test_a_worker_imports_no_more_than_it_needs_beside_the_application(start, place):
     place.write("modules.py", MODULES)
     server = start("--pythonpath", place.path, module="modules")
     imported = server.call("fastcgi").json()
-    needed = subprocess.run([imported["python"], "-c", "import sys, threading; print(*sys.modules)"],
+    needed = subprocess.run([imported["python"], "-c", "import faulthandler, sys, threading; print(*sys.modules)"],
                             env=clean_environment(), capture_output=True, text=True, check=True).stdout
-    assert set(imported["modules"]) - set(needed.split()) == {"modules"}
+    assert set(imported["modules"]) - set(needed.split()) == {"modules", "appd"}
 
 
 class Load:
