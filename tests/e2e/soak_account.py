@@ -4,10 +4,8 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-# Between a worker's death and the moment at which a client reads of it; the machine may be busy. One that sends its
-# body slowly looks for an answer only then.
+# Between a worker's death and the moment at which a client that listens hears of it; the machine may be busy.
 NEWS_TRAVEL = 1.0
-UPLOAD_TIME = 3.0
 GATEWAY_ERRORS = (502, 504)
 # Wrong code, and a process that is killed, are ours; so are these words about them.
 OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
@@ -99,8 +97,10 @@ class Account:
             if death is not None and one.began <= death <= request.ended:
                 return "on a killed worker"
         if not begun and request.status != 200:
-            near = request.ended - (UPLOAD_TIME if "upload" in request.kind else NEWS_TRAVEL)
-            if self._any_death(max(request.began, near), request.ended):
+            # What has come before it listened it hears late.
+            at_once = request.listened and request.ended - request.listened < NEWS_TRAVEL
+            since = request.began if at_once else request.ended - NEWS_TRAVEL
+            if self._any_death(max(request.began, since), request.ended):
                 return "on the connection of a killed worker, before it began"
         return None
 

@@ -38,6 +38,7 @@ class Request:
     mode: str
     streaming: bool
     began: float  # CLOCK_MONOTONIC, as all times
+    listened: float = 0.0  # when its client began to wait for the answer; 0: never
     ended: float = 0.0
     outcome: str = ""  # right, left, lost (an error of the front, or a part of the answer), wrong
     status: int = 0
@@ -265,6 +266,7 @@ class Visit:
         raise Left
 
     def _read(self, request, expected):
+        request.listened = time.monotonic()
         reply = self._client.read_reply()
         request.note(reply.status, reply.field("X-Soak"))
         request.judge(reply.complete, reply.body, expected)

@@ -71,9 +71,13 @@ class Sample:
     workers: list
 
 
-def take_sample(server) -> Sample:
-    """Waits until the server is calm."""
+def take_sample(server, descriptors_of_master=None) -> Sample:
+    """Waits until the server is calm, and the master has these descriptors (it has more while a worker is about to be
+    forked). When it does not come to have them the sample has what it has instead."""
+    calm = None
+
     def look():
+        nonlocal calm
         if len(children(server.pid)) != WORKERS + (1 if server.preload else 0):
             return None
         status = server.installed.run("status", "--control", server.control).stdout
@@ -84,12 +88,14 @@ def take_sample(server) -> Sample:
             found = [WorkerSample(int(pid), int(answered), *memory(pid), descriptors(pid)) for pid, answered in workers]
         except (FileNotFoundError, ProcessLookupError):  # it has been replaced meanwhile
             return None
-        # The control connection of our own question goes away by itself.
-        return Sample(time.monotonic(), *memory(server.pid), descriptors(server.pid), found)
+        calm = Sample(time.monotonic(), *memory(server.pid), descriptors(server.pid), found)
+        return calm if descriptors_of_master in (None, calm.descriptors) else None
 
     try:
         return wait_until(look, "only the present workers are left", CALM_WITHIN)
     except AssertionError as error:
+        if calm:
+            return calm
         status = server.installed.run("status", "--control", server.control).stdout
         raise AssertionError(f"{error}; children are {children(server.pid)}; status:\n{status}") from None
 
