@@ -269,9 +269,9 @@ int Daemon::run() {
       .run();
 }
 
-std::shared_ptr<Daemon::Deployment> Daemon::deploy(Settings settings) {
+std::shared_ptr<Daemon::Deployment> Daemon::deploy(const Settings& settings) {
   const std::vector<net::Address> addresses = parse_addresses(settings);
-  const auto deployment = make_deployment(settings);
+  auto deployment = make_deployment(settings);
   try {
     deployment->sockets =
         listeners_.open(addresses, socket_file_options(settings, deployment->account), log_);
@@ -282,7 +282,7 @@ std::shared_ptr<Daemon::Deployment> Daemon::deploy(Settings settings) {
 }
 
 std::shared_ptr<Daemon::Deployment> Daemon::make_deployment(const Settings& settings) {
-  const auto deployment = std::make_shared<Deployment>(settings, find_account(settings));
+  auto deployment = std::make_shared<Deployment>(settings, find_account(settings));
   std::erase_if(deployments_, [](const auto& each) { return each.expired(); });
   deployments_.push_back(deployment);
   return deployment;

@@ -59,7 +59,7 @@ class Daemon {
   void inherit();
   std::string upgrade(supervisor::Legacy legacy);
 
-  std::shared_ptr<Deployment> deploy(config::Settings settings);
+  std::shared_ptr<Deployment> deploy(const config::Settings& settings);
   std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);

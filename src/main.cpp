@@ -24,7 +24,6 @@ namespace {
 
 using namespace appd;
 using config::Settings;
-using gateway::Level;
 namespace exit_code = support::exit_code;
 
 /// --check: everything that can be known without opening a socket.

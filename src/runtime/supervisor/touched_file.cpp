@@ -12,7 +12,7 @@
 
 namespace appd::supervisor {
 
-TouchedFile::TouchedFile(std::string path)
+TouchedFile::TouchedFile(const std::string& path)
     : path_(std::filesystem::absolute(path)), inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (!inotify_) support::throw_errno("inotify_init1");
   const std::string folder = std::filesystem::path(path_).parent_path();

@@ -14,7 +14,7 @@ namespace appd::supervisor {
 class TouchedFile {
  public:
   /// Watches the folder that the file is in. Throws std::system_error when there is none.
-  explicit TouchedFile(std::string path);
+  explicit TouchedFile(const std::string& path);
 
   /// To be polled for reading.
   int fd() const noexcept { return inotify_.get(); }
