@@ -8,6 +8,6 @@ inline constexpr int kConfiguration = 2;  ///< unknown option, bad value, unread
 inline constexpr int kSocket = 3;         ///< a socket cannot be opened
 inline constexpr int kStart = 4;  ///< the application cannot be imported, or a worker cannot start
 inline constexpr int kCrashes = 5;  ///< processes have died too often (--max-crashes)
-inline constexpr int kStuck = 6;  ///< a worker's, of which a thread does not come back
+inline constexpr int kStuck = 6;    ///< a worker's, of which a thread does not come back
 
 }  // namespace appd::support::exit_code
