@@ -123,19 +123,24 @@ def test_blocks_are_progress_and_a_stream_that_stops_is_slow(watched, protocol):
     assert "GET /stall" in event.text and "in compute" in event.text
 
 
-def test_the_time_of_the_front_is_not_the_applications(watched, protocol):
-    server = watched("--slow-request", "200ms", "--body-buffer", "1K")
+def dawdle(server, protocol, seconds):
+    """A front that pauses in the middle of a body that it sends, and before it reads a large answer."""
     named = wire.variables("POST", "/read", length=5000)
     with wire.begin(protocol, server.address, named, body=bytes(4000), end_body=False) as front:
-        time.sleep(0.6)
+        time.sleep(seconds)
         if protocol == "fastcgi":
             front.stdin(bytes(1000))
         else:
             front.send_body(bytes(1000))
         assert front.read_answer().json() == {"length": 5000}
     with ask(server, protocol, "/big", "token=big") as front:
-        time.sleep(0.6)
+        time.sleep(seconds)
         assert len(front.read_answer().body) == 20_000_000
+
+
+def test_the_time_of_the_front_is_not_the_applications(watched, protocol):
+    server = watched("--slow-request", "200ms", "--body-buffer", "1K")
+    dawdle(server, protocol, 0.6)
     assert server.find_events("--slow-request") == []
 
 
@@ -215,17 +220,7 @@ def test_a_stream_that_stops_is_broken_off_and_one_that_goes_on_is_not(watched, 
 
 def test_the_time_that_the_front_takes_is_not_overdue(watched, protocol):
     server = watched(*SHORT, "--body-buffer", "1K")
-    named = wire.variables("POST", "/read", length=5000)
-    with wire.begin(protocol, server.address, named, body=bytes(4000), end_body=False) as front:
-        time.sleep(0.8)
-        if protocol == "fastcgi":
-            front.stdin(bytes(1000))
-        else:
-            front.send_body(bytes(1000))
-        assert front.read_answer().json() == {"length": 5000}
-    with ask(server, protocol, "/big", "token=big") as front:
-        time.sleep(0.8)
-        assert len(front.read_answer().body) == 20_000_000
+    dawdle(server, protocol, 0.8)
 
 
 def test_without_a_limit_a_request_takes_as_long_as_it_takes(watched):
