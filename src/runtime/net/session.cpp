@@ -243,7 +243,7 @@ Session::Live& Session::open_exchange(const Event& event) {
   exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
   if (!event.keep_connection) ending_ = true;
   live_.push_back(Live{std::move(exchange)});
-  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+  count_in_flight();
   return live_.back();
 }
 
@@ -345,28 +345,31 @@ bool Session::try_answer_instead(const WireExchange& running) {
   // Its thread has it still: it can be reused when that comes back.
   server_.give_back(std::move(live->exchange));
   live_.erase(live);
-  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+  count_in_flight();
   return true;
 }
 
 void Session::forget_answered() {
-  bool any = false;
   for (Live& live : live_) {
     if (!live.released && live.exchange->answered()) {
       decoder_->release(live.exchange->id());
       live.released = true;
       live.body_open = false;
     }
-    if (live.released && live.exchange->free()) {
-      give_back(live);
-      any = true;
-    }
+    if (live.released && live.exchange->free()) give_back(live);
   }
-  if (!any) return;
   const auto left = std::remove_if(live_.begin(), live_.end(),
                                    [](const Live& live) { return live.exchange == nullptr; });
   live_.erase(left, live_.end());
-  in_flight_.store(static_cast<unsigned>(live_.size()), std::memory_order_relaxed);
+  count_in_flight();
+}
+
+/// One that is answered may be with its thread for a moment longer; it is nobody's sibling any
+/// more.
+void Session::count_in_flight() noexcept {
+  const auto unanswered =
+      std::count_if(live_.begin(), live_.end(), [](const Live& live) { return !live.released; });
+  in_flight_.store(static_cast<unsigned>(unanswered), std::memory_order_relaxed);
 }
 
 void Session::give_back(Live& live) {
@@ -387,7 +390,7 @@ void Session::abandon() {
     server_.give_back(std::move(live.exchange));
   }
   live_.clear();
-  in_flight_.store(0, std::memory_order_relaxed);
+  count_in_flight();
 }
 
 std::optional<std::string> Session::try_retell(const WireExchange& waiting) const {
@@ -411,7 +414,7 @@ void Session::forget() {
     server_.give_back(std::move(live.exchange));
   }
   live_.clear();
-  in_flight_.store(0, std::memory_order_relaxed);
+  count_in_flight();
 }
 
 // -- Queries --------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Session {
   bool ending() const noexcept { return ending_.load(); }
   /// A body that nobody reads is full: no input is to be taken. Any thread.
   bool paused() const noexcept { return paused_.load(); }
-  /// There are several requests on the connection. Any thread.
+  /// There are several unanswered requests on the connection. Any thread.
   bool has_siblings() const noexcept { return in_flight_.load(std::memory_order_relaxed) > 1; }
 
  private:
@@ -98,6 +98,7 @@ class Session {
   void pause_or_spool(Live& live);
   void spool_unread_bodies();
   void forget_answered();
+  void count_in_flight() noexcept;
   void give_back(Live& live);
   void report(gateway::Level level, const Live& live, std::string_view what) const;
 
