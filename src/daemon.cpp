@@ -304,6 +304,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
   plan.scale_down_idle = deployment->settings.scale_down_idle;
   plan.threads = deployment->settings.threads;
   plan.graceful_timeout = deployment->settings.graceful_timeout;
+  plan.start_timeout = deployment->settings.start_timeout;
   plan.strategy = deployment->settings.reload_strategy == config::ReloadStrategy::rolling
                       ? supervisor::RolloverStrategy::rolling
                       : supervisor::RolloverStrategy::overlap;

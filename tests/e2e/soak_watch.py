@@ -32,7 +32,7 @@ def descriptors(pid) -> Counter:
     kinds = Counter()
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
-            kinds[re.sub(r"\[\d+\]|/tmp/\S*/", "", os.readlink(f"/proc/{pid}/fd/{fd}")).rstrip(":")] += 1
+            kinds[re.sub(r"\[\d+\]|/tmp/\S*/|#\d+ ", "", os.readlink(f"/proc/{pid}/fd/{fd}")).rstrip(":")] += 1
         except FileNotFoundError:
             pass
     return kinds

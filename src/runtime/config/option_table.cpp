@@ -157,6 +157,10 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      single<&S::start_timeout, Duration>(
+          processes, {"start-timeout", "TIME", "5m",
+                      "How long a process may take to become ready, --warmup included; then it is "
+                      "ended and the log has its Python stack. 0: as long as it takes."}),
       list<&S::warmups, RequestPath>(
           processes,
           {"warmup", "PATH", "",

@@ -69,6 +69,7 @@ struct Settings {
   std::chrono::milliseconds scale_down_idle{};
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
+  std::chrono::milliseconds start_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;
   std::uint64_t max_requests = 0;            ///< 0: any number
   std::uint64_t max_requests_jitter = 0;     ///< at most so many more

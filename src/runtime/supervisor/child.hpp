@@ -20,6 +20,7 @@ struct ChildProcess {
   Clock::time_point started;
   std::optional<observe::StartStep> step;
   bool failure_reported = false;
+  bool overdue = false;  ///< it was not ready within the limit
   // Of a worker, from its readiness on.
   Clock::time_point ready_since{};
   std::uint64_t answered_before = 0;  ///< requests in this place, by others

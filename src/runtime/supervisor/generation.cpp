@@ -40,6 +40,16 @@ bool goes_on(const Child& worker) noexcept {
   return worker.slot.wanted() || worker.slot.state() == SlotState::ready;
 }
 
+/// As ordered, a surprise, or a crash.
+Level level_of_death(bool was_wanted, int wait_status) {
+  // Code 0 while serving: somebody sent SIGTERM to the worker alone.
+  if (wait_status == 0) return was_wanted ? Level::warning : Level::debug;
+  if (was_wanted) return Level::error;
+  const bool asked =
+      WIFEXITED(wait_status) || WTERMSIG(wait_status) == SIGTERM || WTERMSIG(wait_status) == SIGINT;
+  return asked ? Level::warning : Level::error;
+}
+
 std::uint64_t random_to(std::uint64_t most) {
   static std::mt19937_64 engine{std::random_device{}()};
   return std::uniform_int_distribution<std::uint64_t>(0, most)(engine);
@@ -171,6 +181,8 @@ void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
       return start(child);
     case SlotAction::order_drain:
       return child.process->link.send(end);
+    case SlotAction::abort:
+      return abort(child);
     case SlotAction::kill:
       return kill(child);
   }
@@ -183,7 +195,9 @@ void Generation::start(Child& child) {
     } else {
       fork_child(child);
     }
-    child.slot.on_started();
+    child.slot.on_started(Clock::now(), plan_.start_timeout.count() > 0
+                                            ? std::optional(plan_.start_timeout)
+                                            : std::nullopt);
   } catch (const std::system_error& error) {
     on_start_failed(child, error.what());
   }
@@ -246,6 +260,18 @@ void Generation::close_links() noexcept {
   for (Child* child : children_) {
     if (child->process) child->process->link.close();
   }
+}
+
+void Generation::abort(Child& child) {
+  child.process->overdue = true;
+  if (child.process->pid) {
+    ::kill(*child.process->pid, SIGABRT);  // its end tells more
+    return;
+  }
+  const std::string what = fmt::format("{} was not forked within {} (--start-timeout)", child.name,
+                                       describe_duration(plan_.start_timeout));
+  reporter_.report(Level::error, what);
+  fail(what);
 }
 
 void Generation::kill(const Child& child) {
@@ -624,9 +650,15 @@ ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
 ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   read_messages(child);  // its last words
   const bool killed_by_us = child.slot.state() == SlotState::killed;
-  if (!killed_by_us && !child.process->failure_reported) report_death(child, wait_status);
-  const Clock::time_point now = Clock::now();
   const bool was_wanted = child.slot.wanted();
+  const bool has_been_told =
+      child.process->failure_reported || (killed_by_us && !child.process->overdue);
+  if (!has_been_told) {
+    const std::string what = describe_death(child, wait_status);
+    reporter_.report(level_of_death(was_wanted, wait_status.value_or(0)), what);
+    if (was_wanted) fail(what);
+  }
+  const Clock::time_point now = Clock::now();
   child.slot.on_death(now);
   child.process.reset();
   if (child.is_worker()) {
@@ -639,7 +671,6 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
     zygote_->on_death();
   }
 
-  if (was_wanted) fail(fmt::format("{} died during its start", child.name));
   const auto due = established_ ? child.slot.due() : std::nullopt;
   if (due && *due > now) {
     reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
@@ -649,20 +680,17 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   return crash ? ProcessEnd::crash : ProcessEnd::expected;
 }
 
-void Generation::report_death(const Child& dead, std::optional<int> wait_status) {
-  const bool ordered = !dead.slot.wanted();
-  const bool as_ordered = ordered && wait_status.value_or(0) == 0;
-  // Code 0 while serving: somebody sent SIGTERM to the worker alone.
-  const bool harmless = ordered || wait_status == 0;
-  const Level level = as_ordered ? Level::debug : harmless ? Level::warning : Level::error;
+std::string Generation::describe_death(const Child& dead, std::optional<int> wait_status) const {
   const auto& step = dead.process->step;
-  reporter_.report(
-      level,
-      fmt::format("{} {}{}{} after {}{}{}", title(dead),
-                  wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
-                  step ? name(*step) : "", describe_duration(Clock::now() - dead.process->started),
-                  describe_work(dead, ", while serving "),
-                  wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : ""));
+  return fmt::format(
+      "{} {}{}{}{} after {}{}{}", title(dead),
+      dead.process->overdue ? fmt::format("was not ready within {} (--start-timeout) and ",
+                                          describe_duration(plan_.start_timeout))
+                            : "",
+      wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
+      step ? name(*step) : "", describe_duration(Clock::now() - dead.process->started),
+      describe_work(dead, ", while serving "),
+      wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "");
 }
 
 /// What it is serving, after the introduction; "" for nothing.

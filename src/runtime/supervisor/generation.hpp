@@ -43,6 +43,8 @@ struct GenerationPlan {
   unsigned threads = 1;       ///< of each
   std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
+  /// A process that is not ready by then is ended; 0: it may take for ever.
+  std::chrono::nanoseconds start_timeout{0};
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
   WearLimits wear{};
   /// A worker that gives no sign of life for so long is killed; 0: it may.
@@ -155,6 +157,7 @@ class Generation {
   void order_worker(Child& worker);
   [[noreturn]] void live_as_child(const Child& child, observe::WorkerLink link) noexcept;
   int live(const Child& child, observe::WorkerLink link);
+  void abort(Child& child);
   void kill(const Child& child);
   void retire_zygote();
   void retire(Child& worker);
@@ -190,7 +193,7 @@ class Generation {
   void on_answer(const observe::WorkerMessage& message);
   void on_start_failed(Child& child, std::string_view why);
   ProcessEnd on_death(Child& child, std::optional<int> wait_status);
-  void report_death(const Child& dead, std::optional<int> wait_status);
+  std::string describe_death(const Child& dead, std::optional<int> wait_status) const;
   std::string describe_work(const Child& child, std::string_view introduction) const;
   void fail(std::string why);
 

@@ -46,19 +46,26 @@ void WorkerSlot::want(Clock::time_point now) noexcept {
 }
 
 std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept {
-  if (state_ == SlotState::draining && due_ != kNever) return due_;
+  const bool has_limit = state_ == SlotState::starting || state_ == SlotState::draining;
+  if (has_limit && due_ != kNever) return due_;
   if (state_ == SlotState::waiting && can_start) return due_;
   return std::nullopt;
 }
 
 SlotAction WorkerSlot::on_tick(Clock::time_point now, bool can_start) noexcept {
   if (!due(can_start) || now < due_) return SlotAction::none;
-  return state_ == SlotState::waiting ? SlotAction::start : kill();
+  if (state_ == SlotState::waiting) return SlotAction::start;
+  if (state_ == SlotState::draining) return kill();
+  state_ = SlotState::draining;
+  due_ = now + kStartingGrace;
+  return SlotAction::abort;
 }
 
-void WorkerSlot::on_started() noexcept {
+void WorkerSlot::on_started(Clock::time_point now,
+                            std::optional<std::chrono::nanoseconds> limit) noexcept {
   assert(state_ == SlotState::waiting);
   state_ = SlotState::starting;
+  due_ = limit ? now + *limit : kNever;
 }
 
 void WorkerSlot::on_ready(Clock::time_point now) noexcept {

@@ -27,6 +27,7 @@ enum class SlotAction : std::uint8_t {
   none,
   start,        ///< fork, or have it forked, then tell `on_started` or `on_death`
   order_drain,  ///< tell the process to end
+  abort,        ///< SIGABRT, at which it tells where it was; `kill` follows if need be
   kill,         ///< SIGKILL
 };
 
@@ -56,7 +57,8 @@ class WorkerSlot {
   std::optional<Clock::time_point> due(bool can_start = true) const noexcept;
   SlotAction on_tick(Clock::time_point now, bool can_start = true) noexcept;
 
-  void on_started() noexcept;
+  /// `limit`: after which a process that is not ready yet is ended; none: it may take for ever.
+  void on_started(Clock::time_point now, std::optional<std::chrono::nanoseconds> limit) noexcept;
   void on_ready(Clock::time_point now) noexcept;
   /// The process cannot be ordered any more, so it should be ending: give it `grace`, then replace
   /// it.
@@ -84,7 +86,7 @@ class WorkerSlot {
 
   SlotState state_ = SlotState::retired;
   bool wanted_ = false;
-  Clock::time_point due_{};  ///< waiting: start; draining: kill; otherwise unused
+  Clock::time_point due_{};  ///< waiting: start; starting: abort; draining: kill; otherwise unused
   std::optional<Clock::time_point> ready_since_;
   RespawnBrake brake_;
 };

@@ -84,6 +84,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.start_timeout == 5min);
   CHECK_FALSE(settings.max_crashes.has_value());
   CHECK(settings.user == "");
   CHECK(settings.group == "");
@@ -161,7 +162,8 @@ constexpr const char* kAll =
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2..9\nscale-up-wait = "
     "50ms\nscale-down-idle = 2m\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\nmax-crashes = 5/60\nuser = u\ngroup = gr\numask = "
+    "preload = force\ngraceful-timeout = 1m\nstart-timeout = 2m\nmax-crashes = 5/60\nuser = "
+    "u\ngroup = gr\numask = "
     "0027\npidfile = /pid\n"
     "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
     "reload-strategy = rolling\nmax-requests = 1000\nmax-requests-jitter = 10\n"
@@ -195,6 +197,7 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.start_timeout = 120s;
   s.max_crashes = MaxCrashes{5, 60s};
   s.user = "u";
   s.group = "gr";
@@ -277,6 +280,7 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--start-timeout=2m",
                                    "--max-crashes=5/1m",
                                    "--user=u",
                                    "--group",
@@ -437,6 +441,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"queue", "-1"},
       {"preload", "2"},
       {"graceful-timeout", "x"},
+      {"start-timeout", "x"},
       {"max-crashes", "5"},
       {"umask", "rwx"},
       {"max-params", "0"},

@@ -18,11 +18,12 @@ struct Life {
 
   WorkerSlot slot;
   Clock::time_point now = kStart;
+  std::optional<std::chrono::nanoseconds> limit{};
 
   SlotAction tick(Clock::duration passed = 0s) { return slot.on_tick(now += passed); }
   void start() {
     REQUIRE(tick() == SlotAction::start);
-    slot.on_started();
+    slot.on_started(now, limit);
   }
   void start_and_serve(Clock::duration served) {
     start();
@@ -72,6 +73,44 @@ TEST_SUITE("worker slot") {
     Life life = draining();
     CHECK(life.slot.due(false) == life.now + kGrace);
     CHECK(life.slot.on_tick(life.now + kGrace, false) == SlotAction::kill);
+  }
+
+  TEST_CASE(
+      "a worker that is not ready in time is asked where it was, then killed, then replaced") {
+    Life life;
+    life.limit = 1min;
+    life.start();
+    CHECK(life.slot.due() == kStart + 1min);
+    CHECK(life.tick(1min - 1ns) == SlotAction::none);
+    CHECK(life.tick(1ns) == SlotAction::abort);
+    CHECK(life.slot.state() == SlotState::draining);
+    CHECK(life.tick(WorkerSlot::kStartingGrace - 1ns) == SlotAction::none);
+    SUBCASE("it does not end") {
+      CHECK(life.tick(1ns) == SlotAction::kill);
+    }
+    SUBCASE("it has become ready just then") {
+      life.slot.on_ready(life.now);
+      CHECK(life.slot.state() == SlotState::draining);
+    }
+    life.slot.on_death(life.now);
+    CHECK(life.slot.state() == SlotState::waiting);
+    CHECK(life.tick() == SlotAction::start);
+  }
+
+  TEST_CASE("a worker that is ready in time has no limit any more") {
+    Life life;
+    life.limit = 1min;
+    life.start_and_serve(1h);
+    CHECK(life.slot.due() == std::nullopt);
+    CHECK(life.tick() == SlotAction::none);
+  }
+
+  TEST_CASE("a worker that is told to end while it starts has the shorter of both times") {
+    Life life;
+    life.limit = 1min;
+    life.start();
+    CHECK(life.slot.retire(life.now, kGrace) == SlotAction::order_drain);
+    CHECK(life.tick(WorkerSlot::kStartingGrace) == SlotAction::kill);
   }
 
   TEST_CASE("a crash storm is braked: starts happen at once, then after growing pauses") {

@@ -86,7 +86,7 @@ struct Ready {
     link = std::move(zygote_end);
     zygote.child().slot.want(Clock::time_point{});
     zygote.child().slot.on_tick(Clock::time_point{});
-    zygote.child().slot.on_started();
+    zygote.child().slot.on_started(Clock::now(), std::nullopt);
     zygote.child().slot.on_ready(Clock::time_point{});
   }
   ZygoteProcess zygote;
