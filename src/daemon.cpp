@@ -154,6 +154,12 @@ struct Daemon::Deployment {
     crash_files.leave();
   }
 
+  /// −1: it is alone, and has none.
+  int mailbox(unsigned index) const noexcept {
+    const auto boxes = mailboxes.boxes();
+    return boxes.empty() ? -1 : boxes[index].out.get();
+  }
+
   /// Of the crash files: behind those of the workers.
   unsigned zygotes_place() const { return places(settings.workers.most); }
 
@@ -213,6 +219,24 @@ void Daemon::inherit() {
                           APPD_VERSION, legacy_->generation));
 }
 
+supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& legacy) {
+  supervisor::GenerationPlan plan;
+  plan.workers = static_cast<unsigned>(legacy.workers.size());
+  plan.heartbeat = legacy.heartbeat;
+  plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
+  for (const auto& worker : legacy.workers) {
+    inherited_mailboxes_.emplace_back(support::UniqueFd(worker.mailbox));
+  }
+  plan.mailbox = [this](unsigned index) { return inherited_mailboxes_[index].get(); };
+  plan.salvage = [this](unsigned index) {
+    // It has no successor in its place, and its siblings do not learn of its death.
+    worker::close_mailbox(inherited_mailboxes_[index].get());
+    worker::salvage(inherited_mailboxes_[index].get(), *inheritance_);
+    inherited_mailboxes_[index].reset();
+  };
+  return plan;
+}
+
 std::string Daemon::upgrade(supervisor::Legacy legacy) {
   listeners_.leave_to(legacy);
   legacy.box_in = inheritance_->in.get();
@@ -237,6 +261,9 @@ int Daemon::run() {
 
   supervisor::MasterHooks hooks;
   hooks.plan = [this] { return next_plan(); };
+  hooks.inherited_plan = [this](const supervisor::Legacy& legacy) {
+    return inherited_plan(legacy);
+  };
   hooks.on_ready = [this] {
     support::release_unchanged_file_pages();
     present_ = std::move(next_);
@@ -320,10 +347,9 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
     return post_mortem_.examine(deployment->crash_files,
                                 index.value_or(deployment->zygotes_place()), wait_status);
   };
+  plan.mailbox = [deployment](unsigned index) { return deployment->mailbox(index); };
   plan.salvage = [this, deployment](unsigned index) {
-    const auto boxes = deployment->mailboxes.boxes();
-    if (boxes.empty()) return;
-    const int connections = worker::salvage(boxes[index].out.get(), *inheritance_);
+    const int connections = worker::salvage(deployment->mailbox(index), *inheritance_);
     deployment->scoreboard->loads()[index].incoming.fetch_sub(connections);
   };
   if (deployment->settings.preload == config::Preload::off) {
@@ -347,13 +373,14 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
 }
 
 /// What is the master's alone, its rights among it, ends in the processes that it forks.
-void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place) const {
+void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place) {
   deployment.log.set_role(std::move(role));
   for (const auto& each : deployments_) {
     const auto other = each.lock();
     if (other && other.get() != &deployment) other->leave();
   }
   deployment.crash_files.enter(place);
+  inherited_mailboxes_.clear();
   if (pid_file_) pid_file_->leave();
   supervisor::ServiceManager::leave();
   set_umask(deployment.settings);

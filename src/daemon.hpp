@@ -57,13 +57,14 @@ class Daemon {
 
   void begin();
   void inherit();
+  supervisor::GenerationPlan inherited_plan(const supervisor::Legacy& legacy);
   std::string upgrade(supervisor::Legacy legacy);
 
   std::shared_ptr<Deployment> deploy(const config::Settings& settings);
   std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
-  void leave_master(Deployment& deployment, std::string role, unsigned place) const;
+  void leave_master(Deployment& deployment, std::string role, unsigned place);
   void on_reloaded(bool taken_over);
   void warn_of_fixed(const config::Settings& next);
 
@@ -78,6 +79,7 @@ class Daemon {
   observe::Log log_;
   Listeners listeners_;
   std::optional<worker::Inheritance> inheritance_;      ///< of all generations
+  std::vector<support::UniqueFd> inherited_mailboxes_;  ///< by place in the inherited generation
   std::vector<std::weak_ptr<Deployment>> deployments_;  ///< all, also of retired generations
   supervisor::PostMortem post_mortem_;
   std::shared_ptr<Deployment> present_;

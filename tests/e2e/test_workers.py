@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 import wire
+from appd import FromOwnBinary
 from processes import stop_process, unique, wait_until
 
 ROUNDS = 30  # of a stop in the middle of everything
@@ -125,6 +126,54 @@ def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(
     os.kill(pair.other, signal.SIGKILL)
     assert given.read_answer().json()["pid"] not in (pair.blocked, pair.other)
     pair.finish()
+
+
+@pytest.fixture
+def inherited_pair(installed, place, connect):
+    """A pair that cannot be started again: its server has become another program, with which the application fails."""
+    place.write("site_that_breaks.py", "import os\nassert 'upgraded' not in os.listdir(os.path.dirname(__file__))\n"
+                                       "from wsgi_probe import application\n")
+    server = FromOwnBinary(installed, "--pythonpath", place.path, "--graceful-timeout", "30s", "--heartbeat", "0",
+                           module="site_that_breaks", workers=2, threads=1)
+
+    def upgrade():
+        place.write("upgraded", "")
+        server.send_signal(signal.SIGUSR2)
+        server.wait_event("the reload has failed", within=30)
+
+    try:
+        pair = Pair(server, connect)
+        pair.upgrade = upgrade
+        yield pair
+    finally:
+        server.stop()
+
+
+def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_successor(inherited_pair):
+    pair = inherited_pair
+    stop_process(pair.other)
+    given, *_ = pair.waiting
+    before = descriptors(pair.blocked)
+    send(given, "/whoami")
+    wait_until(lambda: descriptors(pair.blocked) == before - 1, "the connection is given away")
+    pair.upgrade()
+    os.kill(pair.other, signal.SIGKILL)
+    pair.server.wait_event(rf"\(pid {pair.other}\) was killed by SIGKILL")
+    pair.finish()
+    assert given.read_answer().json()["pid"] == pair.blocked
+
+
+def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
+    pair = inherited_pair
+    pair.upgrade()
+    os.kill(pair.other, signal.SIGKILL)
+    pair.server.wait_event(rf"\(pid {pair.other}\) was killed by SIGKILL")
+    for connection in pair.waiting:
+        send(connection, "/whoami")
+    time.sleep(0.1)  # time enough to give them away, were there anybody
+    pair.finish()
+    for connection in pair.waiting:
+        assert connection.read_answer().json()["pid"] == pair.blocked
 
 
 def test_a_stop_while_requests_go_over_loses_none(start, connect):

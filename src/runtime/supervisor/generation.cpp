@@ -251,7 +251,8 @@ bool Generation::leave_to(Legacy& legacy) const {
     // Places of several generations: each has one of its own from now on.
     legacy.workers.push_back({static_cast<unsigned>(legacy.workers.size()), *worker.process->pid,
                               worker.process->link.fd(), worker.slot.state() == SlotState::ready,
-                              !worker.slot.wanted()});
+                              !worker.slot.wanted(),
+                              plan_.mailbox ? plan_.mailbox(*worker.index) : -1});
   }
   return true;
 }

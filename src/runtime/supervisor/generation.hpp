@@ -56,8 +56,11 @@ struct GenerationPlan {
   /// What else is known of a process that has died, to be put behind the sentence that says so. Of
   /// a worker by its place, or of the zygote; `wait_status`: waitpid's. May be empty.
   std::function<std::string(std::optional<unsigned> index, int wait_status)> examine{};
-  /// A worker has died, in which others may have put what it was to do. May be empty.
+  /// A worker has died, to which others may have given what it was to do. May be empty.
   std::function<void(unsigned index)> salvage{};
+  /// Where they put that: a descriptor for another program in this process, which is then to
+  /// salvage it; −1: nowhere. May be empty.
+  std::function<int(unsigned index)> mailbox{};
   std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
 };
 

@@ -33,7 +33,7 @@ void write(std::ostream& out, const Legacy& legacy) {
   for (const int fd : legacy.callers) out << "caller " << fd << '\n';
   for (const auto& worker : legacy.workers) {
     out << "worker " << worker.index << ' ' << worker.pid << ' ' << worker.link << ' '
-        << worker.ready << ' ' << worker.retired << '\n';
+        << worker.ready << ' ' << worker.retired << ' ' << worker.mailbox << '\n';
   }
   for (const auto& socket : legacy.sockets) {
     out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << std::quoted(socket.address)
@@ -63,7 +63,8 @@ const std::map<std::string, Reader>& readers() {
       {"worker",
        [](std::istream& in, Legacy& into) {
          Legacy::Worker& worker = into.workers.emplace_back();
-         in >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired;
+         in >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired >>
+             worker.mailbox;
        }},
       {"socket",
        [](std::istream& in, Legacy& into) {
@@ -133,7 +134,10 @@ void keep_over_exec(const Legacy& legacy, const support::UniqueFd& file, bool ke
        {file.get(), legacy.box_in, legacy.box_out, legacy.pid_file, legacy.control}) {
     set_close_on_exec(fd, !keep);
   }
-  for (const auto& worker : legacy.workers) set_close_on_exec(worker.link, !keep);
+  for (const auto& worker : legacy.workers) {
+    set_close_on_exec(worker.link, !keep);
+    set_close_on_exec(worker.mailbox, !keep);
+  }
   for (const auto& socket : legacy.sockets) set_close_on_exec(socket.fd, !keep);
   for (const auto& passed : legacy.passed) set_close_on_exec(passed.fd, !keep);
   for (const int fd : legacy.callers) set_close_on_exec(fd, !keep);

@@ -73,12 +73,8 @@ void Master::begin() {
 
 void Master::inherit() {
   last_number_ = legacy_->generation;
-  GenerationPlan plan;
-  plan.workers = static_cast<unsigned>(legacy_->workers.size());
-  plan.heartbeat = legacy_->heartbeat;
-  plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
-  generations_.push_back(std::make_unique<Generation>(last_number_, std::move(plan), reporter_,
-                                                      enter_child_, legacy_->workers));
+  generations_.push_back(std::make_unique<Generation>(last_number_, hooks_.inherited_plan(*legacy_),
+                                                      reporter_, enter_child_, legacy_->workers));
   present_ = generations_.back().get();
   phase_ = Phase::serving;
   reload_wanted_ = true;

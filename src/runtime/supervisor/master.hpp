@@ -26,6 +26,8 @@ struct MasterHooks {
   /// The next generation, made of the configuration as it is now; asked once at the start and for
   /// each reload. What it throws says why there can be none.
   std::function<GenerationPlan()> plan;
+  /// The generation that another program in this process has left: with its places, and no entry.
+  std::function<GenerationPlan(const Legacy& legacy)> inherited_plan;
   std::function<void()> on_ready;  ///< once, when the first generation serves
   /// Before workers are told to stop, once: close the listeners.
   std::function<void()> on_stopping;

@@ -35,7 +35,7 @@ int salvage(int mailbox, const Inheritance& box) {
     Message found(buffer);
     const ssize_t n = found.receive(mailbox);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return connections;
+    if (n <= 0) break;
     if (found.mark != Mark::connection) continue;
     ++connections;
     const support::UniqueFd socket = found.take_descriptor();
@@ -45,6 +45,14 @@ int salvage(int mailbox, const Inheritance& box) {
     left.put_descriptor(socket.get());
     left.send(box.in.get());
   }
+  Message nothing({});
+  nothing.leave_out_descriptor();
+  nothing.send(box.in.get());
+  return connections;
+}
+
+void close_mailbox(int mailbox) noexcept {
+  ::shutdown(mailbox, SHUT_RDWR);
 }
 
 Heir::Heir(net::EventLoop& loop, const Inheritance& box)
@@ -72,7 +80,8 @@ void Heir::receive_one() {
   const ssize_t n = message.receive(box_);
   if (n < 0 && errno != EINTR) return;
   if (watch_.events() != 0) watch_.again();
-  // Without one, this process has no descriptor left: the kernel has closed the connection.
+  // Without one, it was only to wake an heir; or this process has no descriptor left, and the
+  // kernel has closed the connection.
   if (support::UniqueFd socket = n > 0 ? message.take_descriptor() : support::UniqueFd(); socket) {
     adopt_(std::move(socket), {buffer_.data(), static_cast<std::size_t>(n) - 1});
   }

@@ -26,10 +26,13 @@ struct Inheritance {
 /// Puts a connection into the box. False: not now; nothing has happened.
 bool bequeath(const Inheritance& box, int socket) noexcept;
 
-/// Moves all connections that wait in the mailbox with this end into the box, with what has been
-/// read of them; how many there were. (What finds that full is lost: it is for a moment, and
-/// mailboxes of the dead are seldom anything but empty.)
+/// A worker has died: moves all connections that wait in its mailbox (the end that it read; −1: it
+/// had none) into the box, with what has been read of them; how many there were. (What finds that
+/// full is lost: it is for a moment, and mailboxes of the dead are seldom anything but empty.) An
+/// heir looks into the box then, also when it was the dead one that had been woken for what is in.
 int salvage(int mailbox, const Inheritance& box);
+/// Nothing can be put into the mailbox any more; what is in can be taken out.
+void close_mailbox(int mailbox) noexcept;
 
 /// Takes connections out of the box. Loop's thread only.
 class Heir final : private net::Watcher {

@@ -157,6 +157,7 @@ class Fleet {
     plan.workers = places;
     plan.graceful_timeout = grace;
     plan.scoreboard = std::make_shared<observe::Scoreboard>(places, 1);
+    plan.mailbox = [](unsigned index) { return 100 + static_cast<int>(index); };
     return plan;
   }
   std::string line_of(unsigned place) const {
@@ -301,13 +302,14 @@ TEST_SUITE("generation") {
     fleet->serve();
     fleet->retire(1);
     Legacy legacy;
-    legacy.workers.push_back({0, 1, 2, false, true});  // of an older generation
+    legacy.workers.push_back({0, 1, 2, false, true, 3});  // of an older generation
     REQUIRE(fleet->leave_to(legacy));
     REQUIRE(legacy.workers.size() == 3);
     for (const unsigned i : {1u, 2u}) {
       CHECK(legacy.workers[i].index == i);
       CHECK(legacy.workers[i].pid == fleet.pid(i));
       CHECK(::fcntl(legacy.workers[i].link, F_GETFD) >= 0);
+      CHECK(legacy.workers[i].mailbox == 99 + static_cast<int>(i));
     }
     CHECK(legacy.workers[1].link != legacy.workers[2].link);
     CHECK_FALSE(legacy.workers[1].ready);

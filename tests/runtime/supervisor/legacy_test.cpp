@@ -22,7 +22,7 @@ Legacy full() {
   Legacy legacy;
   legacy.generation = 7;
   legacy.workers = {
-      {0, 101, 11, true, false}, {1, 102, 12, false, false}, {5, 103, 13, false, true}};
+      {0, 101, 11, true, false, 14}, {1, 102, 12, false, false}, {5, 103, 13, false, true, 15}};
   legacy.sockets = {
       {"/run/app \"a\"\\b\n\u00e4.sock", 21, true}, {"@abstract", 22, false}, {"", 23, false}};
   legacy.passed = {{"web", 31}, {"", 32}};
@@ -48,6 +48,7 @@ void check_same(const Legacy& one, const Legacy& other) {
     CHECK(one.workers[i].link == other.workers[i].link);
     CHECK(one.workers[i].ready == other.workers[i].ready);
     CHECK(one.workers[i].retired == other.workers[i].retired);
+    CHECK(one.workers[i].mailbox == other.workers[i].mailbox);
   }
   REQUIRE(one.sockets.size() == other.sockets.size());
   for (std::size_t i = 0; i < one.sockets.size(); ++i) {
@@ -140,7 +141,10 @@ TEST_SUITE("legacy") {
       return open.back().get();
     };
     Legacy legacy = full();
-    for (auto& worker : legacy.workers) worker.link = fd();
+    for (auto& worker : legacy.workers) {
+      worker.link = fd();
+      worker.mailbox = fd();
+    }
     for (auto& socket : legacy.sockets) socket.fd = fd();
     for (auto& passed : legacy.passed) passed.fd = fd();
     for (int& caller : legacy.callers) caller = fd();

@@ -235,6 +235,13 @@ class Supervised {
       plan.max_crashes = options.max_crashes;
       return plan;
     };
+    hooks.inherited_plan = [&](const Legacy& left) {
+      GenerationPlan plan;
+      plan.workers = static_cast<unsigned>(left.workers.size());
+      plan.heartbeat = left.heartbeat;
+      plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
+      return plan;
+    };
     hooks.on_ready = std::move(on_ready);
     hooks.on_stopping = [say] { say("on_stopping"); };
     hooks.on_turn = turn_counter(reporter);

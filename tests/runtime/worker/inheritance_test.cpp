@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -126,6 +127,46 @@ TEST_SUITE("inheritance") {
     REQUIRE(member.adopted.size() == 2);
     CHECK(heard(first.front, member.adopted[0], "answer") == "answer");
     CHECK(heard(second.front, member.adopted[1], "answer") == "answer");
+  }
+
+  TEST_CASE("a mailbox that is closed takes nothing more, and what is in can be saved") {
+    const worker::Mailboxes mailboxes(2);
+    const worker::Mailboxes::Box& mailbox = mailboxes.boxes()[1];
+    const Inheritance box;
+    Member member(box);
+    member.open();
+    const Wired wired;
+    worker::Message message({});
+    message.mark = worker::Mark::connection;
+    message.put_descriptor(wired.server.get());
+    REQUIRE(message.send(mailbox.in.get()));
+    worker::close_mailbox(mailbox.out.get());
+    CHECK_FALSE(message.send(mailbox.in.get()));
+    CHECK(worker::salvage(mailbox.out.get(), box) == 1);
+    member.turns(2);
+    CHECK(member.adopted.size() == 1);
+  }
+
+  TEST_CASE("an heir takes what a dead worker was woken for, and had not taken") {
+    const Inheritance box;
+    // The kernel wakes it first, as it has been the first to wait, and nobody else.
+    const UniqueFd dead(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event wanted{};
+    wanted.events = EPOLLIN | EPOLLEXCLUSIVE;
+    REQUIRE(::epoll_ctl(dead.get(), EPOLL_CTL_ADD, box.out.get(), &wanted) == 0);
+    std::atomic<bool> woken{false};
+    std::thread dying([&] {
+      epoll_event event{};
+      woken = ::epoll_wait(dead.get(), &event, 1, 60'000) == 1;
+    });
+    std::atomic<int> adopted{0};
+    RunningMember heir(box, [&](UniqueFd, std::string_view) { ++adopted; });
+    const Wired wired;
+    REQUIRE(bequeath(box, wired.server.get()));
+    dying.join();
+    CHECK(woken.load());
+    CHECK(worker::salvage(-1, box) == 0);
+    CHECK(eventually([&] { return adopted == 1; }));
   }
 
   TEST_CASE("a connection that is put in comes out, unread bytes and all") {
