@@ -86,6 +86,7 @@ class Scoreboard {
   unsigned workers() const noexcept { return workers_; }
   /// One for each worker.
   std::span<WorkerLoad> loads() noexcept { return {loads_, workers_}; }
+  std::span<const WorkerLoad> loads() const noexcept { return {loads_, workers_}; }
   /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
   /// counted from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;

@@ -10,13 +10,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
-#include <random>
 #include <system_error>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
 #include "runtime/support/exit_code.hpp"
-#include "runtime/support/memory_use.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
@@ -27,13 +25,6 @@ using observe::WorkerLink;
 using observe::WorkerMessage;
 
 namespace {
-
-/// How workers are used is found out by looking: so often, when that matters.
-constexpr std::chrono::milliseconds kUseInterval{250};
-/// Memory is looked at less often: it costs the kernel a walk over all pages.
-constexpr std::chrono::seconds kMemoryInterval{5};
-/// Looks for a sign of life in the time that one may be missing.
-constexpr int kLooksInHeartbeat = 4;
 
 /// It serves, or is wanted; not so: it ends, or has ended.
 bool goes_on(const Child& worker) noexcept {
@@ -50,11 +41,6 @@ Level level_of_death(bool was_wanted, int wait_status) {
   return asked ? Level::warning : Level::error;
 }
 
-std::uint64_t random_to(std::uint64_t most) {
-  static std::mt19937_64 engine{std::random_device{}()};
-  return std::uniform_int_distribution<std::uint64_t>(0, most)(engine);
-}
-
 }  // namespace
 
 Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
@@ -64,6 +50,7 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
       scoreboard_(*plan_.scoreboard),
       reporter_(reporter),
       enter_child_(enter_child),
+      inspection_(plan_),
       scaling_({plan_.workers, plan_.most_workers, plan_.scale_down_idle}) {
   if (std::holds_alternative<ZygoteEntry>(plan_.entry)) {
     Child& zygote = zygote_.emplace().child();
@@ -121,7 +108,8 @@ void Generation::grow(unsigned workers) {
 void Generation::serve() {
   serving_ = true;
   for (Child& worker : workers_) {
-    if (worker.slot.state() == SlotState::ready) order_to_serve(worker);
+    if (worker.slot.state() == SlotState::ready && !worker.process->accepting)
+      order_to_serve(worker);
   }
 }
 
@@ -170,7 +158,8 @@ void Generation::tick() {
   for (Child* child : children_) {
     perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
   }
-  if (const auto now = Clock::now(); is_inspected() && now >= inspection_due_) inspect(now);
+  if (const auto now = Clock::now(); inspection_.is_needed() && now >= inspection_due_)
+    inspect(now);
 }
 
 void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
@@ -348,7 +337,7 @@ std::optional<Clock::time_point> Generation::due() const {
     if (when && (!first || *when < *first)) first = when;
   };
   for (const Child* child : children_) consider(child->slot.due(can_start(*child)));
-  if (is_inspected()) consider(inspection_due_);
+  if (inspection_.is_needed()) consider(inspection_due_);
   for (const Child& worker : workers_) {
     const Clock::time_point overdue = worker.retired_at + plan_.graceful_timeout;
     if (worker.process && !worker.slot.wanted() && Clock::now() < overdue) consider(overdue);
@@ -359,45 +348,24 @@ std::optional<Clock::time_point> Generation::due() const {
 // -- Inspection
 // -------------------------------------------------------------------------------------
 
-bool Generation::is_inspected() const noexcept {
-  return established_ && serving_ &&
-         (plan_.wear.any() || plan_.heartbeat.count() > 0 || scaling_.is_on());
-}
-
-Clock::duration Generation::inspection_interval() const noexcept {
-  if (plan_.wear.any() || scaling_.is_on()) return kUseInterval;
-  return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
-}
-
 void Generation::inspect(Clock::time_point now) {
-  inspection_due_ = now + inspection_interval();
+  inspection_due_ = now + inspection_.interval();
   if (zygote_) check_zygote(now);
-  if (scaling_.is_on()) scale_down(now);
+  if (in_office() && scaling_.is_on()) scale_down(now);
   for (Child& worker : workers_) {
     if (!worker.process || !worker.process->pid) continue;
-    can_start_workers() ? check_life(worker, now) : check_inherited(worker, now);
-    check_wear(worker, now);
+    if (const auto silence = inspection_.silence(worker, now)) {
+      on_silence(worker, *silence);
+    } else if (!can_start_workers()) {
+      ask_for_sign_of_life(worker);
+    }
+    replace_if_worn(worker, now);
   }
 }
 
-void Generation::check_life(Child& worker, Clock::time_point now) {
-  const SlotState state = worker.slot.state();
-  if (plan_.heartbeat.count() == 0 || (state != SlotState::ready && state != SlotState::draining))
-    return;
-  const std::chrono::nanoseconds seen(
-      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed));
-  const Clock::time_point last =
-      std::max(worker.process->ready_since,
-               Clock::time_point(std::chrono::duration_cast<Clock::duration>(seen)));
-  if (now - last >= plan_.heartbeat) on_silence(worker, now - last);
-}
-
-/// Its scoreboard was another program's. But a worker answers each time that it is told to retire;
-/// after the order to stop it must not hear that any more, and has a deadline.
-void Generation::check_inherited(Child& worker, Clock::time_point now) {
+/// Its scoreboard was another program's. But a worker answers each time that it is told to retire.
+void Generation::ask_for_sign_of_life(Child& worker) {
   if (worker.slot.state() != SlotState::draining || worker.slot.due()) return;
-  const Clock::time_point last = std::max(worker.retired_at, worker.process->heard_at);
-  if (now - last >= plan_.heartbeat) return on_silence(worker, now - last);
   worker.process->link.send(MasterOrder::retire);
 }
 
@@ -417,32 +385,12 @@ void Generation::check_zygote(Clock::time_point now) {
   perform(zygote_->child(), zygote_->child().slot.give_up());
 }
 
-void Generation::check_wear(Child& worker, Clock::time_point now) {
+void Generation::replace_if_worn(Child& worker, Clock::time_point now) {
   const unsigned most = std::max(wanted() / 4, 1u);
-  if (!plan_.wear.any() || worker.slot.state() != SlotState::ready || !worker.slot.wanted() ||
+  if (!in_office() || worker.slot.state() != SlotState::ready || !worker.slot.wanted() ||
       being_replaced() >= most)
     return;
-  const Wear wear = wear_of(worker, now);
-  const auto why = describe_wear(worker.process->allowance, wear);
-  if (!why) return;
-  std::string growth;
-  if (const auto first = worker.process->memory_when_ready) {
-    const auto memory =
-        wear.memory ? wear.memory : support::proportional_set_size(*worker.process->pid);
-    if (memory) growth = describe_growth(*first, *memory, wear.requests);
-  }
-  replace(worker, growth.empty() ? *why : fmt::format("{}; its memory grew by {}", *why, growth));
-}
-
-Wear Generation::wear_of(Child& worker, Clock::time_point now) {
-  ChildProcess& process = *worker.process;
-  Wear wear{scoreboard_.answered(*worker.index) - process.answered_before,
-            now - process.ready_since};
-  if (plan_.wear.memory > 0 && now >= process.memory_due) {
-    process.memory_due = now + kMemoryInterval;
-    wear.memory = support::proportional_set_size(*process.pid);
-  }
-  return wear;
+  if (const auto why = inspection_.wear(worker, now)) replace(worker, *why);
 }
 
 /// The worker goes on until another is ready.
@@ -477,21 +425,8 @@ void Generation::let_replaced_go(Child& replacement) {
   if (worker.process && !worker.slot.wanted()) retire(worker);
 }
 
-Occupancy Generation::occupancy() noexcept {
-  Occupancy seen{wanted(), 0, plan_.threads, 0};
-  for (const Child& worker : workers_) {
-    if (worker.slot.state() != SlotState::ready) continue;
-    if (worker.slot.wanted()) ++seen.ready;
-    const observe::WorkerLoad& load = scoreboard_.loads()[*worker.index];
-    const int busy =
-        load.running.load(std::memory_order_relaxed) + load.waiting.load(std::memory_order_relaxed);
-    seen.busy += static_cast<unsigned>(std::max(busy, 0));
-  }
-  return seen;
-}
-
 void Generation::on_crowded() {
-  if (!is_inspected() || !scaling_.on_crowded(Clock::now(), occupancy())) return;
+  if (!in_office() || !scaling_.on_crowded(Clock::now(), inspection_.occupancy(workers_))) return;
   grow(1);
   reporter_.report(Level::info,
                    fmt::format("requests wait: one more worker starts ({} of at most {})", wanted(),
@@ -499,7 +434,7 @@ void Generation::on_crowded() {
 }
 
 void Generation::scale_down(Clock::time_point now) {
-  if (!scaling_.on_look(now, occupancy())) return;
+  if (!scaling_.on_look(now, inspection_.occupancy(workers_))) return;
   // The last one, as the first ones were there before.
   const auto last = std::find_if(workers_.rbegin(), workers_.rend(), [](const Child& worker) {
     return worker.slot.wanted() && worker.slot.state() == SlotState::ready;
@@ -591,12 +526,7 @@ void Generation::on_ready(Child& child) {
   reporter_.report(established_ ? Level::info : Level::debug,
                    fmt::format("{} is ready", title(child)));
   if (!child.is_worker() || child.slot.state() != SlotState::ready) return;
-  child.process->ready_since = Clock::now();
-  child.process->answered_before = scoreboard_.answered(*child.index);
-  child.process->allowance = draw(plan_.wear, random_to);
-  if (plan_.wear.any()) {
-    child.process->memory_when_ready = support::proportional_set_size(*child.process->pid);
-  }
+  inspection_.on_ready(*child.process, *child.index, Clock::now());
   if (!serving_) return;
   order_to_serve(child);
   let_replaced_go(child);

@@ -79,8 +79,10 @@ int obey(const Diary& diary, unsigned index, WorkerLink link, bool slow) {
 /// A generation in this process, which is its master.
 class Fleet {
  public:
-  explicit Fleet(unsigned places, bool slow = false, std::chrono::nanoseconds grace = 30s) {
+  explicit Fleet(unsigned places, bool slow = false, std::chrono::nanoseconds grace = 30s,
+                 std::chrono::nanoseconds heartbeat = 0s) {
     GenerationPlan plan = planned(places, grace);
+    plan.heartbeat = heartbeat;
     plan.entry = [this, slow](unsigned index, WorkerLink link) {
       link.send({WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), slow);
@@ -280,6 +282,33 @@ TEST_SUITE("generation") {
     fleet->stop();
     CHECK(fleet.finishes());
     CHECK(fleet.reporter.count("killing") == 0);
+  }
+
+  TEST_CASE("one that gives no sign of life is missed, also in a generation that never served") {
+    Fleet fleet(1, true, 30s, 100ms);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    fleet->retire(1);
+    REQUIRE(fleet.hears("0 retire"));
+    REQUIRE(fleet.lives_until([&] { return fleet->finished(); }));
+    CHECK(fleet.reporter.count("has given no sign of life") == 1);
+  }
+
+  TEST_CASE("who serves is not told so again") {
+    Fleet fleet(2);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    fleet->serve();
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(2));
+    fleet->serve();
+    REQUIRE(fleet.hears("1 serve"));
+    fleet->retire(1);
+    REQUIRE(fleet.hears("0 retire"));
+    CHECK(fleet.diary.count("0 serve") == 1);
+    CHECK(fleet.diary.count("1 serve") == 1);
+    fleet->stop();
+    CHECK(fleet.finishes());
   }
 
   TEST_CASE("a stop is told to all, also to those that were retired") {

@@ -1,0 +1,102 @@
+#include "runtime/supervisor/inspection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <variant>
+
+#include "runtime/support/memory_use.hpp"
+
+namespace appd::supervisor {
+namespace {
+
+/// How workers are used is found out by looking: so often, when that matters.
+constexpr std::chrono::milliseconds kUseInterval{250};
+/// Memory is looked at less often: it costs the kernel a walk over all pages.
+constexpr std::chrono::seconds kMemoryInterval{5};
+/// Looks for a sign of life in the time that one may be missing.
+constexpr int kLooksInHeartbeat = 4;
+
+std::uint64_t random_to(std::uint64_t most) {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_int_distribution<std::uint64_t>(0, most)(engine);
+}
+
+}  // namespace
+
+Inspection::Inspection(const GenerationPlan& plan) noexcept
+    : plan_(plan), scoreboard_(*plan.scoreboard) {}
+
+bool Inspection::is_needed() const noexcept {
+  return plan_.wear.any() || plan_.heartbeat.count() > 0 || scales();
+}
+
+Clock::duration Inspection::interval() const noexcept {
+  if (plan_.wear.any() || scales()) return kUseInterval;
+  return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
+}
+
+void Inspection::on_ready(ChildProcess& process, unsigned index, Clock::time_point now) const {
+  process.ready_since = now;
+  process.answered_before = scoreboard_.answered(index);
+  process.allowance = draw(plan_.wear, random_to);
+  if (plan_.wear.any()) process.memory_when_ready = support::proportional_set_size(*process.pid);
+}
+
+std::optional<Clock::duration> Inspection::silence(const Child& worker,
+                                                   Clock::time_point now) const {
+  const SlotState state = worker.slot.state();
+  const bool serves = state == SlotState::ready && plan_.can_start_workers();
+  // Of those that are not of this program only the retired ones are asked. After the order to stop
+  // they must not hear that any more, and have a deadline.
+  const bool ends =
+      state == SlotState::draining && (plan_.can_start_workers() || !worker.slot.due());
+  if (plan_.heartbeat.count() == 0 || (!serves && !ends)) return std::nullopt;
+  const Clock::duration silent = now - last_sign(worker);
+  return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
+}
+
+/// What workers of another program write is not read here, but they answer when they are asked.
+Clock::time_point Inspection::last_sign(const Child& worker) const noexcept {
+  if (!plan_.can_start_workers()) return std::max(worker.retired_at, worker.process->heard_at);
+  const std::chrono::nanoseconds seen(
+      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed));
+  return std::max(worker.process->ready_since,
+                  Clock::time_point(std::chrono::duration_cast<Clock::duration>(seen)));
+}
+
+std::optional<std::string> Inspection::wear(Child& worker, Clock::time_point now) const {
+  if (!plan_.wear.any()) return std::nullopt;
+  ChildProcess& process = *worker.process;
+  Wear wear{scoreboard_.answered(*worker.index) - process.answered_before,
+            now - process.ready_since};
+  if (plan_.wear.memory > 0 && now >= process.memory_due) {
+    process.memory_due = now + kMemoryInterval;
+    wear.memory = support::proportional_set_size(*process.pid);
+  }
+  const auto why = describe_wear(process.allowance, wear);
+  if (!why) return std::nullopt;
+  const auto memory = wear.memory ? wear.memory : support::proportional_set_size(*process.pid);
+  if (!memory || !process.memory_when_ready) return why;
+  const std::string growth = describe_growth(*process.memory_when_ready, *memory, wear.requests);
+  return growth.empty() ? *why : fmt::format("{}; its memory grew by {}", *why, growth);
+}
+
+Occupancy Inspection::occupancy(std::span<const Child> workers) const noexcept {
+  Occupancy seen{0, 0, plan_.threads, 0};
+  for (const Child& worker : workers) {
+    if (worker.slot.wanted()) ++seen.workers;
+    if (worker.slot.state() != SlotState::ready) continue;
+    if (worker.slot.wanted()) ++seen.ready;
+    const observe::WorkerLoad& load = scoreboard_.loads()[*worker.index];
+    const int busy =
+        load.running.load(std::memory_order_relaxed) + load.waiting.load(std::memory_order_relaxed);
+    seen.busy += static_cast<unsigned>(std::max(busy, 0));
+  }
+  return seen;
+}
+
+}  // namespace appd::supervisor

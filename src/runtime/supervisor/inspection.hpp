@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "runtime/observe/scoreboard.hpp"
+#include "runtime/supervisor/child.hpp"
+#include "runtime/supervisor/generation_plan.hpp"
+#include "runtime/supervisor/scaling.hpp"
+
+namespace appd::supervisor {
+
+/// What their master sees of workers without asking them: whether they live, how worn they are and
+/// how busy. It sees, and decides nothing.
+class Inspection {
+ public:
+  /// The plan is borrowed.
+  explicit Inspection(const GenerationPlan& plan) noexcept;
+
+  /// Something is to be looked at, now and then.
+  bool is_needed() const noexcept;
+  /// How often.
+  Clock::duration interval() const noexcept;
+
+  /// Takes down what is to be compared with later.
+  void on_ready(ChildProcess& process, unsigned index, Clock::time_point now) const;
+
+  /// For how long the worker has given no sign of life; none: not for longer than it may, or it
+  /// owes none.
+  std::optional<Clock::duration> silence(const Child& worker, Clock::time_point now) const;
+  /// Why the worker, which serves, has been used enough, and what that has cost; none: it goes on.
+  /// Looks at its memory only once in a while.
+  std::optional<std::string> wear(Child& worker, Clock::time_point now) const;
+  Occupancy occupancy(std::span<const Child> workers) const noexcept;
+
+ private:
+  Clock::time_point last_sign(const Child& worker) const noexcept;
+  bool scales() const noexcept { return plan_.workers < plan_.most_workers; }
+
+  const GenerationPlan& plan_;
+  const observe::Scoreboard& scoreboard_;
+};
+
+}  // namespace appd::supervisor

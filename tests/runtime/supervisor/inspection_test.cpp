@@ -1,0 +1,170 @@
+#include "runtime/supervisor/inspection.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace appd;
+using namespace appd::supervisor;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Clock::time_point kStart{1h};
+
+std::int64_t nanoseconds(Clock::time_point when) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
+/// Workers as far as their master's books go; each "process" is this one.
+struct Office {
+  explicit Office(unsigned places, bool of_this_program = true) {
+    plan.workers = plan.most_workers = places;
+    plan.threads = 2;
+    plan.scoreboard = std::make_shared<observe::Scoreboard>(places, 2);
+    if (of_this_program) plan.entry = WorkerEntry([](unsigned, observe::WorkerLink) { return 0; });
+    for (unsigned index = 0; index < places; ++index) workers.push_back({"worker", index});
+  }
+
+  Child& make_ready(unsigned index, Clock::time_point now = kStart) {
+    Child& worker = workers[index];
+    worker.slot.want(now);
+    worker.slot.on_tick(now);
+    worker.slot.on_started(now, std::nullopt);
+    worker.slot.on_ready(now);
+    worker.process.emplace();
+    worker.process->pid = ::getpid();
+    inspection().on_ready(*worker.process, index, now);
+    return worker;
+  }
+  Child& adopt(unsigned index, WorkerSlot::Found found) {
+    Child& worker = workers[index];
+    worker.slot.adopt(kStart, found);
+    worker.process.emplace();
+    worker.process->pid = ::getpid();
+    worker.retired_at = kStart;
+    return worker;
+  }
+  void answer(unsigned index, int requests) {
+    for (int i = 0; i < requests; ++i) {
+      plan.scoreboard->worker(index)[0].begin(1, "GET", "/");
+      plan.scoreboard->worker(index)[0].end();
+    }
+  }
+  Inspection inspection() const { return Inspection(plan); }
+
+  GenerationPlan plan;
+  std::vector<Child> workers;
+};
+
+}  // namespace
+
+TEST_SUITE("inspection") {
+  TEST_CASE("without anything to look for there is none") {
+    Office office(2);
+    CHECK_FALSE(office.inspection().is_needed());
+    office.plan.heartbeat = 8s;
+    CHECK(office.inspection().is_needed());
+    CHECK(office.inspection().interval() == 2s);
+    office.plan.wear.requests = 1;
+    CHECK(office.inspection().interval() < 1s);
+    office.plan.wear = {};
+    office.plan.heartbeat = 0s;
+    office.plan.most_workers = 3;
+    CHECK(office.inspection().is_needed());
+    CHECK(office.inspection().interval() < 1s);
+  }
+
+  TEST_CASE("a worker owes a sign of life from its readiness on") {
+    Office office(1);
+    office.plan.heartbeat = 2s;
+    const Child& worker = office.make_ready(0);
+    const Inspection inspection = office.inspection();
+    CHECK_FALSE(inspection.silence(worker, kStart + 2s - 1ns).has_value());
+    CHECK(inspection.silence(worker, kStart + 2s) == 2s);
+    office.plan.scoreboard->loads()[0].alive.store(nanoseconds(kStart + 1s));
+    CHECK_FALSE(inspection.silence(worker, kStart + 2s).has_value());
+    CHECK(inspection.silence(worker, kStart + 3s) == 2s);
+    office.plan.heartbeat = 0s;
+    CHECK_FALSE(inspection.silence(worker, kStart + 1h).has_value());
+  }
+
+  TEST_CASE("also while it ends, but not when it is killed") {
+    Office office(1);
+    office.plan.heartbeat = 2s;
+    Child& worker = office.make_ready(0);
+    worker.slot.retire(kStart, 30s);
+    CHECK(office.inspection().silence(worker, kStart + 5s) == 5s);
+    worker.slot.retire_at_once();
+    CHECK_FALSE(office.inspection().silence(worker, kStart + 5s).has_value());
+  }
+
+  TEST_CASE("one of another program owes an answer to its retirement only") {
+    Office office(3, false);
+    office.plan.heartbeat = 2s;
+    const Inspection inspection = office.inspection();
+    CHECK_FALSE(
+        inspection.silence(office.adopt(0, WorkerSlot::Found::ready), kStart + 1h).has_value());
+    Child& retired = office.adopt(1, WorkerSlot::Found::retired);
+    CHECK(inspection.silence(retired, kStart + 3s) == 3s);
+    retired.process->heard_at = kStart + 2s;
+    CHECK_FALSE(inspection.silence(retired, kStart + 3s).has_value());
+    Child& stopped = office.adopt(2, WorkerSlot::Found::retired);
+    stopped.slot.retire(kStart, 30s);
+    CHECK_FALSE(inspection.silence(stopped, kStart + 1h).has_value());
+  }
+
+  TEST_CASE("a worker is worn by what it has done itself") {
+    Office office(2);
+    office.plan.wear.requests = 3;
+    office.answer(1, 5);  // by who had the place before
+    Child& worker = office.make_ready(1);
+    const Inspection inspection = office.inspection();
+    office.answer(1, 2);
+    CHECK_FALSE(inspection.wear(worker, kStart).has_value());
+    office.answer(0, 9);
+    CHECK_FALSE(inspection.wear(worker, kStart).has_value());
+    office.answer(1, 1);
+    const auto why = inspection.wear(worker, kStart);
+    REQUIRE(why);
+    CHECK(why->find("it has answered 3 requests (--max-requests)") == 0);
+  }
+
+  TEST_CASE("a worker is worn by time since its readiness, and by memory") {
+    Office office(1);
+    office.plan.wear.lifetime = 1h;
+    CHECK_FALSE(office.inspection().wear(office.make_ready(0), kStart + 1h - 1ns).has_value());
+    CHECK(office.inspection().wear(office.workers[0], kStart + 1h).has_value());
+
+    Office small(1);
+    small.plan.wear.memory = 1;  // byte
+    CHECK(small.inspection().wear(small.make_ready(0), kStart).value().find("--max-memory") !=
+          std::string::npos);
+    // Not again at once: the kernel walks over all pages for it.
+    CHECK_FALSE(small.inspection().wear(small.workers[0], kStart + 1s).has_value());
+    CHECK(small.inspection().wear(small.workers[0], kStart + 1min).has_value());
+  }
+
+  TEST_CASE("it counts who is wanted, who is ready, and what they do") {
+    Office office(4);
+    const Inspection inspection = office.inspection();
+    CHECK(inspection.occupancy(office.workers).workers == 0);
+    office.make_ready(0);
+    office.make_ready(1).slot.release();  // goes on until it is replaced
+    office.workers[2].slot.want(kStart);
+    auto loads = office.plan.scoreboard->loads();
+    loads[0].running.store(2);
+    loads[0].waiting.store(1);
+    loads[1].running.store(1);
+    loads[2].running.store(7);   // nobody is there
+    loads[1].waiting.store(-1);  // read between two changes
+    const Occupancy seen = inspection.occupancy(office.workers);
+    CHECK(seen.workers == 2);
+    CHECK(seen.ready == 1);
+    CHECK(seen.threads == 2);
+    CHECK(seen.busy == 3);
+  }
+}
