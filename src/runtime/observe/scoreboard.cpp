@@ -137,6 +137,12 @@ std::uint64_t Scoreboard::answered(unsigned index) const noexcept {
   return sum;
 }
 
+std::uint64_t Scoreboard::lost(unsigned index) const noexcept {
+  std::uint64_t sum = 0;
+  for (const ThreadSlot& slot : row(index)) sum += slot.lost.load(std::memory_order_relaxed);
+  return sum;
+}
+
 void Scoreboard::clear(unsigned index) noexcept {
   WorkerLoad& load = loads_[index];
   load.open.store(false);

@@ -92,6 +92,8 @@ class Scoreboard {
   std::vector<RunningRequest> running(unsigned index) const;
   /// Requests that were answered in the worker's place so far, by all who had it.
   std::uint64_t answered(unsigned index) const noexcept;
+  /// Of these, those whose front had gone away before the answer was complete.
+  std::uint64_t lost(unsigned index) const noexcept;
   /// After a worker's death, before its place is given to a new one; counters stay, and so does
   /// what is on its way to it.
   void clear(unsigned index) noexcept;

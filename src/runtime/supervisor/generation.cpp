@@ -319,9 +319,10 @@ std::string Generation::describe() const {
     if (!child->slot.wanted() && !child->process) continue;
     text += fmt::format("\n  {}: {}{}", title(*child), name(child->slot.state()),
                         describe_work(*child, ", serving "));
-    if (child->is_worker()) {
-      text += fmt::format(", {} requests answered", scoreboard_.answered(*child->index));
-    }
+    if (!child->is_worker()) continue;
+    text += fmt::format(", {} requests answered", scoreboard_.answered(*child->index));
+    const auto lost = scoreboard_.lost(*child->index);
+    if (lost > 0) text += fmt::format(" ({} when the front had gone away)", lost);
   }
   return text;
 }
