@@ -9,6 +9,7 @@ from appd import ROOT
 from fronts import point_at
 from processes import Port
 
+EXIT_START = 4
 UNITS = ROOT / "deploy" / "systemd"
 UNIT = UNITS / "appd.service"
 TEMPLATE = UNITS / "appd@.service"
@@ -23,7 +24,7 @@ def unit(request, installed, place):
     """A unit with the binary under test; the template as one of its instances."""
     source, name = request.param
     text = source.read_text()
-    assert text.count("/usr/local/bin/appd ") == 1
+    assert text.count("/usr/local/bin/appd ") == 2
     return place.write(name, text.replace("/usr/local/bin/appd ", f"{installed.binary} "))
 
 
@@ -60,7 +61,25 @@ def test_the_unit_waits_for_readiness_reloads_and_has_a_watchdog(unit):
     """Without Type=notify systemd would not give the service the way to tell."""
     lines = settings(unit)
     assert "Type=notify" in lines and any(line.startswith("WatchdogSec=") for line in lines)
-    assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
+
+
+@pytest.mark.parametrize("text, code", [("def application(e, s): pass", 0), ("raise RuntimeError('not today')", EXIT_START)],
+                         ids=["good", "broken"])
+def test_a_reload_by_the_unit_waits_for_its_outcome(start, installed, place, text, code):
+    """As systemd runs it: with the folder that it has made for the service."""
+    runtime, config = place.folder("runtime"), place.write("site.ini", "[appd]\n")
+    environment = {"RUNTIME_DIRECTORY": str(runtime)}
+    place.write("site_of_a_unit.py", "def application(e, s): pass")
+    server = start("--config", config, "--pythonpath", place.path, module="site_of_a_unit", env=environment)
+    place.write("site_of_a_unit.py", text)
+    (order,) = (line.partition("=")[2] for line in settings(UNIT) if line.startswith("ExecReload="))
+    binary, *arguments = order.replace("/etc/appd/appd.ini", str(config)).split()
+    assert binary == "/usr/local/bin/appd"
+    ended = installed.run(*arguments, env=environment)
+    assert ended.returncode == code
+    said = ended.stderr if code else ended.stdout
+    assert ("not today" if code else "generation 2 serves") in said
+    assert bool(server.find_events("reloaded after")) == (code == 0)
 
 
 def test_no_restart_of_what_none_mends_and_no_end_for_one_worker_without_memory(unit):
@@ -88,7 +107,7 @@ def test_the_template_differs_from_the_service_in_what_an_instance_has_of_its_ow
     assert [line for line in template if "%i" not in line] == [
         line for line in service if line in template]
     assert sorted(line.partition("=")[0] for line in own) == [
-        "Description", "ExecStart", "RuntimeDirectory", "StateDirectory", "User"]
+        "Description", "ExecReload", "ExecStart", "RuntimeDirectory", "StateDirectory", "User"]
     as_service = {line.replace("-%i", "").replace("%i.ini", "appd.ini").replace(": %i", "") for line in own}
     assert as_service - set(service) == {"User=appd"} and set(service) - set(template) <= as_service
 
