@@ -16,9 +16,9 @@ constexpr int kAverageWeight = 16;
 /// A leader that is away for longer loses the loop.
 constexpr std::chrono::microseconds kLongestAbsence{700};
 constexpr std::chrono::milliseconds kWatchInterval{1};
-/// A request that has waited for so long may go to another worker; looked for as often.
 /// Between messages that requests wait: another worker does not start sooner.
 constexpr std::chrono::milliseconds kCrowdedInterval{50};
+/// A request that has waited for so long may go to another worker; looked for as often.
 constexpr std::chrono::milliseconds kShareInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
@@ -27,9 +27,6 @@ constexpr std::chrono::microseconds kLookInterval{500};
 /// Why a request is refused that has waited for `QueueLimits::time`.
 constexpr std::string_view kOverdue = "no thread was free for it within --queue-timeout";
 constexpr std::string_view kAllStuck = "all threads of this worker are stuck, and it will end";
-/// The longest that a block of a stream is held while the application makes the next one, and the
-/// loop is not away.
-constexpr std::chrono::milliseconds kHoldTime{1};
 
 }  // namespace
 
@@ -88,7 +85,7 @@ Crew::Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlo
       shares_(shares),
       share_timer_(loop, [this] { share(); }),
       queue_timer_(loop, [this] { refuse_overdue(); }),
-      hold_timer_(loop, [this] { looks_soon_.store(false); }) {
+      attendance_(loop) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
   }
@@ -194,54 +191,19 @@ void Crew::attend(std::shared_ptr<net::Connection> connection) noexcept {
 void Crew::attend_later(std::shared_ptr<net::Connection> connection) noexcept {
   const Leadership::Snapshot seen = leadership_.look();
   if (is_mine(seen) && !Leadership::away(seen)) {
-    attending_.push_back(std::move(connection));
-    return;
+    attendance_.add(std::move(connection));
+  } else {
+    attendance_.leave(std::move(connection));
   }
-  const std::lock_guard lock(mutex_);
-  to_attend_.push_back(std::move(connection));
-  any_to_attend_.store(true);
 }
 
 void Crew::look_after(std::shared_ptr<net::Connection> connection) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    to_look_after_.push_back(std::move(connection));
-    any_to_look_after_.store(true);
-  }
-  // Against the timer's end: either that is seen here, or the connection is seen after it.
-  if (!looks_soon_.load() && !is_mine(leadership_.look())) loop_.wake();
+  if (attendance_.look_after(std::move(connection)) && !is_mine(leadership_.look())) loop_.wake();
 }
 
 /// True when this thread leads, or is away in a call of its own.
 bool Crew::is_mine(Leadership::Snapshot seen) const noexcept {
   return current.crew == this && Leadership::owner(seen) == current.member;
-}
-
-void Crew::attend_waiting() {
-  if (!looks_soon_.load() && any_to_look_after_.load()) send_held();
-  if (any_to_attend_.load()) {
-    const std::lock_guard lock(mutex_);
-    any_to_attend_.store(false);
-    std::move(to_attend_.begin(), to_attend_.end(), std::back_inserter(attending_));
-    to_attend_.clear();
-  }
-  // Attending to one may add others.
-  for (std::size_t i = 0; i < attending_.size(); ++i) std::exchange(attending_[i], {})->attend();
-  attending_.clear();
-}
-
-/// Looks after streams at once when the first of them asks for it, then after all once in a while.
-void Crew::send_held() {
-  {
-    const std::lock_guard lock(mutex_);
-    any_to_look_after_.store(false);
-    std::move(to_look_after_.begin(), to_look_after_.end(), std::back_inserter(holding_));
-    to_look_after_.clear();
-  }
-  std::erase_if(holding_, [](const auto& connection) { return !connection->send_held(); });
-  if (!holding_.empty()) any_to_look_after_.store(true);
-  looks_soon_.store(true);
-  hold_timer_.expire_after(kHoldTime);
 }
 
 std::shared_ptr<net::WireExchange> Crew::take_next() {
@@ -389,7 +351,7 @@ void Crew::lead(Member& me) {
     // In this order: a look uses up the wake-up of whoever has left something to attend to, and
     // attending may be what ends everything.
     look_if_due(me);
-    attend_waiting();
+    attendance_.attend();
     if (stopping()) return;
     if (std::shared_ptr<net::WireExchange> exchange = take_next()) {
       run_calls(me, std::move(exchange), time_in_loop(me));
@@ -405,7 +367,7 @@ void Crew::lead(Member& me) {
 
 void Crew::lead_until_request() {
   while (!stopping()) {
-    attend_waiting();
+    attendance_.attend();
     {
       const std::lock_guard lock(mutex_);
       Member* next = ready_.empty() ? nullptr : pop_idle_locked();

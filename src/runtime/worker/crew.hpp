@@ -17,6 +17,7 @@
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/observe/scoreboard.hpp"
+#include "runtime/worker/attendance.hpp"
 #include "runtime/worker/leadership.hpp"
 
 namespace appd::worker {
@@ -111,8 +112,6 @@ class Crew final : public net::Dispatcher {
   void hand_on(Member& from);
   void give_loop_locked(Member* to);
   Member* pop_idle_locked();
-  void attend_waiting();
-  void send_held();
   bool is_mine(Leadership::Snapshot seen) const noexcept;
   void look_if_due(const Member& me);
   bool calls_are_slow() const noexcept;
@@ -135,26 +134,18 @@ class Crew final : public net::Dispatcher {
   std::vector<std::unique_ptr<Member>> pool_;
   std::unique_ptr<Member> io_;
   Leadership leadership_;
+  Attendance attendance_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
   std::atomic<bool> watcher_sleeps_{false};
 
   // The leader's. None is kept while it is in a call.
   std::shared_ptr<net::WireExchange> kept_;  // a request that it runs next
-  std::vector<std::shared_ptr<net::Connection>> attending_;
-  std::vector<std::shared_ptr<net::Connection>> holding_;
-  net::EventLoop::Timer hold_timer_;
 
   std::mutex mutex_;
-  std::deque<std::shared_ptr<net::WireExchange>> ready_;         // guarded by mutex_
-  std::vector<Member*> idle_;                                    // guarded by mutex_; a stack
-  std::vector<std::shared_ptr<net::Connection>> to_attend_;      // guarded by mutex_
-  std::vector<std::shared_ptr<net::Connection>> to_look_after_;  // guarded by mutex_
-  // Whether it is worth the lock; changed under it.
-  std::atomic<bool> any_ready_{false};
-  std::atomic<bool> any_to_attend_{false};
-  std::atomic<bool> any_to_look_after_{false};
-  std::atomic<bool> looks_soon_{false};  // by itself: its timer runs
+  std::deque<std::shared_ptr<net::WireExchange>> ready_;  // guarded by mutex_
+  std::vector<Member*> idle_;                             // guarded by mutex_; a stack
+  std::atomic<bool> any_ready_{false};  // whether it is worth the lock; changed under it
 };
 
 }  // namespace appd::worker

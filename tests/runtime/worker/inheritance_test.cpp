@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,13 @@ class Member {
   std::vector<UniqueFd> adopted;
   std::vector<std::string> read;  // of each
 };
+
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  return stat.substr(stat.rfind(')') + 1, 2) == " S";
+}
 
 /// Puts connections into the box until it takes no more.
 std::vector<Wired> fill(const Inheritance& box) {
@@ -155,10 +163,13 @@ TEST_SUITE("inheritance") {
     wanted.events = EPOLLIN | EPOLLEXCLUSIVE;
     REQUIRE(::epoll_ctl(dead.get(), EPOLL_CTL_ADD, box.out.get(), &wanted) == 0);
     std::atomic<bool> woken{false};
+    std::atomic<pid_t> thread{0};
     std::thread dying([&] {
       epoll_event event{};
+      thread = ::gettid();
       woken = ::epoll_wait(dead.get(), &event, 1, 60'000) == 1;
     });
+    REQUIRE(eventually([&] { return thread != 0 && sleeps(thread); }));
     std::atomic<int> adopted{0};
     RunningMember heir(box, [&](UniqueFd, std::string_view) { ++adopted; });
     const Wired wired;
