@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # Between a worker's death and the moment at which a client that listens hears of it; the machine may be busy.
 NEWS_TRAVEL = 1.0
+# Between the signal that ends a process and the end of its connections.
+DYING = 0.5
 GATEWAY_ERRORS = (502, 504)
 # Wrong code, and a process that is killed, are ours; so are these words about them.
 OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
@@ -99,8 +101,8 @@ class Account:
         if not begun and request.status != 200:
             # What has come before it listened it hears late.
             at_once = request.listened and request.ended - request.listened < NEWS_TRAVEL
-            since = request.began if at_once else request.ended - NEWS_TRAVEL
-            if self._any_death(max(request.began, since), request.ended):
+            since = request.began if at_once else max(request.began, request.ended - NEWS_TRAVEL)
+            if self._any_death(since - DYING, request.ended):
                 return "on the connection of a killed worker, before it began"
         return None
 

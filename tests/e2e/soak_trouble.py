@@ -1,5 +1,6 @@
 """The trouble of the soak: what is done to the server, at random, and what is to be expected of it."""
 
+import contextlib
 import os
 import random
 import re
@@ -211,7 +212,8 @@ class Trouble:
         deed = self._to_one(chance, "pause", self._serving(), signal.SIGSTOP)
         if deed:
             time.sleep(chance.uniform(0.1, HEARTBEAT / 3))
-            os.kill(deed.pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it was about to end
+                os.kill(deed.pid, signal.SIGCONT)
             self._end(deed)
 
     def _to_one(self, chance, what, pids, number):

@@ -200,4 +200,17 @@ class RunningServer {
   bool stopped_ = false;
 };
 
+/// A loop that stands still for a while: what happens meanwhile is not its doing.
+class StoppedLoop {
+ public:
+  explicit StoppedLoop(RunningServer& server) {
+    server.loop().post([gate = gate_] { gate->wait(); });
+    REQUIRE(eventually([&] { return gate_->waiting() == 1; }));
+  }
+  ~StoppedLoop() { gate_->open(); }
+
+ private:
+  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+};
+
 }  // namespace appd::test

@@ -48,15 +48,18 @@ void Inspection::on_ready(ChildProcess& process, unsigned index, Clock::time_poi
 
 std::optional<Clock::duration> Inspection::silence(const Child& worker,
                                                    Clock::time_point now) const {
-  const SlotState state = worker.slot.state();
-  const bool serves = state == SlotState::ready && plan_.can_start_workers();
-  // Of those that are not of this program only the retired ones are asked. After the order to stop
-  // they must not hear that any more, and have a deadline.
-  const bool ends =
-      state == SlotState::draining && (plan_.can_start_workers() || !worker.slot.due());
-  if (plan_.heartbeat.count() == 0 || (!serves && !ends)) return std::nullopt;
+  if (plan_.heartbeat.count() == 0 || !owes_signs(worker)) return std::nullopt;
   const Clock::duration silent = now - last_sign(worker);
   return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
+}
+
+bool Inspection::owes_signs(const Child& worker) const noexcept {
+  const SlotState state = worker.slot.state();
+  // Of those that are not of this program only the retired ones are asked. After the order to stop
+  // they must not hear that any more, and have a deadline.
+  if (!plan_.can_start_workers()) return state == SlotState::draining && !worker.slot.due();
+  const bool was_ready = worker.process->ready_since != Clock::time_point{};
+  return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }
 
 /// What workers of another program write is not read here, but they answer when they are asked.

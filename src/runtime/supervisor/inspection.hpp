@@ -35,6 +35,7 @@ class Inspection {
   Occupancy occupancy(std::span<const Child> workers) const noexcept;
 
  private:
+  bool owes_signs(const Child& worker) const noexcept;
   Clock::time_point last_sign(const Child& worker) const noexcept;
   bool scales() const noexcept { return plan_.workers < plan_.most_workers; }
 

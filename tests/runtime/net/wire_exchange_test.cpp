@@ -54,19 +54,6 @@ std::size_t spool_files_in(const TemporaryFolder& folder) {
   return count;
 }
 
-/// A loop that stands still for a while: what is sent meanwhile is not sent by it.
-class StoppedLoop {
- public:
-  explicit StoppedLoop(RunningServer& server) {
-    server.loop().post([gate = gate_] { gate->wait(); });
-    REQUIRE(eventually([&] { return gate_->waiting() == 1; }));
-  }
-  ~StoppedLoop() { gate_->open(); }
-
- private:
-  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
-};
-
 /// Answers from bytes of its own that may only go once they are sent.
 struct OwnedBytes {
   std::shared_ptr<std::string> bytes = std::make_shared<std::string>(6 << 20, 'o');

@@ -102,6 +102,18 @@ TEST_SUITE("inspection") {
     CHECK_FALSE(office.inspection().silence(worker, kStart + 5s).has_value());
   }
 
+  TEST_CASE("one that is told to end before it was ready owes none") {
+    Office office(1);
+    office.plan.heartbeat = 2s;
+    Child& worker = office.workers[0];
+    worker.slot.want(kStart);
+    worker.slot.on_tick(kStart);
+    worker.slot.on_started(kStart, std::nullopt);
+    worker.process.emplace();
+    worker.slot.retire(kStart, 30s);
+    CHECK_FALSE(office.inspection().silence(worker, kStart + 1h).has_value());
+  }
+
   TEST_CASE("one of another program owes an answer to its retirement only") {
     Office office(3, false);
     office.plan.heartbeat = 2s;

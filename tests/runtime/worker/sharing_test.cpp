@@ -298,9 +298,15 @@ TEST_SUITE("sharing") {
       expected.push_back(std::to_string(i + 1));
       if (i % 2 == 1) REQUIRE(two.another_goes_over(others[i / 2]));
     }
-    Two::finish(blocked, two.in_a);
-    REQUIRE(FastcgiAnswers(front.receive(ended_answers(10))).ended() == 10);
+    {
+      // Not while the loop has some of them in its hands, to give them away.
+      const StoppedLoop stopped(two.a);
+      two.in_a.gate.open();
+      REQUIRE(eventually([&] { return two.in_a.order().size() == 10; }));
+    }
     CHECK(two.in_a.order() == expected);
+    CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+    CHECK(FastcgiAnswers(front.receive(ended_answers(10))).ended() == 10);
   }
 
   TEST_CASE("while all workers are busy nothing moves; then the oldest goes first") {
