@@ -3,19 +3,13 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
-#include <cstdio>
-#include <exception>
 #include <system_error>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
-#include "runtime/support/exit_code.hpp"
-#include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
 
@@ -49,9 +43,9 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
       plan_(std::move(plan)),
       scoreboard_(*plan_.scoreboard),
       reporter_(reporter),
-      enter_child_(enter_child),
       inspection_(plan_),
-      scaling_({plan_.workers, plan_.most_workers, plan_.scale_down_idle}) {
+      scaling_({plan_.workers, plan_.most_workers, plan_.scale_down_idle}),
+      launcher_(plan_, reporter_, enter_child, zygote_) {
   if (std::holds_alternative<ZygoteEntry>(plan_.entry)) {
     Child& zygote = zygote_.emplace().child();
     zygote.slot.want(Clock::now());
@@ -156,7 +150,7 @@ void Generation::retire_zygote() {
 
 void Generation::tick() {
   for (Child* child : children_) {
-    perform(*child, child->slot.on_tick(Clock::now(), can_start(*child)));
+    perform(*child, child->slot.on_tick(Clock::now(), launcher_.can_start(*child)));
   }
   if (const auto now = Clock::now(); inspection_.is_needed() && now >= inspection_due_)
     inspect(now);
@@ -179,58 +173,13 @@ void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
 
 void Generation::start(Child& child) {
   try {
-    if (zygote_ && child.is_worker()) {
-      order_worker(child);
-    } else {
-      fork_child(child);
-    }
+    launcher_.start(child);
     child.slot.on_started(Clock::now(), plan_.start_timeout.count() > 0
                                             ? std::optional(plan_.start_timeout)
                                             : std::nullopt);
   } catch (const std::system_error& error) {
     on_start_failed(child, error.what());
   }
-}
-
-void Generation::fork_child(Child& child) {
-  auto [master_end, child_end] = WorkerLink::make_pair();
-  if (child.is_worker()) scoreboard_.clear(*child.index);
-  std::fflush(nullptr);  // or parent and child would both write what stdio holds
-  const pid_t pid = ::fork();
-  if (pid < 0) support::throw_errno("fork");
-  if (pid == 0) {
-    master_end.close();
-    live_as_child(child, std::move(child_end));
-  }
-  child.process = ChildProcess{pid, std::move(master_end), Clock::now(), std::nullopt};
-  reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, pid));
-}
-
-void Generation::order_worker(Child& worker) {
-  auto [master_end, worker_end] = WorkerLink::make_pair();
-  scoreboard_.clear(*worker.index);
-  zygote_->order_fork(*worker.index, worker_end);
-  worker.process = ChildProcess{std::nullopt, std::move(master_end), Clock::now(), std::nullopt};
-}
-
-// A worker learns of its master's death from the end of its link, on which it drains.
-// (PR_SET_PDEATHSIG would cut off its requests, and is lost when the worker changes its user.) So
-// no worker may keep the master's end of another's link, and none returns into the master's code.
-void Generation::live_as_child(const Child& child, WorkerLink link) noexcept {
-  int code = support::exit_code::kFailure;
-  try {
-    enter_child_();
-    code = live(child, std::move(link));
-  } catch (const std::exception& error) {
-    reporter_.report(Level::error, fmt::format("{}: {}", child.name, error.what()));
-  }
-  std::fflush(nullptr);
-  ::_exit(code);
-}
-
-int Generation::live(const Child& child, WorkerLink link) {
-  if (!child.is_worker()) return std::get<ZygoteEntry>(plan_.entry)(std::move(link));
-  return std::get<WorkerEntry>(plan_.entry)(*child.index, std::move(link));
 }
 
 bool Generation::leave_to(Legacy& legacy) const {
@@ -269,11 +218,6 @@ void Generation::kill(const Child& child) {
                                                describe_work(child, ", still serving ")));
   // Otherwise at its first message, or there will never be one.
   if (child.process->pid) ::kill(*child.process->pid, SIGKILL);
-}
-
-bool Generation::can_start(const Child& child) const noexcept {
-  if (!can_start_workers()) return false;
-  return !child.is_worker() || !zygote_ || zygote_->can_fork();
 }
 
 /// How long it may take to end.
@@ -337,7 +281,7 @@ std::optional<Clock::time_point> Generation::due() const {
   const auto consider = [&first](std::optional<Clock::time_point> when) {
     if (when && (!first || *when < *first)) first = when;
   };
-  for (const Child* child : children_) consider(child->slot.due(can_start(*child)));
+  for (const Child* child : children_) consider(child->slot.due(launcher_.can_start(*child)));
   if (inspection_.is_needed()) consider(inspection_due_);
   for (const Child& worker : workers_) {
     const Clock::time_point overdue = worker.retired_at + plan_.graceful_timeout;

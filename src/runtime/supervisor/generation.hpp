@@ -20,6 +20,7 @@
 #include "runtime/supervisor/child.hpp"
 #include "runtime/supervisor/generation_plan.hpp"
 #include "runtime/supervisor/inspection.hpp"
+#include "runtime/supervisor/launcher.hpp"
 #include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/scaling.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
@@ -116,10 +117,6 @@ class Generation {
   void perform(Child& child, SlotAction action,
                observe::MasterOrder end = observe::MasterOrder::drain);
   void start(Child& child);
-  void fork_child(Child& child);
-  void order_worker(Child& worker);
-  [[noreturn]] void live_as_child(const Child& child, observe::WorkerLink link) noexcept;
-  int live(const Child& child, observe::WorkerLink link);
   void abort(Child& child);
   void kill(const Child& child);
   void retire_zygote();
@@ -141,7 +138,6 @@ class Generation {
   void scale_down(Clock::time_point now);
   static void order_to_serve(Child& worker);
 
-  bool can_start(const Child& child) const noexcept;
   std::chrono::nanoseconds grace(const Child& child) const noexcept;
 
   void read_messages(Child& child);
@@ -162,7 +158,6 @@ class Generation {
   const GenerationPlan plan_;
   observe::Scoreboard& scoreboard_;
   gateway::Reporter& reporter_;
-  const std::function<void()>& enter_child_;
   std::vector<Child*> children_;  ///< the zygote, if there is one, then the workers
 
   bool serving_ = false;
@@ -172,6 +167,7 @@ class Generation {
   Clock::time_point inspection_due_{};
   Scaling scaling_;
   std::optional<ZygoteProcess> zygote_;
+  Launcher launcher_;
   std::vector<Child> workers_;
 };
 
