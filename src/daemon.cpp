@@ -223,6 +223,7 @@ supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& lega
   supervisor::GenerationPlan plan;
   plan.workers = static_cast<unsigned>(legacy.workers.size());
   plan.heartbeat = legacy.heartbeat;
+  plan.start_timeout = settings_.start_timeout;
   plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
   for (const auto& worker : legacy.workers) {
     inherited_mailboxes_.emplace_back(support::UniqueFd(worker.mailbox));

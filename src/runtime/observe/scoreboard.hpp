@@ -50,11 +50,12 @@ static_assert(sizeof(ThreadSlot) == 256);
 /// How busy one worker is, in memory that all workers share: they give each other what would have
 /// to wait. Figures for a guess, each right at its moment.
 struct alignas(64) WorkerLoad {
-  std::atomic<bool> open{false};       ///< it takes connections
-  std::atomic<int> running{0};         ///< calls in progress
-  std::atomic<int> waiting{0};         ///< requests that wait for a thread
-  std::atomic<int> incoming{0};        ///< connections on their way to it from others
-  std::atomic<std::int64_t> alive{0};  ///< support::monotonic_ns() when its loop last ran
+  std::atomic<bool> open{false};  ///< it takes connections
+  std::atomic<int> running{0};    ///< calls in progress
+  std::atomic<int> waiting{0};    ///< requests that wait for a thread
+  std::atomic<int> incoming{0};   ///< connections on their way to it from others
+  /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
+  std::atomic<std::int64_t> alive{0};
 
   bool has_idle_thread(unsigned threads) const noexcept {
     const int busy = running.load(std::memory_order_relaxed) +

@@ -20,7 +20,9 @@ struct ChildProcess {
   Clock::time_point started;
   std::optional<observe::StartStep> step;
   bool failure_reported = false;
-  bool overdue = false;  ///< it was not ready within the limit
+  /// Why it is being ended, such as "was not ready within 5.0 min (--start-timeout)"; "": it is
+  /// not.
+  std::string fault{};
   // Of a worker, from its readiness on.
   Clock::time_point ready_since{};
   std::uint64_t answered_before = 0;  ///< requests in this place, by others

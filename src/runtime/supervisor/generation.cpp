@@ -25,13 +25,15 @@ bool goes_on(const Child& worker) noexcept {
   return worker.slot.wanted() || worker.slot.state() == SlotState::ready;
 }
 
-/// As ordered, a surprise, or a crash.
-Level level_of_death(bool was_wanted, int wait_status) {
-  // Code 0 while serving: somebody sent SIGTERM to the worker alone.
-  if (wait_status == 0) return was_wanted ? Level::warning : Level::debug;
-  if (was_wanted) return Level::error;
-  const bool asked =
-      WIFEXITED(wait_status) || WTERMSIG(wait_status) == SIGTERM || WTERMSIG(wait_status) == SIGINT;
+/// As ordered, a surprise, or a crash. `wait_status`: none when it was never forked.
+Level level_of_death(bool was_wanted, std::optional<int> wait_status) {
+  if (was_wanted) {
+    // Code 0 while serving: somebody sent SIGTERM to the worker alone.
+    return wait_status == 0 ? Level::warning : Level::error;
+  }
+  if (wait_status.value_or(0) == 0) return Level::debug;
+  const bool asked = WIFEXITED(*wait_status) || WTERMSIG(*wait_status) == SIGTERM ||
+                     WTERMSIG(*wait_status) == SIGINT;
   return asked ? Level::warning : Level::error;
 }
 
@@ -69,9 +71,11 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
     worker.process = ChildProcess{each.pid, WorkerLink(support::UniqueFd(each.link)), now, {}};
     worker.process->accepting = each.ready;
     worker.retired_at = now;
-    worker.slot.adopt(now, each.retired ? WorkerSlot::Found::retired
-                           : each.ready ? WorkerSlot::Found::ready
-                                        : WorkerSlot::Found::starting);
+    worker.slot.adopt(now,
+                      each.retired ? WorkerSlot::Found::retired
+                      : each.ready ? WorkerSlot::Found::ready
+                                   : WorkerSlot::Found::starting,
+                      plan_.start_limit());
   }
 }
 
@@ -174,15 +178,17 @@ void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
 void Generation::start(Child& child) {
   try {
     launcher_.start(child);
-    child.slot.on_started(Clock::now(), plan_.start_timeout.count() > 0
-                                            ? std::optional(plan_.start_timeout)
-                                            : std::nullopt);
+    child.slot.on_started(Clock::now(), plan_.start_limit());
   } catch (const std::system_error& error) {
     on_start_failed(child, error.what());
   }
 }
 
 bool Generation::leave_to(Legacy& legacy) const {
+  // A zygote that does not hear its link would be nobody's.
+  const bool zygote_hears =
+      !zygote_ || !zygote_->child().process || zygote_->child().slot.state() == SlotState::ready;
+  if (!zygote_hears) return false;
   for (const Child& worker : workers_) {
     if (!worker.process) continue;
     if (!worker.process->pid) return false;
@@ -201,16 +207,26 @@ void Generation::close_links() noexcept {
   }
 }
 
+/// Its end tells where it was, and is what has failed.
 void Generation::abort(Child& child) {
-  child.process->overdue = true;
-  if (child.process->pid) {
-    ::kill(*child.process->pid, SIGABRT);  // its end tells more
-    return;
-  }
-  const std::string what = fmt::format("{} was not forked within {} (--start-timeout)", child.name,
+  if (child.process->fault.empty()) {
+    child.process->fault = fmt::format("was not ready within {} (--start-timeout)",
                                        describe_duration(plan_.start_timeout));
-  reporter_.report(Level::error, what);
-  fail(what);
+  }
+  if (child.process->pid) {
+    ::kill(*child.process->pid, SIGABRT);
+  } else {
+    abort_zygote(fmt::format("has not forked {} within {} (--start-timeout)", child.name,
+                             describe_duration(plan_.start_timeout)));
+  }
+}
+
+void Generation::abort_zygote(std::string fault) {
+  Child& zygote = zygote_->child();
+  const SlotAction action = zygote.slot.abort(Clock::now());
+  if (action == SlotAction::none) return;  // it ends already, or has ended
+  zygote.process->fault = std::move(fault);
+  perform(zygote, action);
 }
 
 void Generation::kill(const Child& child) {
@@ -296,27 +312,23 @@ std::optional<Clock::time_point> Generation::due() const {
 void Generation::inspect(Clock::time_point now) {
   inspection_due_ = now + inspection_.interval();
   if (zygote_) check_zygote(now);
-  if (in_office() && scaling_.is_on()) scale_down(now);
+  if (in_office() && plan_.scales()) scale_down(now);
   for (Child& worker : workers_) {
     if (!worker.process || !worker.process->pid) continue;
     if (const auto silence = inspection_.silence(worker, now)) {
       on_silence(worker, *silence);
-    } else if (!can_start_workers()) {
-      ask_for_sign_of_life(worker);
+    } else if (inspection_.is_to_be_asked(worker)) {
+      worker.process->link.send(MasterOrder::retire);
     }
     replace_if_worn(worker, now);
   }
 }
 
-/// Its scoreboard was another program's. But a worker answers each time that it is told to retire.
-void Generation::ask_for_sign_of_life(Child& worker) {
-  if (worker.slot.state() != SlotState::draining || worker.slot.due()) return;
-  worker.process->link.send(MasterOrder::retire);
-}
-
 void Generation::on_silence(Child& worker, Clock::duration silence) {
-  reporter_.report(Level::error, fmt::format("{} has given no sign of life for {} (--heartbeat)",
-                                             title(worker), describe_duration(silence)));
+  const std::string what = fmt::format("{} has given no sign of life for {} (--heartbeat)",
+                                       title(worker), describe_duration(silence));
+  reporter_.report(Level::error, what);
+  if (worker.slot.wanted()) fail(what);
   perform(worker, worker.slot.give_up());
 }
 
@@ -324,10 +336,7 @@ void Generation::on_silence(Child& worker, Clock::duration silence) {
 void Generation::check_zygote(Clock::time_point now) {
   const auto since = zygote_->ordered_since();
   if (plan_.heartbeat.count() == 0 || !since || now - *since < plan_.heartbeat) return;
-  reporter_.report(Level::error,
-                   fmt::format("{} has not forked for {} (--heartbeat)", title(zygote_->child()),
-                               describe_duration(now - *since)));
-  perform(zygote_->child(), zygote_->child().slot.give_up());
+  abort_zygote(fmt::format("has not forked for {} (--heartbeat)", describe_duration(now - *since)));
 }
 
 void Generation::replace_if_worn(Child& worker, Clock::time_point now) {
@@ -527,13 +536,11 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   read_messages(child);  // its last words
   const bool killed_by_us = child.slot.state() == SlotState::killed;
   const bool was_wanted = child.slot.wanted();
-  const bool has_been_told =
-      child.process->failure_reported || (killed_by_us && !child.process->overdue);
-  if (!has_been_told) {
-    const std::string what = describe_death(child, wait_status);
-    reporter_.report(level_of_death(was_wanted, wait_status.value_or(0)), what);
-    if (was_wanted) fail(what);
-  }
+  const bool has_fault = !child.process->fault.empty();
+  const bool has_been_told = child.process->failure_reported || (killed_by_us && !has_fault);
+  const std::string what = describe_death(child, wait_status);
+  if (!has_been_told) reporter_.report(level_of_death(was_wanted, wait_status), what);
+  if (was_wanted) fail(what);
   const Clock::time_point now = Clock::now();
   child.slot.on_death(now);
   child.process.reset();
@@ -552,21 +559,20 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
     reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
                                                  describe_duration(*due - now)));
   }
-  const bool crash = established_ && was_wanted && !killed_by_us && wait_status.value_or(0) != 0;
+  const bool unasked = !killed_by_us && !has_fault && wait_status.value_or(0) != 0;
+  const bool crash = established_ && was_wanted && unasked;
   return crash ? ProcessEnd::crash : ProcessEnd::expected;
 }
 
 std::string Generation::describe_death(const Child& dead, std::optional<int> wait_status) const {
   const auto& step = dead.process->step;
-  return fmt::format(
-      "{} {}{}{}{} after {}{}{}", title(dead),
-      dead.process->overdue ? fmt::format("was not ready within {} (--start-timeout) and ",
-                                          describe_duration(plan_.start_timeout))
-                            : "",
-      wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
-      step ? name(*step) : "", describe_duration(Clock::now() - dead.process->started),
-      describe_work(dead, ", while serving "),
-      wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "");
+  return fmt::format("{} {}{}{}{}{} after {}{}{}", title(dead), dead.process->fault,
+                     dead.process->fault.empty() ? "" : " and ",
+                     wait_status ? describe_exit(*wait_status) : "was not forked",
+                     step ? " at " : "", step ? name(*step) : "",
+                     describe_duration(Clock::now() - dead.process->started),
+                     describe_work(dead, ", while serving "),
+                     wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "");
 }
 
 /// What it is serving, after the introduction; "" for nothing.

@@ -86,8 +86,8 @@ class Generation {
   std::size_t polled_size() const noexcept { return children_.size(); }
   /// A child of the process has ended.
   ProcessEnd on_exit(pid_t pid, int wait_status);
-  /// What another program in this process needs to know of the workers. False: not now, one of them
-  /// is not known yet.
+  /// What another program in this process needs to know of the workers. False: not now, a worker is
+  /// not known yet, or the zygote starts or ends.
   bool leave_to(Legacy& legacy) const;
   /// In a forked child: closes what is the master's.
   void close_links() noexcept;
@@ -118,6 +118,7 @@ class Generation {
                observe::MasterOrder end = observe::MasterOrder::drain);
   void start(Child& child);
   void abort(Child& child);
+  void abort_zygote(std::string fault);
   void kill(const Child& child);
   void retire_zygote();
   void retire(Child& worker);
@@ -125,7 +126,6 @@ class Generation {
   /// It serves, or did until it was retired: not so while it starts, or when it was discarded.
   bool in_office() const noexcept { return established_ && serving_; }
   void inspect(Clock::time_point now);
-  void ask_for_sign_of_life(Child& worker);
   void on_silence(Child& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
   void replace_if_worn(Child& worker, Clock::time_point now);

@@ -52,6 +52,11 @@ struct GenerationPlan {
   std::function<int(unsigned index)> mailbox{};
   std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
 
+  std::optional<std::chrono::nanoseconds> start_limit() const noexcept {
+    return start_timeout.count() > 0 ? std::optional(start_timeout) : std::nullopt;
+  }
+  /// There may be more workers, or fewer, as they are needed.
+  bool scales() const noexcept { return workers < most_workers; }
   bool can_start_workers() const noexcept { return !std::holds_alternative<std::monostate>(entry); }
 };
 

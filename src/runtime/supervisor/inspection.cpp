@@ -31,11 +31,11 @@ Inspection::Inspection(const GenerationPlan& plan) noexcept
     : plan_(plan), scoreboard_(*plan.scoreboard) {}
 
 bool Inspection::is_needed() const noexcept {
-  return plan_.wear.any() || plan_.heartbeat.count() > 0 || scales();
+  return plan_.wear.any() || plan_.heartbeat.count() > 0 || plan_.scales();
 }
 
 Clock::duration Inspection::interval() const noexcept {
-  if (plan_.wear.any() || scales()) return kUseInterval;
+  if (plan_.wear.any() || plan_.scales()) return kUseInterval;
   return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
 }
 
@@ -53,16 +53,20 @@ std::optional<Clock::duration> Inspection::silence(const Child& worker,
   return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
 }
 
+/// What workers of another program write is not read here, but a retired one answers when it is
+/// told so again. After the order to stop it must not hear that any more, and has a deadline.
+bool Inspection::is_to_be_asked(const Child& worker) const noexcept {
+  return !plan_.can_start_workers() && worker.slot.state() == SlotState::draining &&
+         !worker.slot.due();
+}
+
 bool Inspection::owes_signs(const Child& worker) const noexcept {
+  if (!plan_.can_start_workers()) return is_to_be_asked(worker);
   const SlotState state = worker.slot.state();
-  // Of those that are not of this program only the retired ones are asked. After the order to stop
-  // they must not hear that any more, and have a deadline.
-  if (!plan_.can_start_workers()) return state == SlotState::draining && !worker.slot.due();
   const bool was_ready = worker.process->ready_since != Clock::time_point{};
   return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }
 
-/// What workers of another program write is not read here, but they answer when they are asked.
 Clock::time_point Inspection::last_sign(const Child& worker) const noexcept {
   if (!plan_.can_start_workers()) return std::max(worker.retired_at, worker.process->heard_at);
   const std::chrono::nanoseconds seen(

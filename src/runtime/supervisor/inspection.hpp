@@ -11,8 +11,8 @@
 
 namespace appd::supervisor {
 
-/// What their master sees of workers without asking them: whether they live, how worn they are and
-/// how busy. It sees, and decides nothing.
+/// What their master sees of workers: whether they live, how worn they are and how busy. It sees,
+/// and decides nothing.
 class Inspection {
  public:
   /// The plan is borrowed.
@@ -26,6 +26,9 @@ class Inspection {
   /// Takes down what is to be compared with later.
   void on_ready(ChildProcess& process, unsigned index, Clock::time_point now) const;
 
+  /// The worker shows nothing by itself: it is to be asked, by another order to retire, which it
+  /// answers.
+  bool is_to_be_asked(const Child& worker) const noexcept;
   /// For how long the worker has given no sign of life; none: not for longer than it may, or it
   /// owes none.
   std::optional<Clock::duration> silence(const Child& worker, Clock::time_point now) const;
@@ -37,7 +40,6 @@ class Inspection {
  private:
   bool owes_signs(const Child& worker) const noexcept;
   Clock::time_point last_sign(const Child& worker) const noexcept;
-  bool scales() const noexcept { return plan_.workers < plan_.most_workers; }
 
   const GenerationPlan& plan_;
   const observe::Scoreboard& scoreboard_;

@@ -21,7 +21,7 @@ namespace {
 
 // A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
 // is not understood, so the first line names this one.
-constexpr std::string_view kFormat = "appd-legacy-1";
+constexpr std::string_view kFormat = "appd-legacy-2";
 
 void write(std::ostream& out, const Legacy& legacy) {
   out << kFormat << '\n';

@@ -28,8 +28,6 @@ class Scaling {
  public:
   explicit Scaling(ScalingLimits limits) : limits_(limits) {}
 
-  bool is_on() const noexcept { return limits_.least < limits_.most; }
-
   /// Requests wait for want of threads. True: one more is to be started; not while another starts,
   /// for that may be enough.
   bool on_crowded(Clock::time_point now, const Occupancy& seen) noexcept;

@@ -29,9 +29,10 @@ const char* name(SlotState state) noexcept {
   return "unknown";
 }
 
-void WorkerSlot::adopt(Clock::time_point now, Found found) noexcept {
+void WorkerSlot::adopt(Clock::time_point now, Found found,
+                       std::optional<std::chrono::nanoseconds> limit) noexcept {
   wanted_ = found != Found::retired;
-  due_ = kNever;
+  due_ = found == Found::starting && limit ? now + *limit : kNever;
   if (found == Found::ready) ready_since_ = now;
   state_ = found == Found::starting ? SlotState::starting
            : found == Found::ready  ? SlotState::ready
@@ -55,10 +56,7 @@ std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept 
 SlotAction WorkerSlot::on_tick(Clock::time_point now, bool can_start) noexcept {
   if (!due(can_start) || now < due_) return SlotAction::none;
   if (state_ == SlotState::waiting) return SlotAction::start;
-  if (state_ == SlotState::draining) return kill();
-  state_ = SlotState::draining;
-  due_ = now + kStartingGrace;
-  return SlotAction::abort;
+  return state_ == SlotState::draining ? kill() : abort(now);
 }
 
 void WorkerSlot::on_started(Clock::time_point now,
@@ -76,8 +74,8 @@ void WorkerSlot::on_ready(Clock::time_point now) noexcept {
 
 void WorkerSlot::on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept {
   if (state_ != SlotState::starting && state_ != SlotState::ready) return;
+  due_ = state_ == SlotState::starting ? std::min(due_, now + grace) : now + grace;
   state_ = SlotState::draining;
-  due_ = now + grace;
 }
 
 void WorkerSlot::on_death(Clock::time_point now) noexcept {
@@ -95,13 +93,20 @@ SlotAction WorkerSlot::retire(Clock::time_point now,
   if (state_ == SlotState::draining) due_ = std::min(due_, end);
   if (state_ != SlotState::starting && state_ != SlotState::ready) return SlotAction::none;
 
-  due_ = state_ == SlotState::starting ? std::min(end, now + kStartingGrace) : end;
+  due_ = state_ == SlotState::starting ? std::min({due_, end, now + kStartingGrace}) : end;
   state_ = SlotState::draining;
   return SlotAction::order_drain;
 }
 
 SlotAction WorkerSlot::give_up() noexcept {
   return has_process() && state_ != SlotState::killed ? kill() : SlotAction::none;
+}
+
+SlotAction WorkerSlot::abort(Clock::time_point now) noexcept {
+  if (state_ != SlotState::starting && state_ != SlotState::ready) return SlotAction::none;
+  state_ = SlotState::draining;
+  due_ = now + kStartingGrace;
+  return SlotAction::abort;
 }
 
 SlotAction WorkerSlot::retire_at_once() noexcept {

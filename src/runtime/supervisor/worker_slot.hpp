@@ -47,7 +47,9 @@ class WorkerSlot {
 
   /// A process that is there already: it starts, serves, or ends when its requests have.
   enum class Found : std::uint8_t { starting, ready, retired };
-  void adopt(Clock::time_point now, Found found) noexcept;
+  /// `limit`: as for `on_started`, from now on.
+  void adopt(Clock::time_point now, Found found,
+             std::optional<std::chrono::nanoseconds> limit = std::nullopt) noexcept;
 
   /// A process is wanted: due to start at once, or when the one that is still here has ended.
   void want(Clock::time_point now) noexcept;
@@ -70,6 +72,8 @@ class WorkerSlot {
   void release() noexcept { wanted_ = false; }
   /// The present process is of no use any more; another takes its place if one is wanted.
   SlotAction give_up() noexcept;
+  /// The same, but first it is to tell where it is.
+  SlotAction abort(Clock::time_point now) noexcept;
 
   /// No process is wanted here any more; the present one may take `grace` to end (none: as long as
   /// it takes). Once more: the shorter grace holds.

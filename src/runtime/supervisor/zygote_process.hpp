@@ -16,6 +16,7 @@ namespace appd::supervisor {
 class ZygoteProcess {
  public:
   Child& child() noexcept { return child_; }
+  const Child& child() const noexcept { return child_; }
 
   bool can_fork() const noexcept;
   /// When it can. Throws std::system_error when the order cannot be sent.

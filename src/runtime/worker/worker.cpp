@@ -143,6 +143,13 @@ class Worker {
     });
   }
 
+  /// What the application does at its exit may take its time, and no loop runs beside it.
+  void owe_no_sign_of_life() noexcept {
+    const std::chrono::nanoseconds patience = context_.settings.graceful_timeout;
+    context_.loads[context_.index].alive.store(support::monotonic_ns() + patience.count(),
+                                               std::memory_order_relaxed);
+  }
+
   void start_threads() {
     if (context_.settings.workers.least < context_.settings.workers.most) {
       crew_.set_crowded(context_.settings.scale_up_wait, [this] {
@@ -232,6 +239,7 @@ class Worker {
   }
 
   int end() {
+    owe_no_sign_of_life();
     server_.stop();
     signals_.cancel();
     orders_.release();

@@ -288,10 +288,17 @@ TEST_SUITE("generation") {
     Fleet fleet(1, true, 30s, 100ms);
     fleet->grow(1);
     REQUIRE(fleet.becomes_ready(1));
-    fleet->retire(1);
-    REQUIRE(fleet.hears("0 retire"));
-    REQUIRE(fleet.lives_until([&] { return fleet->finished(); }));
-    CHECK(fleet.reporter.count("has given no sign of life") == 1);
+    SUBCASE("retired") {
+      fleet->retire(1);
+      REQUIRE(fleet.lives_until([&] { return fleet->finished(); }));
+    }
+    SUBCASE("still wanted: then it has failed") {
+      REQUIRE(fleet.lives_until([&] { return fleet->failure().has_value(); }));
+      CHECK(fleet->failure()->find("has given no sign of life") != std::string::npos);
+      fleet->stop();
+      CHECK(fleet.finishes());
+    }
+    CHECK(fleet.reporter.count("has given no sign of life") >= 1);
   }
 
   TEST_CASE("who serves is not told so again") {

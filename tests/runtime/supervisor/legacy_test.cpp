@@ -123,7 +123,7 @@ TEST_SUITE("legacy") {
       REQUIRE(text.find(from) != std::string::npos);
       return refusal(text.replace(text.find(from), from.size(), to));
     };
-    CHECK(with("appd-legacy-1", "appd-legacy-2").find("a format that is not known") !=
+    CHECK(with("appd-legacy-2", "appd-legacy-1").find("a format that is not known") !=
           std::string::npos);
     for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
                               "pid-file", "control", "end"}) {

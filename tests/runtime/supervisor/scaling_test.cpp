@@ -17,11 +17,6 @@ Occupancy with(unsigned workers, unsigned busy) {
 }  // namespace
 
 TEST_SUITE("scaling") {
-  TEST_CASE("it is on when there is a choice") {
-    CHECK(Scaling(kTwoToFour).is_on());
-    CHECK_FALSE(Scaling({3, 3, 60s}).is_on());
-  }
-
   TEST_CASE("one more starts when requests wait, up to the most, and not while one starts") {
     Scaling scaling(kTwoToFour);
     CHECK(scaling.on_crowded(kStart, with(2, 8)));

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -105,12 +106,43 @@ TEST_SUITE("worker slot") {
     CHECK(life.tick() == SlotAction::none);
   }
 
-  TEST_CASE("a worker that is told to end while it starts has the shorter of both times") {
-    Life life;
-    life.limit = 1min;
-    life.start();
-    CHECK(life.slot.retire(life.now, kGrace) == SlotAction::order_drain);
-    CHECK(life.tick(WorkerSlot::kStartingGrace) == SlotAction::kill);
+  TEST_CASE("a worker that is to end while it starts has the shortest of all times") {
+    for (const auto limit : {Clock::duration(1min), Clock::duration(1s)}) {
+      Life told, cut_off;
+      for (Life* life : {&told, &cut_off}) {
+        life->limit = limit;
+        life->start();
+      }
+      CHECK(told.slot.retire(told.now, kGrace) == SlotAction::order_drain);
+      CHECK(told.slot.due() ==
+            kStart + std::min<Clock::duration>(limit, WorkerSlot::kStartingGrace));
+      cut_off.slot.on_link_lost(cut_off.now, kGrace);
+      CHECK(cut_off.slot.due() == kStart + std::min<Clock::duration>(limit, kGrace));
+    }
+  }
+
+  TEST_CASE("a worker that is asked where it is ends, by force if need be") {
+    for (Life life : {starting(), ready()}) {
+      CHECK(life.slot.abort(life.now) == SlotAction::abort);
+      CHECK(life.slot.abort(life.now) == SlotAction::none);
+      CHECK(life.tick(WorkerSlot::kStartingGrace) == SlotAction::kill);
+      CHECK(life.slot.abort(life.now) == SlotAction::none);
+      life.slot.on_death(life.now);
+      CHECK(life.slot.state() == SlotState::waiting);
+      CHECK(life.slot.abort(life.now) == SlotAction::none);
+    }
+    Life life = draining();  // it ends already
+    CHECK(life.slot.abort(life.now) == SlotAction::none);
+    CHECK(life.slot.due() == life.now + kGrace);
+  }
+
+  TEST_CASE("a worker that was found starting has a limit from then on") {
+    WorkerSlot slot;
+    slot.adopt(kStart, WorkerSlot::Found::starting, 5s);
+    CHECK(slot.due() == kStart + 5s);
+    WorkerSlot serving;
+    serving.adopt(kStart, WorkerSlot::Found::ready, 5s);
+    CHECK(serving.due() == std::nullopt);
   }
 
   TEST_CASE("a crash storm is braked: starts happen at once, then after growing pauses") {

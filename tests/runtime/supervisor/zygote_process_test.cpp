@@ -256,7 +256,7 @@ TEST_SUITE("master with a zygote") {
     master.wait_for("error zygote");
     master.wait_for("info zygote");
     CHECK(pid_in(master.wait_for("info worker 1")) != worker);
-    CHECK(master.count("worker 1 was not forked") == 1);
+    CHECK(master.count("error worker 1 was not forked") == 1);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
