@@ -9,7 +9,7 @@ import pytest
 
 import wire
 from appd import FromOwnBinary
-from processes import stop_process, unique, wait_until
+from processes import all_threads_are, stop_process, unique, wait_until
 
 ROUNDS = 30  # of a stop in the middle of everything
 
@@ -36,6 +36,11 @@ class Pair:
         self.gate = server.gate(unique("gate"))
         send(self.blocker, "/hold", f"gate={self.gate.name}")
         self.gate.wait_entered()
+
+    def stop_other(self):
+        """In the middle of nothing: for its sibling it has time."""
+        wait_until(lambda: all_threads_are("S", self.other), "it has finished what it did")
+        stop_process(self.other)
 
     def finish(self):
         self.gate.open()
@@ -118,7 +123,7 @@ def test_the_death_of_a_worker_with_connections_of_another_disturbs_no_other(pai
 
 
 def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(pair):
-    stop_process(pair.other)
+    pair.stop_other()
     given, *_ = pair.waiting
     before = descriptors(pair.blocked)
     send(given, "/whoami")
@@ -156,7 +161,7 @@ def inherited_pair(installed, place, connect):
 
 def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_successor(inherited_pair):
     pair = inherited_pair()
-    stop_process(pair.other)
+    pair.stop_other()
     given, *_ = pair.waiting
     before = descriptors(pair.blocked)
     send(given, "/whoami")
