@@ -201,6 +201,11 @@ class FromOwnBinary(Appd):
         return asked.stdout
 
 
+def is_sanitized(binary: Path) -> bool:
+    content = binary.read_bytes()
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
 def find_binary() -> Path:
     named = os.environ.get("APPD_BINARY")
     if not named:

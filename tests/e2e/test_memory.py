@@ -11,7 +11,7 @@ import pytest
 
 import web
 import wire
-from appd import Appd
+from appd import Appd, is_sanitized
 from fronts import Nginx
 from processes import clean_environment, unique
 
@@ -151,11 +151,6 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], needed), max(before[1], needed)))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def is_sanitized(binary: Path) -> bool:
-    content = binary.read_bytes()
-    return b"__asan_init" in content or b"__tsan_init" in content
 
 
 def test_an_idle_connection_that_has_been_served_costs_little(many_descriptors, installed, start):
