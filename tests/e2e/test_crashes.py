@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
 import wire
 from appd import Appd
-from processes import alive, unique, wait_until
+from processes import alive, give_away, unique, wait_until
 
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 EXIT_START = 4
@@ -54,6 +55,7 @@ def application(environ, start_response):
         "/signal": lambda: os.kill(os.getpid(), int(query)),
         "/fork": fork_and_crash,
         "/program": lambda: run_program(True),
+        "/eat": lambda: b"".join(bytes(1_000_000) for _ in range(10**6)),
         "/own": lambda: faulthandler.enable(open(os.environ["PROBE_DIR"] + "/own", "w")),
     }.get(path, lambda: "fine")()
     start_response("200 OK", [])
@@ -247,3 +249,76 @@ def test_more_deaths_than_are_borne_stop_it_and_what_runs_is_finished(start, pre
 def has_open(pid, path) -> bool:
     folder = f"/proc/{pid}/fd"
     return str(path) in {os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.lexists(f"{folder}/{fd}")}
+
+
+# ---- for lack of memory
+
+
+class MemoryGroup:
+    """A control group of the test's own, of version 1 or 2, with so much memory and no swap."""
+
+    MEMORY = 200_000_000  # bytes
+
+    def __init__(self):
+        first = Path("/sys/fs/cgroup/memory")
+        self.path = (first if first.is_dir() else Path("/sys/fs/cgroup")) / unique("appd-e2e")
+        self.path.mkdir()
+        try:
+            if first.is_dir():
+                (self.path / "memory.swappiness").write_text("0")
+                (self.path / "memory.limit_in_bytes").write_text(str(self.MEMORY))
+            else:
+                (self.path / "memory.swap.max").write_text("0")
+                (self.path / "memory.max").write_text(str(self.MEMORY))
+            give_away(self.path)
+        except OSError:
+            self.remove()
+            raise
+
+    def remove(self):
+        wait_until(self._try_remove, "the group is empty")
+
+    def _try_remove(self):
+        try:
+            self.path.rmdir()
+            return True
+        except OSError:
+            return False
+
+    @classmethod
+    def can_be_had(cls) -> bool:
+        try:
+            cls().remove()
+            return True
+        except OSError:
+            return False
+
+
+class InMemoryGroup(Appd):
+    def __init__(self, installed, group, *options, **rest):
+        self.group = group
+        super().__init__(installed, *options, **rest)
+
+    def command(self, arguments, environment):
+        return ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group.path,
+                *super().command(arguments, environment)]
+
+
+@pytest.mark.skipif(not MemoryGroup.can_be_had(), reason="no control group for memory can be had")
+def test_a_worker_that_the_kernel_kills_for_lack_of_memory_is_replaced_and_the_reason_said(installed, place):
+    place.write("crashes.py", CRASHES)
+    group = MemoryGroup()
+    server = None
+    try:
+        server = InMemoryGroup(installed, group, "--pythonpath", place.path, module="crashes:application", workers=2)
+        before = set(server.worker_pids())
+        die(server, "/eat")
+        said = death(server, "SIGKILL").text
+        assert "while serving GET /eat (thread " in said
+        assert "; it may have been the kernel, for lack of memory" in said
+        wait_until(lambda: len(server.worker_pids()) == 2, "there is another")
+        assert len(before & set(server.worker_pids())) == 1
+    finally:
+        if server:
+            server.stop()
+        group.remove()

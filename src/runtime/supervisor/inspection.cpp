@@ -84,7 +84,7 @@ std::optional<std::string> Inspection::wear(Child& worker, Clock::time_point now
     process.memory_due = now + kMemoryInterval;
     wear.memory = support::proportional_set_size(*process.pid);
   }
-  const auto why = describe_wear(process.allowance, wear);
+  auto why = describe_wear(process.allowance, wear);
   if (!why) return std::nullopt;
   const auto memory = wear.memory ? wear.memory : support::proportional_set_size(*process.pid);
   if (!memory || !process.memory_when_ready) return why;

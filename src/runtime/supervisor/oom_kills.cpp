@@ -14,14 +14,21 @@ bool OomKills::have_risen() {
 }
 
 std::string OomKills::path_of_own_group() {
-  // cgroups(7): "0::/path" is the group of version 2. In a container the path begins at its root.
+  // cgroups(7): "N:memory:/path" where version 1 has the memory, else "0::/path". In a container
+  // the path begins at its root.
+  constexpr std::string_view kVersion1 = ":memory:";
   constexpr std::string_view kVersion2 = "0::";
+  std::string found;
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
-    if (!line.starts_with(kVersion2)) continue;
-    return "/sys/fs/cgroup" + line.substr(kVersion2.size()) + "/memory.events";
+    if (const auto at = line.find(kVersion1); at != std::string::npos) {
+      return "/sys/fs/cgroup/memory" + line.substr(at + kVersion1.size()) + "/memory.oom_control";
+    }
+    if (line.starts_with(kVersion2)) {
+      found = "/sys/fs/cgroup" + line.substr(kVersion2.size()) + "/memory.events";
+    }
   }
-  return "";
+  return found;
 }
 
 std::optional<std::uint64_t> OomKills::count() const {

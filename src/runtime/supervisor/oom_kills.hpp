@@ -7,7 +7,8 @@
 namespace appd::supervisor {
 
 /// How often the kernel has killed a process of this control group for lack of memory: the counter
-/// `oom_kill` of memory.events (cgroup v2). Where it cannot be read, it never rises.
+/// `oom_kill` of memory.events (cgroup v2) or of memory.oom_control (v1). Where it cannot be read,
+/// it never rises.
 class OomKills {
  public:
   /// The file with the counter.
@@ -16,7 +17,7 @@ class OomKills {
   /// Whether it has risen since the last call, or since the begin.
   bool have_risen();
 
-  /// Of the group that this process is in; "" when there is none with version 2.
+  /// Of the group that this process is in; "" when there is none.
   static std::string path_of_own_group();
 
  private:

@@ -13,8 +13,8 @@ std::string PostMortem::examine(const observe::CrashFiles& files, unsigned place
   if (!WIFSIGNALED(wait_status)) return "";
   if (WTERMSIG(wait_status) == SIGKILL) {
     return lack_of_memory
-               ? "; it may have been the kernel, for lack of memory: oom_kill in memory.events of "
-                 "its control group has risen"
+               ? "; it may have been the kernel, for lack of memory: oom_kill of its control group "
+                 "has risen"
                : "";
   }
   const std::string stacks = arrange_stacks(files.read(place));

@@ -39,12 +39,27 @@ TEST_SUITE("oom kills") {
     CHECK_FALSE(OomKills("").have_risen());
   }
 
+  TEST_CASE("version 1 has the same counter elsewhere") {
+    const appd::test::TemporaryFolder folder;
+    const std::string path = folder / "memory.oom_control";
+    std::ofstream(path) << "oom_kill_disable 7\nunder_oom 0\noom_kill 1\n";
+    OomKills kills(path);
+    std::ofstream(path) << "oom_kill_disable 8\nunder_oom 1\noom_kill 1\n";
+    CHECK_FALSE(kills.have_risen());
+    std::ofstream(path) << "oom_kill_disable 8\nunder_oom 1\noom_kill 2\n";
+    CHECK(kills.have_risen());
+  }
+
   TEST_CASE("the file is that of the group which the kernel shows this process in") {
     const std::string path = OomKills::path_of_own_group();
     std::ifstream groups("/proc/self/cgroup");
-    std::string line;
-    while (std::getline(groups, line) && !line.starts_with("0::")) {
+    std::string version1, version2;
+    for (std::string line; std::getline(groups, line);) {
+      const auto at = line.find(":memory:");
+      if (at != std::string::npos)
+        version1 = "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/memory.oom_control";
+      if (line.starts_with("0::")) version2 = "/sys/fs/cgroup" + line.substr(3) + "/memory.events";
     }
-    CHECK(path == (groups ? "/sys/fs/cgroup" + line.substr(3) + "/memory.events" : ""));
+    CHECK(path == (version1.empty() ? version2 : version1));
   }
 }
