@@ -76,6 +76,13 @@ std::vector<ControlSocket::Request> received(ControlSocket& control) {
   return all;
 }
 
+/// The one thing that has been asked.
+ControlSocket::Request only_request(ControlSocket& control) {
+  const std::vector<ControlSocket::Request> all = received(control);
+  REQUIRE(all.size() == 1);
+  return all.front();
+}
+
 bool polled(const ControlSocket& control) {
   pollfd state{control.fd(), POLLIN, 0};
   return ::poll(&state, 1, 0) == 1;
@@ -152,11 +159,10 @@ TEST_SUITE("control socket") {
       REQUIRE(caller.connected);
       caller.ask(name(verb));
       CHECK(polled(control));
-      const auto requests = received(control);
-      REQUIRE(requests.size() == 1);
-      CHECK(requests.front().verb == verb);
-      control.say(requests.front().caller, "one moment");
-      control.succeed(requests.front().caller, "done");
+      const auto request = only_request(control);
+      CHECK(request.verb == verb);
+      control.say(request.caller, "one moment");
+      control.succeed(request.caller, "done");
       const auto text = caller.hear();
       CHECK(text->kind == Kind::text);
       CHECK(text->text == "one moment");
@@ -173,14 +179,13 @@ TEST_SUITE("control socket") {
     ControlSocket control(folder / "control");
     const CallerEnd caller(folder / "control");
     caller.ask("reload");
-    const auto requests = received(control);
-    REQUIRE(requests.size() == 1);
-    control.fail(requests.front().caller, "why not\nand a traceback");
+    const auto request = only_request(control);
+    control.fail(request.caller, "why not\nand a traceback");
     const auto outcome = caller.hear();
     CHECK(outcome->kind == Kind::failure);
     CHECK(outcome->text == "why not\nand a traceback");
     CHECK(caller.hears_end());
-    CHECK(control.fd_of(requests.front().caller) == -1);
+    CHECK(control.fd_of(request.caller) == -1);
   }
 
   TEST_CASE("what is no verb is refused") {
@@ -223,9 +228,8 @@ TEST_SUITE("control socket") {
     ControlSocket control(folder / "control");
     CallerEnd caller(folder / "control");
     caller.ask("reload");
-    const auto requests = received(control);
-    REQUIRE(requests.size() == 1);
-    const ControlSocket::Caller number = requests.front().caller;
+    const auto request = only_request(control);
+    const ControlSocket::Caller number = request.caller;
     CHECK(control.fd_of(number) >= 0);
     caller.leave();
     CHECK(polled(control));
@@ -237,12 +241,11 @@ TEST_SUITE("control socket") {
     control.fail(number, "failed");
     CallerEnd unseen(folder / "control");
     unseen.ask("reload");
-    const auto again = received(control);
-    REQUIRE(again.size() == 1);
-    CHECK(again.front().caller != number);
+    const auto next = only_request(control);
+    CHECK(next.caller != number);
     unseen.leave();
-    control.succeed(again.front().caller, "done");  // and no signal
-    CHECK(control.fd_of(again.front().caller) == -1);
+    control.succeed(next.caller, "done");  // and no signal
+    CHECK(control.fd_of(next.caller) == -1);
   }
 
   TEST_CASE("a caller that does not read is dropped and not waited for") {
@@ -250,13 +253,12 @@ TEST_SUITE("control socket") {
     ControlSocket control(folder / "control");
     const CallerEnd caller(folder / "control");
     caller.ask("reload");
-    const auto requests = received(control);
-    REQUIRE(requests.size() == 1);
+    const auto request = only_request(control);
     const std::string text(10'000, 'x');
-    for (int i = 0; i < 10'000 && control.fd_of(requests.front().caller) >= 0; ++i) {
-      control.say(requests.front().caller, text);
+    for (int i = 0; i < 10'000 && control.fd_of(request.caller) >= 0; ++i) {
+      control.say(request.caller, text);
     }
-    CHECK(control.fd_of(requests.front().caller) == -1);
+    CHECK(control.fd_of(request.caller) == -1);
   }
 
   TEST_CASE("a text that is too long is cut") {
@@ -264,9 +266,8 @@ TEST_SUITE("control socket") {
     ControlSocket control(folder / "control");
     const CallerEnd caller(folder / "control");
     caller.ask("status");
-    const auto requests = received(control);
-    REQUIRE(requests.size() == 1);
-    control.succeed(requests.front().caller, std::string(kMostControlText + 10, 'x'));
+    const auto request = only_request(control);
+    control.succeed(request.caller, std::string(kMostControlText + 10, 'x'));
     CHECK(caller.hear()->text == std::string(kMostControlText, 'x'));
   }
 
@@ -326,18 +327,16 @@ TEST_SUITE("control socket") {
     ControlSocket control(folder / "control");
     const CallerEnd caller(folder / "control");
     caller.ask("reload");
-    const auto requests = received(control);
-    REQUIRE(requests.size() == 1);
-    CHECK(
-        in_process([&] {
-          const int fds[]{control.fd(), control.listener(), control.fd_of(requests.front().caller)};
-          control.leave();
-          for (const int fd : fds) {
-            if (fd < 0 || ::fcntl(fd, F_GETFD) >= 0) return 1;
-          }
-          return 0;
-        }) == 0);
-    control.succeed(requests.front().caller, "done");
+    const auto request = only_request(control);
+    CHECK(in_process([&] {
+            const int fds[]{control.fd(), control.listener(), control.fd_of(request.caller)};
+            control.leave();
+            for (const int fd : fds) {
+              if (fd < 0 || ::fcntl(fd, F_GETFD) >= 0) return 1;
+            }
+            return 0;
+          }) == 0);
+    control.succeed(request.caller, "done");
     CHECK(caller.hear()->text == "done");
   }
 
@@ -347,19 +346,17 @@ TEST_SUITE("control socket") {
     auto former = std::make_unique<ControlSocket>(path);
     const CallerEnd waiting(path);
     waiting.ask("upgrade");
-    const auto requests = received(*former);
-    REQUIRE(requests.size() == 1);
+    const auto request = only_request(*former);
     UniqueFd listener(::fcntl(former->listener(), F_DUPFD_CLOEXEC, 0));
-    UniqueFd caller(::fcntl(former->fd_of(requests.front().caller), F_DUPFD_CLOEXEC, 0));
+    UniqueFd caller(::fcntl(former->fd_of(request.caller), F_DUPFD_CLOEXEC, 0));
     former->leave();
     {
       ControlSocket control(path, std::move(listener));
       const ControlSocket::Caller number = control.adopt(std::move(caller));
       const CallerEnd other(path);
       other.ask("status");
-      const auto more = received(control);
-      REQUIRE(more.size() == 1);
-      CHECK(more.front().caller != number);
+      const auto another = only_request(control);
+      CHECK(another.caller != number);
       control.succeed(number, "upgraded");
       CHECK(waiting.hear()->text == "upgraded");
       CHECK(waiting.hears_end());
