@@ -168,3 +168,21 @@ def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generat
     assert given.read_answer().status == 200
     gate.open()
     assert held.read_answer().status == 200
+
+
+def test_what_the_application_does_at_its_exit_may_take_longer_than_a_sign_of_life(site, place):
+    place.write("site_that_wears.py", SITE + """
+import atexit, time
+
+def end():
+    time.sleep(1.5)
+    open(os.environ["PROBE_DIR"] + "/ended", "w").close()
+
+atexit.register(end)
+""")
+    server = site("--heartbeat", "500ms")
+    (first,) = children(server.pid)
+    server.send_signal(signal.SIGHUP)
+    wait_until(lambda: not alive(first), "it has ended", 30)
+    assert (server.gates / "ended").exists()
+    assert server.find_events("no sign of life") == []
