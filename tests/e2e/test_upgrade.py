@@ -197,3 +197,23 @@ def test_an_application_that_the_new_binary_cannot_start_leaves_the_old_workers_
     os.kill(before[0], signal.SIGKILL)
     server.wait_event("generation 3 serves", within=30)
     assert server.call("uwsgi", "/").body == b"two"
+
+
+def test_a_zygote_that_hangs_is_left_to_nobody(server, place):
+    """It would not hear that its master is gone, and the new one would not know of it."""
+    place.write("site_under_upgrade.py", SITE)
+    server = server("--preload", "--start-timeout", "3s", "--log-level", "debug", "--pythonpath", place.path,
+                    module="site_under_upgrade")
+    zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event("^zygote started").text).group(1))
+    (worker,) = set(children(server.pid)) - {zygote}
+    place.write("site_under_upgrade.py", "import threading; threading.Event().wait()")
+    os.kill(zygote, signal.SIGKILL)
+    wait_until(lambda: len(set(children(server.pid)) - {zygote}) == 2, "the next one hangs in its import")
+    (hanging,) = set(children(server.pid)) - {worker, zygote}
+    server.install()
+    server.send_signal(signal.SIGUSR2)
+    server.wait_event("upgrading", within=30)
+    assert not alive(hanging)
+    place.write("site_under_upgrade.py", SITE)
+    server.wait_event(r"generation \d+ serves", within=60)
+    assert server.call("uwsgi", "/").body == b"one"
