@@ -1,14 +1,14 @@
 #include "runtime/net/body_pipe.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "runtime/net/spool_file.hpp"
 
 namespace appd::net {
 namespace {
@@ -22,7 +22,7 @@ void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& sp
   Lock lock(mutex_);
   state_ = State::open;
   overflow_ = overflow;
-  paused_ = false;
+  full_ = false;
   buffer_ = buffer;
   arrived_ = 0;
   memory_.clear();
@@ -35,7 +35,7 @@ void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& sp
 void BodyPipe::close() {
   Lock lock(mutex_);
   state_ = State::cut;
-  paused_ = false;
+  full_ = false;
   if (memory_.capacity() > kKeptMemory) memory_ = {};
   memory_.clear();
   read_ = 0;
@@ -56,10 +56,9 @@ bool BodyPipe::append(std::string_view bytes) {
     state_ = State::cut;
   }
   wake_reader();
-  const bool full = overflow_ == Overflow::pause && waiting_in_memory() >= buffer_;
   // Stays until `take_resume`: bytes that come while the reader is at it must not undo it.
-  if (full) paused_ = true;
-  return !full;
+  if (overflow_ == Overflow::pause && waiting_in_memory() >= buffer_) full_ = true;
+  return !full_;
 }
 
 void BodyPipe::end() {
@@ -68,21 +67,23 @@ void BodyPipe::end() {
   wake_reader();
 }
 
-void BodyPipe::cut() {
+bool BodyPipe::cut() {
   Lock lock(mutex_);
-  if (state_ == State::open) state_ = State::cut;
+  if (state_ != State::open) return false;
+  state_ = State::cut;
   wake_reader();
+  return full_;
 }
 
 void BodyPipe::start_spooling() {
   Lock lock(mutex_);
   overflow_ = Overflow::spool;
-  paused_ = false;
+  full_ = false;
 }
 
-bool BodyPipe::wants_more() const {
+bool BodyPipe::full() const {
   Lock lock(mutex_);
-  return overflow_ == Overflow::spool || waiting_in_memory() < buffer_;
+  return full_ && state_ == State::open;
 }
 
 std::uint64_t BodyPipe::arrived() const {
@@ -129,8 +130,8 @@ void BodyPipe::wait() {
 bool BodyPipe::take_resume() {
   Lock lock(mutex_);
   // Resuming at half keeps the loop from being woken for every few bytes.
-  if (!paused_ || waiting_in_memory() > buffer_ / 2) return false;
-  paused_ = false;
+  if (!full_ || waiting_in_memory() > buffer_ / 2) return false;
+  full_ = false;
   return true;
 }
 
@@ -149,19 +150,9 @@ void BodyPipe::append_to_memory(std::string_view bytes) {
   memory_.insert(memory_.end(), bytes.begin(), bytes.end());
 }
 
-bool BodyPipe::open_file() {
-  file_.reset(::open(spool_dir_->c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (file_) return true;
-  // Not every file system has O_TMPFILE.
-  std::string path = *spool_dir_ + "/appd-body-XXXXXX";
-  file_.reset(::mkostemp(path.data(), O_CLOEXEC));
-  if (!file_) return false;
-  ::unlink(path.c_str());
-  return true;
-}
-
 bool BodyPipe::append_to_file(std::string_view bytes) {
-  if (!file_ && !open_file()) {
+  if (!file_) file_ = open_spool_file(*spool_dir_);
+  if (!file_) {
     fail("open a file in");
     return false;
   }

@@ -32,16 +32,17 @@ class BodyPipe {
   /// Starts over for a new body. Loop's thread.
   void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir);
 
-  /// Takes bytes over. False: reading should pause until `wants_more` (Overflow::pause only). A
-  /// file that cannot be written cuts the body; `error` then says why.
+  /// Takes bytes over. False: it is `full` now. A file that cannot be written cuts the body;
+  /// `error` then says why.
   bool append(std::string_view bytes);
   void end();
-  /// The rest will not come.
-  void cut();
+  /// The rest will not come, or nobody is to have it. True: it was `full`. Either thread.
+  bool cut();
   /// From now on overflow is spooled, so that the front can go on writing.
   void start_spooling();
-  /// True when there is room again. Loop's thread.
-  bool wants_more() const;
+  /// True from when `buffer` bytes wait until the reader has taken half of them, while more may
+  /// come and nothing is spooled: the front is to wait. Either thread.
+  bool full() const;
   /// Bytes that were appended so far.
   std::uint64_t arrived() const;
   /// A copy of the whole body, if it has ended, is in memory and nobody has read of it.
@@ -55,7 +56,7 @@ class BodyPipe {
   gateway::BodyRead try_read(std::span<char> into);
   /// Waits until `try_read` will not answer would_block.
   void wait();
-  /// True when the last `try_read` made room in a pipe whose `append` had asked to pause.
+  /// Ends `full` when half is read. True: it has, and the loop must be told.
   bool take_resume();
 
  private:
@@ -65,7 +66,6 @@ class BodyPipe {
   std::uint64_t waiting_in_file() const APPD_REQUIRES(mutex_) { return file_end_ - file_read_; }
   void append_to_memory(std::string_view bytes) APPD_REQUIRES(mutex_);
   bool append_to_file(std::string_view bytes) APPD_REQUIRES(mutex_);
-  bool open_file() APPD_REQUIRES(mutex_);
   std::size_t read_memory(std::span<char> into) APPD_REQUIRES(mutex_);
   std::size_t read_file(std::span<char> into) APPD_REQUIRES(mutex_);
   void fail(const char* call) APPD_REQUIRES(mutex_);
@@ -75,7 +75,7 @@ class BodyPipe {
   Condition changed_;
   State state_ APPD_GUARDED_BY(mutex_) = State::open;
   Overflow overflow_ APPD_GUARDED_BY(mutex_) = Overflow::pause;
-  bool paused_ APPD_GUARDED_BY(mutex_) = false;
+  bool full_ APPD_GUARDED_BY(mutex_) = false;  // counts while open
   bool reader_waits_ APPD_GUARDED_BY(mutex_) = false;
   std::size_t buffer_ APPD_GUARDED_BY(mutex_) = 0;
   std::uint64_t arrived_ APPD_GUARDED_BY(mutex_) = 0;

@@ -39,19 +39,19 @@ Connection::Connection(Server& server, support::UniqueFd socket, bool local)
       socket_(std::move(socket)),
       watch_(server.loop(), socket_.get(), *this),
       local_(local),
-      outbox_(socket_.get()),
+      outbox_(socket_.get(), server.outgoing_memory()),
       session_(*this),
       opened_(server.loop().now()) {}
 
 void Connection::start(std::string_view first) {
   if (!first.empty()) on_input(first);
-  on_readable();
+  advance();
 }
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
   if (!server_.has_idle_neighbour()) return HandOver::nobody;
-  session_.settle(false);  // an earlier call on it may have ended since
+  session_.forget_answered();  // an earlier call on it may have ended since
   const auto bytes = session_.try_retell(waiting);
   if (!bytes || bytes->size() > Neighbours::kMostBytes) return HandOver::impossible;
   if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;
@@ -63,47 +63,31 @@ HandOver Connection::try_hand_over(const WireExchange& waiting) {
 
 void Connection::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
   session_.refuse_waiting(waiting, reason);
-  settle();
+  advance();
 }
 
 bool Connection::try_answer_instead(const WireExchange& running) {
   if (!session_.try_answer_instead(running)) return false;
-  session_.resume_if_read();
-  on_readable();
+  advance();
   return true;
-}
-
-void Connection::attend() {
-  if (state_ == State::closed) return;
-  if (session_.paused()) {
-    session_.resume_if_read();
-    last_input_ = server_.loop().now();
-    if (!session_.paused()) {
-      // What came meanwhile was told while nobody wanted it.
-      on_readable();
-      return;
-    }
-  }
-  session_.settle(outbox_.blocked());
-  // Usually an answer has ended on a connection that stays.
-  if (outbox_.blocked() || session_.ending() || server_.draining()) settle();
 }
 
 bool Connection::send_held() {
   if (state_ == State::closed) return false;
   const Outbox::Released released = outbox_.release_held();
-  if (released == Outbox::Released::queued) settle();
+  if (released == Outbox::Released::queued) advance();
   return released == Outbox::Released::busy;
 }
 
 void Connection::drain() {
   if (!server_.has_heir()) session_.end_after_answers();
   // A request that is already in the socket is still served here: there may be no time for another.
-  on_readable();
+  readable_ = true;
+  advance();
 }
 
 bool Connection::awaits_answers() const noexcept {
-  return session_.paused() || session_.ending() || server_.draining();
+  return session_.ending() || server_.draining();
 }
 
 void Connection::close() {
@@ -124,42 +108,76 @@ void Connection::release() {
 // -- Input ----------------------------------------------------------------------------------------
 
 void Connection::on_events(std::uint32_t events) {
-  const auto self = shared_from_this();
   if ((events & EPOLLOUT) != 0) flushing_ = false;
+  if ((events & ~EPOLLOUT) != 0) readable_ = true;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (session_.paused() || input_ended_)) {
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read()) {
+    const auto self = shared_from_this();
     on_lost(0);
     return;
   }
-  on_readable();
+  advance();
 }
 
-void Connection::on_readable() {
-  const std::span<char> buffer = server_.read_buffer();
-  int turn = 0;
-  while (state_ != State::closed && !session_.paused() && !input_ended_) {
-    if (turn++ == kReadTurns) {
+void Connection::advance() {
+  const auto self = shared_from_this();
+  for (int turn = 0;; ++turn) {
+    settle();
+    const bool wanted = may_read();
+    count_time(wanted);
+    if (!wanted || !readable_) break;
+    if (turn == kReadTurns) {
       watch_.again();
       break;
     }
-    const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      on_lost(errno);
-      return;
-    }
-    if (n == 0) {
-      on_end_of_input();
-      return;
-    }
-    const auto got = static_cast<std::size_t>(n);
-    on_input({buffer.data(), got});
-    // A part-filled buffer means that the socket is empty; the next bytes will be signalled. An end
-    // that was signalled already will not be.
-    if (got < buffer.size() && !hung_up_) break;
+    read();
   }
-  settle();
+  if (state_ == State::open && may_end()) end_or_linger();
+  if (state_ == State::closed || try_bequeath()) return;
+  watch();
+}
+
+bool Connection::may_read() const noexcept {
+  if (state_ == State::lingering) return true;
+  if (state_ == State::closed || input_ended_ || session_.has_full_body()) return false;
+  if (!outbox_.crowded()) return true;
+  // Some fronts write a whole body before they read a byte of its answer.
+  return session_.awaits_body() && outbox_.is_out(session_.asked_at());
+}
+
+/// The front's time stands still while it is not read from.
+void Connection::count_time(bool reading) {
+  if (reading == !unread_since_) return;
+  const Clock::time_point now = server_.loop().now();
+  if (!reading) {
+    unread_since_ = now;
+    return;
+  }
+  const Clock::duration still = now - *std::exchange(unread_since_, std::nullopt);
+  head_since_ += still;
+  last_input_ += still;
+}
+
+void Connection::read() {
+  const std::span<char> buffer = server_.read_buffer();
+  const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (n < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      readable_ = false;
+    } else if (errno != EINTR) {
+      on_lost(errno);
+    }
+    return;
+  }
+  if (n == 0) {
+    on_end_of_input();
+    return;
+  }
+  const auto got = static_cast<std::size_t>(n);
+  // A part-filled buffer means that the socket is empty; the next bytes will be signalled. An end
+  // that was signalled already will not be.
+  if (got < buffer.size() && !hung_up_) readable_ = false;
+  on_input({buffer.data(), got});
 }
 
 void Connection::on_input(std::string_view bytes) {
@@ -180,11 +198,10 @@ void Connection::on_end_of_input() {
   }
   input_ended_ = true;
   session_.end_input();
-  settle();
 }
 
 void Connection::on_lost(int error) {
-  session_.settle(false);
+  session_.forget_answered();
   const bool in_flight = session_.has_exchanges();
   if (server_.reporter().wants(Level::debug) && (session_.inside_head() || in_flight)) {
     server_.reporter().report(
@@ -197,23 +214,22 @@ void Connection::on_lost(int error) {
 
 // -- Output and end -------------------------------------------------------------------------------
 
+/// Sends what waits, as far as it goes, and lets go of what is over.
 void Connection::settle() {
   if (state_ == State::closed) return;
-  session_.settle(outbox_.blocked());
   if (outbox_.blocked() && !flushing_) flush();
-  if (state_ == State::open && may_end()) end_or_linger();
-  if (state_ == State::closed || try_bequeath()) return;
-  watch();
-  if (!watched_ && deadline()) {
-    watched_ = true;
-    server_.watch(shared_from_this());
-  }
+  session_.forget_answered();
+  session_.make_way(outbox_.blocked());
 }
 
-/// Is told of input at all times, and of room while an answer waits for it.
+/// Is told of input at all times, of room while an answer waits for it, and of time.
 void Connection::watch() {
   const std::uint32_t events = flushing_ ? kInput | EPOLLOUT : kInput;
   if (watch_.events() != events) watch_.want(events);
+  if (!watched_ && next_deadline()) {
+    watched_ = true;
+    server_.watch(shared_from_this());
+  }
 }
 
 bool Connection::may_end() const noexcept {
@@ -252,6 +268,7 @@ void Connection::flush() {
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:
       flushing_ = true;
+      // Also when that is asked for already: room that was told before is told again.
       watch_.want(kInput | EPOLLOUT);
   }
 }
@@ -281,45 +298,49 @@ void Connection::end_with_reset() {
   close();
 }
 
-std::optional<Connection::Clock::time_point> Connection::deadline() const {
+/// What runs out first of the front's times. None of them runs for input while it is not read.
+std::optional<Connection::Deadline> Connection::next_deadline() const {
   const ServerOptions& options = server_.options();
-  if (state_ == State::lingering) return std::min(linger_until_, last_input_ + kLingerIdle);
-  std::optional<Clock::time_point> first;
-  const auto consider = [&first](Clock::time_point when) {
-    if (!first || when < *first) first = when;
+  std::optional<Deadline> first;
+  const auto consider = [&first](Wait wait, Clock::time_point end) {
+    if (!first || end < first->end) first = {wait, end};
   };
-  if (silent_ && session_.ending()) consider(opened_ + kFirstByteGrace);
-  if (session_.inside_head()) consider(head_since_ + options.header_timeout);
-  if (session_.awaits_body()) consider(last_input_ + options.body_timeout);
-  if (was_blocked_) consider(last_output_ + options.write_timeout);
+  if (state_ == State::lingering) {
+    return Deadline{Wait::end, std::min(linger_until_, last_input_ + kLingerIdle)};
+  }
+  if (silent_ && session_.ending()) consider(Wait::end, opened_ + kFirstByteGrace);
+  if (was_blocked_) consider(Wait::room, last_output_ + options.write_timeout);
+  if (unread_since_) return first;
+  if (session_.inside_head()) consider(Wait::head, head_since_ + options.header_timeout);
+  if (session_.awaits_body()) consider(Wait::body, last_input_ + options.body_timeout);
   return first;
 }
 
 bool Connection::check_deadline(Clock::time_point now) {
   if (state_ == State::closed) return false;
-  const auto when = deadline();
-  if (!when) {
+  const auto next = next_deadline();
+  if (!next) {
     watched_ = false;
     return false;
   }
-  if (now < *when) return true;
-  on_deadline();
+  if (now < next->end) return true;
+  on_deadline(next->wait);
   return state_ != State::closed;
 }
 
-void Connection::on_deadline() {
-  if (state_ == State::lingering || silent_) {
-    close();
-    return;
-  }
-  const bool inside_head = session_.inside_head();
-  if (!was_blocked_ && !inside_head && session_.has_exchanges()) {
+void Connection::on_deadline(Wait wait) {
+  if (wait == Wait::body && session_.has_exchanges()) {
     session_.cut_stalled_bodies();
-    settle();
+    advance();
     return;
   }
-  const char* what = was_blocked_ ? "took none of the answer for --write-timeout"
-                     : inside_head
+  if (wait != Wait::end) report_timeout(wait);
+  close();
+}
+
+void Connection::report_timeout(Wait wait) const {
+  const char* what = wait == Wait::room ? "took none of the answer for --write-timeout"
+                     : wait == Wait::head
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";
   const std::string request = session_.describe_request();
@@ -327,7 +348,6 @@ void Connection::on_deadline() {
       Level::warning,
       fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
                   request.empty() ? "" : " (", request, request.empty() ? "" : ")"));
-  close();
 }
 
 }  // namespace appd::net

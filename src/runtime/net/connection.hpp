@@ -35,7 +35,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// Answers in the place of a call that does not come back. False: it is none of this connection.
   bool try_answer_instead(const WireExchange& running);
   /// Something changed off the loop: an answer ended, bytes wait to go out, a body was read.
-  void attend();
+  void attend() { advance(); }
   /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.
   bool send_held();
   /// The server drains: ends, here at least, as soon as what runs is answered.
@@ -50,8 +50,8 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   Server& server() noexcept { return server_; }  // any thread
   /// True when other requests are on the connection. Any thread.
   bool has_siblings() const noexcept { return session_.has_siblings(); }
-  /// True when an exchange that becomes free must be told at once: reading is paused, or the
-  /// connection is to end, here at least. Any thread.
+  /// True when an exchange that becomes free must be told at once: the connection is to end, here
+  /// at least. Any thread.
   bool awaits_answers() const noexcept;
 
   /// For the session: takes input; a head that is not complete may take its time from now on.
@@ -65,12 +65,24 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
  private:
   enum class State : std::uint8_t { open, lingering, closed };
 
-  void on_readable();
+  enum class Wait : std::uint8_t { end, head, body, room };
+  struct Deadline {
+    Wait wait;
+    Clock::time_point end;
+  };
+
+  /// Whatever has happened, this comes after it: does all that can be done now, and waits for the
+  /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
+  void advance();
+  /// The one who knows whether input is taken now: never while a body that the application is to
+  /// read is full, nor while the front leaves too much unread. Nothing of this is stored.
+  bool may_read() const noexcept;
+  void count_time(bool reading);
+  void read();
   void on_input(std::string_view bytes);
   void on_end_of_input();
   void on_lost(int error);
 
-  void release();
   void settle();
   void watch();
   void flush();
@@ -78,9 +90,11 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool try_bequeath();
   void end_or_linger();
   void end_with_reset();
+  void release();
 
-  std::optional<Clock::time_point> deadline() const;
-  void on_deadline();
+  std::optional<Deadline> next_deadline() const;
+  void on_deadline(Wait wait);
+  void report_timeout(Wait wait) const;
 
   Server& server_;
   support::UniqueFd socket_;
@@ -92,11 +106,13 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
 
   State state_ = State::open;
   bool silent_ = true;     // no byte has come yet
+  bool readable_ = true;   // the socket may hold input: until it has said otherwise
   bool hung_up_ = false;   // an event told that the front has ended its sending side, or more
   bool flushing_ = false;  // room in the socket is waited for
   bool input_ended_ = false;
   bool was_blocked_ = false;  // the last flush left something
   bool watched_ = false;
+  std::optional<Clock::time_point> unread_since_;  // none: it is read from
   const Clock::time_point opened_;
   Clock::time_point head_since_{};
   Clock::time_point last_input_{};

@@ -1,5 +1,6 @@
 #include "runtime/net/outbox.hpp"
 
+#include <fmt/format.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +11,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "runtime/net/spool_file.hpp"
 
 namespace appd::net {
 namespace {
@@ -21,6 +25,12 @@ constexpr std::size_t kCopyLimit = 64 * 1024;
 constexpr std::size_t kSmall = 2048;
 /// Room for a small write that is held and the one that goes out with it.
 constexpr std::size_t kHeldRoom = 2 * kSmall;
+/// Room for more that an item has which is small itself: a flood of small writes costs no more
+/// memory than its bytes.
+constexpr std::size_t kItemRoom = 4096;
+/// More than this that waits is a crowd: a stream has twice its buffer at the most.
+constexpr std::size_t kCrowd = 2 * kOutgoingBuffer;
+constexpr std::size_t kCrowdedItems = 64;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = 1024 * 1024;
 /// File bytes that are framed at once for FastCGI.
@@ -62,6 +72,19 @@ ssize_t send_some(int socket, std::span<iovec> parts) {
   message.msg_iov = parts.data();
   message.msg_iovlen = std::min<std::size_t>(parts.size(), IOV_MAX);
   return ::sendmsg(socket, &message, kFlags);
+}
+
+bool write_all(int file, std::span<const iovec> parts) {
+  for (const iovec& part : parts) {
+    std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(file, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  return true;
 }
 
 bool would_block(int error) {
@@ -120,8 +143,7 @@ Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t take
     return Status::gone;
   }
   if (result == Send::some) {
-    keep_rest(std::span(unsent).subspan(first), keeper);
-    return Status::queued;
+    return keep_rest(std::span(unsent).subspan(first), keeper) ? Status::queued : Status::gone;
   }
   held_.size = 0;
   return Status::sent;
@@ -165,6 +187,12 @@ void Outbox::wake() {
   room_.notify_all();
 }
 
+bool Outbox::crowded() const noexcept {
+  if (!blocked()) return false;
+  return waiting() > kCrowd || items_.load(std::memory_order_relaxed) > kCrowdedItems ||
+         files_.load(std::memory_order_relaxed) > 0 || memory_.used_up();
+}
+
 Outbox::Flushed Outbox::flush() {
   Lock lock(mutex_);
   std::size_t before = waiting();
@@ -180,10 +208,9 @@ Outbox::Flushed Outbox::flush() {
     }
     if (waiters_ > 0) room_.notify_all();
     if (result == Send::some) break;
-    queue_.pop_front();
+    drop_first();
     if (waiting() < budget_end) break;
   }
-  blocked_.store(!queue_.empty(), std::memory_order_release);
   if (queue_.empty()) return Flushed::all;
   return moved ? Flushed::progress : Flushed::nothing;
 }
@@ -209,9 +236,8 @@ void Outbox::shut() {
 void Outbox::break_connection() {
   shut_ = true;
   held_ = {};
-  queue_.clear();
-  waiting_.store(0, std::memory_order_relaxed);
-  blocked_.store(false, std::memory_order_release);
+  while (!queue_.empty()) drop_first();
+  take_waiting(waiting());
   room_.notify_all();
 }
 
@@ -247,7 +273,7 @@ Outbox::Send Outbox::send_item(Item& item) {
     const std::size_t before = size_of(std::span(item.parts).subspan(item.first));
     const Send result = send_parts(item.parts, item.first);
     const std::size_t after = size_of(std::span(item.parts).subspan(item.first));
-    waiting_.fetch_sub(before - after, std::memory_order_relaxed);
+    take_waiting(before - after);
     if (result != Send::all) return result;
   }
   if (item.file.length == 0) return Send::all;
@@ -270,7 +296,7 @@ Outbox::Send Outbox::send_file_framed(Item& item) {
     if (!stage_file_records(item)) return Send::short_file;
     const Send result = send_parts(item.parts, item.first);
     const std::size_t left = size_of(std::span(item.parts).subspan(item.first));
-    waiting_.fetch_sub(item.copy.size - left, std::memory_order_relaxed);
+    take_waiting(item.copy.size - left);
     if (result != Send::all) return result;
     if (item.file.length == 0) return Send::all;
   }
@@ -296,24 +322,59 @@ bool Outbox::stage_file_records(Item& item) {
   item.copy.append(framed.parts());
   item.parts.assign(1, item.copy.part());
   item.first = 0;
-  waiting_.fetch_add(item.copy.size, std::memory_order_relaxed);
+  add_waiting(item.copy.size);
   return true;
 }
 
-void Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
+/// False: it could not be kept, and the connection is broken.
+bool Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   const std::size_t size = size_of(rest);
+  if (size > kCopyLimit && !memory_.has_room_for(size)) return spool(rest, size);
+  if (try_append(rest, size)) return true;
   Item item;
   if (keeper != nullptr && size > kCopyLimit) {
     item.parts.assign(rest.begin(), rest.end());
     item.owner = keeper->keep();
     item.copy = std::exchange(held_, {});  // among the parts, perhaps
   } else {
-    item.copy.reserve(size);
+    item.copy.reserve(std::max(size, kItemRoom));
     item.copy.append(rest);
     item.parts.assign(1, item.copy.part());
     held_.size = 0;
   }
   queue(std::move(item), size);
+  return true;
+}
+
+/// Adds to the last item what fits into its room. Nothing is held while there is one.
+bool Outbox::try_append(std::span<const iovec> rest, std::size_t size) {
+  if (queue_.empty()) return false;
+  Item& last = queue_.back();
+  const bool own = last.has_parts() && !last.owner && !last.file.file;
+  if (!own || last.copy.room - last.copy.size < size) return false;
+  last.copy.append(rest);
+  last.parts.back().iov_len += size;
+  add_waiting(size);
+  return true;
+}
+
+/// A thread must not wait for a slow reader, and memory is short: the file takes it.
+bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
+  Item item;
+  item.file = {open_spool_file(memory_.spool_dir()), 0, size};
+  item.wire = protocol::Wire::scgi;  // it has its frames already
+  if (!item.file.file || !write_all(item.file.file.get(), rest)) {
+    memory_.reporter().report(
+        gateway::Level::error,
+        fmt::format("an answer was broken off: its front takes it too slowly, and the spool "
+                    "directory {} cannot take it: {}",
+                    memory_.spool_dir(), std::strerror(errno)));
+    break_connection();
+    return false;
+  }
+  held_.size = 0;
+  queue(std::move(item), 0);
+  return true;
 }
 
 void Outbox::queue_held() {
@@ -326,9 +387,27 @@ void Outbox::queue_held() {
 }
 
 void Outbox::queue(Item item, std::size_t size) {
+  if (item.file.file) files_.fetch_add(1, std::memory_order_relaxed);
+  add_waiting(size);
   queue_.push_back(std::move(item));
-  waiting_.fetch_add(size, std::memory_order_relaxed);
-  blocked_.store(true, std::memory_order_release);
+  queued_.fetch_add(1, std::memory_order_relaxed);
+  items_.fetch_add(1, std::memory_order_release);
+}
+
+void Outbox::drop_first() {
+  if (queue_.front().file.file) files_.fetch_sub(1, std::memory_order_relaxed);
+  queue_.pop_front();
+  items_.fetch_sub(1, std::memory_order_release);
+}
+
+void Outbox::add_waiting(std::size_t bytes) noexcept {
+  waiting_.fetch_add(bytes, std::memory_order_relaxed);
+  memory_.add(bytes);
+}
+
+void Outbox::take_waiting(std::size_t bytes) noexcept {
+  waiting_.fetch_sub(bytes, std::memory_order_relaxed);
+  memory_.take(bytes);
 }
 
 }  // namespace appd::net

@@ -12,12 +12,16 @@
 
 #include "protocol/answer_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/net/outgoing_memory.hpp"
 #include "runtime/net/thread_safety.hpp"
 
 namespace appd::net {
 
 /// For writers that nobody cancels.
 inline const std::atomic<bool> kNeverCancelled{false};
+
+/// Bytes that may wait to go out before a streaming application has to wait.
+inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
 
 /// What goes out on one connection: written directly by whoever has an answer while nothing waits,
 /// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
@@ -31,7 +35,7 @@ inline const std::atomic<bool> kNeverCancelled{false};
 /// touched under the lock and never after `shut`, so its descriptor may be closed then.
 class Outbox {
  public:
-  explicit Outbox(int socket) noexcept : socket_(socket) {}
+  Outbox(int socket, OutgoingMemory& memory) noexcept : socket_(socket), memory_(memory) {}
 
   enum class Status : std::uint8_t {
     sent,        ///< all bytes are with the kernel
@@ -46,7 +50,8 @@ class Outbox {
   };
 
   /// Writes all `parts`, after what is held. What the socket does not take is copied, or, when it
-  /// is much and `keeper` is given, left in place and owned by what `keeper` makes. `cancelled` is
+  /// is much and `keeper` is given, left in place and owned by what `keeper` makes, or, when the
+  /// worker's memory has no room for that, put into a file. `cancelled` is
   /// looked at under the lock: once it is true, nothing of its writer goes out any more but what
   /// was held before.
   Status write(std::span<const iovec> parts, gateway::Keeper* keeper,
@@ -62,7 +67,18 @@ class Outbox {
   /// Bytes that wait in memory (files count nothing). Any thread.
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
   /// True while anything waits, files included. Any thread.
-  bool blocked() const noexcept { return blocked_.load(std::memory_order_acquire); }
+  bool blocked() const noexcept { return items_.load(std::memory_order_acquire) > 0; }
+  /// True while so much waits that nothing is to be read that may add to it: more than one stream
+  /// keeps here, a file, or anything once the worker's memory is used up. Any thread.
+  bool crowded() const noexcept;
+  /// A point in the order of what is queued: behind all that waits now. Loop's thread.
+  using Place = std::uint64_t;
+  Place place() const noexcept { return queued_.load(std::memory_order_relaxed); }
+  /// True once nothing waits that was queued before `place`. Loop's thread.
+  bool is_out(Place place) const noexcept {
+    return queued_.load(std::memory_order_relaxed) - items_.load(std::memory_order_relaxed) >=
+           place;
+  }
   /// Waits until at most `bytes` wait, or the outbox is shut, or `cancelled` with a `wake`.
   void wait_below(std::size_t bytes, const std::atomic<bool>& cancelled);
   /// Wakes waiting writers to look at their `cancelled` again.
@@ -103,8 +119,8 @@ class Outbox {
     iovec part() const noexcept { return {data.get(), size}; }
   };
 
-  // One write's leftover: parts to send from `first` on, kept alive by `copy` or `owner`; then a
-  // file.
+  // What waits of a write, or of several small ones: parts to send from `first` on, kept alive by
+  // `copy` or `owner`; then a file.
   struct Item {
     std::vector<iovec> parts;
     std::size_t first = 0;
@@ -123,18 +139,27 @@ class Outbox {
       APPD_REQUIRES(mutex_);
   void queue_held() APPD_REQUIRES(mutex_);
   void queue(Item item, std::size_t size) APPD_REQUIRES(mutex_);
+  void drop_first() APPD_REQUIRES(mutex_);
+  void add_waiting(std::size_t bytes) noexcept;
+  void take_waiting(std::size_t bytes) noexcept;
   std::size_t send_as_one(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
   Send send_parts(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_framed(Item& item) APPD_REQUIRES(mutex_);
   bool stage_file_records(Item& item) APPD_REQUIRES(mutex_);
-  void keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
+  bool keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
+  bool try_append(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
+  bool spool(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
   void break_connection() APPD_REQUIRES(mutex_);
 
   const int socket_;
+  OutgoingMemory& memory_;
+  // Changed under the lock.
   std::atomic<std::size_t> waiting_{0};
-  std::atomic<bool> blocked_{false};
+  std::atomic<std::size_t> items_{0};
+  std::atomic<std::size_t> files_{0};     // of the items
+  std::atomic<std::uint64_t> queued_{0};  // items that were ever there
 
   Mutex mutex_;
   Condition room_;

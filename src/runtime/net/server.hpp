@@ -13,6 +13,7 @@
 #include "runtime/net/dispatcher.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/neighbours.hpp"
+#include "runtime/net/outgoing_memory.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/support/unique_fd.hpp"
@@ -66,6 +67,7 @@ class Server {
   // ------------------------------------------------------------------------------
 
   std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBuffer}; }
+  OutgoingMemory& outgoing_memory() noexcept { return outgoing_memory_; }
   gateway::BlockPool& blocks() noexcept { return blocks_; }
   gateway::NameLayouts& layouts() noexcept { return layouts_; }
   std::shared_ptr<WireExchange> take_exchange();
@@ -101,6 +103,7 @@ class Server {
   const ServerOptions options_;
   Dispatcher& dispatcher_;
   gateway::Reporter& reporter_;
+  OutgoingMemory outgoing_memory_;
   Neighbours* const neighbours_;  // null: there are none
   std::atomic<bool> draining_{false};
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};

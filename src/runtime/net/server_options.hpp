@@ -18,6 +18,8 @@ struct ServerOptions {
   std::uint64_t max_body = 0;         ///< bytes; 0: no limit
   std::size_t body_buffer = 1 << 20;  ///< bytes of a body that are read ahead in memory
   std::string spool_dir = "/tmp";
+  /// Bytes of unsent answers in memory, of all connections together; more goes to spool files.
+  std::size_t outgoing_memory = 64 << 20;
   bool spool_bodies = false;     ///< whole bodies are in before the application runs
   bool send_error_text = false;  ///< wsgi.errors also as FastCGI STDERR
   std::chrono::milliseconds header_timeout{15000};  ///< for all variables of a request
@@ -25,8 +27,5 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{75000};   ///< without the front taking a byte
   std::chrono::seconds retry_after{1};              ///< told with 503
 };
-
-/// Bytes that may wait to go out before a streaming application has to wait.
-inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
 
 }  // namespace appd::net

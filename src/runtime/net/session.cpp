@@ -166,9 +166,7 @@ void Session::on_body(const Event& event) {
       return;
     }
   }
-  if (has_room) return;
-  if (waiting) submit(*live);
-  if (!live->released) pause_or_spool(*live);
+  if (!has_room && waiting) submit(*live);
 }
 
 void Session::on_body_end(const Event& event) {
@@ -214,6 +212,7 @@ void Session::on_aborted(const Event& event) {
 }
 
 void Session::on_reply(const Event& event) {
+  asked_at_ = connection_.outbox().place();
   connection_.outbox().write_always(event.bytes);
   if (!event.keep_connection) ending_ = true;
 }
@@ -239,6 +238,7 @@ void Session::end_input() {
 // -- Exchanges ------------------------------------------------------------------------------------
 
 Session::Live& Session::open_exchange(const Event& event) {
+  asked_at_ = connection_.outbox().place();
   std::shared_ptr<WireExchange> exchange = server_.take_exchange();
   exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
   if (!event.keep_connection) ending_ = true;
@@ -273,36 +273,11 @@ void Session::refuse(Live& live, unsigned status, std::string_view reason) {
   live.body_open = false;
 }
 
-void Session::settle(bool blocked) {
-  forget_answered();
-  if (blocked && paused_) spool_unread_bodies();
-}
-
-void Session::resume_if_read() {
-  if (!paused_) return;
-  paused_ = std::any_of(live_.begin(), live_.end(), [](const Live& live) {
-    return live.body_open && !live.released && !live.exchange->body().wants_more() &&
-           !live.exchange->free();
-  });
-}
-
-void Session::pause_or_spool(Live& live) {
-  // A front that waits for room in its own direction, or has other requests on this connection,
-  // must not be kept from writing.
-  if (connection_.outbox().blocked() || live_.size() > 1) {
-    live.exchange->body().start_spooling();
-    return;
-  }
-  paused_ = true;
-  // The pool thread may have read it all, or ended, before it could see that reading is paused.
-  if (live.exchange->body().wants_more() || live.exchange->free()) paused_ = false;
-}
-
-void Session::spool_unread_bodies() {
+void Session::make_way(bool blocked) {
+  if (!blocked && !has_siblings()) return;
   for (Live& live : live_) {
-    if (live.body_open && !live.released) live.exchange->body().start_spooling();
+    if (live.holds_front()) live.exchange->body().start_spooling();
   }
-  paused_ = false;
 }
 
 void Session::cut_stalled_bodies() {
@@ -395,7 +370,7 @@ void Session::abandon() {
 
 std::optional<std::string> Session::try_retell(const WireExchange& waiting) const {
   const bool alone = live_.size() == 1 && live_.front().exchange.get() == &waiting;
-  if (!alone || live_.front().released || input_ended_ || paused()) return std::nullopt;
+  if (!alone || live_.front().released || input_ended_) return std::nullopt;
   // That an earlier request was to be the last is not told with this one.
   if (ending() && waiting.keeps_connection()) return std::nullopt;
   if (!decoder_->holds_only(waiting.id())) return std::nullopt;
@@ -430,9 +405,14 @@ bool Session::inside_head() const noexcept {
 }
 
 bool Session::awaits_body() const noexcept {
-  if (paused_ || input_ended_ || !decoder_) return false;
+  if (input_ended_ || !decoder_) return false;
   return decoder_->owes_body() ||
          std::any_of(live_.begin(), live_.end(), [](const Live& live) { return live.body_open; });
+}
+
+bool Session::has_full_body() const noexcept {
+  return std::any_of(live_.begin(), live_.end(),
+                     [](const Live& live) { return live.holds_front(); });
 }
 
 bool Session::owes_input() const noexcept {

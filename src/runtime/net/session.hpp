@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "protocol/decoder.hpp"
+#include "runtime/net/outbox.hpp"
 #include "runtime/net/wire_exchange.hpp"
 
 namespace appd::net {
@@ -27,11 +28,11 @@ class Session {
   void feed(std::string_view bytes);
   /// The front ended its sending side: what is complete is answered, the rest is refused or cut.
   void end_input();
-  /// Lets go of what is answered; with `blocked` (the front does not take what is sent) bodies that
-  /// nobody reads are spooled, so that the front can go on writing.
-  void settle(bool blocked);
-  /// Something may have been read: reading goes on when no body is full any more.
-  void resume_if_read();
+  /// Lets go of what is answered.
+  void forget_answered();
+  /// Spools full bodies where the front must not be kept from writing: it waits for room in its own
+  /// direction (`blocked`), or has other requests on this connection.
+  void make_way(bool blocked);
   /// No body byte came for too long.
   void cut_stalled_bodies();
   /// Answers a request with 503 that waits for a pool thread, and is not waiting any more.
@@ -53,8 +54,12 @@ class Session {
   bool holds_nothing() const noexcept;
   /// Bytes of a request's head are in, and it is not complete.
   bool inside_head() const noexcept;
-  /// The front is due to send body bytes, and they are read when they come.
+  /// The front is due to send body bytes.
   bool awaits_body() const noexcept;
+  /// A body that somebody will read is full: the front is to wait. Asked after `make_way`.
+  bool has_full_body() const noexcept;
+  /// Where the outbox was when the front last asked for something.
+  Outbox::Place asked_at() const noexcept { return asked_at_; }
   /// Bytes may come that nobody needs; to be read and dropped before closing.
   bool owes_input() const noexcept;
   /// An answer of uwsgi or SCGI was broken off.
@@ -66,8 +71,6 @@ class Session {
 
   /// The connection is to be closed once all is answered. Any thread.
   bool ending() const noexcept { return ending_.load(); }
-  /// A body that nobody reads is full: no input is to be taken. Any thread.
-  bool paused() const noexcept { return paused_.load(); }
   /// There are several unanswered requests on the connection. Any thread.
   bool has_siblings() const noexcept { return in_flight_.load(std::memory_order_relaxed) > 1; }
 
@@ -76,6 +79,12 @@ class Session {
     std::shared_ptr<WireExchange> exchange;
     bool body_open = true;  // the front still owes body bytes
     bool released = false;  // the decoder has forgotten its id
+
+    /// The front waits for the application to read.
+    bool holds_front() const noexcept {
+      return body_open && !released && !exchange->answered() && !exchange->free() &&
+             exchange->body().full();
+    }
   };
 
   bool choose_protocol(std::string_view& bytes);
@@ -95,9 +104,6 @@ class Session {
   Live* find(protocol::RequestId id) noexcept;
   void submit(Live& live);
   void refuse(Live& live, unsigned status, std::string_view reason);
-  void pause_or_spool(Live& live);
-  void spool_unread_bodies();
-  void forget_answered();
   void count_in_flight() noexcept;
   void give_back(Live& live);
   void report(gateway::Level level, const Live& live, std::string_view what) const;
@@ -105,7 +111,6 @@ class Session {
   Connection& connection_;
   Server& server_;
   std::atomic<unsigned> in_flight_{0};
-  std::atomic<bool> paused_{false};
   std::atomic<bool> ending_{false};
 
   std::string first_bytes_;  // until the protocol is known
@@ -114,6 +119,7 @@ class Session {
   bool foreign_ = false;  // HTTP or TLS was answered
   bool input_ended_ = false;
   bool broken_off_ = false;
+  Outbox::Place asked_at_ = 0;
   boost::container::small_vector<Live, 1> live_;
 };
 

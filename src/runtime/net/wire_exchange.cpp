@@ -171,6 +171,14 @@ void WireExchange::finish() noexcept {
   }
 }
 
+/// Nobody gets body bytes any more that come after the answer: a reader must not wait for them, nor
+/// the front for a reader.
+bool WireExchange::may_end() noexcept {
+  ended_ = !front_gone() && try_end();
+  if (ended_ && body_.cut()) connection_->server().dispatcher().attend(connection_);
+  return ended_;
+}
+
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {

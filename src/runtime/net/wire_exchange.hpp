@@ -121,7 +121,7 @@ class WireExchange final : public gateway::Exchange,
 
   State state() const noexcept { return state_.load(std::memory_order_acquire); }
   void take_head(const gateway::ResponseHead& head);
-  bool may_end() noexcept { return ended_ = !front_gone() && try_end(); }
+  bool may_end() noexcept;
   /// What comes after the pieces of a `write`.
   enum class Rest : std::uint8_t { body, file, nothing };
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,

@@ -10,6 +10,7 @@
 
 #include "fakes/front_protocols.hpp"
 #include "fakes/front_socket.hpp"
+#include "fakes/recording_reporter.hpp"
 #include "fakes/temporary_folder.hpp"
 
 using namespace appd;
@@ -46,18 +47,22 @@ std::array<support::UniqueFd, 2> connected(int domain) {
 
 /// An outbox on one end of a connection, with little room in between.
 struct Pair {
+  TemporaryFolder folder;
+  RecordingReporter reporter;
+  net::OutgoingMemory memory;
   support::UniqueFd server;
   FrontSocket front{support::UniqueFd()};
   std::unique_ptr<Outbox> outbox;
 
-  explicit Pair(int domain = AF_UNIX) {
+  explicit Pair(int domain = AF_UNIX, std::size_t most = 64 << 20)
+      : memory(most, folder.path(), reporter) {
     std::array<support::UniqueFd, 2> ends = connected(domain);
     server = std::move(ends[0]);
     ::fcntl(server.get(), F_SETFL, O_NONBLOCK);
     front = FrontSocket(std::move(ends[1]));
     const int small = 4096;
     ::setsockopt(server.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    outbox = std::make_unique<Outbox>(server.get());
+    outbox = std::make_unique<Outbox>(server.get(), memory);
   }
 
   Outbox::Status write(std::string_view bytes, gateway::Keeper* keeper = nullptr,

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+
+#include "runtime/gateway/reporter.hpp"
+
+namespace appd::net {
+
+/// What all connections of a worker keep in memory of what their fronts do not take, and where an
+/// answer goes that would be too much. Any thread. Outlives the connections.
+class OutgoingMemory {
+ public:
+  /// `most`: bytes; from there on large leftovers go to files in `spool_dir`.
+  OutgoingMemory(std::size_t most, const std::string& spool_dir,
+                 gateway::Reporter& reporter) noexcept
+      : most_(most), spool_dir_(spool_dir), reporter_(reporter) {}
+
+  void add(std::size_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void take(std::size_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+  bool has_room_for(std::size_t bytes) const noexcept { return used() + bytes <= most_; }
+  bool used_up() const noexcept { return used() >= most_; }
+
+  const std::string& spool_dir() const noexcept { return spool_dir_; }
+  gateway::Reporter& reporter() const noexcept { return reporter_; }
+
+ private:
+  const std::size_t most_;
+  const std::string& spool_dir_;  // the server's options outlive it
+  gateway::Reporter& reporter_;
+  std::atomic<std::size_t> used_{0};
+};
+
+}  // namespace appd::net

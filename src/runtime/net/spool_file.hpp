@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::net {
+
+/// Opens a file without a name in `folder`, for reading and writing: it goes with its descriptor.
+/// Empty on failure; errno says why.
+support::UniqueFd open_spool_file(const std::string& folder) noexcept;
+
+}  // namespace appd::net
