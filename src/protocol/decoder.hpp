@@ -46,9 +46,6 @@ struct Event {
   std::string detail;        ///< with `refused` and `fatal`; names the offset in the connection
 };
 
-/// The body ends where the wire says (FastCGI's empty STDIN).
-inline constexpr std::uint64_t kUnknownLength = ~std::uint64_t{0};
-
 /// Turns the bytes of one connection into events: sans-IO, one thread, no clock, no log. Accepts
 /// any split of the input and gives the same events (body bytes may come in other portions). Never
 /// allocates by a length that the peer declared.
@@ -65,9 +62,9 @@ class Decoder {
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 
   /// After `request`, once, before `next` is called again: how long the body is. With 0 a body_end
-  /// follows at once, whatever the wire still holds; bytes beyond the length are swallowed. uwsgi
-  /// and SCGI cannot do kUnknownLength.
-  virtual void expect_body(RequestId id, std::uint64_t length) = 0;
+  /// follows at once, whatever the wire still holds; bytes beyond the length are swallowed.
+  /// nullopt: the body ends where the wire says (FastCGI's empty STDIN); not for uwsgi and SCGI.
+  virtual void expect_body(RequestId id, std::optional<std::uint64_t> length) = 0;
 
   /// The request is answered: its id is free; what the front still sends for it is swallowed.
   virtual void release(RequestId id) = 0;

@@ -171,10 +171,10 @@ Event FastcgiDecoder::body_bytes(Request& request, std::string_view bytes) {
   event.kind = Event::Kind::body;
   event.id = request.id;
   event.bytes = bytes;
-  if (request.body_left != kUnknownLength) {
-    event.bytes = bytes.substr(0, request.body_left);
-    request.body_left -= event.bytes.size();
-    if (request.body_left == 0) {
+  if (request.body_left) {
+    event.bytes = bytes.substr(0, *request.body_left);
+    *request.body_left -= event.bytes.size();
+    if (*request.body_left == 0) {
       request.state = State::ending;
       ++ending_;
     }
@@ -187,7 +187,7 @@ Event FastcgiDecoder::on_stdin_end(Request& request) {
   if (request.state != State::body) return {};
   request.state = State::over;
   Event event;
-  event.kind = request.body_left == kUnknownLength ? Event::Kind::body_end : Event::Kind::body_cut;
+  event.kind = request.body_left ? Event::Kind::body_cut : Event::Kind::body_end;
   event.id = request.id;
   return event;
 }
@@ -252,13 +252,13 @@ void FastcgiDecoder::take_variables(RequestId id, gateway::VariableBlock& into) 
   blocks_.give_back(std::move(request->block));
 }
 
-void FastcgiDecoder::expect_body(RequestId id, std::uint64_t length) {
+void FastcgiDecoder::expect_body(RequestId id, std::optional<std::uint64_t> length) {
   Request* request = find(id);
   assert(request != nullptr && request->state == State::complete);
   if (request == nullptr) return;
   request->body_left = length;
-  request->state = length == 0 ? State::ending : State::body;
-  if (length == 0) ++ending_;
+  request->state = length == 0u ? State::ending : State::body;
+  if (request->state == State::ending) ++ending_;
 }
 
 void FastcgiDecoder::release(RequestId id) {

@@ -29,7 +29,7 @@ class FastcgiDecoder final : public Decoder {
 
   Event next(std::string_view& input) override;
   void take_variables(RequestId id, gateway::VariableBlock& into) override;
-  void expect_body(RequestId id, std::uint64_t length) override;
+  void expect_body(RequestId id, std::optional<std::uint64_t> length) override;
   void release(RequestId id) override;
   bool inside_head() const noexcept override;
   bool owes_body() const noexcept override { return !owing_.empty(); }
@@ -51,8 +51,8 @@ class FastcgiDecoder final : public Decoder {
     State state = State::head;
     bool keep_connection = false;
     bool stdin_ended = false;
-    std::uint64_t body_left = 0;      // kUnknownLength: until STDIN(0)
-    gateway::BlockPool::Block block;  // null once it is taken
+    std::optional<std::uint64_t> body_left;  // nullopt: until STDIN(0)
+    gateway::BlockPool::Block block;         // null once it is taken
   };
 
   Event on_record(const fastcgi::RecordPiece& piece);

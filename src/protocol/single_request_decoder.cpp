@@ -14,11 +14,11 @@ Event SingleRequestDecoder::next(std::string_view& input) {
 
 Event SingleRequestDecoder::on_body(std::string_view& input) {
   assert(stage_ != Stage::complete && "expect_body or release is due before next");
-  const auto bytes =
-      take(input, static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, input.size())));
-  body_left_ -= bytes.size();  // kUnknownLength does not run out
+  const auto bytes = take(input, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                     body_left_.value_or(input.size()), input.size())));
+  if (body_left_) *body_left_ -= bytes.size();
   if (stage_ == Stage::body && !bytes.empty()) {
-    if (body_left_ == 0) stage_ = Stage::ending;
+    if (body_left_ == 0u) stage_ = Stage::ending;
     Event event;
     event.kind = Event::Kind::body;
     event.bytes = bytes;
@@ -41,10 +41,10 @@ void SingleRequestDecoder::take_variables(RequestId, gateway::VariableBlock& int
   blocks_.give_back(std::move(block_));
 }
 
-void SingleRequestDecoder::expect_body(RequestId, std::uint64_t length) {
-  assert(stage_ == Stage::complete && length != kUnknownLength);
+void SingleRequestDecoder::expect_body(RequestId, std::optional<std::uint64_t> length) {
+  assert(stage_ == Stage::complete && length);
   body_left_ = length;
-  stage_ = length == 0 ? Stage::ending : Stage::body;
+  stage_ = length == 0u ? Stage::ending : Stage::body;
 }
 
 void SingleRequestDecoder::release(RequestId) {

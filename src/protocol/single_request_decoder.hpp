@@ -15,13 +15,13 @@ class SingleRequestDecoder : public Decoder {
  public:
   Event next(std::string_view& input) final;
   void take_variables(RequestId id, gateway::VariableBlock& into) final;
-  void expect_body(RequestId id, std::uint64_t length) final;
+  void expect_body(RequestId id, std::optional<std::uint64_t> length) final;
   void release(RequestId id) final;
   bool inside_head() const noexcept final { return stage_ == Stage::head && offset_ > 0; }
-  bool owes_body() const noexcept final { return released_ && body_left_ > 0; }
+  bool owes_body() const noexcept final { return released_ && body_left_ != 0u; }
   bool holds_nothing() const noexcept final { return stage_ == Stage::head && offset_ == 0; }
   bool holds_only(RequestId) const noexcept final {
-    return stage_ == Stage::over && !released_ && body_left_ == 0;  // not so when it was refused
+    return stage_ == Stage::over && !released_ && body_left_ == 0u;  // not so when it was refused
   }
 
  protected:
@@ -67,7 +67,8 @@ class SingleRequestDecoder : public Decoder {
   Stage stage_ = Stage::head;
   bool released_ = false;
   std::uint64_t offset_ = 0;
-  std::uint64_t body_left_ = kUnknownLength;  // counted down after the release too
+  std::optional<std::uint64_t>
+      body_left_;  // nullopt: not known. Counted down after the release too
   gateway::BlockPool& blocks_;
   gateway::BlockPool::Block block_;  // null once it is taken
 };

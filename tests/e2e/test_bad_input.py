@@ -318,6 +318,8 @@ def test_a_413_reaches_the_client_of_a_real_front(server, front):
     [("CONTENT_LENGTH", "5 ")],
     [("CONTENT_LENGTH", "0x10")],
     [("CONTENT_LENGTH", "99999999999999999999999")],
+    [("CONTENT_LENGTH", "18446744073709551615")],
+    [("CONTENT_LENGTH", "9223372036854775808")],
     [("REQUEST_METHOD", "GET"), ("REQUEST_METHOD", "POST")],
 ], ids=str)
 def test_missing_method_and_impossible_length_are_a_400(server, protocol, extra):

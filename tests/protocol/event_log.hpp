@@ -57,14 +57,14 @@ inline std::string hex(std::string_view bytes) {
 }
 
 /// CONTENT_LENGTH when it is a number; else what the wire can do.
-inline std::uint64_t body_length(Wire wire, const gateway::VariableBlock& block) {
-  std::uint64_t length = wire == Wire::fastcgi ? kUnknownLength : 0;
+inline std::optional<std::uint64_t> body_length(Wire wire, const gateway::VariableBlock& block) {
   for (const auto& [name, value] : block.variables) {
     const bool digits = !value.empty() && value.size() < 19 &&
                         value.find_first_not_of("0123456789") == std::string_view::npos;
     if (name == "CONTENT_LENGTH" && digits) return std::stoull(std::string(value));
   }
-  return length;
+  if (wire == Wire::fastcgi) return std::nullopt;
+  return 0;
 }
 
 /// Drives a decoder as a connection does, and writes down its events.

@@ -377,7 +377,7 @@ TEST_SUITE("fastcgi decoder") {
     input = second;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
     CHECK_FALSE(decoder.owes_body());
-    decoder.expect_body(1, kUnknownLength);
+    decoder.expect_body(1, std::nullopt);
     CHECK_EQ(decoder.next(input).bytes, "new");
     CHECK_EQ(decoder.next(input).kind, Event::Kind::body_end);
     decoder.release(1);
@@ -506,7 +506,7 @@ TEST_SUITE("fastcgi decoder") {
       const std::string bytes = head(id, kKeep);
       std::string_view input = bytes;
       REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
-      decoder.expect_body(id, kUnknownLength);
+      decoder.expect_body(id, std::nullopt);
     };
     begin_body(1);
     decoder.release(1);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
+#include <limits>
 #include <tuple>
 
 #include "runtime/gateway/path_derivation.hpp"
@@ -41,11 +42,13 @@ bool is_digits(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// A number of bytes that can be: what no offset can count is none.
 std::optional<std::uint64_t> to_length(std::string_view text) noexcept {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   std::uint64_t length = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, length);
-  if (error != std::errc{} || stop != end) return std::nullopt;
+  if (error != std::errc{} || stop != end || length > kMost) return std::nullopt;
   return length;
 }
 
@@ -89,7 +92,6 @@ void Request::clear() noexcept {
   content_length_.reset();
   front_ = Front::other;
   https_ = false;
-  length_mended_ = false;
 }
 
 std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd body_end,
@@ -204,8 +206,11 @@ void Request::put_aside(NameUse use, std::string_view value, Aside& aside) noexc
     case NameUse::pass:
     case NameUse::drop:
       break;
-    case NameUse::content_length:
-      aside.content_length = value;
+    case NameUse::client_length:
+      aside.client_length = std::max(aside.client_length, to_length(value).value_or(0));
+      break;
+    case NameUse::front_length:
+      aside.front_length = value;
       break;
     case NameUse::transfer_encoding:
       aside.transfer_encoding = value;
@@ -273,19 +278,24 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
   }
   content_length_ = to_length(text);
   if (!content_length_) return bad_request("CONTENT_LENGTH is not a number of bytes");
-  if (!on_wire) mend_length(aside);
-  return std::nullopt;
+  return on_wire ? std::nullopt : mend_length(aside);
 }
 
 // nginx before 1.29.6 with scgi_request_buffering off counts only what had arrived with the head.
-// lighttpd must not be meant: it passes a client's "Content_Length" as HTTP_CONTENT_LENGTH.
-void Request::mend_length(const Aside& aside) {
-  const bool may_be_nginx = front_ == Front::nginx || front_ == Front::other;
-  if (!may_be_nginx || !look_up(KnownName::scgi) || !aside.transfer_encoding.empty()) return;
-  const auto announced = to_length(aside.content_length);
-  if (!announced || *announced <= *content_length_) return;
-  set_content_length(*announced);
-  length_mended_ = true;
+// The client's own word for it is no help: fronts pass a header "Content_Length" under the same
+// name, and who believed that would wait for bytes that never come. So the front has to say it.
+std::optional<Refusal> Request::mend_length(const Aside& aside) {
+  if (!aside.front_length.empty()) {
+    const auto length = to_length(aside.front_length);
+    if (!length) return bad_request("APPD_CONTENT_LENGTH is not a number of bytes");
+    if (*length > *content_length_) set_content_length(*length);
+    return std::nullopt;
+  }
+  if (!look_up(KnownName::scgi) || aside.client_length <= *content_length_) return std::nullopt;
+  return bad_request(fmt::format(
+      "the client announces {} bytes of body and the front only {}: nginx before 1.29.6 with "
+      "scgi_request_buffering off needs \"scgi_param APPD_CONTENT_LENGTH $content_length;\"",
+      aside.client_length, *content_length_));
 }
 
 void Request::settle_scheme(const EnvironPolicy& policy, const Aside& aside) {

@@ -92,9 +92,6 @@ class Request {
   /// None: the body ends where the wire says (chunked upload; BodyEnd::on_wire only), and environ
   /// has no CONTENT_LENGTH until `set_content_length`.
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
-  /// True when CONTENT_LENGTH was less than what the client announced and has been put right: nginx
-  /// before 1.29.6 with `scgi_request_buffering off`. Worth a warning that names the directive.
-  bool length_mended() const noexcept { return length_mended_; }
 
   /// The value of a cleaned variable, or "" (linear: for logs and rare decisions).
   std::string_view find(std::string_view name) const noexcept;
@@ -102,7 +99,8 @@ class Request {
  private:
   /// What prepare must know of variables that never reach environ.
   struct Aside {
-    std::string_view content_length;
+    std::uint64_t client_length = 0;  ///< the largest HTTP_CONTENT_LENGTH; for comparison only
+    std::string_view front_length;    ///< APPD_CONTENT_LENGTH
     std::string_view transfer_encoding;
     std::string_view uwsgi_scheme;
   };
@@ -122,7 +120,7 @@ class Request {
   void join_repeats();
   void describe();
   std::optional<Refusal> settle_length(BodyEnd body_end, const Aside& aside);
-  void mend_length(const Aside& aside);
+  std::optional<Refusal> mend_length(const Aside& aside);
   void settle_scheme(const EnvironPolicy& policy, const Aside& aside);
   void settle_path(const EnvironPolicy& policy);
   void settle_server();
@@ -147,7 +145,6 @@ class Request {
   std::optional<std::uint64_t> content_length_;
   Front front_ = Front::other;
   bool https_ = false;
-  bool length_mended_ = false;
 };
 
 }  // namespace appd::gateway

@@ -41,7 +41,7 @@ NameUse use_of_header(std::string_view field) noexcept {
   if (!all_of_class(field, kHeader)) return NameUse::drop;
   // CGI programs take HTTP_PROXY for their own proxy setting (httpoxy).
   if (field == "PROXY" || field == "CONTENT_TYPE") return NameUse::drop;
-  if (field == "CONTENT_LENGTH") return NameUse::content_length;
+  if (field == "CONTENT_LENGTH") return NameUse::client_length;
   if (field == "TRANSFER_ENCODING") return NameUse::transfer_encoding;
   return NameUse::pass;
 }
@@ -52,6 +52,7 @@ NameUse use_of(std::string_view name) noexcept {
   if (is_header(name)) return use_of_header(name.substr(5));
   if (!all_of_class(name, kName)) return NameUse::drop;
   if (name == "UWSGI_SCHEME") return NameUse::uwsgi_scheme;
+  if (name == "APPD_CONTENT_LENGTH") return NameUse::front_length;
   // The rest of UWSGI_* chooses code, directories and files in uWSGI.
   if (name.starts_with("UWSGI_")) return NameUse::drop;
   // The web server's own process environment (Apache sends its PATH).

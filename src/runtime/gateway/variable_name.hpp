@@ -9,7 +9,8 @@ namespace appd::gateway {
 enum class NameUse : std::uint8_t {
   pass,               ///< goes into environ
   drop,               ///< no business of the application's, or a danger to it
-  content_length,     ///< HTTP_CONTENT_LENGTH: dropped, but worth a look
+  client_length,      ///< HTTP_CONTENT_LENGTH: dropped, but worth a look; clients can make it up
+  front_length,       ///< APPD_CONTENT_LENGTH, which only the front's operator can add: dropped
   transfer_encoding,  ///< HTTP_TRANSFER_ENCODING: dropped, since the body arrives decoded
   uwsgi_scheme,       ///< UWSGI_SCHEME: dropped like all UWSGI_*, but may be asked for the scheme
 };

@@ -55,7 +55,7 @@ class Server {
 
   /// The level for a warning that each request would repeat: the first is one, the others are for
   /// debugging. Any thread.
-  enum class Advice : std::uint8_t { large_head, short_scgi_length, count };
+  enum class Advice : std::uint8_t { large_head, count };
   gateway::Level level_of(Advice advice) noexcept {
     const bool first = !advised_[static_cast<std::size_t>(advice)].exchange(true);
     return first ? gateway::Level::warning : gateway::Level::debug;

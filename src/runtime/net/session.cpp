@@ -130,11 +130,6 @@ void Session::on_request(const Event& event) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }
-  if (request.length_mended()) {
-    report(server_.level_of(Server::Advice::short_scgi_length), live,
-           "nginx announced less body than the client sends (mended); "
-           "scgi_request_buffering off needs nginx 1.29.6");
-  }
   const std::optional<std::uint64_t> length = request.content_length();
   if (options.max_body > 0 && length && *length > options.max_body) {
     refuse(live, 413,
@@ -145,7 +140,7 @@ void Session::on_request(const Event& event) {
   exchange.body().open(options.body_buffer,
                        options.spool_bodies || !length ? Overflow::spool : Overflow::pause,
                        options.spool_dir);
-  decoder_->expect_body(event.id, length.value_or(protocol::kUnknownLength));
+  decoder_->expect_body(event.id, length);
 }
 
 void Session::on_body(const Event& event) {

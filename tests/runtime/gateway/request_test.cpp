@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -94,7 +95,6 @@ TEST_CASE("every front's variables give the same request") {
     CHECK(got.request.uri() == "/app/hello.py/extra?a=1&b=%20x");
     CHECK(got.request.url_scheme() == "http");
     CHECK(got.request.content_length() == 0);
-    CHECK_FALSE(got.request.length_mended());
     CHECK(has(got.request, "SCRIPT_NAME"));
     CHECK(got["SCRIPT_NAME"] == "");
     CHECK(got["PATH_INFO"] == "/app/hello.py/extra");
@@ -232,6 +232,8 @@ TEST_CASE("the length of the body is what the front says, in its way") {
       {"uwsgi without length", kPost, "", BodyEnd::by_length, 0, ""},
       {"uwsgi, chunked says nothing", kPost, "CONTENT_LENGTH=\nHTTP_TRANSFER_ENCODING=chunked\n",
        BodyEnd::by_length, 0, ""},
+      {"as much as can be", kPost, "CONTENT_LENGTH=9223372036854775807\n", BodyEnd::on_wire,
+       (std::uint64_t{1} << 63) - 1, "9223372036854775807"},
       {"4 EiB", kPost, "CONTENT_LENGTH=4611686018427387904\n", BodyEnd::on_wire,
        std::uint64_t{1} << 62, "4611686018427387904"},
   };
@@ -247,7 +249,8 @@ TEST_CASE("the length of the body is what the front says, in its way") {
 
 TEST_CASE("a length that is no number of bytes is refused") {
   for (const char* length :
-       {"-2", "abc", "1 ", " 1", "+1", "0x10", "1.0", "18446744073709551616"}) {
+       {"-2", "abc", "1 ", " 1", "+1", "0x10", "1.0", "9223372036854775808", "18446744073709551614",
+        "18446744073709551615", "18446744073709551616"}) {
     CAPTURE(length);
     const Prepared got(kPost, with(with("CONTENT_LENGTH=", length), "\n"));
     REQUIRE(got.refusal);
@@ -257,13 +260,14 @@ TEST_CASE("a length that is no number of bytes is refused") {
   CHECK(Prepared(kPost, "CONTENT_LENGTH=-1\n", {}, BodyEnd::by_length).refusal);
 }
 
-TEST_CASE("nginx's short CONTENT_LENGTH over SCGI is mended, and nobody else's") {
-  constexpr const char* kShort = "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\n";
-  const Prepared mended(kPost, kShort, {}, BodyEnd::by_length);
+TEST_CASE("a short CONTENT_LENGTH is mended by the front's word alone") {
+  const Prepared mended(
+      kPost, "CONTENT_LENGTH=5\nSCGI=1\nAPPD_CONTENT_LENGTH=12\nHTTP_CONTENT_LENGTH=99\n", {},
+      BodyEnd::by_length);
   REQUIRE_FALSE(mended.refusal);
-  CHECK(mended.request.length_mended());
   CHECK(mended.request.content_length() == 12);
   CHECK(mended["CONTENT_LENGTH"] == "12");
+  CHECK_FALSE(has(mended.request, "APPD_CONTENT_LENGTH"));
 
   struct Row {
     const char* what;
@@ -271,24 +275,54 @@ TEST_CASE("nginx's short CONTENT_LENGTH over SCGI is mended, and nobody else's")
     BodyEnd body_end;
   };
   const Row rows[] = {
-      {"lighttpd with a spoof",
-       "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=99\nSERVER_SOFTWARE=lighttpd/1.4.69\n",
-       BodyEnd::by_length},
-      {"chunked",
-       "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\nHTTP_TRANSFER_ENCODING=chunked\n",
-       BodyEnd::by_length},
-      {"less", "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=4\n", BodyEnd::by_length},
-      {"no number", "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12x\n", BodyEnd::by_length},
-      {"uwsgi", "CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\n", BodyEnd::by_length},
-      {"FastCGI", kShort, BodyEnd::on_wire},
+      {"less", "CONTENT_LENGTH=5\nSCGI=1\nAPPD_CONTENT_LENGTH=4\n", BodyEnd::by_length},
+      {"chunked", "CONTENT_LENGTH=5\nSCGI=1\nAPPD_CONTENT_LENGTH=\n", BodyEnd::by_length},
+      {"a client's", "CONTENT_LENGTH=5\nSCGI=1\nHTTP_APPD_CONTENT_LENGTH=12\n", BodyEnd::by_length},
+      {"FastCGI, whose records end a body", "CONTENT_LENGTH=5\nAPPD_CONTENT_LENGTH=12\n",
+       BodyEnd::on_wire},
   };
   for (const Row& row : rows) {
     CAPTURE(row.what);
     const Prepared got(kPost, row.sent, {}, row.body_end);
     REQUIRE_FALSE(got.refusal);
-    CHECK_FALSE(got.request.length_mended());
     CHECK(got.request.content_length() == 5);
     CHECK(got["CONTENT_LENGTH"] == "5");
+  }
+  CHECK(Prepared(kPost, "CONTENT_LENGTH=5\nSCGI=1\nAPPD_CONTENT_LENGTH=x\n", {}, BodyEnd::by_length)
+            .refusal);
+}
+
+TEST_CASE("what a client says of the length is never waited for, whatever the front is called") {
+  for (const char* front : {"", "SERVER_SOFTWARE=web\n", "SERVER_SOFTWARE=nginx/1.22.1\n",
+                            "SERVER_SOFTWARE=lighttpd/1.4.69\n", "SERVER_SOFTWARE=Caddy/2.6.2\n"}) {
+    CAPTURE(front);
+    const auto prepared = [&](const char* sent, BodyEnd body_end) {
+      return std::make_unique<Prepared>(kPost, with(front, sent), EnvironPolicy{}, body_end);
+    };
+    // Over SCGI it may be nginx's bug: a body that is cut must not pass for a whole one.
+    for (const char* sent :
+         {"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\n",
+          "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\nHTTP_CONTENT_LENGTH=5\n",
+          "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\n",
+          "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\nHTTP_TRANSFER_ENCODING=chunked\n"}) {
+      CAPTURE(sent);
+      const auto refused = prepared(sent, BodyEnd::by_length);
+      REQUIRE(refused->refusal);
+      CHECK(refused->refusal->status == 400);
+      CHECK(refused->refusal->reason.find("APPD_CONTENT_LENGTH") != std::string::npos);
+    }
+    for (const auto& [sent, body_end] :
+         {std::pair{"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=4\n", BodyEnd::by_length},
+          std::pair{"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12x\n", BodyEnd::by_length},
+          std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\n", BodyEnd::by_length},
+          std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\nHTTP_TRANSFER_ENCODING=chunked\n",
+                    BodyEnd::on_wire}}) {
+      CAPTURE(sent);
+      const auto got = prepared(sent, body_end);
+      REQUIRE_FALSE(got->refusal);
+      CHECK(got->request.content_length() == 5);
+      CHECK((*got)["CONTENT_LENGTH"] == "5");
+    }
   }
 }
 
@@ -450,11 +484,10 @@ TEST_CASE("an object is used again and again") {
   REQUIRE_FALSE(prepare(request,
                         lines(with(kPost,
                                    "HTTPS=on\nSERVER_SOFTWARE=nginx/1.22.1\nCONTENT_LENGTH=5\n"
-                                   "SCGI=1\nHTTP_CONTENT_LENGTH=12\n")),
+                                   "SCGI=1\nAPPD_CONTENT_LENGTH=12\n")),
                         {}, BodyEnd::by_length));
-  CHECK(request.length_mended());
+  CHECK(request.content_length() == 12);
   request.clear();
-  CHECK_FALSE(request.length_mended());
   CHECK(request.url_scheme() == "http");
   CHECK(request.front() == Front::other);
   CHECK(request.environ().empty());

@@ -36,7 +36,9 @@ TEST_CASE("what is dangerous or no CGI name is dropped") {
 }
 
 TEST_CASE("what is dropped but looked at has a use of its own") {
-  CHECK(use_of("HTTP_CONTENT_LENGTH") == NameUse::content_length);
+  CHECK(use_of("HTTP_CONTENT_LENGTH") == NameUse::client_length);
+  CHECK(use_of("APPD_CONTENT_LENGTH") == NameUse::front_length);
+  CHECK(use_of("HTTP_APPD_CONTENT_LENGTH") == NameUse::pass);
   CHECK(use_of("HTTP_TRANSFER_ENCODING") == NameUse::transfer_encoding);
   CHECK(use_of("UWSGI_SCHEME") == NameUse::uwsgi_scheme);
 }
