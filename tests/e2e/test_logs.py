@@ -6,7 +6,7 @@ import pytest
 
 import wire
 from appd import Appd, parse_log
-from processes import wait_until
+from processes import unique, wait_until
 
 LINE = re.compile(
     r'(?P<remote>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+) '
@@ -46,6 +46,16 @@ def test_an_event_is_one_line_with_level_time_pid_and_worker(start):
     assert event.pid == server.only_worker() and event.role == "worker 1"
     line = next(line for line in server.log().splitlines() if "an event" in line)
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line)
+
+
+@pytest.mark.parametrize("user", ["ada lovelace", '" 200 0 "-', "- - [1/Jan/1970]", "-", "a\tb\\ \x7f"])
+def test_a_user_name_is_one_field_of_the_access_log(logged, protocol, user):
+    path = f"/hello/{unique('user')}"
+    assert logged.call(protocol, path, extra=[("REMOTE_USER", user)]).status == 200
+    found = the_line(logged, path)
+    assert found["user"] != "-" and found["request"] == f"GET {path} HTTP/1.1" and found["status"] == "200"
+    unescaped = re.sub(r"\\x([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), found["user"])
+    assert unescaped == user
 
 
 def test_start_and_stop_are_logged(start):

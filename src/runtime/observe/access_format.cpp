@@ -14,8 +14,25 @@ namespace {
 using gateway::AccessRecord;
 using Time = std::chrono::system_clock::time_point;
 
+/// A field that blanks may be in: the format has to put it between quotation marks.
 void append_value(Line& line, std::string_view value) {
   append_quoted(line, value.empty() ? "-" : value);
+}
+
+/// A field that ends at the next blank. What a client names itself ("-", "a b") must not look like
+/// no name, or like two fields.
+void append_word(Line& line, std::string_view value) {
+  if (value.empty())
+    value = "-";
+  else if (value == "-")
+    return append_escaped(line, value);
+  for (std::size_t blank = value.find(' '); blank != std::string_view::npos;
+       blank = value.find(' ')) {
+    append_quoted(line, value.substr(0, blank));
+    append_escaped(line, " ");
+    value.remove_prefix(blank + 1);
+  }
+  append_quoted(line, value);
 }
 
 void append_number(Line& line, std::uint64_t number) {
@@ -33,12 +50,12 @@ struct Placeholder {
 };
 
 constexpr std::array<Placeholder, 14> kPlaceholders{{
-    {"remote", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.remote_address); }},
-    {"user", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.remote_user); }},
-    {"method", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.method); }},
-    {"uri", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.uri); }},
-    {"protocol", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.protocol); }},
-    {"host", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.host); }},
+    {"remote", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.remote_address); }},
+    {"user", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.remote_user); }},
+    {"method", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.method); }},
+    {"uri", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.uri); }},
+    {"protocol", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.protocol); }},
+    {"host", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.host); }},
     {"referer", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.referer); }},
     {"agent", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.user_agent); }},
     {"status", [](Line& l, const AccessRecord& r, Time) { append_number(l, r.status); }},

@@ -105,6 +105,10 @@ void append_quoted(Line& line, std::string_view text) {
   }
 }
 
+void append_escaped(Line& line, std::string_view text) {
+  for (const char byte : text) append_escape(line, byte);
+}
+
 void append_iso_time(Line& line, std::chrono::system_clock::time_point time) {
   const CivilTime civil = to_civil(time);
   fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",

@@ -18,6 +18,9 @@ void append_text(Line& line, std::string_view text);
 /// become \xNN.
 void append_quoted(Line& line, std::string_view text);
 
+/// Appends each byte of `text` as \xNN.
+void append_escaped(Line& line, std::string_view text);
+
 /// "2026-11-20T09:31:26.123Z"
 void append_iso_time(Line& line, std::chrono::system_clock::time_point time);
 

@@ -54,6 +54,27 @@ TEST_SUITE("access format") {
           R"("https://example.org/" "curl/7.88" queue=0.041 app=1234.567)");
   }
 
+  TEST_CASE("a word stays one, and a name that says nothing is none") {
+    AccessRecord record = make_record();
+    record.remote_user = "ada - [\" x";
+    record.remote_address = "a b";
+    record.method = "GET /x";
+    record.uri = "/a b HTTP/1.1";
+    record.protocol = "HTTP 1";
+    record.host = " ";
+    record.user_agent = "one two";
+    CHECK(render("{user}", record) == R"(ada\x20-\x20[\x22\x20x)");
+    CHECK(render("{remote}", record) == R"(a\x20b)");
+    CHECK(render("{host}", record) == R"(\x20)");
+    CHECK(render(R"("{method} {uri} {protocol}")", record) ==
+          R"("GET\x20/x /a\x20b\x20HTTP/1.1 HTTP\x201")");
+    CHECK(render(R"("{agent}")", record) == R"("one two")");
+    record.remote_user = "-";
+    CHECK(render("{user}", record) == R"(\x2d)");
+    record.remote_user = "";
+    CHECK(render("{user}", record) == "-");
+  }
+
   TEST_CASE("each placeholder gives its value") {
     CHECK(render("{host}") == "example.org");
     CHECK(render("{time_iso}") == "2026-11-20T09:31:26.123Z");
