@@ -85,7 +85,8 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   answered_.store(false, std::memory_order_relaxed);
   abandoned_.store(false, std::memory_order_relaxed);
   head_out_.store(false, std::memory_order_relaxed);
-  started_ = complete_ = {};
+  started_ = {};
+  complete_.store({}, std::memory_order_relaxed);
   progress_ = nullptr;
   head_.clear();
   error_text_.clear();
@@ -99,7 +100,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
 }
 
 void WireExchange::set_queued(Clock::time_point now) noexcept {
-  complete_ = now;
+  complete_.store(now, std::memory_order_relaxed);
   state_.store(State::queued, std::memory_order_release);
 }
 
@@ -360,7 +361,7 @@ void WireExchange::refuse(unsigned status, std::string_view reason, std::string_
   const std::string_view piece = answer.body;
   const bool bodiless = request_.is_head();
   started_ = Clock::now();
-  if (complete_ == Clock::time_point{}) complete_ = started_;
+  if (queued_since() == Clock::time_point{}) complete_.store(started_, std::memory_order_relaxed);
   state_.store(State::running, std::memory_order_relaxed);
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();
@@ -405,7 +406,9 @@ WireExchange::Instead WireExchange::try_answer_instead(Connection& connection) {
 }
 
 void WireExchange::report_given_up() noexcept {
-  if (complete_ == Clock::time_point{}) complete_ = Clock::now();
+  if (queued_since() == Clock::time_point{}) {
+    complete_.store(Clock::now(), std::memory_order_relaxed);
+  }
   started_ = Clock::now();
   report_access();
 }
@@ -430,7 +433,7 @@ void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
   record.user_agent = request_.find("HTTP_USER_AGENT");
   record.status = status;
   record.body_bytes = body_bytes;
-  record.queued = started_ - complete_;
+  record.queued = started_ - queued_since();
   record.running = Clock::now() - started_;
   reporter.access(record);
 }

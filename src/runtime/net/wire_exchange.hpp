@@ -50,8 +50,10 @@ class WireExchange final : public gateway::Exchange,
   bool keeps_connection() const noexcept { return keep_connection_; }
   /// The request waits for a pool thread, since `now`.
   void set_queued(Clock::time_point now) noexcept;
-  /// Since when it is queued.
-  Clock::time_point queued_since() const noexcept { return complete_; }
+  /// Since when it is queued. For any thread that has it from the queue.
+  Clock::time_point queued_since() const noexcept {
+    return complete_.load(std::memory_order_relaxed);
+  }
   /// While it is queued and no pool thread can take it: gives it to another worker, with its
   /// connection.
   HandOver try_hand_over();
@@ -148,10 +150,12 @@ class WireExchange final : public gateway::Exchange,
   protocol::Wire wire_ = protocol::Wire::fastcgi;
   protocol::RequestId id_ = 0;
   bool keep_connection_ = false;
-  Clock::time_point complete_{};
 
   // Shared.
   std::atomic<State> state_{State::spare};
+  // A thread may look at it in the queue when the request is given up there, and nothing else
+  // orders that look before the next `open`.
+  std::atomic<Clock::time_point> complete_{Clock::time_point{}};
   std::atomic<bool> gone_{false};
   std::atomic<bool> answered_{false};
   std::atomic<bool> abandoned_{false};  // the loop has answered, or is about to try

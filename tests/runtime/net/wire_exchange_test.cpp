@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "fakes/running_server.hpp"
 
@@ -471,5 +474,36 @@ TEST_SUITE("wire exchange") {
       CHECK(access.queued < std::chrono::seconds(10));
       CHECK(access.running >= std::chrono::milliseconds(5));
     }
+  }
+
+  // The thread sanitizer says whether it may.
+  TEST_CASE("a thread may look into the queue at what is given up there and then used anew") {
+    const auto exchange = std::make_shared<net::WireExchange>();
+    std::mutex mutex;
+    std::shared_ptr<net::WireExchange> queued;
+    std::atomic<bool> over{false};
+    std::thread pool([&] {
+      while (!over.load()) {
+        std::shared_ptr<net::WireExchange> taken;
+        {
+          const std::lock_guard lock(mutex);
+          taken = std::move(queued);
+        }
+        if (taken) CHECK(taken->queued_since() == net::WireExchange::Clock::time_point::max());
+      }
+    });
+    for (int round = 0; round < 200; ++round) {
+      exchange->open(nullptr, protocol::Wire::scgi, 0, false);
+      exchange->set_queued(net::WireExchange::Clock::time_point::max());
+      {
+        const std::lock_guard lock(mutex);
+        queued = exchange;
+      }
+      CHECK(exchange->try_give_up());
+      exchange->reset();
+      while (exchange.use_count() > 1) std::this_thread::yield();  // as the server does
+    }
+    over.store(true);
+    pool.join();
   }
 }
