@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "fuzz/connection_script.hpp"
 #include "fuzz/properties.hpp"
 
 namespace appd::protocol {
@@ -39,6 +40,9 @@ TEST_SUITE("fuzz seeds") {
   TEST_CASE("framer") {
     replay("framer",
            [](std::string_view input) { return check_sniff(input) + check_framer(input); });
+  }
+  TEST_CASE("connection") {
+    replay("connection", fuzz::check_connection);
   }
 }
 

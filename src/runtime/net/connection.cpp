@@ -111,11 +111,7 @@ void Connection::on_events(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) flushing_ = false;
   if ((events & ~EPOLLOUT) != 0) readable_ = true;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read()) {
-    const auto self = shared_from_this();
-    on_lost(0);
-    return;
-  }
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) gone_ = true;
   advance();
 }
 
@@ -125,6 +121,7 @@ void Connection::advance() {
     settle();
     const bool wanted = may_read();
     count_time(wanted);
+    if (!wanted && gone_) on_lost(0);  // no read is going to tell
     if (!wanted || !readable_) break;
     if (turn == kReadTurns) {
       watch_.again();
@@ -201,6 +198,7 @@ void Connection::on_end_of_input() {
 }
 
 void Connection::on_lost(int error) {
+  if (state_ == State::closed) return;
   session_.forget_answered();
   const bool in_flight = session_.has_exchanges();
   if (server_.reporter().wants(Level::debug) && (session_.inside_head() || in_flight)) {

@@ -108,6 +108,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool silent_ = true;     // no byte has come yet
   bool readable_ = true;   // the socket may hold input: until it has said otherwise
   bool hung_up_ = false;   // an event told that the front has ended its sending side, or more
+  bool gone_ = false;      // one told that it takes nothing more either
   bool flushing_ = false;  // room in the socket is waited for
   bool input_ended_ = false;
   bool was_blocked_ = false;  // the last flush left something
