@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/config/settings_builder.hpp"
 #include "runtime/config/value_formats.hpp"
 #include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/scoreboard.hpp"
@@ -107,6 +108,20 @@ std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
   }
 }
 
+net::Admission make_admission(const Settings& settings) {
+  net::Admission admission;
+  admission.networks = settings.allow;
+  if (settings.allow_from_environment) admission.networks_by = config::kWebServers;
+  try {
+    for (const std::string& user : settings.allow_users) {
+      admission.users.push_back(support::find_user(user));
+    }
+  } catch (const std::invalid_argument& error) {
+    reject("allow-user", error);
+  }
+  return admission;
+}
+
 std::optional<support::Account> find_account(const Settings& settings) {
   try {
     if (settings.user.empty()) return std::nullopt;
@@ -130,6 +145,7 @@ struct Daemon::Deployment {
   Deployment(Settings with, std::optional<support::Account> as)
       : settings(std::move(with)),
         account(std::move(as)),
+        admission(make_admission(settings)),
         access(open_access_log(settings)),
         log(threshold(settings), "master", access.get()),
         scoreboard(
@@ -141,8 +157,8 @@ struct Daemon::Deployment {
                  worker::Preloaded preloaded) {
     crash_files.leave_others();
     return worker::run_worker(
-        {settings, sockets, scoreboard->worker(index), index, scoreboard->loads(), mailboxes,
-         inheritance, crash_files.descriptor(), log},
+        {settings, admission, sockets, scoreboard->worker(index), index, scoreboard->loads(),
+         mailboxes, inheritance, crash_files.descriptor(), log},
         std::move(link), std::move(preloaded));
   }
 
@@ -172,6 +188,7 @@ struct Daemon::Deployment {
 
   const Settings settings;
   const std::optional<support::Account> account;
+  const net::Admission admission;
   std::unique_ptr<observe::AccessLog> access;
   observe::Log log;
   const std::shared_ptr<observe::Scoreboard> scoreboard;
@@ -182,6 +199,7 @@ struct Daemon::Deployment {
 
 void check(const Settings& settings) {
   parse_addresses(settings);
+  make_admission(settings);
   find_account(settings);
 }
 
@@ -301,8 +319,8 @@ std::shared_ptr<Daemon::Deployment> Daemon::deploy(const Settings& settings) {
   const std::vector<net::Address> addresses = parse_addresses(settings);
   auto deployment = make_deployment(settings);
   try {
-    deployment->sockets =
-        listeners_.open(addresses, socket_file_options(settings, deployment->account), log_);
+    deployment->sockets = listeners_.open(
+        addresses, socket_file_options(settings, deployment->account), deployment->admission, log_);
   } catch (const std::exception& error) {
     throw SocketError(error.what());
   }

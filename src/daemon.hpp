@@ -29,6 +29,7 @@ namespace appd {
 // option.
 
 std::vector<net::Address> parse_addresses(const config::Settings& settings);
+net::Admission make_admission(const config::Settings& settings);
 /// None: the access log is off.
 std::unique_ptr<observe::AccessLog> open_access_log(const config::Settings& settings);
 /// Whom the workers act for; none: who starts appd.

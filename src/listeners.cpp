@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -9,8 +10,30 @@ namespace appd {
 
 using gateway::Level;
 
+namespace {
+
+/// An operator who gives such an option counts on it. (The variable may be meant for others.)
+void warn_of_nobody_asked(const Listeners::Sockets& sockets, const net::Admission& admission,
+                          gateway::Reporter& log) {
+  const auto are_all = [&sockets](bool tcp) {
+    return std::all_of(sockets.begin(), sockets.end(),
+                       [tcp](const auto& socket) { return socket->is_tcp() == tcp; });
+  };
+  const bool networks = !admission.networks.empty() && admission.networks_by == "--allow";
+  if (networks && are_all(false)) {
+    log.report(Level::warning, "--allow has no effect: it is for TCP sockets, and there are none");
+  }
+  if (!admission.users.empty() && are_all(true)) {
+    log.report(Level::warning,
+               "--allow-user has no effect: it is for Unix sockets, and there are none");
+  }
+}
+
+}  // namespace
+
 Listeners::Sockets Listeners::open(const std::vector<net::Address>& addresses,
-                                   const net::SocketFileOptions& options, gateway::Reporter& log) {
+                                   const net::SocketFileOptions& options,
+                                   const net::Admission& admission, gateway::Reporter& log) {
   if (!passed_) passed_ = net::PassedSockets::receive();
   Sockets all;
   for (const net::Address& address : addresses) {
@@ -20,16 +43,17 @@ Listeners::Sockets Listeners::open(const std::vector<net::Address>& addresses,
       sockets = open_one(address, options);
       by_address_[key].assign(sockets.begin(), sockets.end());
       for (const auto& socket : sockets) {
-        if (socket->is_private()) continue;
+        if (socket->is_private() || !admission.networks.empty()) continue;
         log.report(Level::warning,
                    fmt::format("{} can be reached from other machines: whoever connects can forge "
-                               "every variable, REMOTE_USER among them; bind to 127.0.0.1 or a "
-                               "Unix socket",
+                               "every variable, REMOTE_USER among them; name the front with "
+                               "--allow, or bind to a Unix socket or 127.0.0.1",
                                socket->name()));
       }
     }
     all.insert(all.end(), sockets.begin(), sockets.end());
   }
+  warn_of_nobody_asked(all, admission, log);
   for (const std::string& name : passed_->left()) {
     log.report(Level::warning, fmt::format("nobody answers on the socket {} that the service "
                                            "manager has passed: add --socket systemd:{}",

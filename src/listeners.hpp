@@ -8,6 +8,7 @@
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/address.hpp"
+#include "runtime/net/admission.hpp"
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/net/passed_sockets.hpp"
 #include "runtime/supervisor/legacy.hpp"
@@ -22,10 +23,11 @@ class Listeners {
   using Sockets = std::vector<std::shared_ptr<net::ListeningSocket>>;
 
   /// Those of `addresses` in order: what is open already, the rest opened. Warns of what others can
-  /// reach, and of what the service manager passes in vain. Throws what ListeningSocket and
+  /// reach, of an `admission` that asks nobody, and of what the service manager passes in vain.
+  /// Throws what ListeningSocket and
   /// PassedSockets throw; nothing is changed then.
   Sockets open(const std::vector<net::Address>& addresses, const net::SocketFileOptions& options,
-               gateway::Reporter& log);
+               const net::Admission& admission, gateway::Reporter& log);
 
   /// Writes down what is open, for another program in this process.
   void leave_to(supervisor::Legacy& legacy) const;

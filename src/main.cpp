@@ -29,6 +29,7 @@ namespace exit_code = support::exit_code;
 /// --check: everything that can be known without opening a socket.
 int check(const Settings& settings) {
   parse_addresses(settings);
+  make_admission(settings);
   const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
   open_access_log(settings);

@@ -10,8 +10,8 @@ from processes import Process, wait_until
 EXIT_CONFIGURATION = 2
 EXIT_START = 4
 OPTIONS = (
-    "socket socket-mode socket-owner socket-group protocol module chdir pythonpath virtualenv env env-file mount "
-    "workers threads queue graceful-timeout max-crashes user group umask pidfile max-params max-body body-buffer spool-dir spool-bodies "
+    "socket socket-mode socket-owner socket-group allow allow-user protocol module chdir pythonpath virtualenv env env-file mount "
+    "workers threads queue graceful-timeout max-crashes user group umask pidfile max-params max-body body-buffer spool-dir spool-limit spool-bodies "
     "header-timeout body-timeout log-level access-log config check print-config help version"
 ).split()
 

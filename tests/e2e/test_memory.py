@@ -47,7 +47,7 @@ def memory(pid, what) -> int:
 @pytest.fixture
 def peak(start):
     """A server that has answered a little; afterwards its peak is compared with that."""
-    server = start()
+    server = start("--max-body", "0")
     for protocol in wire.WIRES:
         assert server.call(protocol, "/swallow", body=b"x" * 70_000).status == 200
         assert server.call(protocol, "/sized", query="size=70000").status == 200

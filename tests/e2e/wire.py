@@ -14,14 +14,15 @@ WIRES = ("fastcgi", "uwsgi", "scgi")
 TIMEOUT = 60.0
 BLOCK = 1 << 18
 
-# A path, "@name" for the abstract namespace, or (host, port).
+# A path, "@name" for the abstract namespace, or (host, port), or (host, port, own address).
 Address = Union[str, tuple]
 Body = Union[bytes, Iterable[bytes]]
 
 
 def connect(address: Address, timeout: float = TIMEOUT) -> socket.socket:
     if isinstance(address, tuple):
-        return socket.create_connection(address, timeout=timeout)
+        host, port, *own = address
+        return socket.create_connection((host, port), timeout, (own[0], 0) if own else None)
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     peer.settimeout(timeout)
     peer.connect("\0" + address[1:] if address.startswith("@") else address)

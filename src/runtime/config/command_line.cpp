@@ -120,11 +120,13 @@ Environment read_environment() {
     const std::string_view all = directories;
     environment.runtime_directory = all.substr(0, all.find(':'));
   }
+  if (const char* addresses = std::getenv(kWebServers)) environment.web_servers = addresses;
   return environment;
 }
 
 std::string describe(const Origin& origin) {
   if (origin.kind == Origin::Kind::command_line) return "command line";
+  if (origin.kind == Origin::Kind::environment) return "environment";
   return fmt::format("{}:{}", origin.file, origin.line);
 }
 

@@ -16,20 +16,22 @@ struct Environment {
   unsigned cpus = 1;                             ///< that this process may run on
   std::string temporary_directory = "/var/tmp";  ///< for what does not fit in memory
   std::string runtime_directory{};  ///< that a service manager made for this process; "": none
+  std::string web_servers{};  ///< addresses with commas between them, from which to accept; "": all
 };
 
-/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp; the first RUNTIME_DIRECTORY.
+/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp; the first RUNTIME_DIRECTORY;
+/// FCGI_WEB_SERVER_ADDRS.
 Environment read_environment();
 
 /// Where a value came from.
 struct Origin {
-  enum class Kind : std::uint8_t { command_line, file };
+  enum class Kind : std::uint8_t { command_line, file, environment };
   Kind kind = Kind::command_line;
-  std::string file;
+  std::string file;  ///< or the variable's name
   unsigned line = 0;
 };
 
-/// "command line" or "/etc/appd.ini:12".
+/// "command line", "/etc/appd.ini:12" or "environment".
 std::string describe(const Origin& origin);
 
 enum class Action : std::uint8_t { run, check, print_config, help, version, ask };

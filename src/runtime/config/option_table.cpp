@@ -85,6 +85,18 @@ std::vector<Option> make_table() {
           sockets, {"socket-group", "GROUP", "",
                     "Group of Unix socket files, such as that of the front server; default: "
                     "unchanged."}),
+      list<&S::allow, Network>(
+          sockets,
+          {"allow", "ADDRESS", "",
+           "Address or network, such as 192.0.2.7 or 10.0.0.0/8, that may connect to TCP sockets; "
+           "all others, this machine's too, are refused. May be given several times; default: "
+           "those of $FCGI_WEB_SERVER_ADDRS, or anyone."}),
+      list<&S::allow_users, Text>(
+          sockets,
+          {"allow-user", "USER", "",
+           "User, by name or number, that may connect to Unix sockets beside root; all others are "
+           "refused. May be given several times; default: whom the socket file's permissions "
+           "let."}),
       single<&S::protocol, Protocol>(
           sockets, {"protocol", "NAME", "auto",
                     "What the sockets speak: fastcgi, uwsgi or scgi; auto tells them apart by the "
@@ -223,7 +235,7 @@ std::vector<Option> make_table() {
           {"max-params", "SIZE", "256K",
            "Most that the variables of one request (so its headers) may need; above: 431."}),
       single<&S::max_body, Size>(
-          limits, {"max-body", "SIZE", "0",
+          limits, {"max-body", "SIZE", "1G",
                    "Largest request body; above: 413. 0: no limit but the front's."}),
       single<&S::body_buffer, SomeSize>(
           limits,
@@ -233,6 +245,10 @@ std::vector<Option> make_table() {
           {"spool-dir", "DIR", "",
            "Where bodies are kept that must be complete before the application runs and do "
            "not fit in memory; default: $TMPDIR, or /var/tmp, which is seldom held in memory."}),
+      single<&S::spool_limit, Size>(
+          limits, {"spool-limit", "SIZE", "4G",
+                   "How much the bodies kept there may take together, in all workers; a request "
+                   "for which there is no room gets a 503. 0: no limit but the disk's."}),
       flag<&S::spool_bodies>(limits, "spool-bodies",
                              "Start the application only when the whole request body is there."),
       single<&S::header_timeout, SomeDuration>(

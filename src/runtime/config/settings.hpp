@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/support/ip_network.hpp"
+
 namespace appd::config {
 
 enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi };
@@ -46,6 +48,9 @@ struct Settings {
   unsigned socket_mode = 0;
   std::string socket_owner;  ///< "": unchanged
   std::string socket_group;
+  std::vector<support::IpNetwork> allow;  ///< peers of TCP sockets; empty: anyone
+  bool allow_from_environment = false;    ///< FCGI_WEB_SERVER_ADDRS has given them
+  std::vector<std::string> allow_users;   ///< peers of Unix sockets; empty: anyone
   ProtocolChoice protocol = ProtocolChoice::automatic;
 
   // Application
@@ -90,6 +95,7 @@ struct Settings {
   std::uint64_t max_body = 0;  ///< 0: no limit of our own
   std::uint64_t body_buffer = 0;
   std::string spool_dir;
+  std::uint64_t spool_limit = 0;  ///< 0: none
   bool spool_bodies = false;
   std::chrono::milliseconds header_timeout{};
   std::chrono::milliseconds body_timeout{};

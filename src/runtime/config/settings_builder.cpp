@@ -117,7 +117,27 @@ std::string default_control(const Settings& settings, const Environment& environ
 
 }  // namespace
 
+/// The environment is the last source, as for every option: what is given elsewhere replaces it.
+void SettingsBuilder::take_web_servers(std::string_view addresses) {
+  if (addresses.empty() || !settings_.allow.empty()) return;
+  const Origin origin{Origin::Kind::environment, kWebServers};
+  for (std::size_t at = 0; at <= addresses.size();) {
+    const std::size_t comma = std::min(addresses.find(',', at), addresses.size());
+    const std::string_view one = addresses.substr(at, comma - at);
+    try {
+      settings_.allow.push_back(Network::parse(one));
+    } catch (const BadValue& bad) {
+      throw error_at(origin, kWebServers,
+                     fmt::format("bad value \"{}\", expected {}", one, bad.what()));
+    }
+    origins_["allow"].push_back(origin);
+    at = comma + 1;
+  }
+  settings_.allow_from_environment = true;
+}
+
 void SettingsBuilder::finish(const Environment& environment) {
+  take_web_servers(environment.web_servers);
   if (settings_.workers == WorkerRange{}) settings_.workers = {environment.cpus, environment.cpus};
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
   if (settings_.control.empty()) settings_.control = default_control(settings_, environment);

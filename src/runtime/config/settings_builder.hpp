@@ -37,10 +37,14 @@ class SettingsBuilder {
 
  private:
   void apply_one(const Option& option, const Given& given);
+  void take_web_servers(std::string_view addresses);
 
   Settings settings_;
   std::map<std::string, std::vector<Origin>, std::less<>> origins_;
 };
+
+/// The variable that FastCGI 1.0, section 3.2, has for the addresses of the web servers.
+inline constexpr const char* kWebServers = "FCGI_WEB_SERVER_ADDRS";
 
 /// The option that `given` names; throws with the nearest name when there is none.
 const Option& option_of(const Given& given);

@@ -70,6 +70,13 @@ std::uint64_t parse_number(std::string_view text, std::uint64_t least, std::uint
   return *number;
 }
 
+support::IpNetwork Network::parse(std::string_view text) {
+  if (const auto network = support::IpNetwork::parse(text)) return *network;
+  throw BadValue(
+      "an address such as 192.0.2.7 or ::1, or a network without bits beyond its prefix, such as "
+      "10.0.0.0/8 or fd00::/8");
+}
+
 Assignment::Pair Assignment::parse(std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) throw BadValue("NAME=VALUE");

@@ -69,6 +69,12 @@ struct Workers {
   static std::string show(WorkerRange value);
 };
 
+/// An IP address or network.
+struct Network {
+  static support::IpNetwork parse(std::string_view text);
+  static std::string show(const support::IpNetwork& value) { return value.to_string(); }
+};
+
 /// Permission bits, octal.
 struct FileMode {
   static unsigned parse(std::string_view text);

@@ -18,7 +18,8 @@ constexpr std::size_t kKeptMemory = 64 * 1024;
 
 }  // namespace
 
-void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& spool_dir) {
+void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& spool_dir,
+                    SpoolQuota* quota) {
   Lock lock(mutex_);
   state_ = State::open;
   overflow_ = overflow;
@@ -29,6 +30,8 @@ void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& sp
   read_ = 0;
   file_read_ = file_end_ = 0;
   spool_dir_ = &spool_dir;
+  quota_ = quota;
+  over_quota_ = false;
   error_.clear();
 }
 
@@ -41,6 +44,7 @@ void BodyPipe::close() {
   read_ = 0;
   file_.reset();
   file_read_ = file_end_ = 0;
+  give_back_space();
 }
 
 bool BodyPipe::append(std::string_view bytes) {
@@ -102,6 +106,11 @@ std::string BodyPipe::take_error() {
   return std::exchange(error_, {});
 }
 
+bool BodyPipe::over_quota() const {
+  Lock lock(mutex_);
+  return over_quota_;
+}
+
 gateway::BodyRead BodyPipe::try_read(std::span<char> into) {
   Lock lock(mutex_);
   std::size_t got = read_memory(into);
@@ -151,6 +160,14 @@ void BodyPipe::append_to_memory(std::string_view bytes) {
 }
 
 bool BodyPipe::append_to_file(std::string_view bytes) {
+  if (quota_ != nullptr && !quota_->try_take(bytes.size())) {
+    over_quota_ = true;
+    error_ =
+        "there is no room for the body: the bodies on disk may not take more together "
+        "(--spool-limit)";
+    return false;
+  }
+  taken_ += bytes.size();
   if (!file_) file_ = open_spool_file(*spool_dir_);
   if (!file_) {
     fail("open a file in");
@@ -197,8 +214,14 @@ std::size_t BodyPipe::read_file(std::span<char> into) {
     file_read_ = file_end_ = 0;
     // A file that was read to its end gives its space back at once; a failure costs only space.
     if (::ftruncate(file_.get(), 0) != 0) file_.reset();
+    give_back_space();
   }
   return static_cast<std::size_t>(n);
+}
+
+void BodyPipe::give_back_space() {
+  const std::uint64_t taken = std::exchange(taken_, 0);
+  if (quota_ != nullptr && taken > 0) quota_->give_back(taken);
 }
 
 void BodyPipe::fail(const char* call) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/net/spool_quota.hpp"
 #include "runtime/net/thread_safety.hpp"
 #include "runtime/support/unique_fd.hpp"
 
@@ -29,8 +30,12 @@ enum class Overflow : std::uint8_t {
 /// The loop's thread fills it, one pool thread reads it.
 class BodyPipe {
  public:
-  /// Starts over for a new body. Loop's thread.
-  void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir);
+  BodyPipe() = default;
+  ~BodyPipe() { close(); }
+
+  /// Starts over for a new body. `quota`: null is none. Loop's thread.
+  void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir,
+            SpoolQuota* quota = nullptr);
 
   /// Takes bytes over. False: it is `full` now. A file that cannot be written cuts the body;
   /// `error` then says why.
@@ -49,6 +54,8 @@ class BodyPipe {
   std::optional<std::string> try_copy() const;
   /// What went wrong with the file, once; else "".
   std::string take_error();
+  /// That was the quota.
+  bool over_quota() const;
   /// Nobody reads on: gives large memory and the file back; what still arrives is dropped. Either
   /// thread.
   void close();
@@ -69,6 +76,7 @@ class BodyPipe {
   std::size_t read_memory(std::span<char> into) APPD_REQUIRES(mutex_);
   std::size_t read_file(std::span<char> into) APPD_REQUIRES(mutex_);
   void fail(const char* call) APPD_REQUIRES(mutex_);
+  void give_back_space() APPD_REQUIRES(mutex_);
   void wake_reader() APPD_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
@@ -86,6 +94,9 @@ class BodyPipe {
   std::uint64_t file_end_ APPD_GUARDED_BY(mutex_) = 0;
   const std::string* spool_dir_ APPD_GUARDED_BY(mutex_) =
       nullptr;  // the server's options outlive it
+  SpoolQuota* quota_ APPD_GUARDED_BY(mutex_) = nullptr;
+  std::uint64_t taken_ APPD_GUARDED_BY(mutex_) = 0;  // of the quota
+  bool over_quota_ APPD_GUARDED_BY(mutex_) = false;
   std::string error_ APPD_GUARDED_BY(mutex_);
 };
 

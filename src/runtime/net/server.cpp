@@ -17,6 +17,8 @@ constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
 /// Until connections that the heir's box had no room for are tried again.
 constexpr std::chrono::milliseconds kBequestPause{5};
+/// Anybody can have connections refused.
+constexpr std::chrono::seconds kRefusalLineInterval{1};
 
 bool is_local(int socket) {
   int domain = 0;
@@ -160,6 +162,7 @@ bool Server::Listener::accept_one() {
   } while (!fd && (errno == EINTR || errno == ECONNABORTED));
   if (!fd) return false;
   reported_ = false;
+  if (!server_.admits(fd.get(), local_)) return true;
   // While every thread here is busy another worker may answer sooner.
   const bool given = server_.dispatcher_.saturated() && server_.give_away(fd.get(), {});
   if (!given) server_.open(std::move(fd), local_);
@@ -181,6 +184,23 @@ void Server::Listener::pause(int error) {
 void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
   const bool local = is_local(socket.get());
   open(std::move(socket), local, bytes);
+}
+
+void Server::inherit(support::UniqueFd socket, std::string_view bytes) {
+  if (admits(socket.get(), is_local(socket.get()))) adopt(std::move(socket), bytes);
+}
+
+bool Server::admits(int socket, bool local) {
+  const std::optional<std::string> refusal = options_.admission.refusal(socket, local);
+  if (!refusal) return true;
+  ++refusals_;
+  if (loop_.now() < next_refusal_line_) return false;
+  next_refusal_line_ = loop_.now() + kRefusalLineInterval;
+  const unsigned others = std::exchange(refusals_, 0) - 1;
+  reporter_.report(gateway::Level::warning,
+                   fmt::format("a connection was closed: {}{}", *refusal,
+                               others == 0 ? "" : fmt::format(" (and {} before it)", others)));
+  return false;
 }
 
 void Server::open(support::UniqueFd socket, bool local, std::string_view first) {

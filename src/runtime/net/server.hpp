@@ -35,6 +35,8 @@ class Server {
   void listen(support::UniqueFd socket);
   /// Takes a connection from another worker, with what that has read of it.
   void adopt(support::UniqueFd socket, std::string_view bytes);
+  /// The same from a worker of another configuration: the peer may not be admitted any more.
+  void inherit(support::UniqueFd socket, std::string_view bytes);
   /// Answers in the place of a call that does not come back: with 504, or by breaking the answer
   /// off. `running`: only its address counts.
   void answer_instead(const WireExchange* running);
@@ -95,6 +97,7 @@ class Server {
   /// Large enough that a part-filled read means an empty socket and bodies come in few calls.
   static constexpr std::size_t kReadBuffer = 256 * 1024;
 
+  bool admits(int socket, bool local);
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
   void drain_connections();
@@ -113,6 +116,8 @@ class Server {
   std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
+  EventLoop::Clock::time_point next_refusal_line_{};
+  unsigned refusals_ = 0;  // since the last line about one
   EventLoop::Timer watch_timer_;
   EventLoop::Timer bequest_timer_;
   gateway::BlockPool blocks_;

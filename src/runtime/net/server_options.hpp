@@ -7,17 +7,21 @@
 
 #include "protocol/decoder.hpp"
 #include "runtime/gateway/request.hpp"
+#include "runtime/net/admission.hpp"
+#include "runtime/net/spool_quota.hpp"
 
 namespace appd::net {
 
 /// How a server treats its connections. Set once, before the server starts.
 struct ServerOptions {
   std::optional<protocol::Wire> pinned;  ///< none: told from each connection's first bytes
+  Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;
   std::uint64_t max_body = 0;         ///< bytes; 0: no limit
   std::size_t body_buffer = 1 << 20;  ///< bytes of a body that are read ahead in memory
   std::string spool_dir = "/tmp";
+  SpoolQuota* spool_quota = nullptr;  ///< null: none. Outlives the server
   /// Bytes of unsent answers in memory, of all connections together; more goes to spool files.
   std::size_t outgoing_memory = 64 << 20;
   bool spool_bodies = false;     ///< whole bodies are in before the application runs

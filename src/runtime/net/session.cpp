@@ -139,7 +139,7 @@ void Session::on_request(const Event& event) {
   }
   exchange.body().open(options.body_buffer,
                        options.spool_bodies || !length ? Overflow::spool : Overflow::pause,
-                       options.spool_dir);
+                       options.spool_dir, options.spool_quota);
   decoder_->expect_body(event.id, length);
 }
 
@@ -155,6 +155,10 @@ void Session::on_body(const Event& event) {
     return;
   }
   if (const std::string error = body.take_error(); !error.empty()) {
+    if (waiting && body.over_quota()) {
+      refuse(*live, 503, error);
+      return;
+    }
     report(Level::error, *live, error);
     if (waiting) {
       refuse(*live, 500, "the request's body could not be stored");

@@ -50,10 +50,11 @@ static_assert(sizeof(ThreadSlot) == 256);
 /// How busy one worker is, in memory that all workers share: they give each other what would have
 /// to wait. Figures for a guess, each right at its moment.
 struct alignas(64) WorkerLoad {
-  std::atomic<bool> open{false};  ///< it takes connections
-  std::atomic<int> running{0};    ///< calls in progress
-  std::atomic<int> waiting{0};    ///< requests that wait for a thread
-  std::atomic<int> incoming{0};   ///< connections on their way to it from others
+  std::atomic<bool> open{false};          ///< it takes connections
+  std::atomic<int> running{0};            ///< calls in progress
+  std::atomic<int> waiting{0};            ///< requests that wait for a thread
+  std::atomic<int> incoming{0};           ///< connections on their way to it from others
+  std::atomic<std::uint64_t> spooled{0};  ///< bytes that its spool files take
   /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
   std::atomic<std::int64_t> alive{0};
 
@@ -96,7 +97,7 @@ class Scoreboard {
   /// Of these, those whose front had gone away before the answer was complete.
   std::uint64_t lost(unsigned index) const noexcept;
   /// After a worker's death, before its place is given to a new one; counters stay, and so does
-  /// what is on its way to it.
+  /// what is on its way to it. Its spool files are gone with it.
   void clear(unsigned index) noexcept;
 
  private:

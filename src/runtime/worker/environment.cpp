@@ -32,9 +32,12 @@ void enter_environment(const config::Settings& settings) {
   for (const auto& [name, value] : settings.env) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
-net::ServerOptions make_server_options(const config::Settings& settings) {
+net::ServerOptions make_server_options(const config::Settings& settings,
+                                       const net::Admission& admission,
+                                       net::SpoolQuota* spool_quota) {
   net::ServerOptions options;
   options.pinned = pinned(settings.protocol);
+  options.admission = admission;
   options.decoder.max_params = settings.max_params;
   options.environ.mount = settings.mount;
   options.environ.trust_script_name = settings.trust_script_name;
@@ -44,6 +47,7 @@ net::ServerOptions make_server_options(const config::Settings& settings) {
   options.max_body = settings.max_body;
   options.body_buffer = settings.body_buffer;
   options.spool_dir = settings.spool_dir;
+  options.spool_quota = settings.spool_limit > 0 ? spool_quota : nullptr;
   options.spool_bodies = settings.spool_bodies;
   options.send_error_text = settings.fastcgi_stderr;
   options.header_timeout = settings.header_timeout;

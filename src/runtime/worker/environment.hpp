@@ -11,7 +11,9 @@ namespace appd::worker {
 /// directory.
 void enter_environment(const config::Settings& settings);
 
-net::ServerOptions make_server_options(const config::Settings& settings);
+net::ServerOptions make_server_options(const config::Settings& settings,
+                                       const net::Admission& admission,
+                                       net::SpoolQuota* spool_quota);
 DeadlineLimits make_deadline_limits(const config::Settings& settings);
 python::PythonOptions make_python_options(const config::Settings& settings,
                                           int crash_descriptor = -1);

@@ -22,6 +22,7 @@
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
+#include "runtime/worker/spool_share.hpp"
 #include "runtime/worker/start_report.hpp"
 #include "runtime/worker/warm_up.hpp"
 
@@ -47,7 +48,9 @@ class Worker {
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
         heir_(loop_, context.inheritance),
-        server_(loop_, make_server_options(context.settings), crew_, context.reporter, &siblings_),
+        spool_share_(context.loads, context.index, context.settings.spool_limit),
+        server_(loop_, make_server_options(context.settings, context.admission, &spool_share_),
+                crew_, context.reporter, &siblings_),
         orders_(control_),
         signals_(control_),
         heartbeat_(control_),
@@ -112,7 +115,7 @@ class Worker {
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
                    [this] { crew_.share(); });
     heir_.open([this](support::UniqueFd socket, std::string_view bytes) {
-      server_.adopt(std::move(socket), bytes);
+      server_.inherit(std::move(socket), bytes);
     });
     context_.reporter.report(Level::debug, "accepts connections");
   }
@@ -260,6 +263,7 @@ class Worker {
   Crew crew_;
   Siblings siblings_;
   Heir heir_;
+  SpoolShare spool_share_;
   net::Server server_;
   boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;

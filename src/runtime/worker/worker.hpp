@@ -6,6 +6,7 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/net/admission.hpp"
 #include "runtime/net/listening_socket.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/observe/worker_link.hpp"
@@ -18,6 +19,7 @@ namespace appd::worker {
 /// What a worker process gets from the process that made it.
 struct WorkerContext {
   const config::Settings& settings;
+  const net::Admission& admission;
   /// The worker takes their descriptors.
   std::span<const std::shared_ptr<net::ListeningSocket>> sockets;
   std::span<observe::ThreadSlot> slots;  ///< one for each pool thread

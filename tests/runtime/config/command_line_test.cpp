@@ -7,6 +7,7 @@
 #include "runtime/config/option_table.hpp"
 #include "runtime/config/print_config.hpp"
 #include "runtime/config/temporary_file.hpp"
+#include "runtime/config/value_formats.hpp"
 
 namespace appd::config {
 namespace {
@@ -100,7 +101,10 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.reload_strategy == ReloadStrategy::overlap);
   CHECK_FALSE(settings.umask.has_value());
   CHECK(settings.max_params == 256 * 1024);
-  CHECK(settings.max_body == 0);
+  CHECK(settings.max_body == std::uint64_t{1} << 30);
+  CHECK(settings.spool_limit == std::uint64_t{4} << 30);
+  CHECK(settings.allow.empty());
+  CHECK(settings.allow_users.empty());
   CHECK(settings.body_buffer == 1024 * 1024);
   CHECK(settings.spool_dir == "/scratch");
   CHECK_FALSE(settings.spool_bodies);
@@ -157,6 +161,7 @@ TEST_CASE("what warm-up asks for is a path") {
 constexpr const char* kAll =
     "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
     "g\n"
+    "allow = 10.0.0.0/8\nallow = ::1\nallow-user = www-data\nallow-user = 7\n"
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
@@ -169,7 +174,7 @@ constexpr const char* kAll =
     "reload-strategy = rolling\nmax-requests = 1000\nmax-requests-jitter = 10\n"
     "max-lifetime = 1h\nmax-memory = 1G\nheartbeat = 7s\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
-    "3M\nspool-dir = /sp\n"
+    "3M\nspool-dir = /sp\nspool-limit = 5M\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
     "queue-timeout = 9s\nslow-request = 8s\nrequest-timeout = 7s\ntimeout-grace = 6s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
@@ -181,6 +186,8 @@ Settings all_settings() {
   s.socket_mode = 0600;
   s.socket_owner = "o";
   s.socket_group = "g";
+  s.allow = {Network::parse("10.0.0.0/8"), Network::parse("::1")};
+  s.allow_users = {"www-data", "7"};
   s.protocol = ProtocolChoice::scgi;
   s.module = "m:a";
   s.chdir = "/c";
@@ -216,6 +223,7 @@ Settings all_settings() {
   s.max_body = 2147483648;
   s.body_buffer = 3 * 1024 * 1024;
   s.spool_dir = "/sp";
+  s.spool_limit = 5 * 1024 * 1024;
   s.spool_bodies = true;
   s.header_timeout = 1500ms;
   s.body_timeout = 2s;
@@ -245,6 +253,11 @@ TEST_CASE("the command line can say everything") {
                                    "o",
                                    "--socket-group",
                                    "g",
+                                   "--allow=10.0.0.0/8",
+                                   "--allow",
+                                   "::1",
+                                   "--allow-user=www-data",
+                                   "--allow-user=7",
                                    "--protocol",
                                    "scgi",
                                    "--module",
@@ -296,6 +309,7 @@ TEST_CASE("the command line can say everything") {
                                    "3M",
                                    "--spool-dir",
                                    "/sp",
+                                   "--spool-limit=5M",
                                    "--spool-bodies",
                                    "--header-timeout",
                                    "1500ms",
@@ -353,8 +367,8 @@ TEST_CASE("the command line wins over the file, and replaces lists") {
   CHECK(origin("threads", 0) == "command line");
   CHECK(command.origins.at("env").size() == 2);
   CHECK(origin("env", 1) == "command line");
-  CHECK(origin("pythonpath", 0) == file.path() + ":10");
-  CHECK(origin("pythonpath", 1) == file.path() + ":11");
+  CHECK(origin("pythonpath", 0) == file.path() + ":14");
+  CHECK(origin("pythonpath", 1) == file.path() + ":15");
 }
 
 TEST_CASE("options that nobody gave have no origin") {
@@ -429,6 +443,7 @@ TEST_CASE("every option refuses what it cannot use") {
   };
   const Row rows[] = {
       {"socket-mode", "abc"},
+      {"allow", "localhost"},
       {"protocol", "http"},
       {"env", "X"},
       {"mount", "app"},
@@ -447,6 +462,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"max-params", "0"},
       {"max-body", "x"},
       {"body-buffer", "0"},
+      {"spool-limit", "x"},
       {"spool-bodies", "2"},
       {"header-timeout", "0"},
       {"body-timeout", "0"},
@@ -508,6 +524,37 @@ TEST_CASE("a mount leaves nothing to trust") {
         "F:2: mount: cannot go with trust-script-name");
 }
 
+TEST_CASE("the addresses of the environment are those that nothing else names") {
+  const auto parse_with = [](const char* servers, std::vector<const char*> more) {
+    Environment environment = kEnvironment;
+    environment.web_servers = servers;
+    more.insert(more.begin(), {"appd", "--socket=/s", "--module=m"});
+    return parse_command_line(static_cast<int>(more.size()), more.data(), environment);
+  };
+  const Command named = parse_with("199.170.183.28,10.0.0.0/8", {});
+  CHECK(named.settings.allow ==
+        std::vector{Network::parse("199.170.183.28"), Network::parse("10.0.0.0/8")});
+  CHECK(named.settings.allow_from_environment);
+  CHECK(print_config(named).find("# environment\nallow = 199.170.183.28\n# environment\nallow") !=
+        std::string::npos);
+
+  const Command replaced = parse_with("199.170.183.28", {"--allow=::1"});
+  CHECK(replaced.settings.allow == std::vector{Network::parse("::1")});
+  CHECK_FALSE(replaced.settings.allow_from_environment);
+  CHECK(parse_with("", {}).settings.allow.empty());
+
+  for (const char* bad : {"localhost", "10.0.0.1,", ",", "10.0.0.1 ,10.0.0.2"}) {
+    CAPTURE(bad);
+    std::string error;
+    try {
+      parse_with(bad, {});
+    } catch (const ConfigError& thrown) {
+      error = thrown.what();
+    }
+    CHECK(error.starts_with("environment: FCGI_WEB_SERVER_ADDRS: bad value \""));
+  }
+}
+
 TEST_CASE("a group needs a user") {
   CHECK(error_of({"--group=g"}) == "command line: --group: cannot be without user");
   CHECK(error_of({"--group=g", "--user=u"}) == "no error");
@@ -525,6 +572,10 @@ TEST_CASE("the environment is that of the process") {
   ::unsetenv("TMPDIR");
   CHECK(read_environment().temporary_directory == "/var/tmp");
   if (before) ::setenv("TMPDIR", saved.c_str(), 1);
+  CHECK(read_environment().web_servers == "");
+  ::setenv("FCGI_WEB_SERVER_ADDRS", "10.0.0.1", 1);
+  CHECK(read_environment().web_servers == "10.0.0.1");
+  ::unsetenv("FCGI_WEB_SERVER_ADDRS");
 }
 
 TEST_SUITE_END();

@@ -154,6 +154,16 @@ TEST_CASE("assignments need a name, values may be anything") {
   CHECK(refuses<Assignment>("=b"));
 }
 
+TEST_CASE("networks are addresses, or have nothing beyond their prefix") {
+  for (const char* network : {"192.0.2.7", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/8", "::/0"}) {
+    CAPTURE(network);
+    CHECK(Network::show(Network::parse(network)) == network);
+  }
+  CHECK(Network::show(Network::parse("192.0.2.7/32")) == "192.0.2.7");
+  CHECK(refuses<Network>("10.0.0.1/8"));
+  CHECK(refuses<Network>("localhost"));
+}
+
 TEST_CASE("prefixes begin with a slash and do not end with one") {
   CHECK(Prefix::parse("/a/b") == "/a/b");
   CHECK(refuses<Prefix>("/"));

@@ -52,6 +52,18 @@ std::size_t open_files() {
   return count;
 }
 
+struct Quota final : net::SpoolQuota {
+  explicit Quota(std::uint64_t bytes) : left(bytes) {}
+  bool try_take(std::uint64_t bytes) noexcept override {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  }
+  void give_back(std::uint64_t bytes) noexcept override { left += bytes; }
+
+  std::uint64_t left;
+};
+
 }  // namespace
 
 TEST_SUITE("body pipe") {
@@ -350,5 +362,47 @@ TEST_SUITE("body pipe") {
     }
     writer.join();
     CHECK(got == stretch(0, kTotal));
+  }
+
+  TEST_CASE("a spool file takes its part of the quota until it is read, or gone") {
+    test::TemporaryFolder folder;
+    Quota quota{250};
+    {
+      BodyPipe pipe;
+      pipe.open(100, Overflow::spool, folder.path(), &quota);
+      CHECK(pipe.append(stretch(0, 100)));
+      CHECK(quota.left == 250);  // in memory
+      CHECK(pipe.append(stretch(100, 150)));
+      CHECK(pipe.append(stretch(250, 50)));
+      CHECK(quota.left == 50);
+      SUBCASE("read") {
+        CHECK(read_now(pipe) == stretch(0, 300));
+        CHECK(quota.left == 250);
+        CHECK(pipe.append(stretch(300, 300)));
+        CHECK(pipe.over_quota());
+      }
+      SUBCASE("closed") {
+        pipe.close();
+        CHECK(quota.left == 250);
+      }
+      SUBCASE("forgotten") {}
+    }
+    CHECK(quota.left == 250);
+  }
+
+  TEST_CASE("a body for which there is no room is cut, and says why") {
+    test::TemporaryFolder folder;
+    Quota quota{10};
+    BodyPipe pipe;
+    pipe.open(100, Overflow::spool, folder.path(), &quota);
+    pipe.append(stretch(0, 105));
+    pipe.append(stretch(105, 10));
+    CHECK(pipe.over_quota());
+    CHECK(pipe.take_error().find("--spool-limit") != std::string::npos);
+    CHECK(quota.left == 10);
+    CHECK(open_files() == 0);
+    CHECK(status_of(pipe) == BodyStatus::cut);
+    pipe.open(100, Overflow::spool, folder.path(), &quota);
+    CHECK_FALSE(pipe.over_quota());
   }
 }

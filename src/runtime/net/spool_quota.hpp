@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace appd::net {
+
+/// How much the spool files of all workers may take together (--spool-limit). Any thread.
+class SpoolQuota {
+ public:
+  /// For bytes that are about to be written. False: there is no room for them, and nothing is
+  /// taken.
+  virtual bool try_take(std::uint64_t bytes) noexcept = 0;
+  /// The file is gone, or empty.
+  virtual void give_back(std::uint64_t bytes) noexcept = 0;
+
+ protected:
+  ~SpoolQuota() = default;
+};
+
+}  // namespace appd::net
