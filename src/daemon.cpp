@@ -29,20 +29,26 @@ namespace {
   throw config::ConfigError(fmt::format("--{}: {}", option, error.what()));
 }
 
+const support::Account* pointer_to(const std::optional<support::Account>& account) noexcept {
+  return account ? &*account : nullptr;
+}
+
 /// Called first: from then on other processes of the same file are refused.
-std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings) {
+std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings,
+                                                   const support::Account* account) {
   try {
     if (settings.pidfile.empty()) return nullptr;
-    return std::make_unique<supervisor::PidFile>(settings.pidfile);
+    return std::make_unique<supervisor::PidFile>(settings.pidfile, account);
   } catch (const std::runtime_error& error) {
     reject("pidfile", error);
   }
 }
 
-std::unique_ptr<supervisor::ControlSocket> open_control(const Settings& settings) {
+std::unique_ptr<supervisor::ControlSocket> open_control(const Settings& settings,
+                                                        const support::Account* account) {
   try {
     if (settings.control.empty()) return nullptr;
-    return std::make_unique<supervisor::ControlSocket>(settings.control);
+    return std::make_unique<supervisor::ControlSocket>(settings.control, account);
   } catch (const std::runtime_error& error) {
     reject("control", error);
   }
@@ -60,8 +66,8 @@ std::unique_ptr<supervisor::TouchedFile> watch_touched(const Settings& settings)
 /// Files are the workers' own, as they would be had appd been started by that user.
 net::SocketFileOptions socket_file_options(const Settings& settings,
                                            const std::optional<support::Account>& account) {
-  net::SocketFileOptions options{settings.socket_mode, settings.socket_owner,
-                                 settings.socket_group};
+  net::SocketFileOptions options{settings.socket_mode, settings.socket_owner, settings.socket_group,
+                                 pointer_to(account)};
   if (account && options.owner.empty()) options.owner = std::to_string(account->user);
   if (account && options.group.empty()) options.group = std::to_string(account->group);
   return options;
@@ -95,15 +101,17 @@ std::vector<net::Address> parse_addresses(const Settings& settings) {
   return addresses;
 }
 
-std::unique_ptr<observe::AccessLog> open_access_log(const Settings& settings) {
+std::unique_ptr<observe::AccessLog> open_access_log(
+    const Settings& settings, const std::optional<support::Account>& account) {
   try {
     if (!settings.access_log_format.empty())
       observe::AccessFormat check(settings.access_log_format);
     if (settings.access_log.empty()) return nullptr;
-    return std::make_unique<observe::AccessLog>(settings.access_log, settings.access_log_format);
+    return std::make_unique<observe::AccessLog>(settings.access_log, settings.access_log_format,
+                                                pointer_to(account));
   } catch (const std::invalid_argument& error) {
     reject("access-log-format", error);
-  } catch (const std::system_error& error) {
+  } catch (const std::runtime_error& error) {
     reject("access-log", error);
   }
 }
@@ -146,7 +154,7 @@ struct Daemon::Deployment {
       : settings(std::move(with)),
         account(std::move(as)),
         admission(make_admission(settings)),
-        access(open_access_log(settings)),
+        access(open_access_log(settings, account)),
         log(threshold(settings), "master", access.get()),
         scoreboard(
             std::make_shared<observe::Scoreboard>(places(settings.workers.most), settings.threads)),
@@ -212,8 +220,9 @@ Daemon::Daemon(Settings settings, std::function<Settings()> reread, supervisor::
       log_(threshold(settings_), "master") {}
 
 void Daemon::begin() {
-  pid_file_ = lock_pid_file(settings_);
-  control_ = open_control(settings_);
+  const std::optional<support::Account> account = find_account(settings_);
+  pid_file_ = lock_pid_file(settings_, pointer_to(account));
+  control_ = open_control(settings_, pointer_to(account));
   inheritance_.emplace();
   next_ = deploy(settings_);
 }
@@ -221,17 +230,18 @@ void Daemon::begin() {
 /// What another program in this process has left. Its generation is served by workers that are
 /// there, so it needs no more than its sockets.
 void Daemon::inherit() {
+  const std::optional<support::Account> account = find_account(settings_);
   if (legacy_->pid_file >= 0) {
-    pid_file_ = std::make_unique<supervisor::PidFile>(settings_.pidfile,
-                                                      support::UniqueFd(legacy_->pid_file));
+    pid_file_ = std::make_unique<supervisor::PidFile>(
+        settings_.pidfile, support::UniqueFd(legacy_->pid_file), pointer_to(account));
   }
   if (legacy_->control >= 0) {
-    control_ = std::make_unique<supervisor::ControlSocket>(settings_.control,
-                                                           support::UniqueFd(legacy_->control));
+    control_ = std::make_unique<supervisor::ControlSocket>(
+        settings_.control, support::UniqueFd(legacy_->control), pointer_to(account));
   }
   inheritance_.emplace(support::UniqueFd(legacy_->box_in), support::UniqueFd(legacy_->box_out));
   present_ = make_deployment(settings_);
-  present_->sockets = listeners_.inherit(*legacy_);
+  present_->sockets = listeners_.inherit(*legacy_, pointer_to(account));
   log_.report(Level::info,
               fmt::format("this is appd {} now; generation {} goes on until the next one is ready",
                           APPD_VERSION, legacy_->generation));

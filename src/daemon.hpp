@@ -31,7 +31,8 @@ namespace appd {
 std::vector<net::Address> parse_addresses(const config::Settings& settings);
 net::Admission make_admission(const config::Settings& settings);
 /// None: the access log is off.
-std::unique_ptr<observe::AccessLog> open_access_log(const config::Settings& settings);
+std::unique_ptr<observe::AccessLog> open_access_log(const config::Settings& settings,
+                                                    const std::optional<support::Account>& account);
 /// Whom the workers act for; none: who starts appd.
 std::optional<support::Account> find_account(const config::Settings& settings);
 gateway::Level threshold(const config::Settings& settings);

@@ -76,13 +76,14 @@ void Listeners::leave_to(supervisor::Legacy& legacy) const {
   });
 }
 
-Listeners::Sockets Listeners::inherit(const supervisor::Legacy& legacy) {
+Listeners::Sockets Listeners::inherit(const supervisor::Legacy& legacy,
+                                      const support::Account* account) {
   passed_.emplace(net::PassedSockets::receive());
   for (const auto& [name, fd] : legacy.passed) passed_->put_back(support::UniqueFd(fd), name);
   Sockets all;
   for (const auto& [address, fd, owns_file] : legacy.sockets) {
     net::ListeningSocket socket = net::ListeningSocket::adopt(support::UniqueFd(fd), address);
-    if (owns_file) socket.own_file();
+    if (owns_file) socket.own_file(account);
     all.push_back(std::make_shared<net::ListeningSocket>(std::move(socket)));
     by_address_[address].push_back(all.back());
   }

@@ -32,7 +32,7 @@ class Listeners {
   /// Writes down what is open, for another program in this process.
   void leave_to(supervisor::Legacy& legacy) const;
   /// Gives what another program in this process had open.
-  Sockets inherit(const supervisor::Legacy& legacy);
+  Sockets inherit(const supervisor::Legacy& legacy, const support::Account* account);
 
  private:
   Sockets find(const std::string& address) const;

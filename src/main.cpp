@@ -32,7 +32,7 @@ int check(const Settings& settings) {
   make_admission(settings);
   const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
-  open_access_log(settings);
+  open_access_log(settings, account);
   observe::Log log(threshold(settings), "check");
   if (account) support::become(*account);
   const int code = worker::check_application(settings, log);
@@ -46,6 +46,12 @@ std::string version_text() {
                      BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
 }
 
+/// With what --env-file names.
+Settings make_complete(const Settings& settings) {
+  const std::optional<support::Account> account = find_account(settings);
+  return config::with_env_files(settings, account ? &*account : nullptr);
+}
+
 int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited inherited) {
   std::optional<supervisor::Legacy> legacy;
   if (inherited.file) {
@@ -53,13 +59,13 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
     supervisor::keep_over_exec(*legacy, inherited.file, false);
     inherited.file.reset();
   }
-  const Settings complete = config::with_env_files(settings);
+  const Settings complete = make_complete(settings);
   if (inherited.trial) {
     appd::check(complete);
     return exit_code::kOk;
   }
   const auto reread = [argc, argv] {
-    return config::with_env_files(
+    return make_complete(
         config::parse_command_line(argc, argv, config::read_environment()).settings);
   };
   return Daemon(complete, reread, supervisor::Successor(argc, argv), std::move(legacy)).run();
@@ -95,7 +101,7 @@ int run(int argc, char** argv) {
       fmt::print("{}", config::print_config(command));
       return exit_code::kOk;
     case config::Action::check:
-      return check(config::with_env_files(command.settings));
+      return check(make_complete(command.settings));
     case config::Action::ask:
       return ask(command);
     case config::Action::run:

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/support/path_actor.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::config {
@@ -76,21 +78,26 @@ std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name)
   return reader.take();
 }
 
-std::string read_file(const std::string& name) {
-  const auto fail = [&]() -> ConfigError {
-    const int error = errno;
-    return ConfigError(
-        fmt::format("{}: cannot be read: {}", name, std::generic_category().message(error)));
+std::string read_file(const std::string& name, const support::Account* account) {
+  const auto fail = [&](const std::error_code& why) {
+    return ConfigError(fmt::format("{}: cannot be read{}: {}", name,
+                                   support::PathActor(name, account).describe(), why.message()));
   };
-  const support::UniqueFd file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw fail();
+  support::UniqueFd file;
+  try {
+    file = support::open_for(account, name, O_RDONLY);
+  } catch (const std::system_error& error) {
+    throw fail(error.code());
+  } catch (const std::runtime_error& error) {
+    throw ConfigError(error.what());
+  }
   std::string content;
   std::array<char, 4096> buffer;
   for (;;) {
     const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
     if (size == 0) return content;
     if (size > 0) content.append(buffer.data(), static_cast<std::size_t>(size));
-    if (size < 0 && errno != EINTR) throw fail();
+    if (size < 0 && errno != EINTR) throw fail({errno, std::generic_category()});
   }
 }
 

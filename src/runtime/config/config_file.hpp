@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/support/account.hpp"
+
 namespace appd::config {
 
 /// One `key = value` of a file; neither is checked but for being there.
@@ -18,7 +20,7 @@ struct FileEntry {
 /// outside of the section, and a line that is none of these.
 std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name);
 
-/// The file's content; throws ConfigError when it cannot be read.
-std::string read_file(const std::string& name);
+/// The file's content; throws ConfigError when it cannot be read. `account`: see support::open_for.
+std::string read_file(const std::string& name, const support::Account* account = nullptr);
 
 }  // namespace appd::config

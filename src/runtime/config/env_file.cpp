@@ -143,10 +143,10 @@ Variables parse_env_file(std::string_view text, const std::string& name) {
   return EnvFileParser(text, name).parse();
 }
 
-Settings with_env_files(Settings settings) {
+Settings with_env_files(Settings settings, const support::Account* account) {
   Variables all;
   for (const std::string& name : settings.env_files) {
-    Variables found = parse_env_file(read_file(name), name);
+    Variables found = parse_env_file(read_file(name, account), name);
     std::move(found.begin(), found.end(), std::back_inserter(all));
   }
   std::move(settings.env.begin(), settings.env.end(), std::back_inserter(all));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/config/settings.hpp"
+#include "runtime/support/account.hpp"
 
 namespace appd::config {
 
@@ -26,7 +27,7 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 Variables parse_env_file(std::string_view text, const std::string& name);
 
 /// The settings with the variables of all --env-file before those of --env, which thus win, as
-/// later files do over earlier ones. Throws ConfigError.
-Settings with_env_files(Settings settings);
+/// later files do over earlier ones. `account`: see support::open_for. Throws ConfigError.
+Settings with_env_files(Settings settings, const support::Account* account = nullptr);
 
 }  // namespace appd::config

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "runtime/support/account.hpp"
+#include "runtime/support/path_actor.hpp"
 
 namespace appd::net {
 namespace {
@@ -65,7 +66,8 @@ bool is_live(const UnixAddress& address) {
          errno == EINPROGRESS || errno == EACCES;
 }
 
-void remove_stale(const std::string& path, const UnixAddress& address) {
+void remove_stale(const std::string& path, const UnixAddress& address,
+                  const support::Account* account) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return;
@@ -73,7 +75,7 @@ void remove_stale(const std::string& path, const UnixAddress& address) {
   }
   if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is no socket", EADDRINUSE);
   if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
-  if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket " + path);
+  if (!support::unlink_for(account, path)) fail("cannot remove the stale socket " + path);
 }
 
 /// What a host and port stand for, in the order to try.
@@ -175,33 +177,15 @@ ListeningSocket ListeningSocket::open(const Address& address, const SocketFileOp
 }
 
 ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFileOptions& options) {
-  constexpr auto kUnchanged = static_cast<unsigned>(-1);
-  const uid_t owner = options.owner.empty() ? kUnchanged : support::find_user(options.owner);
-  const gid_t group = options.group.empty() ? kUnchanged : support::find_group(options.group);
-  const UnixAddress address = make_unix_address(path.path, false);
-  remove_stale(path.path, address);
+  support::SocketFile::Wanted wanted{options.mode};
+  if (!options.owner.empty()) wanted.owner = support::find_user(options.owner);
+  if (!options.group.empty()) wanted.group = support::find_group(options.group);
+  remove_stale(path.path, make_unix_address(path.path, false), options.account);
 
   ListeningSocket made;
   made.fd_ = make_socket(AF_UNIX);
-  // Nobody may connect between bind and chmod.
-  const mode_t old_mask = ::umask(0777);
-  const int bound = ::bind(made.fd_.get(), address.get(), address.size);
-  const int bind_error = errno;
-  ::umask(old_mask);
-  if (bound != 0) fail("cannot bind " + path.path, bind_error);
-
-  struct stat status {};
-  if (::lstat(path.path.c_str(), &status) != 0) fail("cannot look at " + path.path);
-  made.path_ = path.path;
-  made.device_ = status.st_dev;
-  made.inode_ = status.st_ino;
-  made.owner_ = ::getpid();
+  made.file_ = support::SocketFile::bind(made.fd_.get(), path.path, wanted, options.account);
   made.name_ = path.path;
-  if ((owner != kUnchanged || group != kUnchanged) &&
-      ::lchown(path.path.c_str(), owner, group) != 0) {
-    fail(fmt::format("cannot give {} to {}:{}", path.path, options.owner, options.group));
-  }
-  if (::chmod(path.path.c_str(), options.mode) != 0) fail("cannot set the mode of " + path.path);
   start_listening(made.fd_.get(), made.name_);
   return made;
 }
@@ -257,36 +241,9 @@ ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name)
   return made;
 }
 
-void ListeningSocket::own_file() {
-  struct stat status {};
-  if (tcp_ || name_.starts_with('@') || ::lstat(name_.c_str(), &status) != 0) return;
-  path_ = name_;
-  device_ = status.st_dev;
-  inode_ = status.st_ino;
-  owner_ = ::getpid();
-}
-
-ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
-    : fd_(std::move(other.fd_)),
-      name_(std::move(other.name_)),
-      path_(std::exchange(other.path_, {})),
-      device_(other.device_),
-      inode_(other.inode_),
-      owner_(other.owner_),
-      tcp_(other.tcp_),
-      private_(other.private_) {}
-
-ListeningSocket::~ListeningSocket() {
-  remove_file();
-}
-
-void ListeningSocket::remove_file() noexcept {
-  if (path_.empty() || owner_ != ::getpid()) return;
-  struct stat status {};
-  const bool ours =
-      ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
-  if (ours) ::unlink(path_.c_str());
-  path_.clear();
+void ListeningSocket::own_file(const support::Account* account) {
+  if (tcp_ || name_.starts_with('@')) return;
+  file_ = support::SocketFile::take_over(name_, account);
 }
 
 }  // namespace appd::net

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 
 #include "runtime/net/address.hpp"
+#include "runtime/support/account.hpp"
+#include "runtime/support/socket_file.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
@@ -15,6 +15,8 @@ struct SocketFileOptions {
   unsigned mode = 0660;
   std::string owner;  ///< user name or number; "": unchanged
   std::string group;
+  /// Whom the workers act for, if root serves them: see support::PathActor.
+  const support::Account* account = nullptr;
 };
 
 /// A bound, listening, non-blocking, close-on-exec socket, and its file if it has one. The file is
@@ -31,22 +33,21 @@ class ListeningSocket {
   /// Throws std::invalid_argument when it is no listening stream socket.
   static ListeningSocket adopt(support::UniqueFd socket, const std::string& name);
   /// From now on its file, if it has one, is this process's to remove.
-  void own_file();
+  void own_file(const support::Account* account);
 
-  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket(ListeningSocket&& other) noexcept = default;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
-  ~ListeningSocket();
 
   int fd() const noexcept { return fd_.get(); }
   /// As an operator would write it, with the port that the kernel chose for port 0.
   const std::string& name() const noexcept { return name_; }
-  bool owns_file() const noexcept { return !path_.empty(); }
+  bool owns_file() const noexcept { return file_.exists(); }
   bool is_tcp() const noexcept { return tcp_; }
   /// True when only this machine can reach it.
   bool is_private() const noexcept { return private_; }
   /// Gives the descriptor away; the file stays this object's.
   support::UniqueFd take_fd() noexcept { return std::move(fd_); }
-  void remove_file() noexcept;
+  void remove_file() noexcept { file_.remove(); }
 
  private:
   ListeningSocket() = default;
@@ -56,10 +57,7 @@ class ListeningSocket {
 
   support::UniqueFd fd_;
   std::string name_;
-  std::string path_;  // empty: no file of ours
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
-  pid_t owner_ = 0;
+  support::SocketFile file_;
   bool tcp_ = false;
   bool private_ = true;
 };

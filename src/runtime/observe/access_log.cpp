@@ -7,26 +7,26 @@
 #include <exception>
 
 #include "runtime/observe/line.hpp"
+#include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::observe {
 namespace {
 
-support::UniqueFd open_target(const std::string& target) {
+support::UniqueFd open_target(const std::string& target, const support::Account* account) {
   if (target == "-") {
     support::UniqueFd fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!fd) support::throw_errno("dup", "stdout");
     return fd;
   }
-  support::UniqueFd fd(::open(target.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!fd) support::throw_errno("open", target);
-  return fd;
+  return support::open_for(account, target, O_WRONLY | O_APPEND | O_CREAT, 0640);
 }
 
 }  // namespace
 
-AccessLog::AccessLog(const std::string& target, std::string_view format)
-    : format_(format.empty() ? kDefaultAccessFormat : format), fd_(open_target(target)) {}
+AccessLog::AccessLog(const std::string& target, std::string_view format,
+                     const support::Account* account)
+    : format_(format.empty() ? kDefaultAccessFormat : format), fd_(open_target(target, account)) {}
 
 void AccessLog::write(const gateway::AccessRecord& record) const noexcept {
   try {

@@ -5,6 +5,7 @@
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/observe/access_format.hpp"
+#include "runtime/support/account.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::observe {
@@ -13,8 +14,10 @@ namespace appd::observe {
 class AccessLog {
  public:
   /// `target`: "-" is stdout, else a file that is appended to (made with mode 0640). `format`: ""
-  /// is the default. Throws std::system_error, std::invalid_argument (see AccessFormat).
-  AccessLog(const std::string& target, std::string_view format);
+  /// is the default. `account`: see support::open_for. Throws std::system_error,
+  /// std::runtime_error, std::invalid_argument (see AccessFormat).
+  AccessLog(const std::string& target, std::string_view format,
+            const support::Account* account = nullptr);
 
   void write(const gateway::AccessRecord& record) const noexcept;
 

@@ -12,7 +12,10 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
+#include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
@@ -31,18 +34,9 @@ support::UniqueFd open_socket() {
   return socket;
 }
 
-bool bind_to(const support::UniqueFd& socket, const sockaddr_un& address) {
-  const mode_t before = ::umask(0177);
-  const bool bound =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  const int error = errno;
-  ::umask(before);
-  errno = error;
-  return bound;
-}
-
 /// A file that a killed master left goes; anything else stays.
-void remove_stale(const std::string& path, const sockaddr_un& address) {
+void remove_stale(const std::string& path, const support::Account* account) {
+  const sockaddr_un address = control_address(path);
   struct stat file {};
   if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) {
     refuse(path, "is there already, and is no socket");
@@ -52,7 +46,14 @@ void remove_stale(const std::string& path, const sockaddr_un& address) {
       errno != ECONNREFUSED) {
     refuse(path, "another process uses it");
   }
-  ::unlink(path.c_str());
+  support::unlink_for(account, path);
+}
+
+support::SocketFile bind(int socket, const std::string& path, const support::Account* account) {
+  support::SocketFile::Wanted wanted{0600};
+  // Whoever makes it: it is for root.
+  if (account != nullptr) wanted = {0600, ::geteuid(), ::getegid()};
+  return support::SocketFile::bind(socket, path, wanted, account);
 }
 
 }  // namespace
@@ -65,40 +66,28 @@ sockaddr_un control_address(const std::string& path) {
   return address;
 }
 
-ControlSocket::ControlSocket(const std::string& path)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(open_socket()), path_(path) {
+ControlSocket::ControlSocket(const std::string& path, const support::Account* account)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(open_socket()) {
   if (!epoll_) support::throw_errno("epoll_create1");
-  const sockaddr_un address = control_address(path);
-  if (!bind_to(listener_, address)) {
-    if (errno != EADDRINUSE) refuse(path, std::strerror(errno));
-    remove_stale(path, address);
-    if (!bind_to(listener_, address)) refuse(path, std::strerror(errno));
+  control_address(path);
+  try {
+    file_ = bind(listener_.get(), path, account);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != EADDRINUSE) throw;
+    remove_stale(path, account);
+    file_ = bind(listener_.get(), path, account);
   }
   if (::listen(listener_.get(), kBacklog) != 0) refuse(path, std::strerror(errno));
-  remember_file();
   watch(listener_.get(), kListener);
 }
 
-ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(std::move(listener)), path_(path) {
+ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener,
+                             const support::Account* account)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      listener_(std::move(listener)),
+      file_(support::SocketFile::take_over(path, account)) {
   if (!epoll_) support::throw_errno("epoll_create1");
-  remember_file();
   watch(listener_.get(), kListener);
-}
-
-void ControlSocket::remember_file() {
-  struct stat file {};
-  if (::stat(path_.c_str(), &file) == 0) {
-    device_ = file.st_dev;
-    inode_ = file.st_ino;
-  }
-  owner_ = ::getpid();
-}
-
-ControlSocket::~ControlSocket() {
-  struct stat file {};
-  if (owner_ != ::getpid() || ::stat(path_.c_str(), &file) != 0) return;
-  if (file.st_dev == device_ && file.st_ino == inode_) ::unlink(path_.c_str());
 }
 
 void ControlSocket::leave() noexcept {

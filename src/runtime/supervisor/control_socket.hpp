@@ -1,6 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
 #include <sys/un.h>
 
 #include <cstdint>
@@ -10,6 +9,8 @@
 #include <vector>
 
 #include "runtime/supervisor/control_protocol.hpp"
+#include "runtime/support/account.hpp"
+#include "runtime/support/socket_file.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
@@ -25,11 +26,10 @@ class ControlSocket {
   };
 
   /// A file that nobody listens on any more is replaced. Throws std::runtime_error.
-  explicit ControlSocket(const std::string& path);
+  explicit ControlSocket(const std::string& path, const support::Account* account = nullptr);
   /// One that this process had already, before execve. Throws std::system_error.
-  ControlSocket(const std::string& path, support::UniqueFd listener);
-  /// Removes the file, in the process that made it.
-  ~ControlSocket();
+  ControlSocket(const std::string& path, support::UniqueFd listener,
+                const support::Account* account = nullptr);
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
@@ -55,16 +55,12 @@ class ControlSocket {
 
  private:
   void accept_all();
-  void remember_file();
   void watch(int fd, Caller caller);
   void send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept;
 
   support::UniqueFd epoll_;
   support::UniqueFd listener_;
-  std::string path_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
-  pid_t owner_ = 0;
+  support::SocketFile file_;
   Caller last_ = 0;
   std::map<Caller, support::UniqueFd> callers_;
 };

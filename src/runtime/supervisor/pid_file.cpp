@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
@@ -39,32 +40,35 @@ void lock(int fd, const std::string& path) {
   refuse(path, "another process has it, and is running");
 }
 
+std::optional<support::Account> copy(const support::Account* account) {
+  return account != nullptr ? std::optional(*account) : std::nullopt;
+}
+
 bool may_stand_in_a_pid_file(char c) noexcept {
   return (c >= '0' && c <= '9') || c == '\n' || c == ' ';
 }
 
 }  // namespace
 
-PidFile::PidFile(std::string path) : path_(std::move(path)), owner_(::getpid()) {
+PidFile::PidFile(std::string path, const support::Account* account)
+    : path_(std::move(path)), account_(copy(account)), owner_(::getpid()) {
   open_locked();
   check_content();
   write();
 }
 
-PidFile::PidFile(std::string path, support::UniqueFd locked)
-    : path_(std::move(path)), owner_(::getpid()), fd_(std::move(locked)) {}
+PidFile::PidFile(std::string path, support::UniqueFd locked, const support::Account* account)
+    : path_(std::move(path)), account_(copy(account)), owner_(::getpid()), fd_(std::move(locked)) {}
 
 PidFile::~PidFile() {
-  if (fd_ && owner_ == ::getpid() && is_in_place()) ::unlink(path_.c_str());
+  if (fd_ && owner_ == ::getpid() && is_in_place()) support::unlink_for(account(), path_);
 }
 
 void PidFile::open_locked() {
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     // O_NONBLOCK: to wait for nobody if it is a pipe.
-    constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    fd_.reset(::open(path_.c_str(), kFlags, 0644));
-    if (!fd_) support::throw_errno("open", path_);
+    fd_ = support::open_for(account(), path_, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
     lock(fd_.get(), path_);
     // Its last holder may have removed it between the two calls.
     if (is_in_place()) return;

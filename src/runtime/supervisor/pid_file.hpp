@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
+#include "runtime/support/account.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
@@ -19,9 +21,10 @@ class PidFile {
  public:
   /// Throws std::runtime_error when another process has it, or when the file holds anything but a
   /// process id, which is left as it is; std::system_error when it cannot be made. Both name it.
-  explicit PidFile(std::string path);
+  /// `account`: whom the workers act for, if root serves them: see support::PathActor.
+  explicit PidFile(std::string path, const support::Account* account = nullptr);
   /// Takes over the lock that this process has already, before execve, by this descriptor.
-  PidFile(std::string path, support::UniqueFd locked);
+  PidFile(std::string path, support::UniqueFd locked, const support::Account* account = nullptr);
   /// Removes the file, in the process that made this object and while it is still this one's.
   ~PidFile();
   PidFile(const PidFile&) = delete;
@@ -38,7 +41,10 @@ class PidFile {
   void write() const;
   bool is_in_place() const noexcept;
 
+  const support::Account* account() const noexcept { return account_ ? &*account_ : nullptr; }
+
   const std::string path_;
+  const std::optional<support::Account> account_;
   const pid_t owner_;
   support::UniqueFd fd_;
 };
