@@ -742,6 +742,8 @@ def read_nothing(environ, start_response):
 def read_cut(environ, start_response):
     name = token(environ)
     count(name, "called")
+    if "gate" in options(environ):
+        wait_gate(environ)
     length = 0
     try:
         while block := environ["wsgi.input"].read(65536):

@@ -45,11 +45,13 @@ class Lighttpd(SmallFront):
 
     def __init__(self, socket_path):
         self.socket_path = socket_path
-        super().__init__(LIGHTTPD, ("fastcgi", "scgi"), "-D", "-f")
+        super().__init__(LIGHTTPD, ("fastcgi", "uwsgi", "scgi"), "-D", "-f")
 
     def configuration(self, place):
+        modules = {"fastcgi": "fastcgi.server", "uwsgi": 'scgi.protocol = "uwsgi"\n  scgi.server',
+                   "scgi": "scgi.server"}
         hosts = "\n".join(f"""$SERVER["socket"] == "127.0.0.1:{port.number}" {{
-  {protocol}.server = ("/" => (("socket" => "{self.socket_path}", "check-local" => "disable")))
+  {modules[protocol]} = ("/" => (("socket" => "{self.socket_path}", "check-local" => "disable")))
 }}""" for protocol, port in self.ports.items())
         return f"""server.document-root = "{place.path}"
 server.bind = "{place / 'unused.sock'}"
@@ -120,7 +122,7 @@ FRONTS = [  # front, protocols, becomes of X_A and X-A, joins cookies by
     ("nginx", Nginx, NGINX, {"dash"}, "; "),
     ("nginx-underscores", ObliviousNginx, NGINX, {"under, dash"}, "; "),
     ("apache", Apache, NGINX, {"dash"}, ", "),
-    ("lighttpd", Lighttpd, ("fastcgi", "scgi"), {"under, dash"}, "; "),
+    ("lighttpd", Lighttpd, ("fastcgi", "uwsgi", "scgi"), {"under, dash"}, "; "),
     ("caddy", Caddy, ("fastcgi",), {"under", "dash"}, ", "),
     ("haproxy", Haproxy, ("fastcgi",), {"dash"}, "; "),
 ]

@@ -75,6 +75,26 @@ def test_a_worker_that_dies_leaves_its_room(start):
         wait_until(lambda: served(server, 900 * KIB), "there is room again")
 
 
+def test_a_body_that_finds_no_room_while_the_application_runs_is_cut(start):
+    """Of two requests on a connection none may stop the other: what the first does not read is stored."""
+    server = start("--body-buffer", "64K", "--spool-limit", "256K")
+    gate = server.gate("late")
+    with wire.FastCgi(server.address) as connection:
+        connection.begin(2)
+        connection.params(wire.variables("POST", "/digest", length=1), 2)
+        connection.begin(1)
+        connection.params(wire.variables("POST", "/case/read_cut", "gate=late&token=late", length=MIB), 1)
+        connection.stdin(bytes(MIB), 1)
+        gate.wait_entered()
+        event = server.wait_event("no room for the body")
+        assert event.level == "error" and "/case/read_cut" in event.text
+        connection.stdin(b"x", 2)
+        assert connection.read_answer(request_id=2).json()["length"] == 1
+        gate.open()
+        assert connection.read_answer(request_id=1).status == 500
+    assert server.wait_counted("late", "OSError")
+
+
 def test_there_is_no_limit_when_it_is_0(start):
     server = start("--body-buffer", "64K", "--spool-limit", "0")
     assert spooled(server, 8 * MIB).json()["length"] == 8 * MIB

@@ -14,7 +14,7 @@ namespace {
 using gateway::AccessRecord;
 using Time = std::chrono::system_clock::time_point;
 
-/// A field that blanks may be in: the format has to put it between quotation marks.
+/// A field between quotation marks, which may have blanks.
 void append_value(Line& line, std::string_view value) {
   append_quoted(line, value.empty() ? "-" : value);
 }
@@ -47,6 +47,7 @@ void append_milliseconds(Line& line, std::chrono::nanoseconds duration) {
 struct Placeholder {
   std::string_view name;
   void (*append)(Line&, const AccessRecord&, Time);
+  void (*append_quoted)(Line&, const AccessRecord&, Time) = nullptr;  ///< null: no other way
 };
 
 constexpr std::array<Placeholder, 14> kPlaceholders{{
@@ -56,8 +57,10 @@ constexpr std::array<Placeholder, 14> kPlaceholders{{
     {"uri", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.uri); }},
     {"protocol", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.protocol); }},
     {"host", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.host); }},
-    {"referer", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.referer); }},
-    {"agent", [](Line& l, const AccessRecord& r, Time) { append_value(l, r.user_agent); }},
+    {"referer", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.referer); },
+     [](Line& l, const AccessRecord& r, Time) { append_value(l, r.referer); }},
+    {"agent", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.user_agent); },
+     [](Line& l, const AccessRecord& r, Time) { append_value(l, r.user_agent); }},
     {"status", [](Line& l, const AccessRecord& r, Time) { append_number(l, r.status); }},
     {"bytes", [](Line& l, const AccessRecord& r, Time) { append_number(l, r.body_bytes); }},
     {"queue_ms", [](Line& l, const AccessRecord& r, Time) { append_milliseconds(l, r.queued); }},
@@ -85,9 +88,12 @@ const Placeholder& find(std::string_view name) {
 }  // namespace
 
 AccessFormat::AccessFormat(std::string_view format) {
+  bool quoted = false;
   while (!format.empty()) {
     const std::size_t at = std::min(format.find_first_of("{}"), format.size());
-    tail_.append(format.substr(0, at));
+    const std::string_view literal = format.substr(0, at);
+    tail_.append(literal);
+    if (std::count(literal.begin(), literal.end(), '"') % 2 != 0) quoted = !quoted;
     format.remove_prefix(at);
     if (format.empty()) break;
 
@@ -100,7 +106,9 @@ AccessFormat::AccessFormat(std::string_view format) {
       throw_unpaired(brace);
     } else {
       const Placeholder& placeholder = find(format.substr(1, end - 1));
-      parts_.push_back({std::exchange(tail_, {}), placeholder.append});
+      const bool keeps_blanks = quoted && placeholder.append_quoted != nullptr;
+      parts_.push_back({std::exchange(tail_, {}),
+                        keeps_blanks ? placeholder.append_quoted : placeholder.append});
       format.remove_prefix(end + 1);
     }
   }

@@ -26,8 +26,8 @@ class AccessFormat {
   /// Throws std::invalid_argument that names what is wrong and lists the placeholders.
   explicit AccessFormat(std::string_view format);
 
-  /// Appends one line without its end; texts are escaped, so that none can forge a line, a field
-  /// between quotation marks, or, but for {referer} and {agent}, one that ends at a blank.
+  /// Appends one line without its end; texts are escaped, so that none can forge a line or a field.
+  /// {referer} and {agent} keep their blanks between quotation marks.
   void append(Line& line, const gateway::AccessRecord& record,
               std::chrono::system_clock::time_point now) const;
 

@@ -68,7 +68,8 @@ TEST_SUITE("access format") {
     CHECK(render("{host}", record) == R"(\x20)");
     CHECK(render(R"("{method} {uri} {protocol}")", record) ==
           R"("GET\x20/x /a\x20b\x20HTTP/1.1 HTTP\x201")");
-    CHECK(render(R"("{agent}")", record) == R"("one two")");
+    CHECK(render(R"("{agent}" {agent} "x {agent}")", record) ==
+          R"("one two" one\x20two "x one two")");
     record.remote_user = "-";
     CHECK(render("{user}", record) == R"(\x2d)");
     record.remote_user = "";
