@@ -134,3 +134,44 @@ Include appd-socket.conf
   ServerName example.test
   Include appd-{mode}.conf
 </VirtualHost>"""
+
+
+class HaProxy(Process):
+    """HAProxy with one port, whose requests share connections to appd (`option mpxs-conns`)."""
+
+    def __init__(self, socket_path):
+        self.port = Port()
+        place = Place()
+        place.write("haproxy.cfg", self._configuration(socket_path))
+        super().__init__("haproxy", ["/usr/sbin/haproxy", "-db", "-f", place / "haproxy.cfg"], place)
+        self.wait_ready(self.port.accepts)
+
+    def stop(self):
+        try:
+            return super().stop()
+        finally:
+            self.port.release()
+            self.place.remove()
+
+    def _configuration(self, socket_path) -> str:
+        return f"""global
+  nbthread 1
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 10s
+fcgi-app appd
+  docroot /
+  option keep-conn
+  option mpxs-conns
+  set-param SCRIPT_NAME %[str()]
+  set-param PATH_INFO %[path]
+frontend web
+  bind 127.0.0.1:{self.port.number}
+  default_backend site
+backend site
+  http-reuse always
+  use-fcgi-app appd
+  server appd unix@{socket_path} proto fcgi
+"""

@@ -17,11 +17,19 @@ class OutgoingMemory {
                  gateway::Reporter& reporter) noexcept
       : most_(most), spool_dir_(spool_dir), reporter_(reporter) {}
 
-  void add(std::size_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void add(std::size_t bytes) noexcept {
+    const std::size_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
+    if (before + bytes > most_ / 2) swollen_.store(true, std::memory_order_relaxed);
+  }
   void take(std::size_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 
   std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   bool has_room_for(std::size_t bytes) const noexcept { return used() + bytes <= most_; }
+  /// True once after more than half of it was used and most of that is free again.
+  bool take_ebb() noexcept {
+    return swollen_.load(std::memory_order_relaxed) && used() <= most_ / 8 &&
+           swollen_.exchange(false, std::memory_order_relaxed);
+  }
   bool used_up() const noexcept { return used() >= most_; }
 
   const std::string& spool_dir() const noexcept { return spool_dir_; }
@@ -32,6 +40,7 @@ class OutgoingMemory {
   const std::string& spool_dir_;  // the server's options outlive it
   gateway::Reporter& reporter_;
   std::atomic<std::size_t> used_{0};
+  std::atomic<bool> swollen_{false};
 };
 
 }  // namespace appd::net

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/support/release_pages.hpp"
+
 namespace appd::net {
 namespace {
 
@@ -19,6 +21,8 @@ constexpr std::chrono::milliseconds kAcceptPause{200};
 constexpr std::chrono::milliseconds kBequestPause{5};
 /// Anybody can have connections refused.
 constexpr std::chrono::seconds kRefusalLineInterval{1};
+/// Until what belonged to answers is free: a thread with the interpreter has to let go of it.
+constexpr std::chrono::seconds kTrimPause{1};
 
 bool is_local(int socket) {
   int domain = 0;
@@ -83,6 +87,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       neighbours_(neighbours),
       watch_timer_(loop, [this] { check_deadlines(); }),
       bequest_timer_(loop, [this] { drain_connections(); }),
+      trim_timer_(loop, [] { support::release_free_heap_pages(); }),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {}
 
 Server::~Server() = default;
@@ -125,6 +130,7 @@ void Server::stop() {
   watched_.clear();
   watch_timer_.cancel();
   bequest_timer_.cancel();
+  trim_timer_.cancel();
 }
 
 std::shared_ptr<WireExchange> Server::take_exchange() {
@@ -220,6 +226,8 @@ void Server::check_deadlines() {
   for (auto& connection : watched) {
     if (connection->check_deadline(loop_.now())) watched_.push_back(std::move(connection));
   }
+  // Who was slow to take an answer is watched, so this comes after the last of them.
+  if (outgoing_memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);
   if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
 }
 

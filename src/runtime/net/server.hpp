@@ -120,6 +120,7 @@ class Server {
   unsigned refusals_ = 0;  // since the last line about one
   EventLoop::Timer watch_timer_;
   EventLoop::Timer bequest_timer_;
+  EventLoop::Timer trim_timer_;
   gateway::BlockPool blocks_;
   gateway::NameLayouts layouts_;
   // Memory that no read has filled yet costs nothing.

@@ -238,6 +238,8 @@ void Session::end_input() {
 
 Session::Live& Session::open_exchange(const Event& event) {
   asked_at_ = connection_.outbox().place();
+  // One read may bring very many that are refused at once.
+  if (live_.size() >= server_.options().decoder.max_requests) forget_answered();
   std::shared_ptr<WireExchange> exchange = server_.take_exchange();
   exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
   if (!event.keep_connection) ending_ = true;

@@ -1,5 +1,6 @@
 #include "runtime/support/release_pages.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cinttypes>
@@ -50,6 +51,12 @@ void release_unchanged_file_pages() noexcept {
   } catch (const std::exception&) {
     // Out of memory: then this does not help either.
   }
+}
+
+void release_free_heap_pages() noexcept {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 }  // namespace appd::support

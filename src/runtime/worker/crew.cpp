@@ -370,7 +370,9 @@ void Crew::lead_until_request() {
     attendance_.attend();
     {
       const std::lock_guard lock(mutex_);
-      Member* next = ready_.empty() ? nullptr : pop_idle_locked();
+      // Only a pool thread can release leftovers.
+      const bool wanted = !ready_.empty() || application_->has_leftovers();
+      Member* next = wanted ? pop_idle_locked() : nullptr;
       if (next != nullptr) {
         give_loop_locked(next);
         return;
