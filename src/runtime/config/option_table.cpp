@@ -244,10 +244,11 @@ std::vector<Option> make_table() {
           limits,
           {"spool-dir", "DIR", "",
            "Where bodies are kept that must be complete before the application runs and do "
-           "not fit in memory; default: $TMPDIR, or /var/tmp, which is seldom held in memory."}),
+           "not fit in memory, and answers that slow readers leave; default: $TMPDIR, or /var/tmp, "
+           "which is seldom held in memory."}),
       single<&S::spool_limit, Size>(
           limits, {"spool-limit", "SIZE", "4G",
-                   "How much the bodies kept there may take together, in all workers; a request "
+                   "How much what is kept there may take together, in all workers; a request "
                    "for which there is no room gets a 503. 0: no limit but the disk's."}),
       flag<&S::spool_bodies>(limits, "spool-bodies",
                              "Start the application only when the whole request body is there."),

@@ -87,6 +87,19 @@ bool write_all(int file, std::span<const iovec> parts) {
   return true;
 }
 
+/// What a spooled answer takes of the quota, for as long as it is there.
+class SpoolPart {
+ public:
+  SpoolPart(SpoolQuota& quota, std::uint64_t bytes) noexcept : quota_(quota), bytes_(bytes) {}
+  ~SpoolPart() { quota_.give_back(bytes_); }
+  SpoolPart(const SpoolPart&) = delete;
+  SpoolPart& operator=(const SpoolPart&) = delete;
+
+ private:
+  SpoolQuota& quota_;
+  const std::uint64_t bytes_;
+};
+
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
@@ -358,17 +371,25 @@ bool Outbox::try_append(std::span<const iovec> rest, std::size_t size) {
   return true;
 }
 
-/// A thread must not wait for a slow reader, and memory is short: the file takes it.
+/// A thread must not wait for a slow reader, and memory is short: a file takes it.
 bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
   Item item;
-  item.file = {open_spool_file(memory_.spool_dir()), 0, size};
   item.wire = protocol::Wire::scgi;  // it has its frames already
-  if (!item.file.file || !write_all(item.file.file.get(), rest)) {
+  const char* problem = nullptr;
+  SpoolQuota* const quota = memory_.quota();
+  if (quota != nullptr && !quota->try_take(size)) {
+    problem = "all that --spool-limit allows is taken";
+  } else {
+    if (quota != nullptr) item.owner = std::make_shared<SpoolPart>(*quota, size);
+    item.file = {open_spool_file(memory_.spool_dir()), 0, size};
+    if (!item.file.file || !write_all(item.file.file.get(), rest)) problem = std::strerror(errno);
+  }
+  if (problem != nullptr) {
     memory_.reporter().report(
         gateway::Level::error,
-        fmt::format("an answer was broken off: its front takes it too slowly, and the spool "
-                    "directory {} cannot take it: {}",
-                    memory_.spool_dir(), std::strerror(errno)));
+        fmt::format("an answer was broken off: its front takes it too slowly, and there is no room "
+                    "for it in the spool directory {}: {}",
+                    memory_.spool_dir(), problem));
     break_connection();
     return false;
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/net/spool_quota.hpp"
 
 namespace appd::net {
 
@@ -12,10 +13,11 @@ namespace appd::net {
 /// answer goes that would be too much. Any thread. Outlives the connections.
 class OutgoingMemory {
  public:
-  /// `most`: bytes; from there on large leftovers go to files in `spool_dir`.
-  OutgoingMemory(std::size_t most, const std::string& spool_dir,
+  /// `most`: bytes; from there on large leftovers go to files in `spool_dir`, as far as `quota`
+  /// (null: none) allows.
+  OutgoingMemory(std::size_t most, const std::string& spool_dir, SpoolQuota* quota,
                  gateway::Reporter& reporter) noexcept
-      : most_(most), spool_dir_(spool_dir), reporter_(reporter) {}
+      : most_(most), spool_dir_(spool_dir), quota_(quota), reporter_(reporter) {}
 
   void add(std::size_t bytes) noexcept {
     const std::size_t before = used_.fetch_add(bytes, std::memory_order_relaxed);
@@ -33,11 +35,13 @@ class OutgoingMemory {
   bool used_up() const noexcept { return used() >= most_; }
 
   const std::string& spool_dir() const noexcept { return spool_dir_; }
+  SpoolQuota* quota() const noexcept { return quota_; }
   gateway::Reporter& reporter() const noexcept { return reporter_; }
 
  private:
   const std::size_t most_;
   const std::string& spool_dir_;  // the server's options outlive it
+  SpoolQuota* const quota_;
   gateway::Reporter& reporter_;
   std::atomic<std::size_t> used_{0};
   std::atomic<bool> swollen_{false};

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "fakes/front_protocols.hpp"
@@ -54,8 +55,8 @@ struct Pair {
   FrontSocket front{support::UniqueFd()};
   std::unique_ptr<Outbox> outbox;
 
-  explicit Pair(int domain = AF_UNIX, std::size_t most = 64 << 20)
-      : memory(most, folder.path(), reporter) {
+  explicit Pair(int domain = AF_UNIX, std::size_t most = 64 << 20, net::SpoolQuota* quota = nullptr)
+      : memory(most, folder.path(), quota, reporter) {
     std::array<support::UniqueFd, 2> ends = connected(domain);
     server = std::move(ends[0]);
     ::fcntl(server.get(), F_SETFL, O_NONBLOCK);
@@ -537,5 +538,85 @@ TEST_SUITE("outbox") {
       pair.write("wake");
       reader.join();
     }
+  }
+
+  TEST_CASE("what the memory has no room for goes through a file, in order, and is counted") {
+    Pair pair(AF_UNIX, 100'000);
+    std::string expected = pair.fill();
+    const std::string first(90'000, 'a');
+    const std::string second(80'000, 'b');
+    CHECK(pair.write(first) == Outbox::Status::queued);
+    CHECK(pair.memory.used() == first.size());
+    CHECK_FALSE(pair.outbox->crowded());
+    CHECK(pair.write(second) == Outbox::Status::queued);
+    CHECK(pair.memory.used() == first.size());
+    CHECK(pair.outbox->crowded());
+    CHECK(pair.write("small") == Outbox::Status::queued);
+    CHECK(pair.memory.used() == first.size() + 5);
+    std::string got;
+    expected += first + second + "small";
+    while (got.size() < expected.size()) {
+      got += pair.front.receive([](const std::string& some) { return !some.empty(); });
+      pair.outbox->flush();
+    }
+    CHECK(got == expected);
+    CHECK(pair.memory.used() == 0);
+    CHECK_FALSE(pair.outbox->blocked());
+  }
+
+  TEST_CASE("an answer for which there is no room anywhere ends the connection with a line") {
+    struct Quota final : net::SpoolQuota {
+      bool try_take(std::uint64_t bytes) noexcept override {
+        if (taken + bytes > 200'000) return false;
+        taken += bytes;
+        return true;
+      }
+      void give_back(std::uint64_t bytes) noexcept override { taken -= bytes; }
+      std::uint64_t taken = 0;
+    } quota;
+    const std::string large(150'000, 'a');
+    {
+      Pair pair(AF_UNIX, 1000, &quota);
+      pair.fill();
+      CHECK(pair.write(large) == Outbox::Status::queued);
+      CHECK(quota.taken == large.size());
+      CHECK(pair.write(large) == Outbox::Status::gone);
+      CHECK(pair.reporter.count("--spool-limit", gateway::Level::error) == 1);
+      CHECK(quota.taken == 0);
+    }
+    Pair pair(AF_UNIX, 1000);
+    pair.fill();
+    std::filesystem::remove(pair.folder.path());
+    CHECK(pair.write(large) == Outbox::Status::gone);
+    CHECK(pair.reporter.count("No such file or directory", gateway::Level::error) == 1);
+  }
+
+  TEST_CASE("small leftovers share their room, and many or much of them are a crowd") {
+    Pair pair;
+    const std::string filled = pair.fill();
+    const Outbox::Place before = pair.outbox->place();
+    for (int i = 0; i < 5000; ++i) CHECK(pair.write("0123456789") == Outbox::Status::queued);
+    CHECK(pair.outbox->place() - before < 20);
+    CHECK_FALSE(pair.outbox->crowded());
+    CHECK(pair.outbox->is_out(before));
+    CHECK_FALSE(pair.outbox->is_out(pair.outbox->place()));
+    std::string got;
+    while (pair.outbox->blocked()) {
+      got += pair.front.receive([](const std::string& some) { return !some.empty(); });
+      pair.outbox->flush();
+    }
+    CHECK(pair.outbox->is_out(pair.outbox->place()));
+    got += pair.front.receive([&](const std::string& some) {
+      return got.size() + some.size() == filled.size() + 50'000;
+    });
+    for (int i = 0; i < 5000; ++i) {
+      REQUIRE(got.compare(filled.size() + static_cast<std::size_t>(i) * 10, 10, "0123456789") == 0);
+    }
+    pair.fill();
+    for (int i = 0; i < 65; ++i) pair.write(std::string(5000, 'x'));
+    CHECK(pair.outbox->crowded());
+    pair.outbox->shut();
+    CHECK(pair.memory.used() == 0);
+    CHECK_FALSE(pair.outbox->crowded());
   }
 }
