@@ -32,8 +32,9 @@ class Neighbour:
 
 @pytest.fixture(scope="module")
 def server(installed):
-    running = Appd(installed, "--max-params", "32K", "--max-body", "1M", "--header-timeout", "1s",
-                   "--body-timeout", "1s")
+    # Debug: in other logs there is one line in a second of what clients repeat.
+    running = Appd(installed, "--log-level", "debug", "--max-params", "32K", "--max-body", "1M",
+                   "--header-timeout", "1s", "--body-timeout", "1s")
     yield running
     running.stop()
 
@@ -168,7 +169,7 @@ def test_an_impossible_scgi_length_is_refused_without_waiting_for_it(server):
 
 
 def test_other_uwsgi_modifiers_are_refused_so_that_front_and_log_show_it(start):
-    pinned = start("--protocol", "uwsgi")
+    pinned = start("--protocol", "uwsgi", "--log-level", "debug")
     for modifier in (1, 5, 10, 22, 97, 110, 173, 255):
         pinned.forget_log()
         with wire.Uwsgi(pinned.address) as connection:

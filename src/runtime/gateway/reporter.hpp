@@ -1,12 +1,28 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace appd::gateway {
 
 enum class Level { debug, info, warning, error };
+
+/// Why a line is written that clients can provoke as often as they like.
+enum class Cause : std::uint8_t {
+  unreadable,   ///< bytes that are no request
+  bad_request,  ///< refused for what it says
+  too_large,    ///< refused for its size
+  too_slow,     ///< its body does not come
+  overload,     ///< no thread in time, or no room in the queue
+  storage,      ///< its body could not be stored
+  cut_body,     ///< the front ended it too early
+  stalled,      ///< the front sends or takes nothing
+  oddity,       ///< the last one
+};
+inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::oddity) + 1;
 
 /// What is known of one answered (or given up) request when it ends.
 struct AccessRecord {
@@ -24,8 +40,8 @@ struct AccessRecord {
   std::chrono::nanoseconds running{};  ///< from the call to the end of the answer
 };
 
-/// Where a layer says what happened. Injected, never global. Any thread may call; no call throws or
-/// waits for anything but the log's own descriptor.
+/// Where a layer says what happened. Injected, never global. Any thread may call; no call throws,
+/// or waits for who reads the log.
 class Reporter {
  public:
   virtual ~Reporter() = default;
@@ -34,9 +50,23 @@ class Reporter {
   virtual bool wants(Level level) const noexcept = 0;
   /// One event. Further lines of `message` (a traceback) stay together with the first.
   virtual void report(Level level, std::string_view message) noexcept = 0;
+  /// The same for what clients can provoke: of each cause there may be one line in a second, and
+  /// the number of the others.
+  virtual void report_provoked(Cause, Level level, std::string_view message) noexcept {
+    report(level, message);
+  }
 
   virtual bool wants_access() const noexcept = 0;
   virtual void access(const AccessRecord& record) noexcept = 0;
+
+  /// Writes what could not be written before, as far as that is possible now. True: nothing is
+  /// left.
+  virtual bool flush() noexcept { return true; }
+  /// `told` is called when there is something to flush, and now if there is: in any thread, which
+  /// may hold the log's locks, and not after the next call of this. Null: nobody.
+  virtual void on_behind(std::function<void()> /*told*/) {}
+  /// The process is about to end: what is left has a moment to be written.
+  virtual void finish() noexcept {}
 };
 
 }  // namespace appd::gateway

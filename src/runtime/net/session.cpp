@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "protocol/request_encoder.hpp"
+#include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/foreign_answer.hpp"
 #include "runtime/net/server.hpp"
@@ -13,13 +14,24 @@
 namespace appd::net {
 namespace {
 
+using gateway::Cause;
 using gateway::Level;
 using protocol::Event;
 
-/// The request line as log lines show it; an endless URI is cut.
-std::string describe(const gateway::Request& request) {
-  return fmt::format("{} {}", request.method().empty() ? "?" : request.method(),
-                     request.uri().empty() ? "?" : request.uri().substr(0, 256));
+gateway::Cause cause_of(unsigned refusal) noexcept {
+  switch (refusal) {
+    case 408:
+      return Cause::too_slow;
+    case 413:
+    case 431:
+      return Cause::too_large;
+    case 500:
+      return Cause::storage;
+    case 503:
+      return Cause::overload;
+    default:
+      return Cause::bad_request;
+  }
 }
 
 }  // namespace
@@ -72,14 +84,15 @@ bool Session::choose_protocol(std::string_view& bytes) {
 
 void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
-    server_.reporter().report(
-        Level::warning,
+    server_.reporter().report_provoked(
+        Cause::unreadable, Level::warning,
         "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
     connection_.close();
     return;
   }
   const std::string advice = foreign_advice(found, server_.options().pinned);
-  server_.reporter().report(Level::warning, "a request was refused with 400: " + advice);
+  server_.reporter().report_provoked(Cause::unreadable, Level::warning,
+                                     "a request was refused with 400: " + advice);
   connection_.outbox().write_always(foreign_answer(advice));
   first_bytes_.clear();
   foreign_ = true;
@@ -159,7 +172,7 @@ void Session::on_body(const Event& event) {
       refuse(*live, 503, error);
       return;
     }
-    report(Level::error, *live, error);
+    report(Cause::storage, Level::error, *live, error);
     if (waiting) {
       refuse(*live, 500, "the request's body could not be stored");
       return;
@@ -189,7 +202,7 @@ void Session::on_body_cut(Live& live) {
     refuse(live, 400, text);
     return;
   }
-  report(Level::warning, live, text);
+  report(Cause::cut_body, Level::warning, live, text);
   live.exchange->body().cut();
 }
 
@@ -198,7 +211,7 @@ void Session::on_aborted(const Event& event) {
   if (live == nullptr) return;
   live->released = true;
   live->body_open = false;
-  report(Level::debug, *live, "aborted by the front");
+  report(Cause::cut_body, Level::debug, *live, "aborted by the front");
   // Claimed first: a call that sees its front gone is over at once, and would take the end with it.
   const bool ends_here = live->exchange->try_end();
   if (live->exchange->try_give_up()) live->exchange->report_given_up();
@@ -221,8 +234,9 @@ void Session::on_refused(const Event& event) {
 }
 
 void Session::on_fatal(const Event& event) {
-  server_.reporter().report(
-      Level::warning, fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
+  server_.reporter().report_provoked(
+      Cause::unreadable, Level::warning,
+      fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
   connection_.close();
 }
 
@@ -263,7 +277,7 @@ void Session::submit(Live& live) {
 }
 
 void Session::refuse(Live& live, unsigned status, std::string_view reason) {
-  report(Level::warning, live,
+  report(cause_of(status), Level::warning, live,
          fmt::format("answered with {} {} over {}: {}", status, status_text(status),
                      protocol_name(), reason));
   const std::string retry_after =
@@ -291,7 +305,7 @@ void Session::cut_stalled_bodies() {
     if (live.exchange->waits_for_body()) {
       refuse(live, 408, text);
     } else {
-      report(Level::warning, live, text);
+      report(Cause::too_slow, Level::warning, live, text);
       live.exchange->body().cut();
       live.body_open = false;
     }
@@ -426,12 +440,13 @@ std::string_view Session::protocol_name() const noexcept {
 }
 
 std::string Session::describe_request() const {
-  return live_.empty() ? std::string() : describe(live_.front().exchange->request());
+  return live_.empty() ? std::string() : gateway::request_text(live_.front().exchange->request());
 }
 
-void Session::report(Level level, const Live& live, std::string_view what) const {
+void Session::report(Cause cause, Level level, const Live& live, std::string_view what) const {
   if (!server_.reporter().wants(level)) return;
-  server_.reporter().report(level, fmt::format("{}: {}", describe(live.exchange->request()), what));
+  server_.reporter().report_provoked(
+      cause, level, fmt::format("{}: {}", gateway::request_text(live.exchange->request()), what));
 }
 
 }  // namespace appd::net

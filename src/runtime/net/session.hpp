@@ -106,7 +106,8 @@ class Session {
   void refuse(Live& live, unsigned status, std::string_view reason);
   void count_in_flight() noexcept;
   void give_back(Live& live);
-  void report(gateway::Level level, const Live& live, std::string_view what) const;
+  void report(gateway::Cause cause, gateway::Level level, const Live& live,
+              std::string_view what) const;
 
   Connection& connection_;
   Server& server_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/net/status_text.hpp"
@@ -289,9 +290,9 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
     Server& server = connection_->server();
     server.reporter().report(
         server.level_of(Server::Advice::large_head),
-        fmt::format("{} {}: the answer's head has {} bytes, which nginx refuses unless {} "
+        fmt::format("{}: the answer's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
-                    request_.method(), request_.uri(), head_.size(), buffer_directive(wire_)));
+                    gateway::request_text(request_), head_.size(), buffer_directive(wire_)));
   }
 }
 

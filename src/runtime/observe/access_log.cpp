@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <exception>
+#include <system_error>
 
 #include "runtime/observe/line.hpp"
 #include "runtime/support/path_actor.hpp"
@@ -19,21 +21,30 @@ support::UniqueFd open_target(const std::string& target, const support::Account*
     if (!fd) support::throw_errno("dup", "stdout");
     return fd;
   }
-  return support::open_for(account, target, O_WRONLY | O_APPEND | O_CREAT, 0640);
+  // A FIFO is not waited for; that nobody reads it yet is no error either.
+  constexpr int kFlags = O_APPEND | O_CREAT | O_NONBLOCK;
+  try {
+    return support::open_for(account, target, O_WRONLY | kFlags, 0640);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != ENXIO) throw;
+    return support::open_for(account, target, O_RDWR | kFlags, 0640);
+  }
 }
 
 }  // namespace
 
 AccessLog::AccessLog(const std::string& target, std::string_view format,
                      const support::Account* account)
-    : format_(format.empty() ? kDefaultAccessFormat : format), fd_(open_target(target, account)) {}
+    : format_(format.empty() ? kDefaultAccessFormat : format),
+      fd_(open_target(target, account)),
+      sink_(fd_.get()) {}
 
-void AccessLog::write(const gateway::AccessRecord& record) const noexcept {
+void AccessLog::write(const gateway::AccessRecord& record) noexcept {
   try {
     Line line;
     format_.append(line, record, std::chrono::system_clock::now());
     line.push_back('\n');
-    write_line(fd_.get(), {line.data(), line.size()});
+    sink_.write({line.data(), line.size()});
   } catch (const std::exception&) {
     // Out of memory for a very long line: the request matters more than its record.
   }

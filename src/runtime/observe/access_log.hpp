@@ -5,12 +5,14 @@
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/observe/access_format.hpp"
+#include "runtime/observe/log_sink.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::observe {
 
-/// Where one line per request goes. Any thread may write; processes may share the file.
+/// Where one line per request goes. Any thread may write; processes may share the file. What its
+/// sink owes is for the owner to see to.
 class AccessLog {
  public:
   /// `target`: "-" is stdout, else a file that is appended to (made with mode 0640). `format`: ""
@@ -19,11 +21,13 @@ class AccessLog {
   AccessLog(const std::string& target, std::string_view format,
             const support::Account* account = nullptr);
 
-  void write(const gateway::AccessRecord& record) const noexcept;
+  void write(const gateway::AccessRecord& record) noexcept;
+  LogSink& sink() noexcept { return sink_; }
 
  private:
   AccessFormat format_;
   support::UniqueFd fd_;
+  LogSink sink_;
 };
 
 }  // namespace appd::observe

@@ -1,10 +1,6 @@
 #include "runtime/observe/line.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <iterator>
 
@@ -73,13 +69,6 @@ CivilTime to_civil(std::chrono::system_clock::time_point time) {
           std::chrono::hh_mm_ss(std::chrono::floor<std::chrono::milliseconds>(time - day))};
 }
 
-bool wait_writable(int fd) noexcept {
-  constexpr int kWaitMs = 20;
-  pollfd waited{fd, POLLOUT, 0};
-  const int ready = ::poll(&waited, 1, kWaitMs);
-  return ready >= 0 || errno == EINTR;
-}
-
 }  // namespace
 
 void append_text(Line& line, std::string_view text) {
@@ -127,24 +116,6 @@ void append_common_time(Line& line, std::chrono::system_clock::time_point time) 
                  kMonths[static_cast<unsigned>(civil.date.month()) - 1],
                  static_cast<int>(civil.date.year()), civil.time.hours().count(),
                  civil.time.minutes().count(), civil.time.seconds().count());
-}
-
-void write_line(int fd, std::string_view line) noexcept {
-  constexpr int kWaits = 10;
-  int waits_left = kWaits;
-  while (!line.empty()) {
-    const ssize_t written = ::write(fd, line.data(), line.size());
-    if (written > 0) {
-      line.remove_prefix(static_cast<std::size_t>(written));
-      waits_left = kWaits;
-    } else if (written < 0 && errno == EINTR) {
-      continue;
-    } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && waits_left-- > 0) {
-      if (!wait_writable(fd)) return;
-    } else {
-      return;
-    }
-  }
 }
 
 }  // namespace appd::observe

@@ -27,9 +27,4 @@ void append_iso_time(Line& line, std::chrono::system_clock::time_point time);
 /// "20/Nov/2026:09:31:26 +0000", as in the common log format.
 void append_common_time(Line& line, std::chrono::system_clock::time_point time);
 
-/// Writes all of `line` with one write(2) where the descriptor lets it. Waits a fifth of a second
-/// at most for a non-blocking one; what then is left, or cannot be written at all, is lost: a log
-/// has nowhere to complain. SIGPIPE must be ignored.
-void write_line(int fd, std::string_view line) noexcept;
-
 }  // namespace appd::observe

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 namespace appd::observe {
 namespace {
 
+using gateway::Cause;
 using gateway::Level;
 
 // JOURNAL_STREAM is "device:inode" of the stream that systemd made (systemd.exec(5)). It stays in
@@ -69,15 +72,34 @@ std::optional<Level> parse_level(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-Log::Log(Level threshold, std::string role, const AccessLog* access, int fd)
+Log::Log(Level threshold, std::string role, AccessLog* access, int fd)
     : threshold_(threshold),
       role_(std::move(role)),
       access_(access),
-      fd_(fd),
-      journal_(is_journal(fd)) {}
+      journal_(is_journal(fd)),
+      sink_(fd) {}
+
+Log::~Log() {
+  finish();
+}
+
+void Log::set_role(std::string role) {
+  role_ = std::move(role);
+  sink_.adopt();
+  if (access_ != nullptr) access_->sink().adopt();
+}
 
 void Log::report(Level level, std::string_view message) noexcept {
   if (!wants(level)) return;
+  tell_dropped();
+  write(level, message);
+}
+
+void Log::report_provoked(Cause cause, Level level, std::string_view message) noexcept {
+  if (wants(level) && admit(cause)) report(level, message);
+}
+
+void Log::write(Level level, std::string_view message) noexcept {
   try {
     message = without_line_ends(message);
     Line line;
@@ -91,7 +113,7 @@ void Log::report(Level level, std::string_view message) noexcept {
       // The journal makes an entry of each line, so each needs its priority.
       fmt::format_to(std::back_inserter(line), "{}  ", journal_ ? journal_priority(level) : "");
     }
-    write_line(fd_, {line.data(), line.size()});
+    sink_.write({line.data(), line.size()});
   } catch (const std::exception&) {
     // Out of memory for a very long message: whatever is reported matters more than its line.
   }
@@ -99,6 +121,77 @@ void Log::report(Level level, std::string_view message) noexcept {
 
 void Log::access(const gateway::AccessRecord& record) noexcept {
   if (access_ != nullptr) access_->write(record);
+}
+
+// -- What is owed
+// ----------------------------------------------------------------------------------------------
+
+bool Log::flush() noexcept {
+  const bool all_told = tell_held_back(RepeatLimiter::Clock::now());
+  tell_dropped();
+  return all_told && !sink_.behind() && !access_is_behind();
+}
+
+bool Log::access_is_behind() const noexcept {
+  return access_ != nullptr && access_->sink().behind();
+}
+
+void Log::tell_dropped() noexcept {
+  const auto tell = [this](LogSink& sink, const char* what) {
+    const std::uint64_t dropped = sink.resume();
+    if (dropped == 0) return;
+    std::array<char, 128> text{};
+    const auto end = fmt::format_to_n(text.data(), text.size(),
+                                      "{} lines were dropped while {} was not read", dropped, what);
+    write(Level::warning, {text.data(), std::min(end.size, text.size())});
+  };
+  if (sink_.behind()) tell(sink_, "the log");
+  if (access_is_behind()) tell(access_->sink(), "the access log");
+}
+
+/// Whether a line of this cause is to be written.
+bool Log::admit(Cause cause) noexcept {
+  if (wants(Level::debug)) return true;
+  const RepeatLimiter::Clock::time_point now = RepeatLimiter::Clock::now();
+  tell_held_back(now);
+  const std::lock_guard lock(mutex_);
+  const bool owed = limiter_.owes();
+  if (limiter_.admit(cause, now)) return true;
+  if (!owed && told_) told_();
+  return false;
+}
+
+/// What is due at `now`. True: nothing is held back any more.
+bool Log::tell_held_back(RepeatLimiter::Clock::time_point now) noexcept {
+  const std::lock_guard lock(mutex_);
+  limiter_.take_owed(now, [this](Cause cause, std::uint64_t count) {
+    std::array<char, 128> text{};
+    const auto end =
+        fmt::format_to_n(text.data(), text.size(), "and {} more like this in the last second: {}",
+                         count, name(cause));
+    write(Level::warning, {text.data(), std::min(end.size, text.size())});
+  });
+  return !limiter_.owes();
+}
+
+void Log::on_behind(std::function<void()> told) {
+  {
+    const std::lock_guard lock(mutex_);
+    told_ = told;
+    if (told_ && limiter_.owes()) told_();
+  }
+  sink_.on_behind(told);
+  if (access_ != nullptr) access_->sink().on_behind(std::move(told));
+}
+
+void Log::finish() noexcept {
+  constexpr std::chrono::milliseconds kInAll{400};
+  constexpr std::chrono::milliseconds kEach{20};
+  tell_held_back(RepeatLimiter::Clock::time_point::max());
+  const auto end = std::chrono::steady_clock::now() + kInAll;
+  while (!flush() && std::chrono::steady_clock::now() < end) {
+    sink_.behind() ? sink_.wait(kEach) : access_->sink().wait(kEach);
+  }
 }
 
 void Log::append_prefix(Line& line, Level level) const {

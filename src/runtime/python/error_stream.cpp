@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/gateway/request_text.hpp"
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/gil.hpp"
@@ -16,25 +17,7 @@ constexpr std::size_t kLongestLine = 64 * 1024;
 // Which call runs on this thread: a fact about the thread, not about an interpreter.
 thread_local ErrorText* current = nullptr;
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F)
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    else
-      out.push_back(c);
-  }
-}
-
 }  // namespace
-
-std::string request_line(const gateway::Request& request) {
-  std::string line;
-  append_escaped(line, request.method());
-  line.push_back(' ');
-  append_escaped(line, request.uri());
-  return line;
-}
 
 ErrorText* ErrorText::of_this_thread() noexcept {
   return current;
@@ -64,7 +47,8 @@ void ErrorText::write(std::string_view text) {
 }
 
 void ErrorText::report(std::string_view lines) {
-  const std::string message = fmt::format("{}: {}", request_line(exchange_->request()), lines);
+  const std::string message =
+      fmt::format("{}: {}", gateway::request_text(exchange_->request()), lines);
   GilRelease released;
   reporter_.report(kLevel, message);
 }

@@ -9,9 +9,6 @@
 
 namespace appd::python {
 
-/// "GET /path?query", with control bytes escaped: names a request in the log.
-std::string request_line(const gateway::Request& request);
-
 /// What one call writes to wsgi.errors on its own pool thread. Whole lines go to the log with the
 /// request's line before them; those of one write stay together. The text also goes to the
 /// exchange.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/gateway/request_text.hpp"
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/chunk_iterator.hpp"
 #include "runtime/python/errors.hpp"
@@ -238,8 +239,8 @@ void WsgiCall::report(gateway::Level level, std::string_view what,
   gateway::Reporter& reporter = shared_.reporter;
   if (!reporter.wants(level)) return;
   if (traceback.ends_with('\n')) traceback.remove_suffix(1);
-  const std::string message = fmt::format("{}: {}{}{}", request_line(exchange_->request()), what,
-                                          traceback.empty() ? "" : "\n", traceback);
+  const std::string message = fmt::format("{}: {}{}{}", gateway::request_text(exchange_->request()),
+                                          what, traceback.empty() ? "" : "\n", traceback);
   const GilRelease released;
   reporter.report(level, message);
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -33,6 +34,7 @@ using gateway::Level;
 using observe::StartStep;
 namespace exit_code = support::exit_code;
 
+constexpr std::chrono::milliseconds kLogPause{100};
 /// Signs of life in the time after which one is missed.
 constexpr int kBeatsInHeartbeat = 3;
 
@@ -54,6 +56,7 @@ class Worker {
         orders_(control_),
         signals_(control_),
         heartbeat_(control_),
+        log_timer_(control_),
         python_(std::move(preloaded)) {}
 
   int run() {
@@ -131,6 +134,8 @@ class Worker {
       if (!error) drain("SIGTERM", Idle::left);
     });
     if (context_.settings.heartbeat.count() > 0) beat();
+    context_.reporter.on_behind(
+        [this] { boost::asio::post(control_, [this] { flush_log_later(); }); });
     control_thread_ = std::thread([this] { control_.run(); });
   }
 
@@ -143,6 +148,14 @@ class Worker {
     heartbeat_.expires_after(context_.settings.heartbeat / kBeatsInHeartbeat);
     heartbeat_.async_wait([this](boost::system::error_code error) {
       if (!error) beat();
+    });
+  }
+
+  /// The log was not read, or holds back lines; whoever logs goes on, and it is tried again here.
+  void flush_log_later() {
+    log_timer_.expires_after(kLogPause);
+    log_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error && !context_.reporter.flush()) flush_log_later();
     });
   }
 
@@ -215,7 +228,7 @@ class Worker {
 
   void on_drained() {
     drained_.store(true);
-    if (stuck_.load()) ::_exit(exit_code::kStuck);
+    if (stuck_.load()) leave_stuck();
     crew_.stop();
   }
 
@@ -229,7 +242,12 @@ class Worker {
       crew_.give_up(thread, sequence);
     });
     if (!draining_) drain("a thread is stuck", Idle::left);
-    if (drained_.load()) ::_exit(exit_code::kStuck);
+    if (drained_.load()) leave_stuck();
+  }
+
+  [[noreturn]] void leave_stuck() noexcept {
+    context_.reporter.finish();
+    ::_exit(exit_code::kStuck);
   }
 
   void serve() {
@@ -239,6 +257,7 @@ class Worker {
     io_thread_.join();
     control_.stop();
     control_thread_.join();
+    context_.reporter.on_behind(nullptr);
   }
 
   int end() {
@@ -269,6 +288,7 @@ class Worker {
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer heartbeat_;
+  boost::asio::steady_timer log_timer_;
   bool draining_ = false;  // the control thread's
   std::atomic<bool> stuck_{false};
   std::atomic<bool> drained_{false};

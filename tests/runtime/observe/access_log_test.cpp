@@ -45,8 +45,8 @@ AccessRecord record_of(std::string_view uri) {
 TEST_SUITE("access log") {
   TEST_CASE("lines are appended to a file that others write too") {
     const TemporaryFolder folder;
-    const AccessLog one(folder.file(), "one {uri}");
-    const AccessLog other(folder.file(), "other {uri}");
+    AccessLog one(folder.file(), "one {uri}");
+    AccessLog other(folder.file(), "other {uri}");
     one.write(record_of("/1"));
     other.write(record_of("/2"));
     one.write(record_of("/3"));
@@ -59,7 +59,7 @@ TEST_SUITE("access log") {
 
   TEST_CASE("an empty format is the default") {
     const TemporaryFolder folder;
-    const AccessLog log(folder.file(), "");
+    AccessLog log(folder.file(), "");
     log.write(record_of("/x"));
     CHECK(folder.content().find("\"- /x -\" 0 0 \"-\" \"-\" queue=0.000 app=0.000\n") !=
           std::string::npos);
@@ -73,7 +73,7 @@ TEST_SUITE("access log") {
     ::dup2(ends[1], STDOUT_FILENO);
     ::close(ends[1]);
     {
-      const AccessLog log("-", "{uri}");
+      AccessLog log("-", "{uri}");
       ::dup2(kept.get(), STDOUT_FILENO);
       log.write(record_of("/x"));
     }

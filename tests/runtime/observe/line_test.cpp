@@ -1,19 +1,11 @@
 #include "runtime/observe/line.hpp"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
-#include <csignal>
+#include <chrono>
 #include <string>
-#include <thread>
-
-#include "runtime/support/unique_fd.hpp"
 
 using namespace appd::observe;
-using appd::support::UniqueFd;
 using namespace std::chrono_literals;
 
 namespace {
@@ -29,35 +21,6 @@ std::string quoted(std::string_view raw) {
   append_quoted(line, raw);
   return fmt::to_string(line);
 }
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    REQUIRE(::pipe(ends.data()) == 0);
-    reading.reset(ends[0]);
-    writing.reset(ends[1]);
-  }
-  void set_nonblocking() { REQUIRE(::fcntl(writing.get(), F_SETFL, O_NONBLOCK) == 0); }
-  std::size_t fill() {
-    const std::string block(4096, '#');
-    std::size_t filled = 0;
-    for (ssize_t n; (n = ::write(writing.get(), block.data(), block.size())) > 0;) {
-      filled += static_cast<std::size_t>(n);
-    }
-    return filled;
-  }
-  std::string read_to_end_slowly() {
-    std::string all;
-    std::array<char, 4096> bytes;
-    for (ssize_t n; (n = ::read(reading.get(), bytes.data(), bytes.size())) > 0;) {
-      all.append(bytes.data(), static_cast<std::size_t>(n));
-      std::this_thread::sleep_for(500us);
-    }
-    return all;
-  }
-
-  UniqueFd reading, writing;
-};
 
 }  // namespace
 
@@ -97,47 +60,5 @@ TEST_SUITE("line") {
     Line common;
     append_common_time(common, time);
     CHECK(fmt::to_string(common) == "20/Nov/2026:09:31:26 +0000");
-  }
-
-  TEST_CASE("a line is written with one call") {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()) == 0);
-    const UniqueFd reading(ends[0]), writing(ends[1]);
-    write_line(writing.get(), std::string(5000, 'x'));
-    std::array<char, 8192> bytes;
-    CHECK(::recv(reading.get(), bytes.data(), bytes.size(), 0) == 5000);
-  }
-
-  TEST_CASE("a slow reader is waited for as long as it reads, and short writes are continued") {
-    Pipe pipe;
-    pipe.set_nonblocking();
-    const std::size_t filled = pipe.fill();
-    const std::string line(100'000, 'x');
-    std::string got;
-    std::thread reader([&] { got = pipe.read_to_end_slowly(); });
-    write_line(pipe.writing.get(), line);
-    pipe.writing.reset();
-    reader.join();
-    const bool complete = got == std::string(filled, '#') + line;
-    CHECK(complete);  // not the texts: they are long
-  }
-
-  TEST_CASE("a pipe that nobody empties costs a bounded wait") {
-    Pipe pipe;
-    pipe.set_nonblocking();
-    pipe.fill();
-    const auto before = std::chrono::steady_clock::now();
-    write_line(pipe.writing.get(), "lost\n");
-    const auto waited = std::chrono::steady_clock::now() - before;
-    CHECK(waited >= 150ms);
-    CHECK(waited < 5s);
-  }
-
-  TEST_CASE("a descriptor that takes nothing is given up") {
-    ::signal(SIGPIPE, SIG_IGN);
-    Pipe pipe;
-    pipe.reading.reset();
-    write_line(pipe.writing.get(), "lost\n");
-    write_line(-1, "lost\n");
   }
 }

@@ -1,18 +1,22 @@
 #include "runtime/observe/log.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <string>
 
 using namespace appd::observe;
 using appd::gateway::Level;
 using appd::support::UniqueFd;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -134,7 +138,7 @@ TEST_SUITE("log") {
 
     std::string path = "/tmp/appd-test-XXXXXX";
     const UniqueFd file(::mkstemp(path.data()));
-    const AccessLog access(path, "{uri}");
+    AccessLog access(path, "{uri}");
     ::unlink(path.c_str());
     Log log(Level::info, "worker 1", &access);
     CHECK(log.wants_access());
@@ -154,5 +158,61 @@ TEST_SUITE("log") {
     CHECK(parse_level("error") == Level::error);
     CHECK(parse_level("Info") == std::nullopt);
     CHECK(parse_level("") == std::nullopt);
+  }
+
+  TEST_CASE("lines that were dropped are told of when the log is read again") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const UniqueFd reading(ends[0]), writing(ends[1]);
+    REQUIRE(::fcntl(reading.get(), F_SETFL, O_NONBLOCK) == 0);
+    Log log(Level::info, "master", nullptr, writing.get());
+    const std::string text(5000, 'x');
+    for (int i = 0; i < 200; ++i) log.report(Level::info, text);
+    CHECK_FALSE(log.flush());
+    std::string all;
+    std::array<char, 65536> bytes;
+    for (int turn = 0; turn < 1000 && !log.flush(); ++turn) {
+      for (ssize_t n; (n = ::read(reading.get(), bytes.data(), bytes.size())) > 0;)
+        all.append(bytes.data(), static_cast<std::size_t>(n));
+    }
+    CHECK(log.flush());
+    const ssize_t n = ::read(reading.get(), bytes.data(), bytes.size());
+    if (n > 0) all.append(bytes.data(), static_cast<std::size_t>(n));
+    const auto told = all.find(" lines were dropped while the log was not read\n");
+    REQUIRE(told != std::string::npos);
+    const auto from = all.rfind(' ', told - 1);
+    const auto whole = std::count(all.begin(), all.end(), '\n') - 1;
+    CHECK(std::stoi(all.substr(from)) + whole == 200);
+  }
+
+  TEST_CASE("the end waits a moment for a log that is not read, and no longer") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const UniqueFd reading(ends[0]), writing(ends[1]);
+    const auto before = std::chrono::steady_clock::now();
+    {
+      Log log(Level::info, "master", nullptr, writing.get());
+      for (int i = 0; i < 100; ++i) log.report(Level::info, std::string(5000, 'x'));
+    }
+    CHECK(std::chrono::steady_clock::now() - before < 10s);
+  }
+
+  TEST_CASE("what clients provoke is limited, but for a log that wants everything") {
+    for (const Level level : {Level::info, Level::debug}) {
+      Stream stream;
+      Log log(level, "worker 1", nullptr, stream.fd());
+      for (int i = 0; i < 10; ++i) {
+        log.report_provoked(appd::gateway::Cause::bad_request, Level::warning, "refused");
+      }
+      int lines = 0;
+      while (stream.next_write().find("refused") != std::string::npos) ++lines;
+      CHECK(lines == (level == Level::debug ? 10 : 1));
+      if (level == Level::debug) continue;
+      CHECK_FALSE(log.flush());
+      log.finish();
+      CHECK(stream.next_write().find(
+                "and 9 more like this in the last second: requests answered") != std::string::npos);
+      CHECK(log.flush());
+    }
   }
 }
