@@ -310,8 +310,10 @@ int Daemon::run() {
     }
     manager_->on_stopping();
   };
-  hooks.on_turn = [this](unsigned ready) {
-    return manager_->on_turn(supervisor::Clock::now(), ready);
+  hooks.on_turn = [this](unsigned ready) -> std::optional<std::chrono::nanoseconds> {
+    const auto now = supervisor::ServiceManager::Clock::now();
+    const auto next = manager_->on_turn(now, ready);
+    return next ? std::optional(*next - now) : std::nullopt;
   };
   hooks.on_reloading = [this] { manager_->on_reloading(); };
   hooks.on_reloaded = [this](bool taken_over) { on_reloaded(taken_over); };
@@ -320,7 +322,7 @@ int Daemon::run() {
     const Deployment& served = present_ ? *present_ : *next_;
     return fmt::format("appd {} (pid {}): {}", APPD_VERSION, ::getpid(), served.describe());
   };
-  return supervisor::Master(log_, std::move(hooks), {control_.get(), touched_.get()},
+  return supervisor::Master(log_, signals_, std::move(hooks), {control_.get(), touched_.get()},
                             std::move(legacy_))
       .run();
 }
@@ -384,18 +386,22 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
   if (deployment->settings.preload == config::Preload::off) {
     plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
       leave_master(*deployment, worker_role(index), index);
-      return deployment->run_worker(index, *inheritance_, std::move(link), nullptr);
+      const int code = deployment->run_worker(index, *inheritance_, std::move(link), nullptr);
+      deployment->log.finish();
+      return code;
     };
   } else {
     plan.entry = [this, deployment](observe::WorkerLink link) {
       leave_master(*deployment, "zygote", deployment->zygotes_place());
-      return worker::run_zygote(
+      const int code = worker::run_zygote(
           deployment->settings, deployment->crash_files, deployment->log, std::move(link),
           [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
             deployment->log.set_role(worker_role(index));
             return deployment->run_worker(index, *inheritance_, std::move(own_link),
                                           std::move(preloaded));
           });
+      deployment->log.finish();
+      return code;
     };
   }
   return plan;

@@ -15,6 +15,7 @@
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/legacy.hpp"
+#include "runtime/supervisor/master_signals.hpp"
 #include "runtime/supervisor/pid_file.hpp"
 #include "runtime/supervisor/post_mortem.hpp"
 #include "runtime/supervisor/service_manager.hpp"
@@ -70,6 +71,8 @@ class Daemon {
   void on_reloaded(bool taken_over);
   void warn_of_fixed(const config::Settings& next);
 
+  /// Before all that its end has to undo.
+  supervisor::MasterSignals signals_;
   const std::function<config::Settings()> reread_;
   const supervisor::Successor successor_;
   std::optional<supervisor::Legacy> legacy_;

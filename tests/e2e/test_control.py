@@ -4,10 +4,12 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import pytest
 
 import wire
+from appd import Appd
 from processes import alive, children, wait_until
 
 EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_START = 1, 2, 4
@@ -208,3 +210,64 @@ def test_a_folder_that_is_not_there_is_an_error(installed, place):
     ended = installed.run("--socket", place / "a.sock", "--module", "x", "--touch-reload", place / "no/file")
     assert ended.returncode == EXIT_CONFIGURATION
     assert "--touch-reload" in ended.stderr
+
+
+# ---- callers that want nothing
+
+
+def silent_caller(path):
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    caller.connect(str(path))  # waits while the backlog is full
+    caller.settimeout(20)
+    return caller
+
+
+def test_callers_that_say_nothing_do_not_lock_out_others_and_are_ended(controlled, place):
+    server, ask = controlled()
+    silent = []
+    try:
+        for _ in range(100):
+            silent.append(silent_caller(place / "control"))
+        assert ask("status").returncode == 0
+        assert len(os.listdir(f"/proc/{server.pid}/fd")) < 80, "callers are limited"
+        told = [caller.recv(1000) for caller in silent]
+        assert all(text.startswith(b"f") for text in told), told
+    finally:
+        for caller in silent:
+            caller.close()
+    assert ask("status").returncode == 0
+
+
+def processor_seconds(pid) -> float:
+    fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class FewDescriptors(Appd):
+    def command(self, arguments, environment):
+        return ["/bin/sh", "-c", 'ulimit -n 40 && exec "$@"', "sh", *arguments]
+
+
+def test_without_a_descriptor_for_a_caller_the_master_does_not_spin(installed):
+    server = FewDescriptors(installed, "--control", "control")
+    silent = []
+
+    def event():
+        silent.append(silent_caller(server.place / "control"))
+        return server.find_events("cannot answer on the control socket")
+
+    try:
+        wait_until(event, "there is no descriptor left", 20)
+        before = processor_seconds(server.pid)
+        end = time.monotonic() + 2
+        wait_until(lambda: time.monotonic() > end, "time in which it could spin")
+        assert processor_seconds(server.pid) - before < 1
+        assert len(server.find_events("cannot answer on the control socket")) == 1
+        for caller in silent:
+            caller.close()
+        asked = installed.run("status", "--control", server.place / "control", within=20)
+        assert asked.returncode == 0
+    finally:
+        for caller in silent:
+            caller.close()
+        server.stop()

@@ -41,7 +41,7 @@ Connection::Connection(Server& server, support::UniqueFd socket, bool local)
       local_(local),
       outbox_(socket_.get(), server.outgoing_memory()),
       session_(*this),
-      opened_(server.loop().now()) {}
+      opened_(server.loop().running_now()) {}
 
 void Connection::start(std::string_view first) {
   if (!first.empty()) on_input(first);
@@ -145,7 +145,7 @@ bool Connection::may_read() const noexcept {
 /// The front's time stands still while it is not read from.
 void Connection::count_time(bool reading) {
   if (reading == !unread_since_) return;
-  const Clock::time_point now = server_.loop().now();
+  const Clock::time_point now = server_.loop().running_now();
   if (!reading) {
     unread_since_ = now;
     return;
@@ -178,7 +178,7 @@ void Connection::read() {
 }
 
 void Connection::on_input(std::string_view bytes) {
-  last_input_ = server_.loop().now();
+  last_input_ = server_.loop().running_now();
   silent_ = false;
   if (state_ == State::lingering) return;
   const bool was_inside = session_.inside_head();
@@ -249,7 +249,8 @@ bool Connection::try_bequeath() {
 
 void Connection::flush() {
   const Outbox::Flushed result = outbox_.flush();
-  if (result != Outbox::Flushed::nothing || !was_blocked_) last_output_ = server_.loop().now();
+  if (result != Outbox::Flushed::nothing || !was_blocked_)
+    last_output_ = server_.loop().running_now();
   was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing;
   switch (result) {
     case Outbox::Flushed::all:
@@ -281,7 +282,7 @@ void Connection::end_or_linger() {
     return;
   }
   state_ = State::lingering;
-  last_input_ = server_.loop().now();
+  last_input_ = server_.loop().running_now();
   linger_until_ = last_input_ + kLingerTotal;
   ::shutdown(socket_.get(), SHUT_WR);
 }
@@ -342,8 +343,8 @@ void Connection::report_timeout(Wait wait) const {
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";
   const std::string request = session_.describe_request();
-  server_.reporter().report(
-      Level::warning,
+  server_.reporter().report_provoked(
+      gateway::Cause::stalled, Level::warning,
       fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
                   request.empty() ? "" : " (", request, request.empty() ? "" : ")"));
 }

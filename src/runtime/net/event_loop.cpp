@@ -88,7 +88,11 @@ void EventLoop::collect(int timeout) {
   next_ = 0;
   end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
   turns_ = 0;
+  running_.expect_wait(timeout < 0
+                           ? std::nullopt
+                           : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
   now_ = Clock::now();
+  running_now_ = running_.read(now_);
   run_tasks();
   run_timers();
 }

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "runtime/support/running_time.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
@@ -57,6 +58,8 @@ class EventLoop {
   void look();
   /// The time of the last look.
   Clock::time_point now() const noexcept { return now_; }
+  /// The same in running time, for deadlines: a time in which the loop did not run does not count.
+  Clock::time_point running_now() const noexcept { return running_now_; }
 
  private:
   static constexpr std::size_t kBatch = 128;
@@ -85,6 +88,8 @@ class EventLoop {
   unsigned turns_ = 0;             // since the last look
   std::vector<Timer*> timers_;
   Clock::time_point now_ = Clock::now();
+  support::RunningTime running_{now_};
+  Clock::time_point running_now_ = now_;
 };
 
 /// One descriptor's place in the loop. Loop's thread only. The descriptor must stay open until the

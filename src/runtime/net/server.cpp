@@ -19,8 +19,6 @@ constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
 /// Until connections that the heir's box had no room for are tried again.
 constexpr std::chrono::milliseconds kBequestPause{5};
-/// Anybody can have connections refused.
-constexpr std::chrono::seconds kRefusalLineInterval{1};
 /// Until what belonged to answers is free: a thread with the interpreter has to let go of it.
 constexpr std::chrono::seconds kTrimPause{1};
 
@@ -200,13 +198,8 @@ void Server::inherit(support::UniqueFd socket, std::string_view bytes) {
 bool Server::admits(int socket, bool local) {
   const std::optional<std::string> refusal = options_.admission.refusal(socket, local);
   if (!refusal) return true;
-  ++refusals_;
-  if (loop_.now() < next_refusal_line_) return false;
-  next_refusal_line_ = loop_.now() + kRefusalLineInterval;
-  const unsigned others = std::exchange(refusals_, 0) - 1;
-  reporter_.report(gateway::Level::warning,
-                   fmt::format("a connection was closed: {}{}", *refusal,
-                               others == 0 ? "" : fmt::format(" (and {} before it)", others)));
+  reporter_.report_provoked(gateway::Cause::not_admitted, gateway::Level::warning,
+                            fmt::format("a connection was closed: {}", *refusal));
   return false;
 }
 
@@ -225,7 +218,7 @@ void Server::open(support::UniqueFd socket, bool local, std::string_view first) 
 void Server::check_deadlines() {
   std::vector<std::shared_ptr<Connection>> watched = std::exchange(watched_, {});
   for (auto& connection : watched) {
-    if (connection->check_deadline(loop_.now())) watched_.push_back(std::move(connection));
+    if (connection->check_deadline(loop_.running_now())) watched_.push_back(std::move(connection));
   }
   // Who was slow to take an answer is watched, so this comes after the last of them.
   if (outgoing_memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);

@@ -116,8 +116,6 @@ class Server {
   std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
-  EventLoop::Clock::time_point next_refusal_line_{};
-  unsigned refusals_ = 0;  // since the last line about one
   EventLoop::Timer watch_timer_;
   EventLoop::Timer bequest_timer_;
   EventLoop::Timer trim_timer_;

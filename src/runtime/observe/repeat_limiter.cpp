@@ -47,8 +47,8 @@ std::string_view name(Cause cause) noexcept {
       return "bodies cut by the front";
     case Cause::stalled:
       return "connections closed for a time-out";
-    case Cause::oddity:
-      return "answers that nginx may refuse";
+    case Cause::not_admitted:
+      return "connections closed by --allow or its like";
   }
   return "of the same kind";
 }

@@ -146,9 +146,9 @@ void WorkerLink::send(const WorkerMessage& message) noexcept {
   send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size));
 }
 
-void WorkerLink::send(MasterOrder order) noexcept {
+bool WorkerLink::send(MasterOrder order) noexcept {
   std::array<char, 1> bytes{static_cast<char>(order)};
-  send_datagram(fd_.get(), bytes);
+  return send_datagram(fd_.get(), bytes);
 }
 
 bool WorkerLink::send_fork(unsigned index, const WorkerLink& worker_end) noexcept {

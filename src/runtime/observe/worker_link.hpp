@@ -77,8 +77,9 @@ class WorkerLink {
 
   /// Worker's side. Never throw: a gone master is noticed by `receive_order`.
   void send(const WorkerMessage& message) noexcept;
-  /// Master's side; not for `fork`.
-  void send(MasterOrder order) noexcept;
+  /// Master's side; not for `fork`. False when it cannot be sent now: the link is full, or there is
+  /// no memory.
+  bool send(MasterOrder order) noexcept;
   /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
   bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
 

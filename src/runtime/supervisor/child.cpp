@@ -3,6 +3,19 @@
 #include <fmt/format.h>
 
 namespace appd::supervisor {
+namespace {
+
+constexpr std::chrono::milliseconds kResendPause{50};
+
+}  // namespace
+
+void ChildProcess::order(observe::MasterOrder what, Clock::time_point now) noexcept {
+  unsent.reset();
+  // Without a link it ends already, and its slot has a deadline for that.
+  if (link.fd() < 0 || link.send(what)) return;
+  unsent = what;
+  resend_due = now + kResendPause;
+}
 
 std::string title(const Child& child) {
   if (!child.process || !child.process->pid) return child.name;

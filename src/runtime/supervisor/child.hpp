@@ -31,6 +31,12 @@ struct ChildProcess {
   Clock::time_point memory_due{};                    ///< of the next look at it
   bool accepting = false;                            ///< it takes connections, as far as is known
   Clock::time_point heard_at{};                      ///< last, that it knows of its retirement
+  /// The last order, when its link had no room for it; to be sent again at `resend_due`.
+  std::optional<observe::MasterOrder> unsent{};
+  Clock::time_point resend_due{};
+
+  /// Sends it, now or later: a later order takes its place then.
+  void order(observe::MasterOrder what, Clock::time_point now) noexcept;
 };
 
 /// A place for a process that the master keeps alive: a worker's, or the zygote's.

@@ -78,7 +78,7 @@ ControlSocket::ControlSocket(const std::string& path, const support::Account* ac
     file_ = bind(listener_.get(), path, account);
   }
   if (::listen(listener_.get(), kBacklog) != 0) refuse(path, std::strerror(errno));
-  watch(listener_.get(), kListener);
+  watch_listener();
 }
 
 ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener,
@@ -87,7 +87,7 @@ ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener
       listener_(std::move(listener)),
       file_(support::SocketFile::take_over(path, account)) {
   if (!epoll_) support::throw_errno("epoll_create1");
-  watch(listener_.get(), kListener);
+  watch_listener();
 }
 
 void ControlSocket::leave() noexcept {
@@ -96,62 +96,128 @@ void ControlSocket::leave() noexcept {
   callers_.clear();
 }
 
-void ControlSocket::watch(int fd, Caller caller) {
+bool ControlSocket::watch(int operation, int fd, Caller caller, std::uint32_t events) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.u64 = caller;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+  return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
+void ControlSocket::watch_listener() {
+  if (!watch(EPOLL_CTL_ADD, listener_.get(), kListener, EPOLLIN)) {
     support::throw_errno("epoll_ctl", "control");
   }
 }
 
-std::vector<ControlSocket::Request> ControlSocket::receive() {
+std::vector<ControlSocket::Request> ControlSocket::receive(Clock::time_point now,
+                                                           gateway::Reporter& reporter) {
   std::vector<Request> requests;
   std::array<epoll_event, 16> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {
     const Caller caller = events[static_cast<std::size_t>(i)].data.u64;
     if (caller == kListener) {
-      accept_all();
-      continue;
-    }
-    const auto found = callers_.find(caller);
-    if (found == callers_.end()) continue;
-    std::array<char, 64> bytes;
-    const ssize_t got = ::recv(found->second.get(), bytes.data(), bytes.size(), 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got <= 0) {
-      callers_.erase(found);
-      continue;
-    }
-    const std::string_view word(bytes.data(), static_cast<std::size_t>(got));
-    if (const auto verb = parse_verb(word)) {
-      requests.push_back({caller, *verb});
-    } else {
-      fail(caller, "this appd does not know what it is asked");
+      accept_all(now, reporter);
+    } else if (const auto request = read(caller)) {
+      requests.push_back(*request);
     }
   }
   return requests;
 }
 
-void ControlSocket::accept_all() {
+/// One message is read of each caller; after it only its end is of interest.
+std::optional<ControlSocket::Request> ControlSocket::read(Caller caller) {
+  const auto found = callers_.find(caller);
+  if (found == callers_.end()) return std::nullopt;
+  std::array<char, 64> bytes;
+  const ssize_t got =
+      found->second.patience ? ::recv(found->second.fd.get(), bytes.data(), bytes.size(), 0) : 0;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  if (got <= 0) {
+    callers_.erase(found);
+    return std::nullopt;
+  }
+  const auto verb = parse_verb({bytes.data(), static_cast<std::size_t>(got)});
+  if (!verb) {
+    fail(caller, "this appd does not know what it is asked");
+    return std::nullopt;
+  }
+  found->second.patience.reset();
+  watch(EPOLL_CTL_MOD, found->second.fd.get(), caller, EPOLLRDHUP);
+  return Request{caller, *verb};
+}
+
+void ControlSocket::accept_all(Clock::time_point now, gateway::Reporter& reporter) {
   while (true) {
     support::UniqueFd fd(
         ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd) return;
-    adopt(std::move(fd));
+    if (!fd) {
+      const bool none = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+      return none ? void(reported_ = false) : pause(now, reporter);
+    }
+    const bool room = make_room();
+    const Caller caller = add({std::move(fd), now + kPatience}, EPOLLIN);
+    if (!room) fail(caller, fmt::format("{} callers wait already: try again", kMostCallers));
   }
 }
 
+/// The listener stays readable, and would keep the loop from its rest.
+void ControlSocket::pause(Clock::time_point now, gateway::Reporter& reporter) {
+  const int error = errno;
+  if (!std::exchange(reported_, true)) {
+    reporter.report(gateway::Level::error,
+                    fmt::format("cannot answer on the control socket: {}; raise the limit of "
+                                "open files (LimitNOFILE= in a systemd unit, ulimit -n)",
+                                std::strerror(error)));
+  }
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
+  accept_due_ = now + kAcceptPause;
+}
+
+/// Who has asked keeps its place; of the others the oldest makes room.
+bool ControlSocket::make_room() {
+  if (callers_.size() < kMostCallers) return true;
+  const auto silent = std::find_if(callers_.begin(), callers_.end(),
+                                   [](const auto& each) { return each.second.patience; });
+  if (silent == callers_.end()) return false;
+  fail(silent->first, "others wait to be heard");
+  return true;
+}
+
+void ControlSocket::tick(Clock::time_point now) {
+  if (accept_due_ && now >= *accept_due_) {
+    const bool watched = watch(EPOLL_CTL_ADD, listener_.get(), kListener, EPOLLIN);
+    accept_due_ = watched ? std::nullopt : std::optional(now + kAcceptPause);
+  }
+  for (auto each = callers_.begin(); each != callers_.end();) {
+    const auto& [caller, line] = *each++;  // `fail` takes it out
+    if (line.patience && now >= *line.patience) fail(caller, "nothing was asked");
+  }
+}
+
+std::optional<Clock::time_point> ControlSocket::due() const noexcept {
+  std::optional<Clock::time_point> first = accept_due_;
+  for (const auto& [caller, line] : callers_) {
+    if (line.patience && (!first || *line.patience < *first)) first = line.patience;
+  }
+  return first;
+}
+
 ControlSocket::Caller ControlSocket::adopt(support::UniqueFd fd) {
-  watch(fd.get(), ++last_);
-  callers_.emplace(last_, std::move(fd));
-  return last_;
+  return add({std::move(fd), std::nullopt}, EPOLLRDHUP);
+}
+
+/// One that cannot be watched is gone at once.
+ControlSocket::Caller ControlSocket::add(Line line, std::uint32_t events) {
+  const Caller caller = ++last_;
+  if (watch(EPOLL_CTL_ADD, line.fd.get(), caller, events))
+    callers_.emplace(caller, std::move(line));
+  return caller;
 }
 
 int ControlSocket::fd_of(Caller caller) const noexcept {
   const auto found = callers_.find(caller);
-  return found == callers_.end() ? -1 : found->second.get();
+  return found == callers_.end() ? -1 : found->second.fd.get();
 }
 
 void ControlSocket::say(Caller caller, std::string_view text) noexcept {
@@ -177,7 +243,7 @@ void ControlSocket::send(Caller caller, ControlMessage::Kind kind, std::string_v
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  if (::sendmsg(found->second.get(), &message, MSG_NOSIGNAL) < 0) callers_.erase(found);
+  if (::sendmsg(found->second.fd.get(), &message, MSG_NOSIGNAL) < 0) callers_.erase(found);
 }
 
 }  // namespace appd::supervisor

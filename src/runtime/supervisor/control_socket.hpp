@@ -2,12 +2,17 @@
 
 #include <sys/un.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/supervisor/clock.hpp"
 #include "runtime/supervisor/control_protocol.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/socket_file.hpp"
@@ -16,9 +21,16 @@
 namespace appd::supervisor {
 
 /// The socket (its owner's alone: mode 0600) on which the master is asked for what signals ask for
-/// too, and answers. A caller that does not read what it is told is dropped. Single-threaded.
+/// too, and answers. A caller asks one thing. One that says nothing is ended, one that does not
+/// read what it is told is dropped, and there are so many at most. Single-threaded.
 class ControlSocket {
  public:
+  static constexpr std::size_t kMostCallers = 32;
+  /// How long a caller may say nothing.
+  static constexpr std::chrono::seconds kPatience{5};
+  /// Until new callers are looked for again, after the process has had no descriptor for one.
+  static constexpr std::chrono::seconds kAcceptPause{1};
+
   using Caller = std::uint64_t;  ///< never given twice
   struct Request {
     Caller caller;
@@ -39,12 +51,16 @@ class ControlSocket {
   /// To be polled for reading.
   int fd() const noexcept { return epoll_.get(); }
   /// What has been asked since. Callers that are gone are forgotten.
-  std::vector<Request> receive();
+  std::vector<Request> receive(Clock::time_point now, gateway::Reporter& reporter);
+  /// Ends who has said nothing for too long, and looks for callers again.
+  void tick(Clock::time_point now);
+  /// When `tick` has something to do; none: only events move it.
+  std::optional<Clock::time_point> due() const noexcept;
 
   int listener() const noexcept { return listener_.get(); }
   /// −1: it is gone.
   int fd_of(Caller caller) const noexcept;
-  /// Takes a caller over.
+  /// Takes a caller over that has asked already.
   Caller adopt(support::UniqueFd fd);
 
   /// Nothing happens for a caller that is gone.
@@ -54,15 +70,27 @@ class ControlSocket {
   void fail(Caller caller, std::string_view text) noexcept;
 
  private:
-  void accept_all();
-  void watch(int fd, Caller caller);
+  struct Line {
+    support::UniqueFd fd;
+    std::optional<Clock::time_point> patience;  ///< until then it is to ask; none: it has asked
+  };
+
+  void accept_all(Clock::time_point now, gateway::Reporter& reporter);
+  void pause(Clock::time_point now, gateway::Reporter& reporter);
+  bool make_room();
+  std::optional<Request> read(Caller caller);
+  Caller add(Line line, std::uint32_t events);
+  bool watch(int operation, int fd, Caller caller, std::uint32_t events) noexcept;
+  void watch_listener();
   void send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept;
 
   support::UniqueFd epoll_;
   support::UniqueFd listener_;
   support::SocketFile file_;
   Caller last_ = 0;
-  std::map<Caller, support::UniqueFd> callers_;
+  std::map<Caller, Line> callers_;               ///< oldest first
+  std::optional<Clock::time_point> accept_due_;  ///< none: callers are taken
+  bool reported_ = false;                        ///< that there was no descriptor
 };
 
 /// Throws std::runtime_error when the path is too long for a socket.

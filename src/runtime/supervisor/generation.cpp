@@ -112,7 +112,7 @@ void Generation::serve() {
 }
 
 void Generation::order_to_serve(Child& worker) {
-  worker.process->link.send(MasterOrder::serve);
+  worker.process->order(MasterOrder::serve, Clock::now());
   worker.process->accepting = true;
 }
 
@@ -137,7 +137,7 @@ void Generation::stop() {
     // Those that were retired before have nobody any more to leave anything to.
     const bool was_retired = worker.slot.state() == SlotState::draining && worker.process;
     perform(worker, worker.slot.retire(Clock::now(), grace(worker)));
-    if (was_retired) worker.process->link.send(MasterOrder::drain);
+    if (was_retired) worker.process->order(MasterOrder::drain, Clock::now());
   }
   retire_zygote();
 }
@@ -155,9 +155,16 @@ void Generation::retire_zygote() {
 void Generation::tick() {
   for (Child* child : children_) {
     perform(*child, child->slot.on_tick(Clock::now(), launcher_.can_start(*child)));
+    order_again(*child);
   }
   if (const auto now = Clock::now(); inspection_.is_needed() && now >= inspection_due_)
     inspect(now);
+}
+
+void Generation::order_again(Child& child) {
+  if (!child.process || !child.process->unsent) return;
+  const Clock::time_point now = Clock::now();
+  if (now >= child.process->resend_due) child.process->order(*child.process->unsent, now);
 }
 
 void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
@@ -167,7 +174,7 @@ void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
     case SlotAction::start:
       return start(child);
     case SlotAction::order_drain:
-      return child.process->link.send(end);
+      return child.process->order(end, Clock::now());
     case SlotAction::abort:
       return abort(child);
     case SlotAction::kill:
@@ -297,7 +304,10 @@ std::optional<Clock::time_point> Generation::due() const {
   const auto consider = [&first](std::optional<Clock::time_point> when) {
     if (when && (!first || *when < *first)) first = when;
   };
-  for (const Child* child : children_) consider(child->slot.due(launcher_.can_start(*child)));
+  for (const Child* child : children_) {
+    consider(child->slot.due(launcher_.can_start(*child)));
+    if (child->process && child->process->unsent) consider(child->process->resend_due);
+  }
   if (inspection_.is_needed()) consider(inspection_due_);
   for (const Child& worker : workers_) {
     const Clock::time_point overdue = worker.retired_at + plan_.graceful_timeout;
@@ -318,7 +328,7 @@ void Generation::inspect(Clock::time_point now) {
     if (const auto silence = inspection_.silence(worker, now)) {
       on_silence(worker, *silence);
     } else if (inspection_.is_to_be_asked(worker)) {
-      worker.process->link.send(MasterOrder::retire);
+      worker.process->order(MasterOrder::retire, now);
     }
     replace_if_worn(worker, now);
   }
@@ -542,7 +552,7 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   if (!has_been_told) reporter_.report(level_of_death(was_wanted, wait_status), what);
   if (was_wanted) fail(what);
   const Clock::time_point now = Clock::now();
-  child.slot.on_death(now);
+  child.slot.on_death(now, had_requests(child));
   child.process.reset();
   if (child.is_worker()) {
     scoreboard_.clear(*child.index);  // the others must not count on it
@@ -555,13 +565,19 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   }
 
   const auto due = established_ ? child.slot.due() : std::nullopt;
-  if (due && *due > now) {
+  if (due && *due - now >= RespawnBrake::kFirstPause) {
     reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", child.name,
                                                  describe_duration(*due - now)));
   }
   const bool unasked = !killed_by_us && !has_fault && wait_status.value_or(0) != 0;
   const bool crash = established_ && was_wanted && unasked;
   return crash ? ProcessEnd::crash : ProcessEnd::expected;
+}
+
+/// It has answered requests, or died in one: what serves has been started well.
+bool Generation::had_requests(const Child& dead) const {
+  return dead.is_worker() && (scoreboard_.answered(*dead.index) > dead.process->answered_before ||
+                              !scoreboard_.running(*dead.index).empty());
 }
 
 std::string Generation::describe_death(const Child& dead, std::optional<int> wait_status) const {

@@ -116,6 +116,7 @@ class Generation {
  private:
   void perform(Child& child, SlotAction action,
                observe::MasterOrder end = observe::MasterOrder::drain);
+  void order_again(Child& child);
   void start(Child& child);
   void abort(Child& child);
   void abort_zygote(std::string fault);
@@ -149,6 +150,7 @@ class Generation {
   void on_answer(const observe::WorkerMessage& message);
   void on_start_failed(Child& child, std::string_view why);
   ProcessEnd on_death(Child& child, std::optional<int> wait_status);
+  bool had_requests(const Child& dead) const;
   std::string describe_death(const Child& dead, std::optional<int> wait_status) const;
   std::string describe_work(const Child& child, std::string_view introduction) const;
   void fail(std::string why);

@@ -72,7 +72,7 @@ Clock::time_point Inspection::last_sign(const Child& worker) const noexcept {
   const std::chrono::nanoseconds seen(
       scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed));
   return std::max(worker.process->ready_since,
-                  Clock::time_point(std::chrono::duration_cast<Clock::duration>(seen)));
+                  Clock::at(std::chrono::steady_clock::time_point(seen)));
 }
 
 std::optional<std::string> Inspection::wear(Child& worker, Clock::time_point now) const {

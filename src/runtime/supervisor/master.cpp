@@ -1,14 +1,12 @@
 #include "runtime/supervisor/master.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <initializer_list>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
@@ -21,16 +19,11 @@ using gateway::Level;
 
 namespace {
 
-void set_disposition(int signal, void (*handler)(int)) noexcept {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  ::sigaction(signal, &action, nullptr);
-}
-
-constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
-
 /// For retired workers to hear that they are.
 constexpr std::chrono::seconds kFormerPatience{5};
+
+/// Until the log is tried again that was not read.
+constexpr std::chrono::milliseconds kLogPause{100};
 
 std::string count_workers(unsigned workers) {
   return fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");
@@ -38,27 +31,28 @@ std::string count_workers(unsigned workers) {
 
 }  // namespace
 
-Master::Master(gateway::Reporter& reporter, MasterHooks hooks, MasterEars ears,
-               std::optional<Legacy> legacy)
+Master::Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
+               MasterEars ears, std::optional<Legacy> legacy)
     : reporter_(reporter),
       hooks_(std::move(hooks)),
       ears_(ears),
       legacy_(std::move(legacy)),
       enter_child_([this] { enter_child(); }),
-      signals_(kSignals),
-      signal_fd_(support::open_signal_fd(signals_.set())) {
-  set_disposition(SIGPIPE, SIG_IGN);
-  set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
-}
+      signals_(signals) {}
 
 int Master::run() {
   begin();
+  obey_signals();  // those of the start, before a process is started in vain
   while (true) {
     advance();  // first: what has failed is not started again
     for (const auto& generation : generations_) generation->tick();
     bury_finished();
     if (generations_.empty()) break;
-    if (hooks_.on_turn) turn_due_ = hooks_.on_turn(count_serving());
+    log_is_behind_ = !reporter_.flush();
+    if (hooks_.on_turn) {
+      const auto next = hooks_.on_turn(count_serving());
+      turn_due_ = next ? std::optional(Clock::now() + *next) : std::nullopt;
+    }
     wait_for_events();
   }
   reporter_.report(Level::info, "stopped");
@@ -258,12 +252,16 @@ unsigned Master::count_serving() const noexcept {
 }
 
 void Master::wait_for_events() {
-  polled_.assign({{signal_fd_.get(), POLLIN, 0},
+  polled_.assign({{signals_.fd().get(), POLLIN, 0},
                   {ears_.control ? ears_.control->fd() : -1, POLLIN, 0},
                   {ears_.touched ? ears_.touched->fd() : -1, POLLIN, 0}});
   const std::size_t own = polled_.size();
   for (const auto& generation : generations_) generation->add_polled(polled_);
-  if (::poll(polled_.data(), polled_.size(), poll_timeout()) < 0) {
+  const int timeout = poll_timeout();
+  Clock::expect_wait(timeout < 0
+                         ? std::nullopt
+                         : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
+  if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
     if (errno == EINTR) return;
     support::throw_errno("poll");
   }
@@ -276,25 +274,31 @@ void Master::wait_for_events() {
   }
   if (polled_[2].revents != 0 && ears_.touched->look()) reload_wanted_ = true;
   if (polled_[1].revents != 0) {
-    for (const ControlSocket::Request& request : ears_.control->receive()) on_request(request);
+    for (const auto& request : ears_.control->receive(Clock::now(), reporter_)) on_request(request);
   }
-  if (polled_[0].revents == 0) return;
-  while (const auto signal = support::try_read_signal(signal_fd_)) on_signal(*signal);
+  if (ears_.control) ears_.control->tick(Clock::now());
+  if (polled_[0].revents != 0) obey_signals();
+}
+
+void Master::obey_signals() {
+  while (const auto signal = support::try_read_signal(signals_.fd())) on_signal(*signal);
 }
 
 int Master::poll_timeout() const noexcept {
   constexpr std::chrono::milliseconds kForever{-1};
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(1);
+  // A time in which this process does not run is known only as far as it comes late.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::seconds(5);
   std::optional<Clock::time_point> first = turn_due_;
-  for (const auto& generation : generations_) {
-    const auto due = generation->due();
+  const auto consider = [&first](std::optional<Clock::time_point> due) {
     if (due && (!first || *due < *first)) first = due;
-  }
-  if (reload_ && reload_->former)
-    first = first ? std::min(*first, reload_->patience) : reload_->patience;
+  };
+  for (const auto& generation : generations_) consider(generation->due());
+  if (log_is_behind_) consider(Clock::now() + kLogPause);
+  if (ears_.control) consider(ears_.control->due());
+  if (reload_ && reload_->former) consider(reload_->patience);
   if (phase_ == Phase::serving && !reload_) {
-    if (reload_wanted_) first = Clock::now();
-    if (retry_due_ && (!first || *retry_due_ < *first)) first = std::max(*retry_due_, Clock::now());
+    if (reload_wanted_) consider(Clock::now());
+    consider(retry_due_);
   }
   if (!first) return static_cast<int>(kForever.count());
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*first - Clock::now());
@@ -333,14 +337,20 @@ void Master::on_request(ControlSocket::Request request) {
     case ControlVerb::reload:
       if (phase_ == Phase::stopping) return control.fail(request.caller, "appd is stopping");
       reload_wanted_ = true;
-      reload_callers_.push_back(request.caller);
+      queue_caller(reload_callers_, request.caller);
       return;
     case ControlVerb::upgrade:
       if (phase_ == Phase::stopping) return control.fail(request.caller, "appd is stopping");
       upgrade_wanted_ = true;
-      upgrade_callers_.push_back(request.caller);
+      queue_caller(upgrade_callers_, request.caller);
       return;
   }
+}
+
+/// In the place of those that have gone away meanwhile.
+void Master::queue_caller(Callers& callers, ControlSocket::Caller caller) {
+  std::erase_if(callers, [this](auto each) { return ears_.control->fd_of(each) < 0; });
+  callers.push_back(caller);
 }
 
 std::string Master::describe() const {
@@ -381,20 +391,11 @@ void Master::on_crash() {
 
 /// In a child that was just forked.
 void Master::enter_child() {
-  signal_fd_.reset();
+  signals_.leave();
   if (ears_.control) ears_.control->leave();
   if (ears_.touched) ears_.touched->leave();
   for (const auto& generation : generations_) generation->close_links();
-  support::enter_worker_signals(mask_for_children());
-}
-
-/// The one that was in force before this program, or the one whose heir it is, blocked signals:
-/// what is blocked stays so over execve.
-sigset_t Master::mask_for_children() const noexcept {
-  sigset_t mask = signals_.previous();
-  if (!legacy_) return mask;
-  for (const int signal : kSignals) ::sigdelset(&mask, signal);
-  return mask;
+  support::enter_worker_signals(signals_.mask_for_children(legacy_.has_value()));
 }
 
 // -- The end

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <poll.h>
-#include <signal.h>
 
 #include <functional>
 #include <memory>
@@ -14,10 +13,9 @@
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/generation.hpp"
+#include "runtime/supervisor/master_signals.hpp"
 #include "runtime/supervisor/touched_file.hpp"
 #include "runtime/support/exit_code.hpp"
-#include "runtime/support/signals.hpp"
-#include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
 
@@ -31,9 +29,9 @@ struct MasterHooks {
   std::function<void()> on_ready;  ///< once, when the first generation serves
   /// Before workers are told to stop, once: close the listeners.
   std::function<void()> on_stopping;
-  /// In each turn of the loop, with the number of workers that serve; gives the time by which
-  /// the next turn is to be, if that matters.
-  std::function<std::optional<Clock::time_point>(unsigned ready)> on_turn;
+  /// In each turn of the loop, with the number of workers that serve; gives the time until the next
+  /// turn, if that matters.
+  std::function<std::optional<std::chrono::nanoseconds>(unsigned ready)> on_turn;
   std::function<void()> on_reloading;  ///< a reload begins: before `plan` is asked
   /// Becomes the program that has been installed meanwhile. `legacy` has what the master knows; the
   /// rest is to be added. Gives why it could not.
@@ -61,10 +59,9 @@ struct MasterEars {
 /// kill what is left after the graceful timeout; the second of them, or SIGQUIT: kill at once.
 class Master {
  public:
-  /// Takes those signals and SIGCHLD into its own hands (and ignores SIGPIPE), so that none is lost
-  /// before `run`. Borrows the reporter. Throws std::system_error.
-  Master(gateway::Reporter& reporter, MasterHooks hooks, MasterEars ears = {},
-         std::optional<Legacy> legacy = std::nullopt);
+  /// Borrows the reporter and the signals.
+  Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
+         MasterEars ears = {}, std::optional<Legacy> legacy = std::nullopt);
   /// Leaves no worker behind: after `run` has thrown, those that live are killed.
   ~Master() = default;
   Master(const Master&) = delete;
@@ -107,14 +104,15 @@ class Master {
 
   unsigned count_serving() const noexcept;
   void wait_for_events();
+  void obey_signals();
   int poll_timeout() const noexcept;
   void on_signal(int signal);
   void on_request(ControlSocket::Request request);
+  void queue_caller(Callers& callers, ControlSocket::Caller caller);
   std::string describe() const;
   void reap();
   void on_crash();
   void enter_child();
-  sigset_t mask_for_children() const noexcept;
 
   void abandon_start();
   void stop(std::string_view reason);
@@ -128,10 +126,10 @@ class Master {
   const MasterEars ears_;
   const std::optional<Legacy> legacy_;
   const std::function<void()> enter_child_;
-  support::BlockedSignals signals_;
-  support::UniqueFd signal_fd_;  ///< closed in children
+  MasterSignals& signals_;
 
   Phase phase_ = Phase::starting;
+  bool log_is_behind_ = false;
   std::optional<Clock::time_point> turn_due_;  ///< as the hook on_turn wants it
   int exit_code_ = support::exit_code::kOk;
   CrashLimit crash_limit_{std::nullopt};  ///< as the present generation bears it

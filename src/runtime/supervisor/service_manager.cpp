@@ -48,8 +48,8 @@ void ServiceManager::on_stopping() {
   tell(fmt::format("STOPPING=1\nSTATUS={}: stopping, running requests are finished", served_));
 }
 
-std::optional<Clock::time_point> ServiceManager::on_turn(Clock::time_point now,
-                                                         unsigned ready_workers) {
+std::optional<ServiceManager::Clock::time_point> ServiceManager::on_turn(Clock::time_point now,
+                                                                         unsigned ready_workers) {
   if (!stopping_ && ready_workers_ != ready_workers) {
     ready_workers_ = ready_workers;
     tell(fmt::format("STATUS={}: {} of {} workers ready", served_, ready_workers, workers_));

@@ -4,14 +4,15 @@
 #include <optional>
 #include <string>
 
-#include "runtime/supervisor/worker_slot.hpp"
-
 namespace appd::supervisor {
 
 /// What the service manager that started this process is told of it (sd_notify: NOTIFY_SOCKET and
 /// WATCHDOG_USEC in the environment). Where there is none, nothing happens.
 class ServiceManager {
  public:
+  /// The manager's watchdog does not ask whether this process ran.
+  using Clock = std::chrono::steady_clock;
+
   /// `served`: the application and where it is reached, the begin of each status.
   ServiceManager(std::string served, unsigned workers);
 

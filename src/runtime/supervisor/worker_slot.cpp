@@ -32,6 +32,7 @@ const char* name(SlotState state) noexcept {
 void WorkerSlot::adopt(Clock::time_point now, Found found,
                        std::optional<std::chrono::nanoseconds> limit) noexcept {
   wanted_ = found != Found::retired;
+  started_at_ = now;
   due_ = found == Found::starting && limit ? now + *limit : kNever;
   if (found == Found::ready) ready_since_ = now;
   state_ = found == Found::starting ? SlotState::starting
@@ -63,6 +64,7 @@ void WorkerSlot::on_started(Clock::time_point now,
                             std::optional<std::chrono::nanoseconds> limit) noexcept {
   assert(state_ == SlotState::waiting);
   state_ = SlotState::starting;
+  started_at_ = now;
   due_ = limit ? now + *limit : kNever;
 }
 
@@ -78,11 +80,12 @@ void WorkerSlot::on_link_lost(Clock::time_point now, std::chrono::nanoseconds gr
   state_ = SlotState::draining;
 }
 
-void WorkerSlot::on_death(Clock::time_point now) noexcept {
-  const auto served = ready_since_ ? now - *ready_since_ : Clock::duration::zero();
+void WorkerSlot::on_death(Clock::time_point now, bool had_requests) noexcept {
+  RespawnBrake::Life life;
+  if (ready_since_) life = {*ready_since_ - started_at_, now - *ready_since_, had_requests};
   ready_since_.reset();
   state_ = wanted_ ? SlotState::waiting : SlotState::retired;
-  due_ = now + brake_.on_death(served);
+  due_ = now + brake_.on_death(life);
 }
 
 SlotAction WorkerSlot::retire(Clock::time_point now,

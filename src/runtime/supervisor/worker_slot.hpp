@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "runtime/supervisor/clock.hpp"
 #include "runtime/supervisor/respawn_brake.hpp"
 
 namespace appd::supervisor {
-
-using Clock = std::chrono::steady_clock;
 
 enum class SlotState : std::uint8_t {
   waiting,   ///< no process; one is to be started when the pause is over
@@ -65,8 +64,8 @@ class WorkerSlot {
   /// The process cannot be ordered any more, so it should be ending: give it `grace`, then replace
   /// it.
   void on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
-  /// The process ended, or could not be started.
-  void on_death(Clock::time_point now) noexcept;
+  /// The process ended, or could not be started. `had_requests`: see RespawnBrake.
+  void on_death(Clock::time_point now, bool had_requests = false) noexcept;
 
   /// The present process goes on, but none is wanted here after it.
   void release() noexcept { wanted_ = false; }
@@ -91,6 +90,7 @@ class WorkerSlot {
   SlotState state_ = SlotState::retired;
   bool wanted_ = false;
   Clock::time_point due_{};  ///< waiting: start; starting: abort; draining: kill; otherwise unused
+  Clock::time_point started_at_{};  ///< of the present process, the last one otherwise
   std::optional<Clock::time_point> ready_since_;
   RespawnBrake brake_;
 };

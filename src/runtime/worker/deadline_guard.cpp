@@ -10,11 +10,6 @@ namespace {
 
 using gateway::Level;
 
-DeadlineWatch::View view_of(const observe::ThreadSlot::Reading& reading) {
-  const DeadlineWatch::Clock::time_point started{std::chrono::nanoseconds(reading.started)};
-  return {reading.started != 0, reading.sequence, started, reading.progress, reading.waiting};
-}
-
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -33,11 +28,15 @@ DeadlineGuard::DeadlineGuard(boost::asio::io_context& control, const DeadlineLim
 void DeadlineGuard::start(
     std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck) {
   on_stuck_ = std::move(on_stuck);
-  look_later(Clock::now());
+  look_later(now());
 }
 
+/// `when` and what the watches know is running time; the timer counts that only while this thread
+/// runs.
 void DeadlineGuard::look_later(Clock::time_point when) {
-  timer_.expires_at(when);
+  const Clock::duration wait = std::max(when - now(), Clock::duration::zero());
+  time_.expect_wait(wait);
+  timer_.expires_after(wait);
   timer_.async_wait([this](boost::system::error_code error) {
     if (!error) look();
   });
@@ -45,19 +44,26 @@ void DeadlineGuard::look_later(Clock::time_point when) {
 
 void DeadlineGuard::look() {
   for (unsigned thread = 0; thread < slots_.size(); ++thread) look_at(thread);
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point at = now();
   Clock::time_point next = Clock::time_point::max();
-  for (const DeadlineWatch& watch : watches_) next = std::min(next, watch.next_look(now));
+  for (const DeadlineWatch& watch : watches_) next = std::min(next, watch.next_look(at));
   look_later(next);
 }
 
 void DeadlineGuard::look_at(unsigned thread) {
   const Reading reading = slots_[thread].read();
   while (true) {
-    const DeadlineEvent event = watches_[thread].look(view_of(reading), Clock::now());
+    const Clock::time_point at = now();  // before the view, which lies on the same line
+    const DeadlineEvent event = watches_[thread].look(view_of(reading), at);
     if (event == DeadlineEvent::none) return;
     act(event, thread, reading);
   }
+}
+
+DeadlineWatch::View DeadlineGuard::view_of(const Reading& reading) const noexcept {
+  const Clock::time_point started{std::chrono::nanoseconds(reading.started)};
+  return {reading.started != 0, reading.sequence, time_.at(started), reading.progress,
+          reading.waiting};
 }
 
 void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& reading) {
@@ -81,11 +87,10 @@ void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& rea
 
 /// The request and where it is. `what`: the option, and what follows.
 std::string DeadlineGuard::describe(unsigned thread, const Reading& reading, const char* what) {
-  const Clock::time_point now = Clock::now();
-  const std::chrono::nanoseconds started(reading.started);
+  const Clock::time_point at = now();
   return fmt::format("{} has made no progress for {:.1f} s ({}; thread {}, began {:.1f} s ago){}",
-                     reading.text, seconds(now - watches_[thread].still_since()), what, thread + 1,
-                     seconds(now.time_since_epoch() - started), stack_of(thread, reading));
+                     reading.text, seconds(at - watches_[thread].still_since()), what, thread + 1,
+                     seconds(at - view_of(reading).started), stack_of(thread, reading));
 }
 
 python::RunningCall DeadlineGuard::call_of(unsigned thread, const Reading& reading) const {

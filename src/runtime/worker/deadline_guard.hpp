@@ -11,6 +11,7 @@
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/python/python_runtime.hpp"
+#include "runtime/support/running_time.hpp"
 #include "runtime/worker/deadline_watch.hpp"
 
 namespace appd::worker {
@@ -36,6 +37,8 @@ class DeadlineGuard {
   using Reading = observe::ThreadSlot::Reading;
 
   void look_later(Clock::time_point when);
+  Clock::time_point now() noexcept { return time_.read(Clock::now()); }
+  DeadlineWatch::View view_of(const Reading& reading) const noexcept;
   void look();
   void look_at(unsigned thread);
   void act(DeadlineEvent event, unsigned thread, const Reading& reading);
@@ -44,6 +47,7 @@ class DeadlineGuard {
   std::string stack_of(unsigned thread, const Reading& reading);
 
   boost::asio::steady_timer timer_;
+  support::RunningTime time_{Clock::now()};  // what the watches are told
   const std::span<const observe::ThreadSlot> slots_;
   std::vector<DeadlineWatch> watches_;  // one for each slot
   python::PythonRuntime& python_;

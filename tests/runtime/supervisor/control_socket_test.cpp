@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 
 #include "fakes/eventually.hpp"
 #include "fakes/in_process.hpp"
+#include "fakes/memory_reporter.hpp"
 #include "fakes/temporary_folder.hpp"
 #include "runtime/support/exit_code.hpp"
 
@@ -31,6 +33,7 @@ using appd::test::in_process;
 using appd::test::TemporaryFolder;
 using support::UniqueFd;
 using Kind = ControlMessage::Kind;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -68,10 +71,17 @@ class CallerEnd {
   UniqueFd socket_;
 };
 
+const Clock::time_point kNow{1h};
+
+std::vector<ControlSocket::Request> receive(ControlSocket& control, Clock::time_point now = kNow) {
+  fakes::MemoryReporter reporter;
+  return control.receive(now, reporter);
+}
+
 /// What has been asked: a call for those that have connected, one for what they say.
 std::vector<ControlSocket::Request> received(ControlSocket& control) {
-  std::vector<ControlSocket::Request> all = control.receive();
-  const std::vector<ControlSocket::Request> more = control.receive();
+  std::vector<ControlSocket::Request> all = receive(control);
+  const std::vector<ControlSocket::Request> more = receive(control);
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -131,7 +141,7 @@ Asked ask(ControlVerb verb, Master master) {
   }
   std::vector<ControlSocket::Request> requests;
   const bool asked = eventually([&] {
-    requests = control->receive();
+    requests = receive(*control);
     return !requests.empty();
   });
   if (asked) {
@@ -201,8 +211,86 @@ TEST_SUITE("control socket") {
     }
   }
 
-  TEST_CASE("several callers ask and are told apart, however many") {
-    constexpr std::size_t kCallers = 40;  // more than are looked at in one turn
+  TEST_CASE("who says nothing is ended after a while, and nobody who has asked") {
+    const TemporaryFolder folder;
+    ControlSocket control(folder / "control");
+    const CallerEnd silent(folder / "control");
+    const CallerEnd asking(folder / "control");
+    CHECK_FALSE(control.due());
+    asking.ask("reload");
+    CHECK(received(control).size() == 1);
+    CHECK(control.due() == kNow + ControlSocket::kPatience);
+    control.tick(kNow + ControlSocket::kPatience - 1ns);
+    CHECK(silent.silent());
+    control.tick(kNow + ControlSocket::kPatience);
+    CHECK(silent.hear()->text == "nothing was asked");
+    CHECK(silent.hears_end());
+    CHECK(asking.silent());
+    CHECK_FALSE(control.due());
+  }
+
+  TEST_CASE("of too many callers the oldest that has said nothing makes room") {
+    const TemporaryFolder folder;
+    ControlSocket control(folder / "control");
+    std::vector<std::unique_ptr<CallerEnd>> callers;
+    const auto call = [&](bool asks) {
+      callers.push_back(std::make_unique<CallerEnd>(folder / "control"));
+      REQUIRE(callers.back()->connected);
+      CHECK(receive(control).empty());
+      if (!asks) return;
+      callers.back()->ask("reload");
+      CHECK(receive(control).size() == 1);
+    };
+    call(true);
+    while (callers.size() < ControlSocket::kMostCallers) call(false);
+    call(true);
+    CHECK(callers[1]->hear()->kind == Kind::failure);
+    CHECK(callers[1]->hears_end());
+    CHECK(callers[2]->silent());
+    while (callers.size() < 2 * ControlSocket::kMostCallers - 1) call(true);
+    CHECK(callers[0]->silent());
+    call(false);  // all that are there have asked
+    CHECK(callers.back()->hear()->text == "32 callers wait already: try again");
+    CHECK(callers.back()->hears_end());
+  }
+
+  TEST_CASE("one thing is read of each caller") {
+    const TemporaryFolder folder;
+    ControlSocket control(folder / "control");
+    const CallerEnd caller(folder / "control");
+    caller.ask("reload");
+    CHECK(received(control).size() == 1);
+    caller.ask("reload");
+    caller.ask("stop");
+    CHECK_FALSE(polled(control));
+    CHECK(received(control).empty());
+  }
+
+  TEST_CASE("without a descriptor for a caller nobody is looked for, for a while") {
+    CHECK(in_process([] {
+            const TemporaryFolder folder;
+            ControlSocket control(folder / "control");
+            const CallerEnd caller(folder / "control");
+            rlimit limit{};
+            ::getrlimit(RLIMIT_NOFILE, &limit);
+            const rlimit none{3, limit.rlim_max};
+            ::setrlimit(RLIMIT_NOFILE, &none);
+            fakes::MemoryReporter reporter;
+            if (!polled(control) || !control.receive(kNow, reporter).empty()) return 1;
+            if (polled(control) || control.due() != kNow + ControlSocket::kAcceptPause) return 2;
+            control.tick(kNow + ControlSocket::kAcceptPause);
+            if (!polled(control) || !control.receive(kNow, reporter).empty()) return 3;
+            if (reporter.take().size() != 1) return 4;
+            ::setrlimit(RLIMIT_NOFILE, &limit);
+            control.tick(kNow + ControlSocket::kAcceptPause);
+            caller.ask("status");
+            control.receive(kNow, reporter);
+            return control.receive(kNow, reporter).size() == 1 ? 0 : 5;
+          }) == 0);
+  }
+
+  TEST_CASE("many callers ask and are told apart") {
+    constexpr std::size_t kCallers = ControlSocket::kMostCallers;
     const TemporaryFolder folder;
     ControlSocket control(folder / "control");
     std::vector<std::unique_ptr<CallerEnd>> callers;
@@ -210,11 +298,11 @@ TEST_SUITE("control socket") {
     for (std::size_t i = 0; i < kCallers; ++i) {
       callers.push_back(std::make_unique<CallerEnd>(folder / "control"));
       REQUIRE(callers.back()->connected);
-      CHECK(control.receive().empty());
+      CHECK(receive(control).empty());
     }
     for (const auto& caller : callers) caller->ask("status");
     for (int turn = 0; turn < 10 && polled(control); ++turn) {
-      for (const auto& request : control.receive()) numbers.push_back(request.caller);
+      for (const auto& request : receive(control)) numbers.push_back(request.caller);
     }
     REQUIRE(numbers.size() == kCallers);
     for (std::size_t i = 0; i < kCallers; ++i) control.succeed(numbers[i], std::to_string(i));
@@ -233,7 +321,7 @@ TEST_SUITE("control socket") {
     CHECK(control.fd_of(number) >= 0);
     caller.leave();
     CHECK(polled(control));
-    CHECK(control.receive().empty());
+    CHECK(receive(control).empty());
     CHECK(control.fd_of(number) == -1);
     CHECK_FALSE(polled(control));
     control.say(number, "text");

@@ -262,6 +262,29 @@ TEST_SUITE("generation") {
     CHECK(fleet.finishes());
   }
 
+  TEST_CASE("an order that a full link does not take is sent again") {
+    for (const bool stop : {false, true}) {
+      Fleet fleet(1);
+      fleet->grow(1);
+      REQUIRE(fleet.becomes_ready(1));
+      fleet->establish();
+      const pid_t pid = fleet.pid(1);
+      REQUIRE(::kill(pid, SIGSTOP) == 0);
+      Legacy legacy;
+      REQUIRE(fleet->leave_to(legacy));
+      WorkerLink full(UniqueFd(::fcntl(legacy.workers.at(0).link, F_DUPFD_CLOEXEC, 0)));
+      while (full.send(MasterOrder::serve)) {
+      }
+      full.close();
+      stop ? fleet->stop() : fleet->retire(1);
+      fleet.turn();
+      REQUIRE(::kill(pid, SIGCONT) == 0);
+      CHECK(fleet.finishes());
+      CHECK(fleet.diary.count(stop ? "0 drain" : "0 retire") == 1);
+      CHECK(fleet.reporter.count("killing") == 0);
+    }
+  }
+
   TEST_CASE("a retired worker is waited for no longer than the graceful timeout, but not killed") {
     Fleet fleet(1, true, 100ms);
     fleet->grow(1);

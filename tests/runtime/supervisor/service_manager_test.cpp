@@ -56,7 +56,7 @@ class Manager {
   appd::support::UniqueFd socket_;
 };
 
-constexpr Clock::time_point kStart{1000s};
+constexpr ServiceManager::Clock::time_point kStart{1000s};
 
 }  // namespace
 

@@ -250,7 +250,8 @@ class Supervised {
       say(taken_over ? "on_reloaded: taken over" : "on_reloaded: given up");
     };
     try {
-      return Master(reporter, std::move(hooks), {}, std::move(legacy)).run();
+      MasterSignals signals;
+      return Master(reporter, signals, std::move(hooks), {}, std::move(legacy)).run();
     } catch (const std::exception& error) {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
@@ -311,7 +312,7 @@ class Supervised {
 
   /// Reports each change in the number of ready workers, and when a turn was in time.
   static auto turn_counter(PipeReporter& reporter)
-      -> std::function<std::optional<Clock::time_point>(unsigned)> {
+      -> std::function<std::optional<std::chrono::nanoseconds>(unsigned)> {
     return [&reporter, last = std::optional<unsigned>(),
             due = std::optional<Clock::time_point>()](unsigned ready) mutable {
       if (last != ready) {
@@ -323,7 +324,7 @@ class Supervised {
         reporter.report(gateway::Level::debug, "on_turn: as asked for");
         due.reset();
       }
-      return due;
+      return due ? std::optional(*due - Clock::now()) : std::nullopt;
     };
   }
 
