@@ -51,7 +51,7 @@ class Piped(Appd):
         if self.reads:
             self.access.read()
             self.stderr.read()
-        return self.stderr.text
+        return re.sub("x{100,}", "x...", self.stderr.text)
 
 
 @pytest.fixture
@@ -68,27 +68,26 @@ def piped(installed):
 
 
 def write_much(server, requests=300):
-    """More than both logs can hold, and what is kept of them: each request logs 4 KB in either."""
+    """More than both logs can hold, and what a worker keeps of them: each request is 3.5 KB in either."""
     for number in range(requests):
-        text = f"{number}-" + "x" * 4000
+        text = f"{number}-" + "x" * 3500
         assert server.call("fastcgi", "/log", query=f"text={text}", timeout=20).status == 200
 
 
 def test_nobody_waits_for_a_log_that_is_not_read(piped, installed):
     server = piped("--control", "control", workers=2)
     server.reads = False
+    write_much(server, requests=50)
+    first, _ = server.worker_pids()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(set(server.worker_pids()) - {first}) == 2, "the worker is replaced", 20)
     write_much(server)
     asked = installed.run("status", "--control", server.place / "control", within=20)
     assert asked.returncode == 0 and "worker 2" in asked.stdout
 
-    first, _ = server.worker_pids()
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(set(server.worker_pids()) - {first}) == 2, "the worker is replaced", 20)
-    assert server.call("fastcgi", "/hello", timeout=20).status == 200
-
     server.reads = True
-    assert server.wait_event(r"^\d+ lines were dropped while the log was not read", within=20).level == "warn"
-    server.wait_event(r"^\d+ lines were dropped while the access log was not read", within=20)
+    assert server.wait_event(r"^\d+ lines were dropped while the log was not read", within=30).level == "warn"
+    server.wait_event(r"^\d+ lines were dropped while the access log was not read", within=30)
     server.wait_event(f"pid {first}.*SIGKILL", within=20)
 
 
@@ -102,7 +101,7 @@ def test_a_log_that_is_not_read_does_not_keep_the_end(piped):
 
 def test_lines_come_whole_and_in_order_when_the_log_is_read_slowly(piped):
     """Two workers write more than the pipe holds at once, and less than is kept."""
-    server = piped("--access-log-format", "{uri} end", workers=2, threads=2)
+    server = piped("--access-log-format", "{uri} end", workers=2)
     server.reads = False
     for number in range(200):
         assert server.call("uwsgi", "/hello", query=f"n={number}&" + "x" * 500, timeout=20).status == 200

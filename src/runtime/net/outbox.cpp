@@ -385,8 +385,8 @@ bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
     if (!item.file.file || !write_all(item.file.file.get(), rest)) problem = std::strerror(errno);
   }
   if (problem != nullptr) {
-    memory_.reporter().report(
-        gateway::Level::error,
+    memory_.reporter().report_provoked(
+        gateway::Cause::storage, gateway::Level::error,
         fmt::format("an answer was broken off: its front takes it too slowly, and there is no room "
                     "for it in the spool directory {}: {}",
                     memory_.spool_dir(), problem));

@@ -23,7 +23,7 @@ namespace {
 constexpr std::chrono::seconds kFormerPatience{5};
 
 /// Until the log is tried again that was not read.
-constexpr std::chrono::milliseconds kLogPause{100};
+constexpr std::chrono::milliseconds kLogPause{50};
 
 std::string count_workers(unsigned workers) {
   return fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");

@@ -34,7 +34,7 @@ using gateway::Level;
 using observe::StartStep;
 namespace exit_code = support::exit_code;
 
-constexpr std::chrono::milliseconds kLogPause{100};
+constexpr std::chrono::milliseconds kLogPause{50};
 /// Signs of life in the time after which one is missed.
 constexpr int kBeatsInHeartbeat = 3;
 
