@@ -1,8 +1,10 @@
 // argv → settings → the graph of objects for what the user asked for; exceptions → exit codes.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/version.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -15,6 +17,7 @@
 #include "runtime/config/help_text.hpp"
 #include "runtime/config/print_config.hpp"
 #include "runtime/observe/log.hpp"
+#include "runtime/observe/log_sink.hpp"
 #include "runtime/supervisor/control_protocol.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
@@ -110,6 +113,18 @@ int run(int argc, char** argv) {
   return exit_code::kFailure;
 }
 
+/// Whoever starts appd may not read what it says.
+void complain(const std::exception& error) {
+  constexpr int kTries = 20;
+  constexpr std::chrono::milliseconds kPause{20};
+  observe::LogSink sink(STDERR_FILENO);
+  sink.write(fmt::format("appd: {}\n", error.what()));
+  for (int i = 0; i < kTries && sink.behind(); ++i) {
+    sink.wait(kPause);
+    sink.resume();
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -118,10 +133,10 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     return run(argc, argv);
   } catch (const config::ConfigError& error) {
-    fmt::print(stderr, "appd: {}\n", error.what());
+    complain(error);
     return config::ConfigError::exit_code();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "appd: {}\n", error.what());
+    complain(error);
     return exit_code::kFailure;
   }
 }
