@@ -5,7 +5,8 @@ import re
 import pytest
 
 import wire
-from processes import Process, wait_until
+from appd import READY
+from processes import Process
 
 EXIT_CONFIGURATION = 2
 EXIT_START = 4
@@ -97,7 +98,7 @@ def test_a_whole_configuration_from_a_file_serves(start, installed, place):
                              f"pythonpath = {installed.apps}\nenv = PROBE_DIR={place.path}\n")
     process = Process("appd", [installed.binary, "--config", place / "whole.ini"], place)
     try:
-        wait_until(lambda: address.exists(), "the socket")
+        process.wait_ready(lambda: READY in process.log())
         for protocol in wire.WIRES:
             assert wire.call(protocol, str(address), "/hello").status == 200
     finally:
