@@ -175,6 +175,14 @@ def children(pid) -> list:
         return []
 
 
+def below(pid) -> list:
+    """All that descend from it."""
+    found = children(pid)
+    for each in found:
+        found += children(each)
+    return found
+
+
 def alive(pid) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -77,6 +77,8 @@ class Account:
             reason = "its client has left"
         elif request.outcome == "right":
             reason = self._check_right(request, begun)
+        elif request.outcome == "refused":
+            reason = None if begun else "its body is too large"
         elif request.outcome == "lost":
             reason = self._why_lost(request, begun)
         else:

@@ -3,89 +3,41 @@
 import http.client
 import itertools
 import random
-import select
-import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import web
-import wire
 from fronts import MODES
+from soak_fronts import ClosingFront, KeptFront
+from soak_request import PATIENCE, TOO_LARGE, Request, digest, pattern
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "apps"))
-from soak_pattern import digest, pattern
-
-PATIENCE = 100.0  # of a client, in seconds; longer than nginx's, so that the front's word is heard
 FILE_SIZE = 1_500_000
 BLOCK = 65536
 MORE_THAN_KERNELS_HOLD = 9_000_000  # between front and client
 KINDS = {"short": 40, "slow": 10, "upload": 14, "unread": 4, "stream": 12, "download": 10, "file": 6,
-         "stalled": 4, "leave_upload": 4, "leave_waiting": 4, "leave_download": 4, "leave_stalled": 2}
+         "refused": 4, "stalled": 4, "leave_upload": 4, "leave_waiting": 4, "leave_download": 4, "leave_stalled": 2}
 
 
 class Left(Exception):
     """This client has gone away on purpose."""
 
 
-@dataclass
-class Request:
-    """One request as its client saw it."""
-
-    id: str
-    kind: str
-    mode: str
-    streaming: bool
-    began: float  # CLOCK_MONOTONIC, as all times
-    listened: float = 0.0  # when its client began to wait for the answer; 0: never
-    ended: float = 0.0
-    outcome: str = ""  # right, left, lost (an error of the front, or a part of the answer), wrong
-    status: int = 0
-    detail: str = ""
-    after: str = ""  # what the same connection was used for before
-    pid: int = 0
-    version: int = 0
-
-    def note(self, status, who):
-        """What the head of the answer says; `who`: X-Soak."""
-        self.status = status
-        if who:
-            name, pid, version = who.split()
-            assert name == self.id, f"an answer to {name} for {self.id}"
-            self.pid, self.version = int(pid), int(version)
-
-    def judge(self, complete, body, expected):
-        if self.status != 200:
-            self.outcome = "lost"
-        elif complete and body == expected:
-            self.outcome = "right"
-        elif expected.startswith(body):
-            self.outcome, self.detail = "lost", f"{len(body)} of {len(expected)} bytes"
-        else:
-            self.outcome, self.detail = "wrong", f"{body[:80]!r}"
-
-    def __str__(self):
-        how = f"{self.mode}{' unbuffered' if self.streaming else ''}"
-        return (f"request {self.id} ({self.kind}, {how}): {self.outcome} {self.status or ''} {self.detail}"
-                f" [{self.began:.3f} … {self.ended:.3f}]{self.after and f' after request {self.after}'} worker {self.pid or '?'}")
-
-
 class Clients:
-    """Threads with a connection each: most go through the front, some are fronts themselves, which keep a connection to
-    appd and notice when it is closed. `requests` and `closed` are complete after `stop()`."""
+    """Threads with a connection each: most go through the front, some are fronts themselves, and notice when appd closes a
+    connection that they keep. `requests` and `closed` are complete after `stop()`."""
 
-    def __init__(self, nginx, address, seed, count=16, keepers=8):
+    def __init__(self, nginx, address, seed, count=16, keepers=8, closers=4):
         self.requests = []
         self.closed = []  # times at which a kept connection has been closed while nothing was under way on it
-        self._address = address
         self._nginx = nginx
         self._numbers = itertools.count(1)
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(random.Random(f"{seed}/client/{i}"),), daemon=True)
                          for i in range(count)]
-        self._threads += [threading.Thread(target=self._keep, args=(random.Random(f"{seed}/keeper/{i}"),), daemon=True)
-                          for i in range(keepers)]
+        fronts = [KeptFront(address, self._begin, self.closed, random.Random(f"{seed}/keeper/{i}"))
+                  for i in range(keepers)]
+        fronts += [ClosingFront(address, self._begin, random.Random(f"{seed}/closer/{i}")) for i in range(closers)]
+        self._threads += [threading.Thread(target=self._be, args=(front,), daemon=True) for front in fronts]
 
     def start(self):
         for thread in self._threads:
@@ -117,30 +69,10 @@ class Clients:
         self.requests.append(request)
         return request
 
-    def _keep(self, chance):
-        connection = None
+    def _be(self, front):
         while not self._ended.is_set():
-            connection = connection or wire.FastCgi(self._address, PATIENCE)
-            if select.select([connection.socket], [], [], chance.uniform(0.05, 2))[0]:
-                self.closed.append(time.monotonic())
-            elif self._ask_kept(connection, self._begin("kept", "no front")):
-                continue
-            connection.close()
-            connection = None
-        if connection:
-            connection.close()
-
-    @staticmethod
-    def _ask_kept(connection, request) -> bool:
-        """Whether the connection is still good."""
-        try:
-            answer = connection.request(wire.variables(path="/short", query=f"id={request.id}&size=5000"))
-            request.note(answer.status, answer.field("X-Soak"))
-            request.judge(answer.complete, answer.body, pattern(request.id, 5000))
-        except Exception as error:
-            request.outcome, request.detail = "lost", f"{type(error).__name__}: {error}"
-        request.ended = time.monotonic()
-        return request.outcome == "right"
+            front.turn()
+        front.end()
 
 
 class Visit:
@@ -168,7 +100,7 @@ class Visit:
             request.detail = f"{type(error).__name__}: {error}"
         request.ended = time.monotonic()
         # Having answered 502 before it had read the body, nginx closes the connection without announcing it.
-        if self.over or request.outcome != "right":
+        if self.over or not request.went_well:
             self.over = True
             self.end()
 
@@ -212,6 +144,14 @@ class Visit:
         """As much as nginx takes at once: of more, its early answer could be cut by its own reset."""
         self._send("POST", request, "unread", body=pattern(request.id, 8000), size=200)
         self._read(request, pattern(request.id, 200))
+
+    def refused(self, request):
+        """Without buffering nginx passes the response on at once, and could cut it by its own reset if more came."""
+        body = pattern(request.id, 8000 if request.streaming else TOO_LARGE)
+        self._send("POST", request, "upload", body=body, length=TOO_LARGE)
+        request.listened = time.monotonic()
+        request.judge_refused(self._client.read_reply().status)
+        self.over = True
 
     def stalled(self, request):
         """Reads nothing for a while, then the rest."""

@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass
 
 from appd import FromOwnBinary
-from processes import children, give_away, wait_until
-from soak_clients import FILE_SIZE, pattern
+from processes import below, children, give_away, stop_process, wait_until
+from soak_clients import FILE_SIZE
+from soak_request import MAX_BODY, pattern
 
 WORKERS = 4
 HEARTBEAT = 2
@@ -37,7 +38,7 @@ class SoakedAppd(FromOwnBinary):
     def configure(self, strategy):
         lines = ["[appd]", f"socket = {self.address}", "module = soak_site", f"pythonpath = {self.site}",
                  f"pythonpath = {self.installed.apps}", f"workers = {WORKERS}", "threads = 4",
-                 f"heartbeat = {HEARTBEAT}s", "max-requests = 30", "max-requests-jitter = 30",
+                 f"heartbeat = {HEARTBEAT}s", "max-requests = 30", "max-requests-jitter = 30", f"max-body = {MAX_BODY}",
                  f"control = {self.control}", f"preload = {'yes' if self.preload else 'no'}",
                  f"reload-strategy = {strategy}", "log-level = debug"]
         self._replace(self.place / "appd.ini", "\n".join(lines) + "\n")
@@ -81,11 +82,13 @@ class Trouble:
         self._server = server
         self._clients = clients
         self._version = 1
+        self.frozen = threading.Lock()  # held while no process runs
         self._ended = threading.Event()
         self._turns = {"operator": threading.Lock(), "harm": threading.Lock()}
         operator = {self.reload: 6, self.reload_by_signal: 3, self.reload_broken: 3, self.reload_rolling: 3,
                     self.upgrade: 3}
-        harm = {self.kill_one: 5, self.stop_one: 2, self.pause_one: 3, self.end_one: 2}
+        harm = {self.kill_one: 5, self.stop_one: 2, self.pause_one: 3, self.end_one: 2,
+                self.freeze_all: 2}
         self._threads = [
             threading.Thread(target=self._run, daemon=True, args=(self._turns[name], deeds, longest,
                                                                  random.Random(f"{seed}/{name}")))
@@ -215,6 +218,23 @@ class Trouble:
             with contextlib.suppress(ProcessLookupError):  # it was about to end
                 os.kill(deed.pid, signal.SIGCONT)
             self._end(deed)
+
+    def freeze_all(self, chance):
+        """As a suspended container or machine: for longer than a heartbeat, and no request may be lost by it."""
+        deed = self._begin("freeze")
+        with self.frozen:
+            frozen = [self._server.pid]
+            stop_process(self._server.pid)
+            while born := set(below(self._server.pid)) - {*frozen, *self.stopped()}:
+                for pid in born:
+                    frozen.append(pid)
+                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it was about to end
+                        stop_process(pid)
+            time.sleep(chance.uniform(1.2, 2) * HEARTBEAT)
+            for pid in chance.sample(frozen, len(frozen)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        self._end(deed)
 
     def _to_one(self, chance, what, pids, number):
         if not pids:

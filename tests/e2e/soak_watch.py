@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import children, wait_until
+from processes import below, children, wait_until
 from soak_trouble import WORKERS
 
 ZOMBIE_AFTER = 1.0  # a child that has just died is one until the master's next turn
@@ -38,15 +38,15 @@ def descriptors(pid) -> Counter:
     return kinds
 
 
-def members(session) -> list:
-    """Processes of a session, whoever their parent is."""
-    found = []
+def left_over(server) -> list:
+    """Processes that were started with the environment of this server, whoever their parent is."""
+    mark, found = f"PROBE_DIR={server.gates}".encode(), []
     for each in Path("/proc").iterdir():
         if each.name.isdigit():
             try:
-                if int(stat(each.name)[3]) == session:
+                if mark in (each / "environ").read_bytes().split(b"\0"):
                     found.append(int(each.name))
-            except (FileNotFoundError, ProcessLookupError):
+            except (FileNotFoundError, PermissionError, ProcessLookupError):
                 pass
     return found
 
@@ -101,12 +101,13 @@ def take_sample(server, descriptors_of_master=None) -> Sample:
 
 
 class Watch:
-    """A thread that looks for zombies and for the master itself."""
+    """A thread that looks for zombies, but while the server is frozen (`frozen` is a lock)."""
 
-    def __init__(self, server):
+    def __init__(self, server, frozen):
         self.failures = []
         self.looks = 0
         self._server = server
+        self._frozen = frozen
         self._dead_since = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -121,11 +122,14 @@ class Watch:
     def _run(self):
         while not self._ended.wait(0.2):
             self.looks += 1
-            self._look(time.monotonic())
+            if self._frozen.locked():
+                self._dead_since.clear()
+            else:
+                self._look(time.monotonic())
 
     def _look(self, now):
         dead = set()
-        for pid in members(self._server.pid):
+        for pid in below(self._server.pid):
             try:
                 if stat(pid)[0] == "Z":
                     dead.add(pid)
