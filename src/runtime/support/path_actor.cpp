@@ -119,7 +119,7 @@ class PathWalk {
   void look_at(const struct stat& folder) {
     const bool account_can = can_write(account_, folder);
     if (!account_can && folder.st_uid == 0) return;
-    if (!found_) found_ = PathActor::Other{{}, folder_};
+    if (!found_) found_.emplace().folder = folder_;
     if (account_can || (found_->account.user != 0 && found_->account.user != folder.st_uid)) {
       found_->account = account_;
     } else if (found_->account.user == 0) {
