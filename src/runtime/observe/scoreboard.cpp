@@ -125,7 +125,7 @@ std::vector<RunningRequest> Scoreboard::running(unsigned index) const {
     ++thread;
     ThreadSlot::Reading reading = slot.read();
     if (reading.started == 0) continue;
-    const std::chrono::nanoseconds age(std::max<std::int64_t>(now - reading.started, 0));
+    const std::chrono::nanoseconds age(now - std::clamp<std::int64_t>(reading.started, 0, now));
     requests.push_back({thread, age, std::move(reading.text)});
   }
   return requests;

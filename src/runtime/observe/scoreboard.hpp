@@ -50,7 +50,7 @@ static_assert(sizeof(ThreadSlot) == 256);
 /// How busy one worker is, in memory that all workers share: they give each other what would have
 /// to wait. Figures for a guess, each right at its moment.
 struct alignas(64) WorkerLoad {
-  std::atomic<bool> open{false};          ///< it takes connections
+  std::atomic<std::uint32_t> open{0};     ///< not 0: it takes connections
   std::atomic<int> running{0};            ///< calls in progress
   std::atomic<int> waiting{0};            ///< requests that wait for a thread
   std::atomic<int> incoming{0};           ///< connections on their way to it from others
@@ -58,11 +58,17 @@ struct alignas(64) WorkerLoad {
   /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
   std::atomic<std::int64_t> alive{0};
 
+  /// Requests that run or wait; 0 to `most`, whatever is written there.
+  unsigned busy(unsigned most) const noexcept {
+    const std::int64_t sum = std::int64_t{running.load(std::memory_order_relaxed)} +
+                             waiting.load(std::memory_order_relaxed);
+    return static_cast<unsigned>(std::clamp<std::int64_t>(sum, 0, most));
+  }
   bool has_idle_thread(unsigned threads) const noexcept {
-    const int busy = running.load(std::memory_order_relaxed) +
-                     waiting.load(std::memory_order_relaxed) +
-                     std::max(incoming.load(std::memory_order_relaxed), 0);
-    return open.load(std::memory_order_relaxed) && busy < static_cast<int>(threads);
+    const std::int64_t sum = std::int64_t{running.load(std::memory_order_relaxed)} +
+                             waiting.load(std::memory_order_relaxed) +
+                             std::max(incoming.load(std::memory_order_relaxed), 0);
+    return open.load(std::memory_order_relaxed) != 0 && sum < threads;
   }
 };
 
@@ -73,7 +79,8 @@ struct RunningRequest {
   std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
 };
 
-/// The shared mapping: a row of thread slots for each worker. Made by the master before it forks;
+/// The shared mapping: a row of thread slots for each worker. Workers can write anything there, so
+/// its readers take each value once and believe in no range. Made by the master before it forks;
 /// survives a worker's death, so the master can say what the worker was serving.
 class Scoreboard {
  public:
@@ -99,9 +106,10 @@ class Scoreboard {
   /// After a worker's death, before its place is given to a new one; counters stay, and so does
   /// what is on its way to it. Its spool files are gone with it.
   void clear(unsigned index) noexcept;
+  /// Of the mapping, in bytes; it begins with the loads.
+  std::size_t size() const noexcept;
 
  private:
-  std::size_t size() const noexcept;
   std::span<const ThreadSlot> row(unsigned index) const noexcept;
 
   WorkerLoad* loads_;  // the mapping begins here

@@ -49,7 +49,7 @@ void Inspection::on_ready(ChildProcess& process, unsigned index, Clock::time_poi
 std::optional<Clock::duration> Inspection::silence(const Child& worker,
                                                    Clock::time_point now) const {
   if (plan_.heartbeat.count() == 0 || !owes_signs(worker)) return std::nullopt;
-  const Clock::duration silent = now - last_sign(worker);
+  const Clock::duration silent = now - last_sign(worker, now);
   return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
 }
 
@@ -67,10 +67,12 @@ bool Inspection::owes_signs(const Child& worker) const noexcept {
   return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }
 
-Clock::time_point Inspection::last_sign(const Child& worker) const noexcept {
+Clock::time_point Inspection::last_sign(const Child& worker, Clock::time_point now) const noexcept {
   if (!plan_.can_start_workers()) return std::max(worker.retired_at, worker.process->heard_at);
-  const std::chrono::nanoseconds seen(
-      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed));
+  // It may be ahead of now, by owe_no_sign_of_life, but no further than that.
+  const std::chrono::nanoseconds latest = now.time_since_epoch() + plan_.graceful_timeout;
+  const std::chrono::nanoseconds seen(std::clamp<std::int64_t>(
+      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed), 0, latest.count()));
   return std::max(worker.process->ready_since,
                   Clock::at(std::chrono::steady_clock::time_point(seen)));
 }
@@ -99,9 +101,8 @@ Occupancy Inspection::occupancy(std::span<const Child> workers) const noexcept {
     if (worker.slot.state() != SlotState::ready) continue;
     if (worker.slot.wanted()) ++seen.ready;
     const observe::WorkerLoad& load = scoreboard_.loads()[*worker.index];
-    const int busy =
-        load.running.load(std::memory_order_relaxed) + load.waiting.load(std::memory_order_relaxed);
-    seen.busy += static_cast<unsigned>(std::max(busy, 0));
+    constexpr unsigned kMost = 1'000'000;  // so that no sum of them overflows
+    seen.busy += load.busy(kMost);
   }
   return seen;
 }

@@ -39,7 +39,7 @@ class Inspection {
 
  private:
   bool owes_signs(const Child& worker) const noexcept;
-  Clock::time_point last_sign(const Child& worker) const noexcept;
+  Clock::time_point last_sign(const Child& worker, Clock::time_point now) const noexcept;
 
   const GenerationPlan& plan_;
   const observe::Scoreboard& scoreboard_;

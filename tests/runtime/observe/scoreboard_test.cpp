@@ -4,8 +4,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <random>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -126,6 +130,42 @@ TEST_SUITE("scoreboard") {
     CHECK(!load.has_idle_thread(3));
     load.incoming = -2;  // taken before it was counted here
     CHECK(!load.has_idle_thread(2));
+  }
+
+  TEST_CASE("whatever is written there, its readers bear it") {
+    Scoreboard board(2, 3);
+    std::atomic<bool> done{false};
+    std::thread scribbler([&] {
+      std::mt19937_64 random(1);
+      const std::array<std::uint64_t, 4> nasty{0, ~std::uint64_t{0}, std::uint64_t{1} << 63,
+                                               (std::uint64_t{1} << 63) - 1};
+      const auto words = std::span(reinterpret_cast<std::uint64_t*>(board.loads().data()),
+                                   board.size() / sizeof(std::uint64_t));
+      while (!done) {
+        for (std::uint64_t& word : words) {
+          const std::uint64_t value = random();
+          std::atomic_ref(word).store(value % 2 == 0 ? value : nasty[value / 2 % nasty.size()],
+                                      std::memory_order_relaxed);
+        }
+      }
+    });
+    const std::int64_t begin = monotonic_ns();
+    for (int i = 0; i < 300; ++i) {
+      for (unsigned worker = 0; worker < 2; ++worker) {
+        for (const RunningRequest& each : board.running(worker)) {
+          CHECK(each.text.size() <= ThreadSlot::kTextSize);
+          CHECK(each.age >= 0ns);
+          CHECK(each.age <= std::chrono::nanoseconds(monotonic_ns()));
+        }
+        board.answered(worker);
+        board.lost(worker);
+        CHECK(board.loads()[worker].busy(10) <= 10);
+        board.loads()[worker].has_idle_thread(3);
+      }
+      if (monotonic_ns() - begin > 2'000'000'000) break;
+    }
+    done = true;
+    scribbler.join();
   }
 
   TEST_CASE("a reader never sees the text of one request mixed with another's") {

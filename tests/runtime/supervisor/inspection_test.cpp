@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -178,5 +181,26 @@ TEST_SUITE("inspection") {
     CHECK(seen.ready == 1);
     CHECK(seen.threads == 2);
     CHECK(seen.busy == 3);
+  }
+
+  TEST_CASE("whatever a worker writes of itself, its master bears it") {
+    constexpr std::array kNasty{std::numeric_limits<std::int64_t>::min(),
+                                std::numeric_limits<std::int64_t>::max(), std::int64_t{-1}};
+    Office office(1);
+    office.plan.heartbeat = 8s;
+    office.plan.graceful_timeout = 30s;
+    const Child& worker = office.make_ready(0);
+    observe::WorkerLoad& load = office.plan.scoreboard->loads()[0];
+    for (const std::int64_t value : kNasty) {
+      load.alive.store(value);
+      const auto silence = office.inspection().silence(worker, kStart + 1h);
+      CHECK(silence.has_value() == (value < 0));
+    }
+    load.running.store(std::numeric_limits<int>::max());
+    load.waiting.store(std::numeric_limits<int>::max());
+    CHECK(office.inspection().occupancy(office.workers).busy <= 1'000'000);
+    load.running.store(std::numeric_limits<int>::min());
+    load.waiting.store(std::numeric_limits<int>::min());
+    CHECK(office.inspection().occupancy(office.workers).busy == 0);
   }
 }
