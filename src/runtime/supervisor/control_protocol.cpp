@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/observe/line.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/support/exit_code.hpp"
 
@@ -46,6 +47,18 @@ std::optional<ControlMessage> receive(const support::UniqueFd& socket) {
                         std::string(buffer.data() + 1, static_cast<std::size_t>(got) - 1)};
 }
 
+/// Texts of the application's are among it, and nothing in them may command a terminal.
+std::string printable(std::string_view text) {
+  observe::Line line;
+  while (true) {
+    const std::size_t end = text.find('\n');
+    observe::append_text(line, text.substr(0, end));
+    if (end == std::string_view::npos) return fmt::to_string(line);
+    line.push_back('\n');
+    text.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
 
 std::string_view name(ControlVerb verb) noexcept {
@@ -67,7 +80,7 @@ int ask_master(const std::string& path, ControlVerb verb) {
   }
   while (const auto message = receive(socket)) {
     const bool failed = message->kind == ControlMessage::Kind::failure;
-    fmt::print(failed ? stderr : stdout, "{}\n", message->text);
+    fmt::print(failed ? stderr : stdout, "{}\n", printable(message->text));
     std::fflush(stdout);
     if (failed) return support::exit_code::kStart;
     if (message->kind == ControlMessage::Kind::success) return support::exit_code::kOk;
