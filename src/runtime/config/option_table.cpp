@@ -54,8 +54,9 @@ Option list(Group group, const Words& words) {
 }
 
 template <auto Member>
-Option flag(Group group, std::string_view name, std::string_view help) {
-  return single<Member, Flag>(group, {name, "", "false", help});
+Option flag(Group group, std::string_view name, std::string_view help,
+            std::string_view unless_given = "false") {
+  return single<Member, Flag>(group, {name, "", unless_given, help});
 }
 
 Option required(Option option) {
@@ -215,6 +216,11 @@ std::vector<Option> make_table() {
                       "master stays root. Default: who starts appd."}),
       single<&S::group, Text>(
           processes, {"group", "GROUP", "", "Group of the workers; default: that of --user."}),
+      flag<&S::no_new_privs>(
+          processes, "no-new-privs",
+          "No program that a worker executes has more rights than the worker. With "
+          "--no-new-privs=no setuid programs such as sudo or postfix's sendmail work again.",
+          "true"),
       single<&S::umask, FileMask>(
           processes, {"umask", "MASK", "",
                       "Permission bits that new files do not get, in octal, such as 0027; default: "

@@ -88,7 +88,8 @@ struct Settings {
   std::string pidfile;                       ///< "": none
   std::string control;                       ///< "": none
   std::string touch_reload;                  ///< "": none
-  std::optional<unsigned> umask;             ///< none: unchanged
+  bool no_new_privs = true;
+  std::optional<unsigned> umask;  ///< none: unchanged
 
   // Limits; sizes in bytes
   std::uint64_t max_params = 0;
