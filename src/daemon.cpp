@@ -1,6 +1,7 @@
 #include "daemon.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +14,9 @@
 #include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
+#include "runtime/support/aside.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/privileges.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
 #include "runtime/worker/zygote.hpp"
@@ -161,6 +164,13 @@ struct Daemon::Deployment {
         mailboxes(places(settings.workers.most)),
         crash_files(places(settings.workers.most) + 1) {}
 
+  /// In the master: workers die with less ado.
+  ~Deployment() {
+    if (auto boxes = mailboxes.release(); !boxes.empty()) support::close_aside(std::move(boxes));
+  }
+  Deployment(const Deployment&) = delete;
+  Deployment& operator=(const Deployment&) = delete;
+
   int run_worker(unsigned index, const worker::Inheritance& inheritance, observe::WorkerLink link,
                  worker::Preloaded preloaded) {
     crash_files.leave_others();
@@ -260,10 +270,38 @@ supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& lega
   plan.salvage = [this](unsigned index) {
     // It has no successor in its place, and its siblings do not learn of its death.
     worker::close_mailbox(inherited_mailboxes_[index].get());
-    worker::salvage(inherited_mailboxes_[index].get(), *inheritance_);
-    inherited_mailboxes_[index].reset();
+    salvage(inherited_mailboxes_[index].get(), nullptr);
+    std::vector<support::UniqueFd> closed;
+    closed.push_back(std::move(inherited_mailboxes_[index]));
+    support::close_aside(std::move(closed));
   };
   return plan;
+}
+
+/// Moves what lies in a dead worker's mailbox, which took it from there counts it off. By a process
+/// of its own: what is in there may be anything.
+void Daemon::salvage(int mailbox, std::atomic<int>* incoming) {
+  pollfd looked{mailbox, POLLIN, 0};
+  const bool any = ::poll(&looked, 1, 0) > 0;
+  const bool moved = any && support::run_aside([&] {
+                       const int connections = worker::salvage(mailbox, *inheritance_);
+                       if (incoming != nullptr) incoming->fetch_sub(connections);
+                     });
+  constexpr int kNone = -1;
+  if (!moved) worker::salvage(kNone, *inheritance_);  // an heir looks into the box all the same
+}
+
+Daemon::~Daemon() {
+  // The end of the process closes them without waiting for what is in.
+  for (const auto& each : deployments_) {
+    const auto deployment = each.lock();
+    if (!deployment) continue;
+    for (support::UniqueFd& box : deployment->mailboxes.release()) box.release();
+  }
+  for (support::UniqueFd& box : inherited_mailboxes_) box.release();
+  if (!inheritance_) return;
+  inheritance_->in.release();
+  inheritance_->out.release();
 }
 
 std::string Daemon::upgrade(supervisor::Legacy legacy) {
@@ -285,6 +323,7 @@ int Daemon::run() {
     return support::exit_code::kSocket;
   }
   touched_ = watch_touched(settings_);
+  limit_rights();
   const Deployment& first = present_ ? *present_ : *next_;
   manager_.emplace(first.describe(), settings_.workers.least);
 
@@ -325,6 +364,12 @@ int Daemon::run() {
   return supervisor::Master(log_, signals_, std::move(hooks), {control_.get(), touched_.get()},
                             std::move(legacy_))
       .run();
+}
+
+/// Now that all is open that only the start opens. Whose workers are root too has nothing to lose.
+void Daemon::limit_rights() {
+  const std::optional<support::Account> account = find_account(settings_);
+  if (account && account->user != 0) support::keep_masters_capabilities(settings_.no_new_privs);
 }
 
 std::shared_ptr<Daemon::Deployment> Daemon::deploy(const Settings& settings) {
@@ -380,23 +425,24 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
   };
   plan.mailbox = [deployment](unsigned index) { return deployment->mailbox(index); };
   plan.salvage = [this, deployment](unsigned index) {
-    const int connections = worker::salvage(deployment->mailbox(index), *inheritance_);
-    deployment->scoreboard->loads()[index].incoming.fetch_sub(connections);
+    salvage(deployment->mailbox(index), &deployment->scoreboard->loads()[index].incoming);
   };
   if (deployment->settings.preload == config::Preload::off) {
     plan.entry = [this, deployment](unsigned index, observe::WorkerLink link) {
-      leave_master(*deployment, worker_role(index), index);
+      leave_master(*deployment, worker_role(index), index, support::Dumpable::yes);
       const int code = deployment->run_worker(index, *inheritance_, std::move(link), nullptr);
       deployment->log.finish();
       return code;
     };
   } else {
     plan.entry = [this, deployment](observe::WorkerLink link) {
-      leave_master(*deployment, "zygote", deployment->zygotes_place());
+      // It has the links of workers that are to be, and these may not reach for them.
+      leave_master(*deployment, "zygote", deployment->zygotes_place(), support::Dumpable::no);
       const int code = worker::run_zygote(
           deployment->settings, deployment->crash_files, deployment->log, std::move(link),
           [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
             deployment->log.set_role(worker_role(index));
+            if (deployment->account) support::set_dumpable(support::Dumpable::yes);
             return deployment->run_worker(index, *inheritance_, std::move(own_link),
                                           std::move(preloaded));
           });
@@ -408,7 +454,8 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
 }
 
 /// What is the master's alone, its rights among it, ends in the processes that it forks.
-void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place) {
+void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place,
+                          support::Dumpable dumpable) {
   deployment.log.set_role(std::move(role));
   for (const auto& each : deployments_) {
     const auto other = each.lock();
@@ -419,7 +466,11 @@ void Daemon::leave_master(Deployment& deployment, std::string role, unsigned pla
   if (pid_file_) pid_file_->leave();
   supervisor::ServiceManager::leave();
   set_umask(deployment.settings);
-  if (deployment.account) support::become(*deployment.account);
+  if (deployment.settings.no_new_privs) {
+    support::forbid_new_privileges();
+    if (deployment.account) support::empty_bounding_set();
+  }
+  if (deployment.account) support::become(*deployment.account, dumpable);
 }
 
 void Daemon::on_reloaded(bool taken_over) {
@@ -442,6 +493,8 @@ void Daemon::warn_of_fixed(const Settings& next) {
   check("pidfile", settings_.pidfile, next.pidfile);
   check("control", settings_.control, next.control);
   check("touch-reload", settings_.touch_reload, next.touch_reload);
+  // What the master has given up for good its workers cannot get.
+  if (settings_.no_new_privs && !next.no_new_privs) check("no-new-privs", "yes", "no");
 }
 
 }  // namespace appd

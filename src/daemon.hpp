@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,6 +52,10 @@ class Daemon {
   Daemon(config::Settings settings, std::function<config::Settings()> reread,
          supervisor::Successor successor, std::optional<supervisor::Legacy> legacy);
 
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
   /// Serves until it is told to stop; gives the exit code. Throws config::ConfigError before
   /// anything is served.
   int run();
@@ -61,13 +66,16 @@ class Daemon {
   void begin();
   void inherit();
   supervisor::GenerationPlan inherited_plan(const supervisor::Legacy& legacy);
+  void salvage(int mailbox, std::atomic<int>* incoming);
   std::string upgrade(supervisor::Legacy legacy);
+  void limit_rights();
 
   std::shared_ptr<Deployment> deploy(const config::Settings& settings);
   std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
-  void leave_master(Deployment& deployment, std::string role, unsigned place);
+  void leave_master(Deployment& deployment, std::string role, unsigned place,
+                    support::Dumpable dumpable);
   void on_reloaded(bool taken_over);
   void warn_of_fixed(const config::Settings& next);
 

@@ -21,6 +21,8 @@
 #include "runtime/supervisor/control_protocol.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/leave_terminal.hpp"
+#include "runtime/support/privileges.hpp"
 #include "runtime/worker/worker.hpp"
 
 namespace {
@@ -37,6 +39,7 @@ int check(const Settings& settings) {
   set_umask(settings);
   open_access_log(settings, account);
   observe::Log log(threshold(settings), "check");
+  if (settings.no_new_privs) support::forbid_new_privileges();
   if (account) support::become(*account);
   const int code = worker::check_application(settings, log);
   if (code == exit_code::kOk)
@@ -131,6 +134,7 @@ int main(int argc, char** argv) {
   try {
     // A front that goes away must be an error code, not the end of the process.
     std::signal(SIGPIPE, SIG_IGN);
+    support::fill_standard_descriptors();
     return run(argc, argv);
   } catch (const config::ConfigError& error) {
     complain(error);

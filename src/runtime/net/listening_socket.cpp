@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "runtime/support/account.hpp"
+#include "runtime/support/aside.hpp"
 #include "runtime/support/path_actor.hpp"
 
 namespace appd::net {
@@ -186,6 +187,7 @@ ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFil
   made.fd_ = make_socket(AF_UNIX);
   made.file_ = support::SocketFile::bind(made.fd_.get(), path.path, wanted, options.account);
   made.name_ = path.path;
+  support::refuse_descriptors(made.fd_.get());
   start_listening(made.fd_.get(), made.name_);
   return made;
 }
@@ -196,6 +198,7 @@ ListeningSocket ListeningSocket::open_abstract(const AbstractName& name) {
   made.fd_ = make_socket(AF_UNIX);
   const UnixAddress address = make_unix_address(name.name, true);
   if (::bind(made.fd_.get(), address.get(), address.size) != 0) fail("cannot bind " + made.name_);
+  support::refuse_descriptors(made.fd_.get());
   start_listening(made.fd_.get(), made.name_);
   return made;
 }
@@ -231,6 +234,7 @@ ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name)
   ListeningSocket made;
   made.fd_ = std::move(socket);
   made.tcp_ = bound.ss_family != AF_UNIX;
+  if (!made.tcp_) support::refuse_descriptors(made.fd_.get());
   made.private_ = !made.tcp_ || is_loopback(reinterpret_cast<const sockaddr*>(&bound));
   made.name_ = to_string(address_of(bound, size));
   const int flags = ::fcntl(made.fd_.get(), F_GETFL);

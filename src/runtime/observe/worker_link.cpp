@@ -8,8 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
+#include "runtime/support/aside.hpp"
 #include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
@@ -24,10 +28,11 @@ constexpr std::size_t kMaxText = 16 * 1024;  // a traceback
 using Index = std::uint32_t;
 constexpr std::size_t kForkSize = 1 + sizeof(Index);
 
-/// Room for what comes beside a datagram: the kernel's word who sent it, and a descriptor.
+/// Room for what comes beside a datagram.
+template <typename Beside>
 union Control {
   cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))> bytes;
+  std::array<char, CMSG_SPACE(sizeof(Beside))> bytes;
 };
 
 bool send_datagram(int fd, const msghdr& message) noexcept {
@@ -48,7 +53,7 @@ bool send_datagram(int fd, std::span<char> bytes) noexcept {
 
 bool send_datagram(int fd, std::span<char> bytes, int descriptor) noexcept {
   iovec part{bytes.data(), bytes.size()};
-  Control control{};
+  Control<int> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -65,41 +70,65 @@ struct Datagram {
   support::UniqueFd descriptor{};
 };
 
-void take_control(msghdr& message, Datagram& into) noexcept {
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_type == SCM_CREDENTIALS) {
-      ucred credentials{};
-      std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
-      into.sender = credentials.pid;
-    } else if (header->cmsg_type == SCM_RIGHTS) {
-      // There may be several: the application can write to any descriptor of its process.
-      const std::size_t end = header->cmsg_len - CMSG_LEN(0);
-      for (std::size_t at = 0; at + sizeof(int) <= end; at += sizeof(int)) {
-        int descriptor = -1;
-        std::memcpy(&descriptor, CMSG_DATA(header) + at, sizeof descriptor);
-        into.descriptor.reset(descriptor);
-      }
-    }
-  }
+ssize_t receive(int fd, msghdr& message, int flags) noexcept {
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  return got;
 }
 
-Datagram receive_datagram(int fd, std::span<char> into) noexcept {
-  iovec part{into.data(), into.size()};
-  Control control{};
+Datagram judge(ssize_t got) noexcept {
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing};
+  if (got <= 0) return {WorkerLink::Got::closed};
+  return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
+}
+
+/// What lies beside the datagram, if it is of this type.
+template <typename Beside>
+std::optional<Beside> beside(msghdr& message, int type) noexcept {
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != type) return std::nullopt;
+  Beside found{};
+  std::memcpy(&found, CMSG_DATA(header), sizeof found);
+  return found;
+}
+
+template <typename Beside>
+msghdr prepare(iovec& part, Control<Beside>& control) noexcept {
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
   message.msg_controllen = control.bytes.size();
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing};
-  if (got <= 0) return {WorkerLink::Got::closed};
-  Datagram datagram{WorkerLink::Got::message, static_cast<std::size_t>(got)};
-  take_control(message, datagram);
+  return message;
+}
+
+/// From a worker: the kernel's word who sent it, and nothing else. There is no room for
+/// descriptors, and where some are the kernel says so (MSG_CTRUNC); but it would close them here
+/// and now, so it is asked with a look first.
+Datagram receive_with_sender(int fd, std::span<char> into) noexcept {
+  iovec part{into.data(), into.size()};
+  Control<ucred> control{};
+  msghdr message = prepare(part, control);
+  Datagram datagram = judge(receive(fd, message, MSG_PEEK));
+  if ((message.msg_flags & MSG_CTRUNC) != 0) return {WorkerLink::Got::descriptors};
+  if (datagram.got != WorkerLink::Got::message) return datagram;
+  message = prepare(part, control);
+  datagram = judge(receive(fd, message, 0));
+  if (const auto sender = beside<ucred>(message, SCM_CREDENTIALS)) datagram.sender = sender->pid;
+  return datagram;
+}
+
+/// From the master.
+Datagram receive_with_descriptor(int fd, std::span<char> into) noexcept {
+  iovec part{into.data(), into.size()};
+  Control<int> control{};
+  msghdr message = prepare(part, control);
+  Datagram datagram = judge(receive(fd, message, 0));
+  if (const auto descriptor = beside<int>(message, SCM_RIGHTS)) {
+    datagram.descriptor.reset(*descriptor);
+  }
   return datagram;
 }
 
@@ -134,7 +163,18 @@ std::pair<WorkerLink, WorkerLink> WorkerLink::make_pair() {
   if (::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
     support::throw_errno("setsockopt", "SO_PASSCRED");
   }
+  support::refuse_descriptors(ends[0]);
   return pair;
+}
+
+void WorkerLink::end() noexcept {
+  if (!fd_) return;
+  ::shutdown(fd_.get(), SHUT_RD);  // from here on nothing is put in
+  std::array<char, 1> byte{};
+  if (receive_with_sender(fd_.get(), byte).got == Got::closed) return fd_.reset();
+  std::vector<support::UniqueFd> ends;
+  ends.push_back(std::move(fd_));
+  support::close_aside(std::move(ends));
 }
 
 void WorkerLink::send(const WorkerMessage& message) noexcept {
@@ -160,7 +200,7 @@ bool WorkerLink::send_fork(unsigned index, const WorkerLink& worker_end) noexcep
 
 std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept {
   std::array<char, kHeadSize + kMaxText> bytes{};
-  const Datagram datagram = receive_datagram(fd_.get(), bytes);
+  const Datagram datagram = receive_with_sender(fd_.get(), bytes);
   if (datagram.got != Got::message) return {datagram.got, {}};
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);
   const auto step = static_cast<StartStep>(bytes[1]);
@@ -174,7 +214,7 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
 
 std::pair<WorkerLink::Got, Order> WorkerLink::receive_order() noexcept {
   std::array<char, kForkSize> bytes{};
-  Datagram datagram = receive_datagram(fd_.get(), bytes);
+  Datagram datagram = receive_with_descriptor(fd_.get(), bytes);
   if (datagram.got != Got::message) return {datagram.got, Order{}};
   const auto kind = static_cast<MasterOrder>(bytes[0]);
   Index index = 0;

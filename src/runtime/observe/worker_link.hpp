@@ -74,6 +74,8 @@ class WorkerLink {
 
   int fd() const noexcept { return fd_.get(); }
   void close() noexcept { fd_.reset(); }
+  /// Master's side: closes its end, without waiting for what may still lie in it.
+  void end() noexcept;
 
   /// Worker's side. Never throw: a gone master is noticed by `receive_order`.
   void send(const WorkerMessage& message) noexcept;
@@ -83,7 +85,9 @@ class WorkerLink {
   /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
   bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
 
-  enum class Got : std::uint8_t { message, nothing, closed };
+  /// `descriptors`: the message has some beside it, which no worker of ours sends. It stays where
+  /// it is, since to drop it can take time; the link can only be ended.
+  enum class Got : std::uint8_t { message, nothing, closed, descriptors };
   /// Non-blocking; `nothing`: poll `fd` for reading.
   std::pair<Got, WorkerMessage> receive_message() noexcept;
   std::pair<Got, Order> receive_order() noexcept;

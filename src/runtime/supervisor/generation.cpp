@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
+#include "runtime/supervisor/own_child.hpp"
 
 namespace appd::supervisor {
 
@@ -82,7 +83,7 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
 Generation::~Generation() {
   for (const Child* child : children_) {
     if (!child->process || !child->process->pid) continue;
-    ::kill(*child->process->pid, SIGKILL);
+    signal_child(*child->process->pid, SIGKILL);
     while (::waitpid(*child->process->pid, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
@@ -221,7 +222,7 @@ void Generation::abort(Child& child) {
                                        describe_duration(plan_.start_timeout));
   }
   if (child.process->pid) {
-    ::kill(*child.process->pid, SIGABRT);
+    signal_child(*child.process->pid, SIGABRT);
   } else {
     abort_zygote(fmt::format("has not forked {} within {} (--start-timeout)", child.name,
                              describe_duration(plan_.start_timeout)));
@@ -240,7 +241,7 @@ void Generation::kill(const Child& child) {
   reporter_.report(Level::warning, fmt::format("killing {}{}", title(child),
                                                describe_work(child, ", still serving ")));
   // Otherwise at its first message, or there will never be one.
-  if (child.process->pid) ::kill(*child.process->pid, SIGKILL);
+  if (child.process->pid) signal_child(*child.process->pid, SIGKILL);
 }
 
 /// How long it may take to end.
@@ -437,14 +438,26 @@ void Generation::read_messages(Child& child) {
     if (got == WorkerLink::Got::nothing) return;
     if (got == WorkerLink::Got::message) {
       on_message(child, message);
+    } else if (got == WorkerLink::Got::descriptors) {
+      on_descriptors(child);
     } else {
       on_link_end(child);
     }
   }
 }
 
+/// To look at them is all that can be done without waiting for whoever sent them.
+void Generation::on_descriptors(Child& child) {
+  reporter_.report(Level::error, fmt::format("{} has sent descriptors to its master, which appd "
+                                             "never does: it is killed",
+                                             title(child)));
+  child.process->fault = "has sent descriptors to its master";
+  perform(child, child.slot.give_up());
+  on_link_end(child);
+}
+
 void Generation::on_link_end(Child& child) {
-  child.process->link.close();
+  child.process->link.end();
   child.slot.on_link_lost(Clock::now(), grace(child));
   if (child.process->pid) return;
   // It was never born, or killed before its first word. The zygote may have told why.
@@ -453,7 +466,7 @@ void Generation::on_link_end(Child& child) {
 }
 
 void Generation::on_message(Child& child, const WorkerMessage& message) {
-  if (!child.process->pid) on_first_message(child, message.sender);
+  if (!child.process->pid && !on_first_message(child, message.sender)) return;
   switch (message.kind) {
     case WorkerMessage::Kind::step:
       child.process->step = message.step;
@@ -477,11 +490,24 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
   }
 }
 
-/// The zygote has forked it.
-void Generation::on_first_message(Child& child, pid_t sender) {
+/// The zygote has forked it; so it is the master's own child, and nobody else is believed to be it.
+bool Generation::on_first_message(Child& child, pid_t sender) {
+  const bool is_known = std::any_of(
+      children_.begin(), children_.end(),
+      [sender](const Child* other) { return other->process && other->process->pid == sender; });
+  if (is_known || !is_own_child(sender)) {
+    reporter_.report(
+        Level::error,
+        fmt::format("process {} says that it is {}, and is {}: it is not "
+                    "listened to",
+                    sender, child.name, is_known ? "another" : "no child of this process"));
+    on_link_end(child);
+    return false;
+  }
   child.process->pid = sender;
   reporter_.report(Level::debug, fmt::format("{} started (pid {})", child.name, sender));
-  if (child.slot.state() == SlotState::killed) ::kill(sender, SIGKILL);
+  if (child.slot.state() == SlotState::killed) signal_child(sender, SIGKILL);
+  return true;
 }
 
 void Generation::on_ready(Child& child) {
@@ -511,6 +537,7 @@ void Generation::on_answer(const WorkerMessage& message) {
   if (!index || message.kind == WorkerMessage::Kind::forked) return;
   Child& worker = workers_[*index];
   if (!worker.process || worker.process->pid) return;
+  worker.process->link.end();
   worker.process.reset();
   on_start_failed(worker, message.text);
 }
@@ -530,11 +557,13 @@ void Generation::fail(std::string why) {
 // -- Ends
 // -------------------------------------------------------------------------------------------
 
-ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
-  // Who it is may be said by a message that has not been read yet.
+void Generation::meet() {
   for (Child* child : children_) {
     if (child->process && !child->process->pid) read_messages(*child);
   }
+}
+
+ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
   const auto found = std::find_if(children_.begin(), children_.end(), [pid](const Child* child) {
     return child->process && child->process->pid == pid;
   });
@@ -553,6 +582,7 @@ ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   if (was_wanted) fail(what);
   const Clock::time_point now = Clock::now();
   child.slot.on_death(now, had_requests(child));
+  child.process->link.end();
   child.process.reset();
   if (child.is_worker()) {
     scoreboard_.clear(*child.index);  // the others must not count on it

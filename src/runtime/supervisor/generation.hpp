@@ -85,6 +85,9 @@ class Generation {
   void read(std::span<const pollfd> polled);
   std::size_t polled_size() const noexcept { return children_.size(); }
   /// A child of the process has ended.
+  /// Hears who those are that a zygote has forked and that have not been heard of yet. Before a
+  /// dead process is waited for: until then it can be seen whose child it is.
+  void meet();
   ProcessEnd on_exit(pid_t pid, int wait_status);
   /// What another program in this process needs to know of the workers. False: not now, a worker is
   /// not known yet, or the zygote starts or ends.
@@ -143,8 +146,9 @@ class Generation {
 
   void read_messages(Child& child);
   void on_link_end(Child& child);
+  void on_descriptors(Child& child);
   void on_message(Child& child, const observe::WorkerMessage& message);
-  void on_first_message(Child& child, pid_t sender);
+  bool on_first_message(Child& child, pid_t sender);
   void on_ready(Child& child);
   void on_failed(Child& child, const observe::WorkerMessage& message);
   void on_answer(const observe::WorkerMessage& message);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
+#include "runtime/support/leave_terminal.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/support/worker_signals.hpp"
 
@@ -24,6 +25,12 @@ constexpr std::chrono::seconds kFormerPatience{5};
 
 /// Until the log is tried again that was not read.
 constexpr std::chrono::milliseconds kLogPause{50};
+
+/// 0: there is none.
+pid_t find_dead_child() noexcept {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
+}
 
 std::string count_workers(unsigned workers) {
   return fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");
@@ -368,12 +375,14 @@ std::string Master::describe() const {
 // All children, also those that are not workers: as process 1 of a container, or with a zygote, the
 // master inherits what the application's own children leave behind.
 void Master::reap() {
-  int status = 0;
-  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+  while (const pid_t pid = find_dead_child()) {
+    // Who it is may be said by a message that has not been read yet; that it is a child can be seen
+    // only until it has been waited for.
+    for (const auto& generation : generations_) generation->meet();
+    int status = 0;
+    if (::waitpid(pid, &status, 0) != pid) return;
     for (const auto& generation : generations_) {
-      const ProcessEnd end = generation->on_exit(pid, status);
-      if (end == ProcessEnd::crash) on_crash();
-      if (end != ProcessEnd::foreign) break;
+      if (generation->on_exit(pid, status) == ProcessEnd::crash) on_crash();
     }
   }
 }
@@ -395,6 +404,7 @@ void Master::enter_child() {
   if (ears_.control) ears_.control->leave();
   if (ears_.touched) ears_.touched->leave();
   for (const auto& generation : generations_) generation->close_links();
+  support::leave_terminal();
   support::enter_worker_signals(signals_.mask_for_children(legacy_.has_value()));
 }
 

@@ -103,7 +103,7 @@ std::optional<Account> account_to_become(const std::string& user, const std::str
                   user, group.empty() ? "" : ":", group, ::geteuid(), ::getegid()));
 }
 
-void become(const Account& account) {
+void become(const Account& account, Dumpable dumpable) {
   if (::setgroups(account.groups.size(), account.groups.data()) != 0) throw_errno("setgroups");
   if (::setresgid(account.group, account.group, account.group) != 0) {
     throw_errno("setresgid", std::to_string(account.group));
@@ -113,10 +113,14 @@ void become(const Account& account) {
   }
   check_become(account);
   // The change has forbidden core dumps and the account's own debuggers and profilers.
-  ::prctl(PR_SET_DUMPABLE, 1);
+  set_dumpable(dumpable);
   set_or_unset("HOME", account.home);
   set_or_unset("USER", account.name);
   set_or_unset("LOGNAME", account.name);
+}
+
+void set_dumpable(Dumpable dumpable) noexcept {
+  ::prctl(PR_SET_DUMPABLE, dumpable == Dumpable::yes ? 1 : 0);
 }
 
 }  // namespace appd::support

@@ -29,9 +29,14 @@ Account find_account(const std::string& user, const std::string& group);
 /// already. Throws std::invalid_argument when it may not, or when there is no such account.
 std::optional<Account> account_to_become(const std::string& user, const std::string& group);
 
+/// Whether other processes of a process's user may look into it (ptrace), and it leaves a core
+/// file.
+enum class Dumpable : bool { no, yes };
+
 /// Gives up what this process may do for what the account may do, for good, and sets HOME, USER and
 /// LOGNAME (a bare number has none of them). The process must have one thread. Throws
 /// std::system_error, and std::runtime_error when root's rights turn out not to be gone.
-void become(const Account& account);
+void become(const Account& account, Dumpable dumpable = Dumpable::yes);
+void set_dumpable(Dumpable dumpable) noexcept;
 
 }  // namespace appd::support

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "runtime/support/throw_errno.hpp"
 
@@ -16,14 +17,24 @@ int error_in(int status) noexcept {
   return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
+/// The parent is about to end, and nothing tells a child when it has.
+void wait_to_be_orphan(pid_t parent) noexcept {
+  constexpr timespec kPause{0, 50'000};
+  while (::getppid() == parent) ::nanosleep(&kPause, nullptr);
+}
+
 }  // namespace
 
 ForkSide fork_orphan() {
   const pid_t between = ::fork();
   if (between < 0) throw_errno("fork");
   if (between == 0) {
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
-    if (child == 0) return ForkSide::child;
+    if (child == 0) {
+      wait_to_be_orphan(parent);
+      return ForkSide::child;
+    }
     ::_exit(child > 0 ? 0 : errno);
   }
   int status = 0;

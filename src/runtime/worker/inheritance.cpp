@@ -30,6 +30,8 @@ bool bequeath(const Inheritance& box, int socket) noexcept {
 
 int salvage(int mailbox, const Inheritance& box) {
   std::vector<char> buffer(net::Neighbours::kMostBytes);
+  // Closed when all have been moved: whoever sent one decides how long that takes.
+  std::vector<support::UniqueFd> moved;
   int connections = 0;
   while (true) {
     Message found(buffer);
@@ -38,12 +40,13 @@ int salvage(int mailbox, const Inheritance& box) {
     if (n <= 0) break;
     if (found.mark != Mark::connection) continue;
     ++connections;
-    const support::UniqueFd socket = found.take_descriptor();
+    support::UniqueFd socket = found.take_descriptor();
     if (!socket) continue;
     Message left({buffer.data(), static_cast<std::size_t>(n) - 1});
     left.mark = Mark::connection;
     left.put_descriptor(socket.get());
     left.send(box.in.get());
+    moved.push_back(std::move(socket));
   }
   Message nothing({});
   nothing.leave_out_descriptor();

@@ -30,6 +30,7 @@ bool bequeath(const Inheritance& box, int socket) noexcept;
 /// had none) into the box, with what has been read of them; how many there were. (What finds that
 /// full is lost: it is for a moment, and mailboxes of the dead are seldom anything but empty.) An
 /// heir looks into the box then, also when it was the dead one that had been woken for what is in.
+/// It may wait for whoever put something in: not for a master, see support/aside.hpp.
 int salvage(int mailbox, const Inheritance& box);
 /// Nothing can be put into the mailbox any more; what is in can be taken out.
 void close_mailbox(int mailbox) noexcept;

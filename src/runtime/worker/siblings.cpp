@@ -31,6 +31,16 @@ Mailboxes::Mailboxes(unsigned workers) {
   }
 }
 
+std::vector<support::UniqueFd> Mailboxes::release() {
+  std::vector<support::UniqueFd> ends;
+  for (Box& box : boxes_) {
+    ends.push_back(std::move(box.in));
+    ends.push_back(std::move(box.out));
+  }
+  boxes_.clear();
+  return ends;
+}
+
 Siblings::Siblings(net::EventLoop& loop, unsigned index, std::span<observe::WorkerLoad> loads,
                    std::span<const Mailboxes::Box> boxes, unsigned threads)
     : index_(index),

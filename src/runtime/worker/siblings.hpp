@@ -27,6 +27,8 @@ class Mailboxes {
   std::span<const Box> boxes() const noexcept { return boxes_; }
   /// In a process that has nothing to do with these workers.
   void close() noexcept { boxes_.clear(); }
+  /// Gives all ends away.
+  std::vector<support::UniqueFd> release();
 
  private:
   std::vector<Box> boxes_;

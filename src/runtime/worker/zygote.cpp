@@ -1,6 +1,7 @@
 #include "runtime/worker/zygote.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -108,6 +109,7 @@ class Zygote {
     const ForkSide side = support::fork_orphan();
     if (side == ForkSide::child) {
       support::inherit_worker_signals();
+      ::setsid();  // as the others have done, see support::leave_terminal
       // First of all: the master knows the process by this message, and may have to kill it.
       link.send({WorkerMessage::Kind::step, StartStep::run_fork_hooks, {}});
       crash_files_.enter(index);

@@ -8,31 +8,23 @@
 
 #include <array>
 #include <csignal>
-#include <cstring>
 #include <string>
 
+#include "fakes/hostage.hpp"
+
 using namespace appd::observe;
+using appd::test::Hostage;
+using appd::test::time_of;
 using Got = WorkerLink::Got;
 using Kind = WorkerMessage::Kind;
 
 namespace {
 
-// A message with `count` copies of stdin beside it, as only an application gone astray would send.
-void send_with_descriptors(int fd, std::size_t count) {
-  std::array<char, 2> ready{static_cast<char>(Kind::ready), 0};
-  iovec part{ready.data(), ready.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(3 * sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(count * sizeof(int));
-  std::memset(CMSG_DATA(header), 0, count * sizeof(int));
-  REQUIRE(::sendmsg(fd, &message, 0) == 2);
+/// As on Linux before 6.16.
+void let_descriptors_pass(int socket) {
+  constexpr int kPassRights = 83;
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, kPassRights, &on, sizeof on);
 }
 
 }  // namespace
@@ -137,17 +129,40 @@ TEST_SUITE("worker link") {
     CHECK(master.receive_message().second.sender == child);
   }
 
-  TEST_CASE("descriptors beside a message are closed") {
+  TEST_CASE("descriptors beside a message end the link, and nobody waits for who sent them") {
     auto [master, worker] = WorkerLink::make_pair();
-    const int before = ::dup(0);
-    ::close(before);
-    for (const std::size_t count : {1U, 2U, 3U}) {
-      send_with_descriptors(worker.fd(), count);
+    let_descriptors_pass(master.fd());
+    Hostage hostage;
+    worker.send({Kind::ready, {}, {}});
+    const std::array<char, 2> ready{static_cast<char>(Kind::ready), 0};
+    REQUIRE(hostage.send_along(worker.fd(), ready.data(), ready.size()));
+    const auto took = time_of([&master = master] {
       CHECK(master.receive_message().first == Got::message);
-      const int after = ::dup(0);
-      CHECK(after == before);
-      ::close(after);
-    }
+      CHECK(master.receive_message().first == Got::descriptors);
+      CHECK(master.receive_message().first == Got::descriptors);
+      master.end();
+    });
+    CHECK(took < Hostage::kLinger / 3);
+    CHECK(::wait(nullptr) > 0);
+    CHECK(worker.receive_order().first == Got::closed);
+  }
+
+  TEST_CASE("a link is ended without waiting for what was not read from it") {
+    auto [master, worker] = WorkerLink::make_pair();
+    let_descriptors_pass(master.fd());
+    worker.send({Kind::ready, {}, {}});
+    Hostage hostage;
+    REQUIRE(hostage.send_along(worker.fd(), "", 0));
+    CHECK(time_of([&master = master] { master.end(); }) < Hostage::kLinger / 3);
+    CHECK(::wait(nullptr) > 0);
+  }
+
+  TEST_CASE("a link in which nothing is left is ended at once") {
+    auto [master, worker] = WorkerLink::make_pair();
+    master.end();
+    CHECK(master.fd() == -1);
+    CHECK(worker.receive_order().first == Got::closed);
+    CHECK(::wait(nullptr) == -1);  // no process was needed
   }
 
   TEST_CASE("the other side's end is seen, after what it still said") {

@@ -131,6 +131,7 @@ class Fleet {
     generation_->add_polled(polled);
     ::poll(polled.data(), polled.size(), 1);
     generation_->read(polled);
+    generation_->meet();
     int status = 0;
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       last_end = generation_->on_exit(pid, status);

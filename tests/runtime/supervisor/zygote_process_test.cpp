@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <map>
 #include <string>
 #include <system_error>
 
+#include "fakes/hostage.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/fork_orphan.hpp"
 #include "runtime/support/worker_signals.hpp"
@@ -140,6 +142,63 @@ TEST_SUITE("master with a zygote") {
     CHECK(master.count("exited with code 0") == 4);
     CHECK(master.count("killing") == 0);
     CHECK(master.count("held by stdio") == 1);
+  }
+
+  TEST_CASE("who is not the master's child is not believed to be a worker, and never signalled") {
+    Supervised master({1, 1s}, [](WorkerLink link, Scoreboard&) {
+      link.send({Kind::ready, {}, {}});
+      auto order = next_order(link);
+      if (!order) return 1;
+      const pid_t liar = ::fork();  // its parent is the zygote
+      WorkerLink own(std::move(order->link));
+      if (liar == 0) {
+        ::alarm(120);
+        own.send({Kind::step, StartStep::run_fork_hooks, {}});
+        return hang(std::move(own));
+      }
+      own.close();
+      link.send({Kind::forked, {}, {}});
+      while (next_order(link)) {
+      }
+      int status = 0;
+      const bool lives = ::waitpid(liar, &status, WNOHANG) == 0;
+      ::kill(liar, SIGKILL);
+      ::waitpid(liar, &status, 0);
+      return lives ? 0 : 1;
+    });
+    const std::string line = master.wait_for("says that it is worker 1");
+    CHECK(line.find("and is no child of this process: it is not listened to") != std::string::npos);
+    CHECK(master.wait_for_end() == support::exit_code::kStart);
+    CHECK(master.count("exited with code 0") == 1);
+    CHECK(master.count("killing") == 0);
+  }
+
+  TEST_CASE("a worker that sends descriptors to its master is killed") {
+    Supervised master({1, 30s}, [](WorkerLink link, Scoreboard&) {
+      return obey(link, [](unsigned, WorkerLink own) {
+        constexpr int kPassRights = 83;
+        int value = 0;
+        socklen_t size = sizeof value;
+        test::Hostage hostage;
+        const std::array<char, 2> crowded{static_cast<char>(Kind::crowded), 0};
+        if (::getsockopt(own.fd(), SOL_SOCKET, kPassRights, &value, &size) == 0) {
+          // Linux 6.16: the kernel refuses it.
+          return hostage.send_along(own.fd(), crowded.data(), crowded.size())
+                     ? 1
+                     : serve(std::move(own));
+        }
+        hostage.send_along(own.fd(), crowded.data(), crowded.size());
+        return hang(std::move(own));
+      });
+    });
+    const std::string line = master.wait_for("worker 1 (pid");
+    if (line.find("is ready") == std::string::npos) {
+      CHECK(line.find("has sent descriptors to its master") != std::string::npos);
+      CHECK(master.wait_for_end() == support::exit_code::kStart);
+    } else {
+      master.send(SIGTERM);
+      CHECK(master.wait_for_end() == support::exit_code::kOk);
+    }
   }
 
   TEST_CASE("a zygote that cannot import stops the first start, and no worker is tried") {

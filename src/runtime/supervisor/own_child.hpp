@@ -1,0 +1,14 @@
+#pragma once
+
+#include <sys/types.h>
+
+namespace appd::supervisor {
+
+/// True for a child of this process that has not been waited for yet. Until then no other process
+/// can have its number.
+bool is_own_child(pid_t pid) noexcept;
+
+/// kill(2) for own children; nothing for any other process.
+void signal_child(pid_t pid, int signal) noexcept;
+
+}  // namespace appd::supervisor
