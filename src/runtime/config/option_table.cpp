@@ -218,7 +218,7 @@ std::vector<Option> make_table() {
           processes, {"group", "GROUP", "", "Group of the workers; default: that of --user."}),
       flag<&S::no_new_privs>(
           processes, "no-new-privs",
-          "No program that a worker executes has more rights than the worker. With "
+          "No program that a worker executes has more rights than the worker; on by default. With "
           "--no-new-privs=no setuid programs such as sudo or postfix's sendmail work again.",
           "true"),
       single<&S::umask, FileMask>(
