@@ -62,6 +62,7 @@ class Worker {
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
     support::release_unchanged_file_pages();
+    start_control();  // who is told that it is ready may send it SIGTERM
     link_.send({observe::WorkerMessage::Kind::ready, {}, {}});
     serve();
     return end();
@@ -251,7 +252,6 @@ class Worker {
   }
 
   void serve() {
-    start_control();
     python_->release_main();
     python_->join_pool();
     io_thread_.join();
