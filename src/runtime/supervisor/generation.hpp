@@ -84,10 +84,10 @@ class Generation {
   void add_polled(std::vector<pollfd>& polled) const;
   void read(std::span<const pollfd> polled);
   std::size_t polled_size() const noexcept { return children_.size(); }
-  /// A child of the process has ended.
   /// Hears who those are that a zygote has forked and that have not been heard of yet. Before a
   /// dead process is waited for: until then it can be seen whose child it is.
   void meet();
+  /// A child of the process has ended.
   ProcessEnd on_exit(pid_t pid, int wait_status);
   /// What another program in this process needs to know of the workers. False: not now, a worker is
   /// not known yet, or the zygote starts or ends.
