@@ -12,17 +12,18 @@ enum class Level { debug, info, warning, error };
 
 /// Why a line is written that clients can provoke as often as they like.
 enum class Cause : std::uint8_t {
-  unreadable,    ///< bytes that are no request
-  bad_request,   ///< refused for what it says
-  too_large,     ///< refused for its size
-  too_slow,      ///< its body does not come
-  overload,      ///< no thread in time, or no room in the queue
-  storage,       ///< its body could not be stored
-  cut_body,      ///< the front ended it too early
-  stalled,       ///< the front sends or takes nothing
-  not_admitted,  ///< a peer that may not connect; the last one
+  unreadable,     ///< bytes that are no request
+  bad_request,    ///< refused for what it says
+  too_large,      ///< refused for its size
+  too_slow,       ///< its body does not come
+  overload,       ///< no thread in time, or no room in the queue
+  storage,        ///< its body could not be stored
+  cut_body,       ///< the front ended it too early
+  stalled,        ///< the front sends or takes nothing
+  not_admitted,   ///< a peer that may not connect
+  no_descriptor,  ///< a connection cannot be accepted; the last one
 };
-inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::not_admitted) + 1;
+inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::no_descriptor) + 1;
 
 /// What is known of one answered (or given up) request when it ends.
 struct AccessRecord {

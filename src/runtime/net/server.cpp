@@ -176,8 +176,8 @@ bool Server::Listener::accept_one() {
 
 void Server::Listener::pause(int error) {
   if (!std::exchange(reported_, true)) {
-    server_.reporter_.report(
-        gateway::Level::error,
+    server_.reporter_.report_provoked(
+        gateway::Cause::no_descriptor, gateway::Level::error,
         fmt::format("cannot accept connections: {} ({} are open); raise the limit of open "
                     "files (LimitNOFILE= in a systemd unit, ulimit -n)",
                     std::strerror(error), server_.connections_.size()));

@@ -188,7 +188,8 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   }
   if (read.status == gateway::BodyStatus::cut) {
     if (const std::string error = body_.take_error(); !error.empty()) {
-      connection_->server().reporter().report(gateway::Level::error, error);
+      connection_->server().reporter().report_provoked(gateway::Cause::storage,
+                                                       gateway::Level::error, error);
     }
   }
   return read;

@@ -49,6 +49,8 @@ std::string_view name(Cause cause) noexcept {
       return "connections closed for a time-out";
     case Cause::not_admitted:
       return "connections closed by --allow or its like";
+    case Cause::no_descriptor:
+      return "connections that could not be accepted";
   }
   return "of the same kind";
 }

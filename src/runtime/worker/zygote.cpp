@@ -29,6 +29,8 @@ using observe::WorkerMessage;
 using support::ForkSide;
 namespace exit_code = support::exit_code;
 
+constexpr int kLogPauseMs = 50;
+
 class Zygote {
  public:
   Zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
@@ -84,7 +86,9 @@ class Zygote {
         if (order.kind != MasterOrder::serve) return std::nullopt;
       }
       pollfd waited{link_.fd(), POLLIN, 0};
-      if (::poll(&waited, 1, -1) < 0 && errno != EINTR) support::throw_errno("poll");
+      // A log that was not read is tried again.
+      const int timeout = reporter_.flush() ? -1 : kLogPauseMs;
+      if (::poll(&waited, 1, timeout) < 0 && errno != EINTR) support::throw_errno("poll");
     }
   }
 
