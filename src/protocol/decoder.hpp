@@ -20,6 +20,9 @@ using RequestId = std::uint16_t;
 struct DecoderLimits {
   std::size_t max_params = 256 * 1024;  ///< bytes of variables in one request, as on the wire
   std::size_t max_requests = 64;        ///< requests at once on one connection (FastCGI)
+
+  /// Bytes of variables of all requests together that are not complete on one connection.
+  std::size_t max_arriving() const noexcept { return 16 * max_params; }
 };
 
 struct Event {

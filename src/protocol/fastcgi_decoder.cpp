@@ -21,6 +21,11 @@ namespace {
 /// bound.
 constexpr std::string_view kMaxConnections = "4096";
 
+/// Below this a request's variables are not counted: as many as may arrive at once are no matter.
+constexpr std::size_t kUncounted = 16 * 1024;
+/// Of a connection's memory for records that are needed whole, what it may keep.
+constexpr std::size_t kKept = 64;
+
 template <std::size_t N>
 std::string_view view(const std::array<char, N>& bytes) noexcept {
   return {bytes.data(), N};
@@ -30,6 +35,7 @@ std::string_view view(const std::array<char, N>& bytes) noexcept {
 
 Event FastcgiDecoder::next(std::string_view& input) {
   if (ending_ > 0) return end_body();
+  if (arrived_.capacity() > kKept) std::string().swap(arrived_);
   for (;;) {
     const auto piece = reader_.next(input);
     if (piece.kind == RecordPiece::Kind::starved) return {};
@@ -74,13 +80,13 @@ Event FastcgiDecoder::begin_request(std::string_view body) {
     return fatal(fmt::format("a second BEGIN_REQUEST for request {}, which is active", id));
   }
   // What the front still owed of the id's last request comes before its BEGIN, or never.
-  forget_owing(id);
+  owing_.remove(id);
   if (role != fastcgi::kResponder) {
-    owing_.push_back(id);
+    owing_.add(id);
     return reply_end(id, ProtocolStatus::unknown_role, keep || active_ > 0);
   }
   if (active_ >= limits_.max_requests) {
-    owing_.push_back(id);
+    owing_.add(id);
     return reply_end(id, ProtocolStatus::cannot_multiplex, true);
   }
   if (active_ == requests_.size()) requests_.emplace_back();
@@ -122,10 +128,26 @@ Event FastcgiDecoder::collect(Request& request, std::string_view bytes) {
   const auto room = limits_.max_params - block.bytes.size();
   const auto taken = bytes.substr(0, room);
   block.bytes.insert(block.bytes.end(), taken.begin(), taken.end());
-  if (bytes.size() <= room) return {};
+  if (bytes.size() <= room) {
+    if (block.bytes.size() <= kUncounted || variables_arriving() <= limits_.max_arriving())
+      return {};
+    return refuse(
+        request, 503, request.keep_connection,
+        fmt::format("the variables of the requests that arrive at once on this connection "
+                    "take more than {} bytes",
+                    limits_.max_arriving()));
+  }
   const auto rest = parse_fastcgi_pairs({block.bytes.data(), block.bytes.size()}, block.variables);
   return refuse(request, 431, request.keep_connection,
                 describe_excess(limits_.max_params, block.variables, rest));
+}
+
+std::size_t FastcgiDecoder::variables_arriving() const noexcept {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < active_; ++i) {
+    if (requests_[i].state == State::head) bytes += requests_[i].block->bytes.size();
+  }
+  return bytes;
 }
 
 Event FastcgiDecoder::finish_head(Request& request) {
@@ -155,7 +177,7 @@ Event FastcgiDecoder::finish_head(Request& request) {
 Event FastcgiDecoder::on_stdin(std::string_view bytes) {
   Request* request = find(reader_.header().id);
   if (request == nullptr) {
-    if (empty_record()) forget_owing(reader_.header().id);
+    if (empty_record()) owing_.remove(reader_.header().id);
     return {};
   }
   if (request->state == State::head) {
@@ -264,7 +286,7 @@ void FastcgiDecoder::expect_body(RequestId id, std::optional<std::uint64_t> leng
 void FastcgiDecoder::release(RequestId id) {
   Request* request = find(id);
   if (request == nullptr) return;  // aborted meanwhile
-  if (!request->stdin_ended) owing_.push_back(id);
+  if (!request->stdin_ended) owing_.add(id);
   forget(*request);
 }
 
@@ -322,8 +344,8 @@ std::optional<std::string_view> FastcgiDecoder::whole_content(const RecordPiece&
   if (piece.last && arriving_.empty()) return piece.bytes;
   arriving_ += piece.bytes;
   if (!piece.last) return std::nullopt;
-  arrived_.swap(arriving_);
-  arriving_.clear();
+  arrived_ = std::move(arriving_);
+  arriving_ = {};
   return arrived_;
 }
 
@@ -340,13 +362,6 @@ void FastcgiDecoder::forget(Request& request) noexcept {
   blocks_.give_back(std::move(request.block));
   Request& last = requests_[--active_];
   if (&last != &request) std::swap(last, request);
-}
-
-void FastcgiDecoder::forget_owing(RequestId id) noexcept {
-  const auto found = std::find(owing_.begin(), owing_.end(), id);
-  if (found == owing_.end()) return;
-  *found = owing_.back();
-  owing_.pop_back();
 }
 
 }  // namespace appd::protocol

@@ -9,6 +9,7 @@
 
 #include "protocol/decoder.hpp"
 #include "protocol/fastcgi_records.hpp"
+#include "protocol/owed_ids.hpp"
 
 namespace appd::protocol {
 
@@ -61,6 +62,7 @@ class FastcgiDecoder final : public Decoder {
   Event on_abort();
   Event on_params(std::string_view bytes);
   Event collect(Request& request, std::string_view bytes);
+  std::size_t variables_arriving() const noexcept;
   Event finish_head(Request& request);
   Event on_stdin(std::string_view bytes);
   Event body_bytes(Request& request, std::string_view bytes);
@@ -81,7 +83,6 @@ class FastcgiDecoder final : public Decoder {
   bool empty_record() const noexcept { return reader_.header().content_length == 0; }
   Request* find(RequestId id) noexcept;
   void forget(Request& request) noexcept;
-  void forget_owing(RequestId id) noexcept;
 
   const DecoderLimits limits_;
   gateway::BlockPool& blocks_;
@@ -89,9 +90,9 @@ class FastcgiDecoder final : public Decoder {
   // The first `active_` are requests; the others are places for more.
   std::vector<Request> requests_;
   std::size_t active_ = 0;
-  std::size_t ending_ = 0;        // requests in State::ending
-  std::vector<RequestId> owing_;  // inactive ids whose STDIN(0) has not come
-  std::string arriving_;          // content of a record that comes in parts but is needed whole
+  std::size_t ending_ = 0;  // requests in State::ending
+  OwedIds owing_;           // inactive ids whose STDIN(0) has not come
+  std::string arriving_;    // content of a record that comes in parts but is needed whole
   std::string arrived_;
   std::string reply_;
 };

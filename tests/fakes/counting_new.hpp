@@ -1,5 +1,7 @@
 #pragma once
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
@@ -9,7 +11,13 @@
 
 namespace appd::fakes {
 inline std::atomic<std::size_t> allocations{0};
+
+/// What malloc has given out and not got back.
+inline std::size_t bytes_in_use() noexcept {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
+}  // namespace appd::fakes
 
 // Not inlined: GCC would see malloc'ed memory meet operator delete and warn
 // (mismatched-new-delete).

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "fakes/counting_new.hpp"
 #include "protocol/decoder_cases.hpp"
 #include "protocol/wire_bytes.hpp"
@@ -10,6 +13,8 @@ namespace appd::protocol {
 namespace {
 
 using namespace testing;
+
+constexpr unsigned kAuthorizer = 2;  // a role that is refused
 
 const std::string kPairs = fastcgi_pairs({{"A", "1"}});
 
@@ -619,6 +624,65 @@ TEST_SUITE("fastcgi decoder") {
     decoder.take_variables(1, block);
     CHECK_LT(block.bytes.capacity(), 60000);
     CHECK_LT(block.variables.capacity(), 60000);
+  }
+
+  TEST_CASE("what a front owes of old requests does not make new ones slower") {
+    const auto time_with = [](unsigned owed) {
+      gateway::BlockPool blocks;
+      FastcgiDecoder decoder{DecoderLimits{}, blocks};
+      const auto begin_and_end = [&](unsigned id) {
+        const auto bytes = begin(id, kKeep, kAuthorizer);
+        std::string_view input = bytes;
+        return decoder.next(input).kind;
+      };
+      for (unsigned id = 1; id <= owed; ++id) begin_and_end(id);
+      auto best = std::chrono::nanoseconds::max();
+      for (int round = 0; round < 5; ++round) {
+        const auto start = std::chrono::steady_clock::now();
+        for (unsigned id = 60000; id < 60200; ++id) begin_and_end(id);
+        best = std::min<std::chrono::nanoseconds>(best, std::chrono::steady_clock::now() - start);
+      }
+      CHECK(decoder.owes_body());
+      return best;
+    };
+    CHECK_LT(time_with(59000).count(), 20 * time_with(10).count());
+  }
+
+  TEST_CASE("what is owed is forgotten with the end of each STDIN") {
+    gateway::BlockPool blocks;
+    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    std::string bytes;
+    for (unsigned id = 1; id <= 65535; ++id) bytes += begin(id, kKeep, kAuthorizer);
+    std::string_view input = bytes;
+    while (decoder.next(input).kind == Event::Kind::reply) {
+    }
+    for (unsigned id = 65535; id >= 1; --id) {
+      if (!decoder.owes_body()) FAIL("all are forgotten at ", id);
+      const auto end = stdin_of(id, "");
+      input = end;
+      REQUIRE_EQ(decoder.next(input).kind, Event::Kind::starved);
+    }
+    CHECK_FALSE(decoder.owes_body());
+    CHECK(decoder.holds_nothing());
+  }
+
+  TEST_CASE("the variables that arrive at once on a connection are bounded together") {
+    gateway::BlockPool blocks;
+    DecoderLimits limits;
+    limits.max_params = 40'000;
+    FastcgiDecoder decoder{limits, blocks};
+    int refused = 0;
+    for (unsigned id = 1; id <= 64; ++id) {
+      const auto bytes = begin(id, kKeep) + params(id, std::string(30'000, 'x'));
+      std::string_view input = bytes;
+      const Event event = decoder.next(input);
+      if (event.kind != Event::Kind::refused) continue;
+      CHECK_EQ(event.status, 503);
+      CHECK_EQ(event.id, id);
+      ++refused;
+    }
+    // 16 times 40,000 bytes have room for 21 of them.
+    CHECK_EQ(refused, 64 - 21);
   }
 }
 

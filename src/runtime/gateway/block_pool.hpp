@@ -29,19 +29,13 @@ class BlockPool {
   /// Keeps a block's memory for other requests, but for what only a large one has needed. Null:
   /// nothing.
   void give_back(Block block) noexcept {
-    if (!block || spare_.size() == kMostSpare || is_large(*block)) return;
+    if (!block || spare_.size() == kMostSpare || block->is_large()) return;
     block->clear();
     spare_.push_back(std::move(block));
   }
 
  private:
   static constexpr std::size_t kMostSpare = 64;
-  static constexpr std::size_t kWarmBytes = 64 * 1024;
-  static constexpr std::size_t kWarmVariables = 1024;
-
-  static bool is_large(const VariableBlock& block) noexcept {
-    return block.bytes.capacity() > kWarmBytes || block.variables.capacity() > kWarmVariables;
-  }
 
   std::vector<Block> spare_;  // the last one given back is the warmest
 };

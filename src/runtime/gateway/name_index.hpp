@@ -27,6 +27,11 @@ class NameIndex {
   /// Forgets all and makes room for `names` of them; a warm index allocates nothing.
   void reset(std::size_t names);
 
+  /// Gives memory back that only a long list has needed. To be `reset` before it is used again.
+  void give_back_memory() noexcept {
+    if (slots_.capacity() > kWarmSlots) std::vector<Slot>().swap(slots_);
+  }
+
   /// The place of `name` in `list`, or kNone.
   std::size_t find(const HashedName& name, std::span<const Variable> list) const noexcept;
 
@@ -44,6 +49,7 @@ class NameIndex {
     std::uint32_t hash;
     std::uint32_t place;
   };
+  static constexpr std::size_t kWarmSlots = 4096;
   static constexpr std::uint32_t kFree = ~std::uint32_t{0};
 
   /// The slot of `name`, or the free one where it belongs.

@@ -82,8 +82,12 @@ Refusal bad_request(std::string reason) {
 }  // namespace
 
 void Request::clear() noexcept {
+  if (block_.is_large()) block_ = {};
   block_.clear();
+  if (environ_.capacity() > VariableBlock::kWarmVariables) std::vector<Variable>().swap(environ_);
   environ_.clear();
+  index_.give_back_memory();
+  if (repeats_.capacity() > VariableBlock::kWarmVariables) std::vector<Repeat>().swap(repeats_);
   repeats_.clear();
   made_.clear();
   names_ = {};

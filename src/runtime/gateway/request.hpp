@@ -58,7 +58,7 @@ class Request {
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
-  /// Forgets the request, keeps the memory.
+  /// Forgets the request, keeps the memory, but for what only a large one has needed.
   void clear() noexcept;
 
   /// The raw variables; the decoder swaps them in before `prepare`.

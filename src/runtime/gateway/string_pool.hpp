@@ -6,7 +6,8 @@
 
 namespace appd::gateway {
 
-/// Strings that stay where they are until `clear`, and are then used again with their memory.
+/// Strings that stay where they are until `clear`, and are then used again with their memory, but
+/// for what only a long one has needed.
 class StringPool {
  public:
   std::string& next() {
@@ -17,12 +18,16 @@ class StringPool {
   }
 
   void clear() noexcept {
+    for (std::size_t i = 0; i < used_ && i < kKept; ++i) {
+      if (strings_[i].capacity() > kKeptLength) std::string().swap(strings_[i]);
+    }
     used_ = 0;
     while (strings_.size() > kKept) strings_.pop_back();
   }
 
  private:
   static constexpr std::size_t kKept = 32;  // more than an ordinary request needs
+  static constexpr std::size_t kKeptLength = 8192;
 
   std::deque<std::string> strings_;
   std::size_t used_ = 0;

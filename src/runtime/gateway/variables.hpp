@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,13 @@ struct VariableBlock {
     bytes.clear();
     variables.clear();
   }
+  /// It has room that ordinary requests do not need.
+  bool is_large() const noexcept {
+    return bytes.capacity() > kWarmBytes || variables.capacity() > kWarmVariables;
+  }
+
+  static constexpr std::size_t kWarmBytes = 64 * 1024;
+  static constexpr std::size_t kWarmVariables = 1024;
 
   std::vector<char> bytes;
   std::vector<Variable> variables;  ///< views into `bytes` only

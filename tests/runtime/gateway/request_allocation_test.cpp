@@ -35,6 +35,35 @@ TEST_CASE("a warm request allocates nothing") {
   }
 }
 
+TEST_CASE("a large request leaves no more memory behind than others need") {
+  VariableBlock block;
+  std::string text;
+  constexpr std::size_t kCount = 25'000;
+  constexpr std::size_t kLength = 10;
+  for (std::size_t i = 0; i < kCount; ++i) text += std::to_string(1'000'000'000 + i);
+  text += "HTTP_AGAIN";
+  text += "GET_METHOD";
+  block.bytes.assign(text.begin(), text.end());
+  const auto piece = [&](std::size_t i) {
+    return std::string_view(block.bytes.data() + i * kLength, kLength);
+  };
+  block.variables.push_back({"REQUEST_METHOD", piece(kCount + 1).substr(0, 3)});
+  for (std::size_t i = 0; i < kCount; ++i) block.variables.push_back({piece(i), piece(i)});
+  for (std::size_t i = 0; i < 5000; ++i) block.variables.push_back({piece(kCount), piece(i)});
+
+  Request request;
+  NameLayouts layouts;
+  const std::size_t before = fakes::bytes_in_use();
+  std::swap(request.block(), block);
+  REQUIRE_FALSE(request.prepare({}, BodyEnd::on_wire, layouts).has_value());
+  CHECK(request.environ().size() > kCount);
+  request.clear();
+  block = {};
+  // Of the names 128 are remembered, and the first block was made outside.
+  CHECK(fakes::bytes_in_use() < before + 64 * 1024);
+  CHECK_FALSE(request.block().is_large());
+}
+
 TEST_SUITE_END();
 
 }  // namespace appd::gateway
