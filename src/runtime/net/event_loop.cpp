@@ -1,5 +1,6 @@
 #include "runtime/net/event_loop.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,6 +16,10 @@ namespace {
 
 /// Turns of watchers that have more before new events are looked for.
 constexpr unsigned kTurns = 16;
+/// Between waits that the kernel refuses, and how many of them in a row are borne.
+constexpr int kFailedWaitPause = 10;  // milliseconds
+constexpr unsigned kMostFailedWaits = 100;
+constexpr int kRings = 3;
 
 support::UniqueFd open_epoll() {
   support::UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
@@ -49,7 +54,10 @@ void EventLoop::wake() noexcept {
   // Against `collect`: either it sees `woken_`, or this sees that it waits.
   if (woken_.exchange(true) || !waiting_.load()) return;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(bell_.get(), &one, sizeof one);
+  for (int i = 0; i < kRings; ++i) {
+    if (::write(bell_.get(), &one, sizeof one) == sizeof one) return;
+  }
+  woken_.store(false);  // it was not: the next one who wakes it rings again
 }
 
 void EventLoop::run_one() {
@@ -79,14 +87,21 @@ void EventLoop::look() {
 }
 
 void EventLoop::collect(int timeout) {
-  begin_watches();
+  // Who was told of a failure may have set a timer, or want the same again.
+  if (!begin_watches()) timeout = 0;
   waiting_.store(true);
   if (woken_.load()) timeout = 0;
   const int got = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout);
+  const int error = errno;
   waiting_.store(false);
   woken_.exchange(false);  // sees what the thread that woke it has done
   next_ = 0;
   end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+  if (got >= 0) {
+    failed_waits_ = 0;
+  } else if (error != EINTR) {
+    on_wait_failed(error);
+  }
   turns_ = 0;
   running_.expect_wait(timeout < 0
                            ? std::nullopt
@@ -97,7 +112,8 @@ void EventLoop::collect(int timeout) {
   run_timers();
 }
 
-void EventLoop::begin_watches() {
+/// False: some could not begin, and their watchers have been told.
+bool EventLoop::begin_watches() {
   while (!beginning_.empty()) {
     Watch& watch = *beginning_.back();
     beginning_.pop_back();
@@ -105,11 +121,30 @@ void EventLoop::begin_watches() {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watch.fd_, &event) == 0) {
       watch.state_ = Watch::State::on;
     } else {
-      watch.state_ = Watch::State::off;
-      watch.events_ = 0;
-      watch.watcher_.on_events(EPOLLERR);
+      watch.state_ = Watch::State::failed;
+      watch.error_ = errno;
+      failed_.push_back(&watch);
     }
   }
+  if (failed_.empty()) return true;
+  // After all were tried: who is told may want the same again, or end any other.
+  while (!failed_.empty()) {
+    Watch& watch = *failed_.back();
+    failed_.pop_back();
+    watch.state_ = Watch::State::off;
+    watch.events_ = 0;
+    watch.watcher_.on_watch_failed(watch.error_);
+  }
+  return false;
+}
+
+/// What has no reason known to us must neither spin nor pass for a loop that runs.
+void EventLoop::on_wait_failed(int error) {
+  if (++failed_waits_ == kMostFailedWaits) {
+    errno = error;
+    support::throw_errno("epoll_wait");
+  }
+  ::poll(nullptr, 0, kFailedWaitPause);
 }
 
 int EventLoop::time_to_wait() const {
@@ -149,6 +184,9 @@ void EventLoop::forget(Watch& watch) noexcept {
     case Watch::State::beginning:
       std::erase(beginning_, &watch);
       break;
+    case Watch::State::failed:
+      std::erase(failed_, &watch);
+      break;
     case Watch::State::on:
       for (std::size_t i = next_; i < end_; ++i) {
         if (batch_[i].data.ptr == &watch) batch_[i].data.ptr = nullptr;
@@ -165,7 +203,9 @@ void EventLoop::Watch::want(std::uint32_t events) {
     loop_.beginning_.push_back(this);
   } else if (state_ == State::on) {
     epoll_event event{events, {.ptr = this}};
-    ::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_MOD, fd_, &event);
+    if (::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_MOD, fd_, &event) == 0) return;
+    end();
+    want(events);
   }
 }
 

@@ -20,6 +20,9 @@ class Watcher {
  public:
   /// `events`: EPOLLIN and its like, as epoll_wait(2) gives them. On the loop; may end the watch.
   virtual void on_events(std::uint32_t events) = 0;
+  /// The kernel cannot watch the descriptor (`error`: epoll_ctl's, ENOMEM or ENOSPC as a rule), and
+  /// the watch is off. On the loop. Who wants it again should let some time go by.
+  virtual void on_watch_failed(int error) = 0;
 
  protected:
   ~Watcher() = default;
@@ -53,6 +56,7 @@ class EventLoop {
   // --------------------------------------------------------------
 
   /// Tells one watcher of what has happened, or runs what is due; waits when there is nothing.
+  /// Throws std::system_error when the kernel has refused to wait for about a second.
   void run_one();
   /// Looks for what has happened without waiting; `run_one` finds it.
   void look();
@@ -65,7 +69,8 @@ class EventLoop {
   static constexpr std::size_t kBatch = 128;
 
   void collect(int timeout);
-  void begin_watches();
+  bool begin_watches();
+  void on_wait_failed(int error);
   int time_to_wait() const;
   void run_tasks();
   void run_timers();
@@ -84,7 +89,9 @@ class EventLoop {
   std::size_t next_ = 0;
   std::size_t end_ = 0;
   std::vector<Watch*> beginning_;  // watched from the next wait on
+  std::vector<Watch*> failed_;     // could not begin; to be told
   std::vector<Watch*> again_;      // have more, without an event
+  unsigned failed_waits_ = 0;      // in a row
   unsigned turns_ = 0;             // since the last look
   std::vector<Timer*> timers_;
   Clock::time_point now_ = Clock::now();
@@ -96,7 +103,8 @@ class EventLoop {
 /// watch has ended.
 ///
 ///     off ──want──► beginning ──(the loop waits)──► on
-///      ▲                └───────────end────────────┘
+///      ▲                ├──────────────end──────────┘
+///      └──(it is told)──┴─► failed
 class EventLoop::Watch {
  public:
   Watch(EventLoop& loop, int fd, Watcher& watcher) noexcept
@@ -106,7 +114,7 @@ class EventLoop::Watch {
   Watch& operator=(const Watch&) = delete;
 
   /// Asks for `events` (EPOLLIN …) from now on; what is true already is told too, also again when
-  /// nothing has changed. When the kernel has no room for it the watcher is told EPOLLERR.
+  /// nothing has changed. What the kernel cannot do ends in `on_watch_failed`, later.
   void want(std::uint32_t events);
   /// Has the watcher told EPOLLIN once more, after others have had their turn.
   void again();
@@ -118,11 +126,12 @@ class EventLoop::Watch {
 
  private:
   friend class EventLoop;
-  enum class State : std::uint8_t { off, beginning, on };
+  enum class State : std::uint8_t { off, beginning, failed, on };
 
   EventLoop& loop_;
   const int fd_;
   std::uint32_t events_ = 0;
+  int error_ = 0;  // while it is failed
   State state_ = State::off;
   bool again_ = false;  // in the loop's list
   Watcher& watcher_;
