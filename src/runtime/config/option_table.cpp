@@ -236,6 +236,11 @@ std::vector<Option> make_table() {
       single<&S::touch_reload, Text>(
           processes, {"touch-reload", "FILE", "", "Reload when this file is touched or replaced."}),
 
+      single<&S::max_connections, Number>(
+          limits, {"max-connections", "N", "0",
+                   "Most connections of one worker at once; above, the one that has been idle the "
+                   "longest is closed, or new ones wait. 0: as many as its limit of open files "
+                   "lets, less a quarter (1024 at most) for the application."}),
       single<&S::max_params, SomeSize>(
           limits,
           {"max-params", "SIZE", "256K",

@@ -92,6 +92,7 @@ struct Settings {
   std::optional<unsigned> umask;  ///< none: unchanged
 
   // Limits; sizes in bytes
+  std::uint64_t max_connections = 0;  ///< of a worker; 0: as the limit of open files lets
   std::uint64_t max_params = 0;
   std::uint64_t max_body = 0;  ///< 0: no limit of our own
   std::uint64_t body_buffer = 0;

@@ -98,6 +98,19 @@ void Connection::close() {
   release();
 }
 
+std::optional<Connection::Clock::time_point> Connection::idle_since() const noexcept {
+  if (state_ != State::open || outbox_.blocked() || !session_.holds_nothing()) return std::nullopt;
+  return last_active_;
+}
+
+bool Connection::try_close_idle() {
+  char byte = 0;
+  const ssize_t n = ::recv(socket_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+  if (n > 0) return false;
+  close();
+  return true;
+}
+
 /// The connection is another worker's, or nobody's.
 void Connection::release() {
   watch_.end();
@@ -115,8 +128,19 @@ void Connection::on_events(std::uint32_t events) {
   advance();
 }
 
+void Connection::on_watch_failed(int error) {
+  const auto self = shared_from_this();
+  server_.reporter().report(
+      Level::error,
+      fmt::format("a {} connection was closed: the kernel cannot watch it (epoll_ctl: {}){}",
+                  session_.protocol_name(), std::strerror(error),
+                  error == ENOSPC ? "; raise fs.epoll.max_user_watches" : ""));
+  close();
+}
+
 void Connection::advance() {
   const auto self = shared_from_this();
+  last_active_ = server_.loop().now();
   for (int turn = 0;; ++turn) {
     settle();
     const bool wanted = may_read();

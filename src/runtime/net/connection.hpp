@@ -45,6 +45,12 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// Ends it now, whatever runs.
   void close();
   void on_events(std::uint32_t events) override;
+  void on_watch_failed(int error) override;
+
+  /// Since when nothing has been under way on it; none: something is.
+  std::optional<Clock::time_point> idle_since() const noexcept;
+  /// Closes it to make room for another, unless the front has sent something just now.
+  bool try_close_idle();
 
   Outbox& outbox() noexcept { return outbox_; }  // any thread
   Server& server() noexcept { return server_; }  // any thread
@@ -117,6 +123,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   const Clock::time_point opened_;
   Clock::time_point head_since_{};
   Clock::time_point last_input_{};
+  Clock::time_point last_active_{};
   Clock::time_point last_output_{};
   Clock::time_point linger_until_{};
 };

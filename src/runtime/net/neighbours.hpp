@@ -18,6 +18,8 @@ class Neighbours {
   /// it and are to be read again. False: none is idle, it is too much, or cannot be done
   /// now; nothing has happened.
   virtual bool give(int socket, std::string_view bytes) noexcept = 0;
+  /// Whether this worker has room for connections of others.
+  virtual void set_full(bool full) noexcept = 0;
 
  protected:
   ~Neighbours() = default;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +19,14 @@ namespace {
 constexpr std::size_t kSpareExchanges = 64;
 constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
+/// Between lines that say why nothing is accepted.
+constexpr std::chrono::seconds kReportInterval{10};
+/// Connections that fail in a row before a listener pauses.
+constexpr int kAcceptAttempts = 16;
+constexpr std::string_view kRaiseTheLimit =
+    "; raise the limit of open files (LimitNOFILE= in a systemd unit, ulimit -n)";
+constexpr std::size_t kDefaultConnections = 768;
+constexpr std::size_t kMostForOthers = 1024;
 /// Until connections that the heir's box had no room for are tried again.
 constexpr std::chrono::milliseconds kBequestPause{5};
 /// Until what belonged to answers is free: a thread with the interpreter has to let go of it.
@@ -28,8 +38,25 @@ bool is_local(int socket) {
   return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-bool out_of_resources(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+bool out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE;
+}
+
+/// The connection that was next has failed, and not accept: see accept(2).
+bool only_this_one_failed(int error) {
+  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
+         error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET ||
+         error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH || error == ETIMEDOUT;
+}
+
+/// A part of the descriptors is the application's: its files, databases, and what requests and
+/// answers are kept in.
+std::size_t connections_for(std::size_t option) {
+  if (option > 0) return option;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kDefaultConnections;
+  const auto files = static_cast<std::size_t>(limit.rlim_cur);
+  return std::max<std::size_t>(files - std::min(files / 4, kMostForOthers), 1);
 }
 
 }  // namespace
@@ -48,11 +75,10 @@ class Server::Listener final : public Watcher {
   }
 
   void on_events(std::uint32_t) override {
-    if (accept_one()) {
-      watch_.again();
-    } else if (out_of_resources(errno)) {
-      pause(errno);
-    }
+    if (accept_one()) watch_.again();
+  }
+  void on_watch_failed(int error) override {
+    pause(fmt::format("the kernel cannot watch the listening socket: {}", std::strerror(error)));
   }
 
   /// Takes what already waits: it would be lost with the last listening socket.
@@ -60,19 +86,26 @@ class Server::Listener final : public Watcher {
     while (accept_one()) {
     }
   }
+  /// A connection was closed: there is room for another.
+  void resume() {
+    if (!pause_.armed()) return;
+    pause_.cancel();
+    listen();
+  }
 
  private:
   // Exclusive: of the workers that wait, one is woken by a connection.
   void listen() { watch_.want(EPOLLIN | EPOLLEXCLUSIVE); }
   bool accept_one();
-  void pause(int error);
+  bool one_waits() const;
+  support::UniqueFd try_accept();
+  void pause(std::string_view why);
 
   Server& server_;
   support::UniqueFd socket_;
   const bool local_;
   EventLoop::Watch watch_;
   EventLoop::Timer pause_;
-  bool reported_ = false;
 };
 
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
@@ -84,6 +117,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       outgoing_memory_(options_.outgoing_memory, options_.spool_dir, options_.spool_quota,
                        reporter),
       neighbours_(neighbours),
+      max_connections_(connections_for(options_.max_connections)),
       watch_timer_(loop, [this] { check_deadlines(); }),
       bequest_timer_(loop, [this] { drain_connections(); }),
       trim_timer_(loop, [] { support::release_free_heap_pages(); }),
@@ -157,16 +191,14 @@ void Server::forget(Connection& connection) {
   connections_.back()->set_place(connection.place());
   std::swap(connections_[connection.place()], connections_.back());
   connections_.pop_back();
+  if (full_) set_full(false);
   if (draining_.load() && connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 bool Server::Listener::accept_one() {
-  support::UniqueFd fd;
-  do {
-    fd.reset(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  } while (!fd && (errno == EINTR || errno == ECONNABORTED));
+  support::UniqueFd fd = try_accept();
   if (!fd) return false;
-  reported_ = false;
+  server_.set_full(false);
   if (!server_.admits(fd.get(), local_)) return true;
   // While every thread here is busy another worker may answer sooner.
   const bool given = server_.dispatcher_.saturated() && server_.give_away(fd.get(), {});
@@ -174,21 +206,74 @@ bool Server::Listener::accept_one() {
   return true;
 }
 
-void Server::Listener::pause(int error) {
-  if (!std::exchange(reported_, true)) {
-    server_.reporter_.report_provoked(
-        gateway::Cause::no_descriptor, gateway::Level::error,
-        fmt::format("cannot accept connections: {} ({} are open); raise the limit of open "
-                    "files (LimitNOFILE= in a systemd unit, ulimit -n)",
-                    std::strerror(error), server_.connections_.size()));
+/// The next connection, if one waits and there is room for it, or can be made; pauses if not.
+support::UniqueFd Server::Listener::try_accept() {
+  if (server_.at_limit()) {
+    if (!one_waits()) return {};
+    if (!server_.make_room()) {
+      pause("--max-connections is reached, and no connection is idle");
+      return {};
+    }
   }
+  int error = 0;
+  for (int attempt = 0; attempt < kAcceptAttempts; ++attempt) {
+    support::UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd || errno == EAGAIN || errno == EWOULDBLOCK) return fd;
+    error = errno;
+    if (only_this_one_failed(error)) continue;
+    if (!out_of_descriptors(error)) break;
+    // The kernel looks for a descriptor before it looks for a connection.
+    if (!one_waits()) return {};
+    if (!server_.make_room()) break;
+  }
+  pause(fmt::format("{}{}", std::strerror(error),
+                    out_of_descriptors(error) ? kRaiseTheLimit : std::string_view()));
+  return {};
+}
+
+bool Server::Listener::one_waits() const {
+  pollfd state{socket_.get(), POLLIN, 0};
+  return ::poll(&state, 1, 0) > 0;
+}
+
+void Server::Listener::pause(std::string_view why) {
+  server_.report_trouble(fmt::format("cannot accept connections, will try again: {}", why));
   watch_.end();
   pause_.expire_after(kAcceptPause);
+}
+
+void Server::report_trouble(std::string_view what) {
+  if (loop_.now() < next_report_) return;
+  next_report_ = loop_.now() + kReportInterval;
+  reporter_.report_provoked(gateway::Cause::no_descriptor, gateway::Level::error,
+                            fmt::format("{} ({} are open)", what, connections_.size()));
+}
+
+bool Server::make_room() {
+  const bool made = idle_.close_one(connections_, loop_.now());
+  if (!made) set_full(true);
+  return made;
+}
+
+bool Server::make_room_for_given() {
+  if (make_room()) return true;
+  report_trouble(fmt::format(
+      "a connection that another worker has given waits for a free descriptor{}", kRaiseTheLimit));
+  return false;
+}
+
+/// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
+void Server::set_full(bool full) {
+  if (std::exchange(full_, full) == full) return;
+  if (neighbours_ != nullptr) neighbours_->set_full(full);
+  if (full) return;
+  for (const auto& listener : listeners_) listener->resume();
 }
 
 void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
   const bool local = is_local(socket.get());
   open(std::move(socket), local, bytes);
+  if (at_limit()) make_room();
 }
 
 void Server::inherit(support::UniqueFd socket, std::string_view bytes) {

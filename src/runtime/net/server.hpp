@@ -12,6 +12,7 @@
 #include "runtime/net/connection.hpp"
 #include "runtime/net/dispatcher.hpp"
 #include "runtime/net/event_loop.hpp"
+#include "runtime/net/idle_connections.hpp"
 #include "runtime/net/neighbours.hpp"
 #include "runtime/net/outgoing_memory.hpp"
 #include "runtime/net/server_options.hpp"
@@ -64,6 +65,9 @@ class Server {
   }
 
   std::size_t connections() const noexcept { return connections_.size(); }
+  /// There is no descriptor for a connection that another worker has given: closes one that is
+  /// idle. False: none is; it must wait.
+  bool make_room_for_given();
 
   // -- For connections
   // ------------------------------------------------------------------------------
@@ -101,6 +105,10 @@ class Server {
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
   void drain_connections();
+  bool at_limit() const noexcept { return connections_.size() >= max_connections_; }
+  bool make_room();
+  void set_full(bool full);
+  void report_trouble(std::string_view what);
 
   EventLoop& loop_;
   const ServerOptions options_;
@@ -114,6 +122,10 @@ class Server {
   Bequeath heir_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
+  const std::size_t max_connections_;
+  IdleConnections idle_;
+  bool full_ = false;  // one waits for room, and nothing is idle
+  EventLoop::Clock::time_point next_report_{};
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;

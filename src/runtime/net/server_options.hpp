@@ -14,6 +14,7 @@ namespace appd::net {
 
 /// How a server treats its connections. Set once, before the server starts.
 struct ServerOptions {
+  std::size_t max_connections = 0;       ///< 0: as many as the limit of open files lets
   std::optional<protocol::Wire> pinned;  ///< none: told from each connection's first bytes
   Admission admission;
   protocol::DecoderLimits decoder;

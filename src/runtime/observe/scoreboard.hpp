@@ -51,6 +51,7 @@ static_assert(sizeof(ThreadSlot) == 256);
 /// to wait. Figures for a guess, each right at its moment.
 struct alignas(64) WorkerLoad {
   std::atomic<std::uint32_t> open{0};     ///< not 0: it takes connections
+  std::atomic<std::uint32_t> full{0};     ///< not 0: it has no room for one more just now
   std::atomic<int> running{0};            ///< calls in progress
   std::atomic<int> waiting{0};            ///< requests that wait for a thread
   std::atomic<int> incoming{0};           ///< connections on their way to it from others
@@ -68,7 +69,8 @@ struct alignas(64) WorkerLoad {
     const std::int64_t sum = std::int64_t{running.load(std::memory_order_relaxed)} +
                              waiting.load(std::memory_order_relaxed) +
                              std::max(incoming.load(std::memory_order_relaxed), 0);
-    return open.load(std::memory_order_relaxed) != 0 && sum < threads;
+    return open.load(std::memory_order_relaxed) != 0 && full.load(std::memory_order_relaxed) == 0 &&
+           sum < threads;
   }
 };
 

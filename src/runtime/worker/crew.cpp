@@ -1,6 +1,7 @@
 #include "runtime/worker/crew.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 
 namespace appd::worker {
@@ -75,6 +76,18 @@ struct Current {
 };
 thread_local Current current;
 
+/// What is thrown here (for lack of memory, as a rule) has left the loop's work half done. A worker
+/// whose loop has lost a thread would look alive and be deaf, so the process ends at once, and the
+/// master puts another in its place. Not `noexcept`: a thread that Python ends is unwound, too.
+template <typename Work>
+void or_end_process(Work work) {
+  try {
+    work();
+  } catch (const std::exception&) {
+    std::terminate();
+  }
+}
+
 }  // namespace
 
 Crew::Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlot> slots,
@@ -102,14 +115,16 @@ void Crew::run_pool_thread(unsigned index) {
   Member& me = *pool_[index];
   current = {this, me.id};
   std::shared_ptr<net::WireExchange> work;
-  while (wait_for_work(me, work)) {
-    if (work) {
-      run_calls(me, std::move(work), Clock::now());
-    } else {
-      lead(me);
+  or_end_process([&] {
+    while (wait_for_work(me, work)) {
+      if (work) {
+        run_calls(me, std::move(work), Clock::now());
+      } else {
+        lead(me);
+      }
+      if (offer_time_ && calls_are_slow() && has_time()) offer_time_();
     }
-    if (offer_time_ && calls_are_slow() && has_time()) offer_time_();
-  }
+  });
   current = {};
 }
 
@@ -120,7 +135,7 @@ void Crew::run_io_thread() {
   while (!stopping()) {
     if (leadership_.is_leader(me.id)) {
       lock.unlock();
-      lead_until_request();
+      or_end_process([this] { lead_until_request(); });
       lock.lock();
     } else {
       watch_leader(lock);

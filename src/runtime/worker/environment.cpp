@@ -38,6 +38,7 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   net::ServerOptions options;
   options.pinned = pinned(settings.protocol);
   options.admission = admission;
+  options.max_connections = settings.max_connections;
   options.decoder.max_params = settings.max_params;
   options.environ.mount = settings.mount;
   options.environ.trust_script_name = settings.trust_script_name;

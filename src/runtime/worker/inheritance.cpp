@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <utility>
 
 #include "runtime/net/neighbours.hpp"
@@ -11,6 +10,14 @@
 #include "runtime/worker/connection_message.hpp"
 
 namespace appd::worker {
+namespace {
+
+/// Until a connection that there was no descriptor for is tried again.
+constexpr std::chrono::milliseconds kPause{10};
+/// Until another reader has done what it does in a few microseconds.
+constexpr std::chrono::milliseconds kReaderPause{1};
+
+}  // namespace
 
 Inheritance::Inheritance() {
   std::array<int, 2> ends{};
@@ -33,20 +40,22 @@ int salvage(int mailbox, const Inheritance& box) {
   // Closed when all have been moved: whoever sent one decides how long that takes.
   std::vector<support::UniqueFd> moved;
   int connections = 0;
-  while (true) {
+  const Reading reading(mailbox);  // if not, a successor in its place takes what is there
+  while (reading) {
     Message found(buffer);
-    const ssize_t n = found.receive(mailbox);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    if (found.mark != Mark::connection) continue;
-    ++connections;
-    support::UniqueFd socket = found.take_descriptor();
-    if (!socket) continue;
-    Message left({buffer.data(), static_cast<std::size_t>(n) - 1});
-    left.mark = Mark::connection;
-    left.put_descriptor(socket.get());
-    left.send(box.in.get());
-    moved.push_back(std::move(socket));
+    if (found.look(mailbox) != Message::Found::one) break;
+    if (support::UniqueFd socket = found.take_descriptor(); socket) {
+      const std::string_view bytes = found.bytes();
+      Message left({buffer.data(), bytes.size()});
+      left.mark = Mark::connection;
+      left.put_descriptor(socket.get());
+      const bool wanted = found.mark == Mark::connection;
+      const bool full = wanted && !left.send(box.in.get());
+      moved.push_back(std::move(socket));
+      if (full) break;
+      if (wanted) ++connections;
+    }
+    if (!Message::take_out(mailbox)) break;
   }
   Message nothing({});
   nothing.leave_out_descriptor();
@@ -59,34 +68,61 @@ void close_mailbox(int mailbox) noexcept {
 }
 
 Heir::Heir(net::EventLoop& loop, const Inheritance& box)
-    : box_(box.out.get()), watch_(loop, box_, *this) {}
+    : inheritance_(box),
+      box_(box.out.get()),
+      watch_(loop, box_, *this),
+      pause_(loop, [this] { listen(); }) {}
 
-void Heir::open(Adopt adopt) {
+void Heir::open(Adopt adopt, MakeRoom make_room) {
   adopt_ = std::move(adopt);
+  make_room_ = std::move(make_room);
   buffer_.resize(net::Neighbours::kMostBytes);
-  watch_.want(EPOLLIN | EPOLLEXCLUSIVE);
+  listen();
 }
 
 void Heir::close() {
-  if (watch_.events() == 0) return;
+  const bool was_open = watch_.events() != 0 || pause_.armed();
   watch_.end();
+  pause_.cancel();
   // The kernel may have woken this process alone for it.
-  receive_one();
+  if (was_open) receive_one();
 }
 
 void Heir::on_events(std::uint32_t) {
   receive_one();
 }
 
+void Heir::on_watch_failed(int) {
+  pause(kPause);
+}
+
+void Heir::listen() {
+  watch_.want(EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+void Heir::pause(std::chrono::milliseconds time) {
+  if (watch_.events() == 0) return;  // it is closed
+  watch_.end();
+  pause_.expire_after(time);
+}
+
 void Heir::receive_one() {
   Message message(buffer_);
-  const ssize_t n = message.receive(box_);
-  if (n < 0 && errno != EINTR) return;
+  {
+    const std::unique_lock among_threads(inheritance_.reading, std::try_to_lock);
+    const Reading reading(among_threads ? box_ : -1);
+    if (!reading) return pause(kReaderPause);
+    const Message::Found found = message.look(box_);
+    if (found == Message::Found::nothing) return;
+    if (found == Message::Found::no_room || !Message::take_out(box_)) {
+      if (found == Message::Found::no_room && make_room_()) return watch_.again();
+      return pause(kPause);
+    }
+  }
   if (watch_.events() != 0) watch_.again();
-  // Without one, it was only to wake an heir; or this process has no descriptor left, and the
-  // kernel has closed the connection.
-  if (support::UniqueFd socket = n > 0 ? message.take_descriptor() : support::UniqueFd(); socket) {
-    adopt_(std::move(socket), {buffer_.data(), static_cast<std::size_t>(n) - 1});
+  // Without one, it was only to wake an heir.
+  if (support::UniqueFd socket = message.take_descriptor(); socket) {
+    adopt_(std::move(socket), message.bytes());
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <mutex>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,42 +23,52 @@ struct Inheritance {
 
   support::UniqueFd in;
   support::UniqueFd out;
+  mutable std::mutex reading;  ///< among the threads of one process; among processes: a file lock
 };
 
 /// Puts a connection into the box. False: not now; nothing has happened.
 bool bequeath(const Inheritance& box, int socket) noexcept;
 
 /// A worker has died: moves all connections that wait in its mailbox (the end that it read; −1: it
-/// had none) into the box, with what has been read of them; how many there were. (What finds that
-/// full is lost: it is for a moment, and mailboxes of the dead are seldom anything but empty.) An
+/// had none) into the box, with what has been read of them; how many there were. What finds the box
+/// full, or no descriptor, stays in the mailbox for who has that next. An
 /// heir looks into the box then, also when it was the dead one that had been woken for what is in.
 /// It may wait for whoever put something in: not for a master, see support/aside.hpp.
 int salvage(int mailbox, const Inheritance& box);
 /// Nothing can be put into the mailbox any more; what is in can be taken out.
 void close_mailbox(int mailbox) noexcept;
 
-/// Takes connections out of the box. Loop's thread only.
+/// Takes connections out of the box, one that there is no descriptor for excepted: it stays for
+/// others. Loop's thread only.
 class Heir final : private net::Watcher {
  public:
   /// `bytes`: what has been read of it already.
   using Adopt = std::function<void(support::UniqueFd socket, std::string_view bytes)>;
+  using MakeRoom = std::function<bool()>;
 
   Heir(net::EventLoop& loop, const Inheritance& box);
 
-  /// From now on gives connections that come to `adopt`.
-  void open(Adopt adopt);
+  /// From now on gives connections that come to `adopt`. `make_room`: as with Siblings.
+  void open(
+      Adopt adopt, MakeRoom make_room = [] { return false; });
   /// Leaves what comes to the others. May give one more connection to `adopt`, which is then to be
   /// put into the box again: it wakes another heir, where this one may have been woken for it.
   void close();
 
  private:
   void on_events(std::uint32_t events) override;
+  void on_watch_failed(int error) override;
+  void listen();
+  void pause(std::chrono::milliseconds time);
   void receive_one();
 
+  const Inheritance& inheritance_;
   const int box_;
   Adopt adopt_;
+  MakeRoom make_room_;
   std::vector<char> buffer_;
   net::EventLoop::Watch watch_;
+  net::EventLoop::Timer pause_;
 };
 
 }  // namespace appd::worker

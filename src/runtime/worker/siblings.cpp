@@ -18,6 +18,8 @@ namespace {
 /// Between counting a connection and putting it into the box lie a few instructions; who has not
 /// done so after this time has died there.
 constexpr std::chrono::milliseconds kGivingTime{100};
+/// Until a connection that there was no descriptor for is tried again.
+constexpr std::chrono::milliseconds kPause{10};
 
 }  // namespace
 
@@ -47,11 +49,13 @@ Siblings::Siblings(net::EventLoop& loop, unsigned index, std::span<observe::Work
       loads_(loads),
       boxes_(boxes),
       threads_(threads),
-      watch_(loop, boxes.empty() ? -1 : boxes[index].out.get(), *this) {}
+      watch_(loop, boxes.empty() ? -1 : boxes[index].out.get(), *this),
+      pause_(loop, [this] { watch_.want(EPOLLIN); }) {}
 
-void Siblings::open(Adopt adopt, Share share) {
+void Siblings::open(Adopt adopt, Share share, MakeRoom make_room) {
   adopt_ = std::move(adopt);
   share_ = std::move(share);
+  make_room_ = std::move(make_room);
   loads_[index_].open.store(true);
   if (boxes_.empty()) return;
   buffer_.resize(kMostBytes);
@@ -121,18 +125,36 @@ void Siblings::on_events(std::uint32_t) {
   }
 }
 
+void Siblings::on_watch_failed(int) {
+  pause();
+}
+
+void Siblings::pause() {
+  watch_.end();
+  pause_.expire_after(kPause);
+}
+
 bool Siblings::receive_one() {
+  const int box = boxes_[index_].out.get();
   Message message(buffer_);
-  const ssize_t n = message.receive(boxes_[index_].out.get());
-  if (n <= 0) return n < 0 && errno == EINTR;
+  {
+    const Reading reading(box);
+    const Message::Found found = reading ? message.look(box) : Message::Found::no_room;
+    if (found == Message::Found::nothing) return false;
+    if (found == Message::Found::no_room || !Message::take_out(box)) {
+      if (reading && found == Message::Found::no_room && make_room_()) return true;
+      pause();
+      return false;
+    }
+  }
   if (message.mark == Mark::has_time) {
     share_();
     return true;
   }
   loads_[index_].incoming.fetch_sub(1);
-  support::UniqueFd socket = message.take_descriptor();
-  // Without one, this process has no descriptor left: the kernel has closed the connection.
-  if (socket) adopt_(std::move(socket), {buffer_.data(), static_cast<std::size_t>(n) - 1});
+  if (support::UniqueFd socket = message.take_descriptor(); socket) {
+    adopt_(std::move(socket), message.bytes());
+  }
   adopted_ = true;
   return true;
 }

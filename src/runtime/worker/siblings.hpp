@@ -40,6 +40,7 @@ class Siblings final : public net::Neighbours, private net::Watcher {
  public:
   using Adopt = std::function<void(support::UniqueFd socket, std::string_view bytes)>;
   using Share = std::function<void()>;
+  using MakeRoom = std::function<bool()>;
 
   /// `index`: of this worker, in `loads` and `boxes`, which have as many entries, of `threads`
   /// threads each.
@@ -47,13 +48,17 @@ class Siblings final : public net::Neighbours, private net::Watcher {
            std::span<const Mailboxes::Box> boxes, unsigned threads);
 
   /// From now on gives connections that come to `adopt`, and calls `share` when another worker has
-  /// time for what waits here.
-  void open(Adopt adopt, Share share);
+  /// time for what waits here. One for which there is no descriptor stays in the box, whence it
+  /// outlives this worker; it is tried again at once when `make_room` could close another, else
+  /// soon.
+  void open(
+      Adopt adopt, Share share, MakeRoom make_room = [] { return false; });
   /// Takes what is on its way; others know that nothing more is to be sent.
   void close();
 
   bool any_idle() const noexcept override { return idle_one() != nullptr; }
   bool give(int socket, std::string_view bytes) noexcept override;
+  void set_full(bool full) noexcept override { loads_[index_].full.store(full ? 1 : 0); }
   /// Asks the worker in which most requests wait to give some here. Any thread.
   void offer_time() noexcept;
 
@@ -61,6 +66,8 @@ class Siblings final : public net::Neighbours, private net::Watcher {
   observe::WorkerLoad* idle_one() const noexcept;
   const Mailboxes::Box& box_of(const observe::WorkerLoad& load) const noexcept;
   void on_events(std::uint32_t events) override;
+  void on_watch_failed(int error) override;
+  void pause();
   bool receive_one();
 
   const unsigned index_;
@@ -69,8 +76,10 @@ class Siblings final : public net::Neighbours, private net::Watcher {
   const unsigned threads_;
   Adopt adopt_;
   Share share_;
+  MakeRoom make_room_;
   bool adopted_ = false;  // something, since time was offered last
   net::EventLoop::Watch watch_;
+  net::EventLoop::Timer pause_;
   std::vector<char> buffer_;
 };
 

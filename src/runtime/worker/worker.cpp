@@ -23,6 +23,7 @@
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
+#include "runtime/worker/last_words.hpp"
 #include "runtime/worker/spool_share.hpp"
 #include "runtime/worker/start_report.hpp"
 #include "runtime/worker/warm_up.hpp"
@@ -117,10 +118,10 @@ class Worker {
     for (const auto& socket : context_.sockets) server_.listen(socket->take_fd());
     siblings_.open([this](support::UniqueFd socket,
                           std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
-                   [this] { crew_.share(); });
-    heir_.open([this](support::UniqueFd socket, std::string_view bytes) {
-      server_.inherit(std::move(socket), bytes);
-    });
+                   [this] { crew_.share(); }, [this] { return server_.make_room_for_given(); });
+    heir_.open([this](support::UniqueFd socket,
+                      std::string_view bytes) { server_.inherit(std::move(socket), bytes); },
+               [this] { return server_.make_room_for_given(); });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 
@@ -315,6 +316,7 @@ int try_load(python::PythonRuntime& python, const config::Settings& settings,
 }  // namespace
 
 int run_worker(const WorkerContext& context, observe::WorkerLink link, Preloaded preloaded) {
+  tell_of_uncaught(context.reporter);
   return Worker(context, std::move(link), std::move(preloaded)).run();
 }
 

@@ -11,12 +11,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "fakes/eventually.hpp"
+#include "fakes/no_descriptors.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/worker/connection_message.hpp"
 #include "runtime/worker/siblings.hpp"
@@ -302,26 +304,63 @@ TEST_SUITE("inheritance") {
     CHECK(member.adopted.size() + other.adopted.size() == 3);
   }
 
-  TEST_CASE("without a free descriptor a connection is closed, and the next one comes") {
+  TEST_CASE("without a free descriptor a connection stays in the box until there is one") {
     const Inheritance box;
     Member member(box);
     member.open();
-    Wired lost;
-    REQUIRE(bequeath(box, lost.server.get()));
-    lost.server.reset();
-    rlimit limit{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    const UniqueFd next(::dup(0));
-    const rlimit none{static_cast<rlim_t>(next.get()), limit.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    member.turns(3);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    CHECK(member.adopted.empty());
+    Wired waits;
+    REQUIRE(bequeath(box, waits.server.get()));
+    waits.server.reset();
+    {
+      const NoDescriptors none;
+      member.turns(3);
+      CHECK(member.adopted.empty());
+    }
     char byte = 0;
-    CHECK(::recv(lost.front.get(), &byte, 1, MSG_DONTWAIT) == 0);
+    CHECK(::recv(waits.front.get(), &byte, 1, MSG_DONTWAIT) < 0);  // it is open
     const Wired next_one;
     REQUIRE(bequeath(box, next_one.server.get()));
+    CHECK(eventually([&] {
+      member.turns(1);
+      return member.adopted.size() == 2;
+    }));
+  }
+
+  TEST_CASE("an heir without a descriptor that can make room takes the connection at once") {
+    const Inheritance box;
+    Member member(box);
+    std::optional<NoDescriptors> none;
+    int asked = 0;
+    member.heir.open(
+        [&](UniqueFd socket, std::string_view) { member.adopted.push_back(std::move(socket)); },
+        [&] {
+          ++asked;
+          none.reset();
+          return true;
+        });
+    const Wired given;
+    REQUIRE(bequeath(box, given.server.get()));
+    none.emplace();
     member.turns(3);
+    CHECK(asked == 1);
+    CHECK(member.adopted.size() == 1);
+  }
+
+  TEST_CASE("what a dead worker had been given is not lost while the master has no descriptor") {
+    const worker::Mailboxes mailboxes(2);
+    const worker::Mailboxes::Box& mailbox = mailboxes.boxes()[1];
+    const Inheritance box;
+    Member member(box);
+    member.open();
+    const Wired given;
+    REQUIRE(bequeath({UniqueFd(::dup(mailbox.in.get())), UniqueFd()}, given.server.get()));
+    {
+      const NoDescriptors none;
+      CHECK(worker::salvage(mailbox.out.get(), box) == 0);
+    }
+    CHECK(worker::salvage(mailbox.out.get(), box) == 1);
+    CHECK(worker::salvage(mailbox.out.get(), box) == 0);
+    member.turns(10);
     CHECK(member.adopted.size() == 1);
   }
 

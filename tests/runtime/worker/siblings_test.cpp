@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/eventually.hpp"
+#include "fakes/no_descriptors.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/observe/scoreboard.hpp"
 
@@ -362,22 +364,37 @@ TEST_SUITE("siblings") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("without a free descriptor a connection is lost, not what comes after it") {
-    Team team(2);
-    REQUIRE(team.give(0, "lost"));
-    rlimit limit{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    const UniqueFd next(::dup(0));
-    const rlimit none{static_cast<rlim_t>(next.get()), limit.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    team[1].turns(2);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    CHECK(team[1].adopted.empty());
+  TEST_CASE("without a free descriptor a connection stays in the box until there is one") {
+    Team team(2, 2);
+    const Wired first;
+    REQUIRE(team[0].siblings.give(first.server.get(), "first"));
+    REQUIRE(team.give(0, "second"));
+    {
+      const NoDescriptors none;
+      team[1].turns(5);
+      CHECK(team[1].adopted.empty());
+      CHECK(team.load(1).incoming == 2);
+    }
+    REQUIRE(eventually([&] {
+      team[1].turn();
+      return team[1].adopted.size() == 2;
+    }));
+    CHECK(team[1].adopted[0].second == "first");
+    CHECK(team[1].adopted[1].second == "second");
     CHECK(team.load(1).incoming == 0);
-    REQUIRE(team.give(0, "comes"));
+    char byte = 0;
+    CHECK(::recv(first.front.get(), &byte, 1, MSG_DONTWAIT) < 0);  // it is open
+  }
+
+  TEST_CASE("a worker that is full is given nothing") {
+    Team team(2);
+    team[1].siblings.set_full(true);
+    CHECK_FALSE(team[0].siblings.any_idle());
+    CHECK_FALSE(team.give(0));
+    team[1].siblings.set_full(false);
+    CHECK(team.give(0));
     team[1].turns(2);
-    REQUIRE(team[1].adopted.size() == 1);
-    CHECK(team[1].adopted[0].second == "comes");
+    CHECK(team[1].adopted.size() == 1);
   }
 
   TEST_CASE("a worker without others opens, gives nothing and closes") {

@@ -1,0 +1,110 @@
+// System calls of the I/O path that fail, once or for a while: what is asked is answered or visibly
+// refused, the server goes on afterwards, and it does not spin meanwhile.
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fakes/failing_calls.hpp"
+#include "fakes/running_server.hpp"
+
+using namespace appd;
+using namespace appd::test;
+using namespace std::chrono_literals;
+using gateway::Level;
+
+namespace {
+
+struct Scripts : ScriptedApplication {
+  Scripts() {
+    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
+    on("/large", [](gateway::Exchange& exchange) { answer(exchange, std::string(4 << 20, 'l')); });
+  }
+};
+
+bool answers(RunningServer& server, Speech speech = Speech::uwsgi) {
+  return server.ask(speech, {"/hello"}).body() == "hello";
+}
+
+struct Fault {
+  const char* call;
+  int error;
+};
+
+}  // namespace
+
+TEST_SUITE("faults") {
+  TEST_CASE("a connection that cannot be watched is closed with a line, and others are served") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    REQUIRE(answers(server));  // its listener is watched
+    {
+      const FailingCalls fails("epoll_ctl", ENOMEM);
+      FrontSocket kept = server.connect();
+      REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
+      CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+      CHECK(kept.sees_end());
+      CHECK(server.reporter().hears("cannot watch it (epoll_ctl: Cannot allocate memory)",
+                                    Level::error));
+      // A request that needs no wait needs no watch.
+      CHECK(answers(server));
+      CHECK(fails.failed() < 20);
+    }
+    CHECK(answers(server, Speech::fastcgi_kept));
+    CHECK(eventually([&] { return server.connections() == 0; }));
+  }
+
+  TEST_CASE("a listener that cannot be watched says so, and is tried again") {
+    Scripts scripts;
+    const FailingCalls fails("epoll_ctl", ENOSPC, {.after = 1, .count = 2});  // not the bell
+    RunningServer server(scripts);
+    CHECK(answers(server));
+    CHECK(server.reporter().count("cannot watch the listening socket", Level::error) == 1);
+    CHECK(fails.failed() >= 1);
+  }
+
+  TEST_CASE("accepting survives whatever accept says") {
+    for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ECONNABORTED, EINTR,
+                            ENETDOWN, EINVAL, EBADF}) {
+      CAPTURE(std::strerror(error));
+      for (const int count : {1, 3}) {
+        Scripts scripts;
+        RunningServer server(scripts);
+        const FailingCalls fails("accept4", error, {.count = count});
+        CHECK(answers(server));
+        CHECK(fails.failed() <= count);
+      }
+    }
+  }
+
+  TEST_CASE("a listener that cannot accept does not spin") {
+    for (const int error : {EMFILE, ENOMEM, EPERM, EINVAL}) {
+      CAPTURE(std::strerror(error));
+      Scripts scripts;
+      RunningServer server(scripts);
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
+      {
+        const FailingCalls fails("accept4", error);
+        REQUIRE(eventually([&] { return fails.failed() > 0; }));
+        CHECK(server.reporter().hears("cannot accept connections", Level::error));
+        std::this_thread::sleep_for(300ms);
+        CHECK(fails.failed() < 100);
+      }
+      CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "hello");
+    }
+  }
+
+  TEST_CASE("a wait that the kernel refuses for a moment is tried again, without spinning") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    {
+      const FailingCalls fails("epoll_wait", EINVAL, {.count = 20});
+      CHECK(answers(server));
+      CHECK(fails.failed() <= 20);
+    }
+    CHECK(answers(server));
+  }
+}
