@@ -42,8 +42,12 @@ TEST_SUITE("faults") {
     REQUIRE(answers(server));  // its listener is watched
     {
       const FailingCalls fails("epoll_ctl", ENOMEM);
-      FrontSocket kept = server.connect();
-      REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
+      FrontSocket kept(support::UniqueFd{});
+      {
+        const StoppedLoop stopped(server);
+        kept = server.connect();
+        REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
+      }
       CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
       CHECK(kept.sees_end());
       CHECK(server.reporter().hears("cannot watch it (epoll_ctl: Cannot allocate memory)",
@@ -95,6 +99,19 @@ TEST_SUITE("faults") {
       }
       CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "hello");
     }
+  }
+
+  TEST_CASE("without descriptors an idle connection is closed for the next one") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket idle = server.connect();
+    REQUIRE(idle.send(request(Speech::fastcgi_kept, {"/hello"})));
+    idle.receive(ended_answers(1));
+    std::this_thread::sleep_for(300ms);
+    const FailingCalls fails("accept4", EMFILE, {.count = 1});
+    CHECK(answers(server));
+    CHECK(idle.sees_end());
+    CHECK(server.reporter().count("cannot accept") == 0);
   }
 
   TEST_CASE("a wait that the kernel refuses for a moment is tried again, without spinning") {
