@@ -88,10 +88,11 @@ TEST_SUITE("faults") {
       CAPTURE(std::strerror(error));
       Scripts scripts;
       RunningServer server(scripts);
-      FrontSocket front = server.connect();
-      REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
+      FrontSocket front(support::UniqueFd{});
       {
         const FailingCalls fails("accept4", error);
+        front = server.connect();
+        REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
         REQUIRE(eventually([&] { return fails.failed() > 0; }));
         CHECK(server.reporter().hears("cannot accept connections", Level::error));
         std::this_thread::sleep_for(300ms);
