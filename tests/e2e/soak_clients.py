@@ -9,9 +9,8 @@ import time
 import web
 from fronts import MODES
 from soak_fronts import ClosingFront, KeptFront
-from soak_request import PATIENCE, TOO_LARGE, Request, digest, pattern
+from soak_request import FILE_SIZE, PATIENCE, TOO_LARGE, Request, digest, pattern
 
-FILE_SIZE = 1_500_000
 BLOCK = 65536
 MORE_THAN_KERNELS_HOLD = 9_000_000  # between front and client
 KINDS = {"short": 40, "slow": 10, "upload": 14, "unread": 4, "stream": 12, "download": 10, "file": 6,

@@ -4,7 +4,7 @@ import select
 import time
 
 import wire
-from soak_request import PATIENCE, TOO_LARGE, digest, pattern
+from soak_request import FILE_SIZE, PATIENCE, TOO_LARGE, digest, pattern
 
 LARGE = 2_000_000  # more than appd reads ahead
 SOME = 1_100_000  # so is this, as a part of what is aborted
@@ -107,7 +107,7 @@ class KeptFront:
 class ClosingFront:
     """Takes a connection for each request, over any wire."""
 
-    KINDS = {"own_upload": 3, "own_refused": 2, "own_left": 2}
+    KINDS = {"own_short": 3, "own_file": 2, "own_download": 1, "own_upload": 3, "own_refused": 2, "own_left": 2}
 
     def __init__(self, address, begin, chance):
         self._address = address
@@ -124,6 +124,15 @@ class ClosingFront:
 
     # ---- kinds of requests
 
+    def own_short(self, mode, request):
+        self._get(mode, request, "/short", 5000)
+
+    def own_download(self, mode, request):
+        self._get(mode, request, "/download", LARGE)
+
+    def own_file(self, mode, request):
+        self._get(mode, request, "/file", FILE_SIZE, pattern("file", FILE_SIZE))
+
     def own_upload(self, mode, request):
         body = pattern(request.id, LARGE)
         with self._send(mode, request, LARGE, body) as connection:
@@ -137,6 +146,11 @@ class ClosingFront:
     def own_left(self, mode, request):
         self._send(mode, request, LARGE, pattern(request.id, self._chance.choice((1, SOME))), end=False).close()
         request.outcome = "left"
+
+    def _get(self, mode, request, path, size, expected=None):
+        named = wire.variables(path=path, query=f"id={request.id}&size={size}")
+        with wire.begin(mode, self._address, named, timeout=PATIENCE) as connection:
+            judge(request, connection.read_answer(), expected or pattern(request.id, size))
 
     def _send(self, mode, request, length, body, end=True):
         return wire.begin(mode, self._address, upload_of(request, length), body, end_body=end, timeout=PATIENCE)

@@ -7,9 +7,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "apps"))
 from soak_pattern import digest, pattern
 
-__all__ = ["MAX_BODY", "PATIENCE", "TOO_LARGE", "Request", "digest", "pattern"]
+__all__ = ["FILE_SIZE", "MAX_BODY", "PATIENCE", "TOO_LARGE", "Request", "digest", "pattern"]
 
 PATIENCE = 100.0  # of a client, in seconds; longer than nginx's, so that the front's word is heard
+FILE_SIZE = 1_500_000  # of the file that is there to be downloaded
 MAX_BODY = 3_000_000  # appd's --max-body
 TOO_LARGE = 5_000_000
 CONTENT_TOO_LARGE = 413

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from appd import FromOwnBinary
 from processes import below, children, give_away, stop_process, wait_until
-from soak_clients import FILE_SIZE
-from soak_request import MAX_BODY, pattern
+from soak_request import FILE_SIZE, MAX_BODY, pattern
 
 WORKERS = 4
 HEARTBEAT = 2
