@@ -7,6 +7,7 @@ inside wsgiref.validate, which raises wherever server or application breaks the 
 
 import hashlib
 import os
+import resource
 import signal
 import threading
 import time
@@ -148,6 +149,15 @@ def sleep(environ, start_response):
     return answer(start_response, {"pid": os.getpid()})
 
 
+def no_descriptors(environ, start_response):
+    """For some `seconds` this process can open nothing."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    threading.Timer(float(options(environ)["seconds"]), resource.setrlimit,
+                    (resource.RLIMIT_NOFILE, limits)).start()
+    return answer(start_response, {"pid": os.getpid()})
+
+
 def die(environ, start_response):
     """Ends the process: by `signal`, or with the exit code `code`."""
     asked = options(environ)
@@ -210,6 +220,7 @@ ROUTES = {
     "file": file,
     "hold": hold,
     "sleep": sleep,
+    "no_descriptors": no_descriptors,
     "die": die,
     "fail": fail,
     "fail_later": fail_later,

@@ -27,18 +27,21 @@ class Pair:
     def __init__(self, server, connect):
         self.server = server
         kept = [connect(wire.FastCgi, server) for _ in range(10)]
-        owners = [whoami(connection) for connection in kept]
-        most = max(owners, key=owners.count)
-        self.blocker = kept[owners.index(most)]
-        self.gate = server.gate(unique("gate"))
-        send(self.blocker, "/hold", f"gate={self.gate.name}")
-        self.gate.wait_entered()
-        # The request went over to the other worker if it came before the thread was quite free.
-        self.other = server.call("uwsgi", "/whoami").json()["pid"]
-        (self.blocked,) = set(server.worker_pids()) - {self.other}
-        self.waiting = [connection for connection, owner in zip(kept, owners)
-                        if owner == self.blocked and connection is not self.blocker]
-        assert self.waiting
+        self.waiting = []
+        while not self.waiting:
+            owners = [whoami(connection) for connection in kept]
+            self.blocker = kept[owners.index(max(owners, key=owners.count))]
+            self.gate = server.gate(unique("gate"))
+            send(self.blocker, "/hold", f"gate={self.gate.name}")
+            self.gate.wait_entered()
+            # The request went over to the other worker if it came before the thread was quite free.
+            self.other = server.call("uwsgi", "/whoami").json()["pid"]
+            (self.blocked,) = set(server.worker_pids()) - {self.other}
+            self.waiting = [connection for connection, owner in zip(kept, owners)
+                            if owner == self.blocked and connection is not self.blocker]
+            if not self.waiting:
+                self.gate.open()
+                self.blocker.read_answer()
 
     def stop_other(self):
         """In the middle of nothing: for its sibling it has time."""
@@ -93,6 +96,17 @@ def test_a_body_goes_over_with_its_request(pair, size):
 def test_new_connections_are_answered_by_the_other(pair, protocol):
     for _ in range(20):
         assert pair.server.call(protocol, "/whoami").json()["pid"] == pair.other
+    pair.finish()
+
+
+def test_what_is_given_to_a_worker_without_descriptors_is_not_lost(pair):
+    asked = pair.server.call("uwsgi", "/no_descriptors", query="seconds=1").json()["pid"]
+    assert asked == pair.other
+    for connection in pair.waiting:
+        send(connection, "/hello")
+    pair.server.wait_event("a connection that another worker has given waits for a free descriptor")
+    for connection in pair.waiting:
+        assert connection.read_answer().status == 200
     pair.finish()
 
 

@@ -10,13 +10,15 @@
 #include <cerrno>
 #include <climits>
 #include <string_view>
+#include <thread>
 
 // Replaces system calls of the I/O path by ones that can be made to fail, in the whole test
 // program. For one translation unit of it.
 
 namespace appd::test {
 
-/// Lets calls of one name fail, from its making to its end, in all threads.
+/// Lets calls of one name fail, from its making to its end, in all threads but the one that made
+/// it, which is the test's.
 ///
 ///     const FailingCalls fails("recv", ENOMEM, {.after = 2, .count = 1});   the third one
 class FailingCalls {
@@ -43,7 +45,7 @@ class FailingCalls {
   /// For the replacements: true, and errno is set, when this one is to fail.
   static bool fails(std::string_view call) noexcept {
     const FailingCalls* const now = active_;
-    if (now == nullptr || call != call_) return false;
+    if (now == nullptr || call != call_ || std::this_thread::get_id() == now->maker_) return false;
     const int number = seen_++;
     if (number < after_ || number - after_ >= count_) return false;
     ++failed_;
@@ -57,6 +59,7 @@ class FailingCalls {
 
  private:
   const int error_;
+  const std::thread::id maker_ = std::this_thread::get_id();
   static inline std::string_view call_;
   static inline int after_ = 0;
   static inline int count_ = 0;

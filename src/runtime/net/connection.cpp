@@ -130,8 +130,8 @@ void Connection::on_events(std::uint32_t events) {
 
 void Connection::on_watch_failed(int error) {
   const auto self = shared_from_this();
-  server_.reporter().report(
-      Level::error,
+  server_.reporter().report_provoked(
+      gateway::Cause::no_memory, Level::error,
       fmt::format("a {} connection was closed: the kernel cannot watch it (epoll_ctl: {}){}",
                   session_.protocol_name(), std::strerror(error),
                   error == ENOSPC ? "; raise fs.epoll.max_user_watches" : ""));
@@ -185,6 +185,9 @@ void Connection::read() {
   if (n < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       readable_ = false;
+    } else if (errno == ENOBUFS || errno == ENOMEM) {
+      readable_ = false;
+      wait_for_memory("recv");
     } else if (errno != EINTR) {
       on_lost(errno);
     }
@@ -199,6 +202,22 @@ void Connection::read() {
   // that was signalled already will not be.
   if (got < buffer.size() && !hung_up_) readable_ = false;
   on_input({buffer.data(), got});
+}
+
+/// The kernel does not tell when it has some again.
+void Connection::wait_for_memory(const char* call) {
+  server_.reporter().report_provoked(
+      gateway::Cause::no_memory, Level::error,
+      fmt::format("the kernel has no memory for a connection ({}); will try again", call));
+  if (!std::exchange(waits_for_memory_, true)) server_.try_again_later(shared_from_this());
+}
+
+void Connection::try_again() {
+  waits_for_memory_ = false;
+  if (state_ == State::closed) return;
+  flushing_ = false;
+  readable_ = true;
+  advance();
 }
 
 void Connection::on_input(std::string_view bytes) {
@@ -275,7 +294,8 @@ void Connection::flush() {
   const Outbox::Flushed result = outbox_.flush();
   if (result != Outbox::Flushed::nothing || !was_blocked_)
     last_output_ = server_.loop().running_now();
-  was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing;
+  was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing ||
+                 result == Outbox::Flushed::starved;
   switch (result) {
     case Outbox::Flushed::all:
       return;
@@ -287,6 +307,10 @@ void Connection::flush() {
           Level::error,
           "an answer was broken off: the file it sends became shorter, or cannot be read");
       close();
+      return;
+    case Outbox::Flushed::starved:
+      flushing_ = true;
+      wait_for_memory("send");
       return;
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:

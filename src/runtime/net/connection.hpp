@@ -47,6 +47,9 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void on_events(std::uint32_t events) override;
   void on_watch_failed(int error) override;
 
+  /// For the server: some time has gone by since the kernel had no memory for it.
+  void try_again();
+
   /// Since when nothing has been under way on it; none: something is.
   std::optional<Clock::time_point> idle_since() const noexcept;
   /// Closes it to make room for another, unless the front has sent something just now.
@@ -85,6 +88,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool may_read() const noexcept;
   void count_time(bool reading);
   void read();
+  void wait_for_memory(const char* call);
   void on_input(std::string_view bytes);
   void on_end_of_input();
   void on_lost(int error);
@@ -119,6 +123,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool input_ended_ = false;
   bool was_blocked_ = false;  // the last flush left something
   bool watched_ = false;
+  bool waits_for_memory_ = false;
   std::optional<Clock::time_point> unread_since_;  // none: it is read from
   const Clock::time_point opened_;
   Clock::time_point head_since_{};

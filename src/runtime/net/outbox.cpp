@@ -100,6 +100,17 @@ class SpoolPart {
   const std::uint64_t bytes_;
 };
 
+/// Of a socket, for now.
+bool out_of_memory(int error) {
+  return error == ENOBUFS || error == ENOMEM;
+}
+
+/// sendfile's, where reading and sending may still do.
+bool cannot_sendfile(int error) {
+  return error == EINVAL || error == EIO || error == ENOSYS || error == EOVERFLOW ||
+         error == EOPNOTSUPP || out_of_memory(error);
+}
+
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
@@ -155,7 +166,7 @@ Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t take
     break_connection();
     return Status::gone;
   }
-  if (result == Send::some) {
+  if (result != Send::all) {
     return keep_rest(std::span(unsent).subspan(first), keeper) ? Status::queued : Status::gone;
   }
   held_.size = 0;
@@ -220,6 +231,7 @@ Outbox::Flushed Outbox::flush() {
       return result == Send::broken ? Flushed::broken : Flushed::short_file;
     }
     if (waiters_ > 0) room_.notify_all();
+    if (result == Send::starved) return Flushed::starved;
     if (result == Send::some) break;
     drop_first();
     if (waiting() < budget_end) break;
@@ -274,6 +286,7 @@ Outbox::Send Outbox::send_parts(std::span<iovec> parts, std::size_t& first) {
     const ssize_t n = send_some(socket_, parts.subspan(first));
     if (n < 0) {
       if (errno == EINTR) continue;
+      if (out_of_memory(errno)) return Send::starved;
       return would_block(errno) ? Send::some : Send::broken;
     }
     advance(parts, first, static_cast<std::size_t>(n));
@@ -290,13 +303,21 @@ Outbox::Send Outbox::send_item(Item& item) {
     if (result != Send::all) return result;
   }
   if (item.file.length == 0) return Send::all;
-  return item.wire == protocol::Wire::fastcgi ? send_file_framed(item) : send_file_plain(item);
+  const bool read = item.read || item.wire == protocol::Wire::fastcgi;
+  return read ? send_file_read(item) : send_file_plain(item);
 }
 
 Outbox::Send Outbox::send_file_plain(Item& item) {
   auto offset = static_cast<off_t>(item.file.offset);
   const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFlushBudget);
   const ssize_t n = ::sendfile(socket_, item.file.file.get(), &offset, wanted);
+  if (n < 0 && cannot_sendfile(errno)) {
+    memory_.reporter().report_provoked(
+        gateway::Cause::no_memory, gateway::Level::warning,
+        fmt::format("sendfile failed ({}): the file is read instead", std::strerror(errno)));
+    item.read = true;
+    return send_file_read(item);
+  }
   if (n < 0) return would_block(errno) || errno == EINTR ? Send::some : Send::broken;
   if (n == 0) return Send::short_file;
   item.file.offset = static_cast<std::uint64_t>(offset);
@@ -304,9 +325,9 @@ Outbox::Send Outbox::send_file_plain(Item& item) {
   return item.file.length == 0 ? Send::all : Send::some;
 }
 
-Outbox::Send Outbox::send_file_framed(Item& item) {
+Outbox::Send Outbox::send_file_read(Item& item) {
   for (std::size_t staged = 0; staged < kFlushBudget; staged += kFileBlock) {
-    if (!stage_file_records(item)) return Send::short_file;
+    if (!stage_file_block(item)) return Send::short_file;
     const Send result = send_parts(item.parts, item.first);
     const std::size_t left = size_of(std::span(item.parts).subspan(item.first));
     take_waiting(item.copy.size - left);
@@ -316,7 +337,7 @@ Outbox::Send Outbox::send_file_framed(Item& item) {
   return Send::some;
 }
 
-bool Outbox::stage_file_records(Item& item) {
+bool Outbox::stage_file_block(Item& item) {
   const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFileBlock);
   std::vector<char> block(wanted);
   ssize_t n = 0;
@@ -327,12 +348,18 @@ bool Outbox::stage_file_records(Item& item) {
   const auto got = static_cast<std::size_t>(n);
   item.file.offset += got;
   item.file.length -= got;
-  protocol::Gather framed;
-  const std::string_view body(block.data(), got);
-  item.framer.frame({}, std::span(&body, 1), item.file.length == 0, framed);
   item.copy.size = 0;
-  item.copy.reserve(framed.size());
-  item.copy.append(framed.parts());
+  if (item.wire == protocol::Wire::fastcgi) {
+    protocol::Gather framed;
+    const std::string_view body(block.data(), got);
+    item.framer.frame({}, std::span(&body, 1), item.file.length == 0, framed);
+    item.copy.reserve(framed.size());
+    item.copy.append(framed.parts());
+  } else {
+    const iovec plain{block.data(), got};
+    item.copy.reserve(got);
+    item.copy.append(std::span(&plain, 1));
+  }
   item.parts.assign(1, item.copy.part());
   item.first = 0;
   add_waiting(item.copy.size);

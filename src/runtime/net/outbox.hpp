@@ -88,6 +88,7 @@ class Outbox {
     all,
     progress,    ///< something waits still
     nothing,     ///< the socket took no byte
+    starved,     ///< the kernel has no memory for it now: nothing tells when it has
     broken,      ///< the front is gone
     short_file,  ///< a file ended, or could not be read, before its announced length; shut
   };
@@ -129,11 +130,12 @@ class Outbox {
     gateway::FileRange file;
     protocol::AnswerFramer framer;
     protocol::Wire wire = protocol::Wire::fastcgi;
+    bool read = false;  // sendfile cannot do it
 
     bool has_parts() const noexcept { return first < parts.size(); }
   };
 
-  enum class Send : std::uint8_t { all, some, broken, short_file };
+  enum class Send : std::uint8_t { all, some, starved, broken, short_file };
   Status hold(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
   Status write_rest(std::span<const iovec> parts, std::size_t taken, gateway::Keeper* keeper)
       APPD_REQUIRES(mutex_);
@@ -146,8 +148,8 @@ class Outbox {
   Send send_parts(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
   Send send_item(Item& item) APPD_REQUIRES(mutex_);
   Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
-  Send send_file_framed(Item& item) APPD_REQUIRES(mutex_);
-  bool stage_file_records(Item& item) APPD_REQUIRES(mutex_);
+  Send send_file_read(Item& item) APPD_REQUIRES(mutex_);
+  bool stage_file_block(Item& item) APPD_REQUIRES(mutex_);
   bool keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
   bool try_append(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
   bool spool(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);

@@ -27,6 +27,8 @@ constexpr std::string_view kRaiseTheLimit =
     "; raise the limit of open files (LimitNOFILE= in a systemd unit, ulimit -n)";
 constexpr std::size_t kDefaultConnections = 768;
 constexpr std::size_t kMostForOthers = 1024;
+/// Until a connection is tried again that the kernel had no memory for.
+constexpr std::chrono::milliseconds kMemoryPause{10};
 /// Until connections that the heir's box had no room for are tried again.
 constexpr std::chrono::milliseconds kBequestPause{5};
 /// Until what belonged to answers is free: a thread with the interpreter has to let go of it.
@@ -120,6 +122,12 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       max_connections_(connections_for(options_.max_connections)),
       watch_timer_(loop, [this] { check_deadlines(); }),
       bequest_timer_(loop, [this] { drain_connections(); }),
+      memory_timer_(loop,
+                    [this] {
+                      for (const auto& each : std::exchange(waiting_for_memory_, {})) {
+                        each->try_again();
+                      }
+                    }),
       trim_timer_(loop, [] { support::release_free_heap_pages(); }),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {}
 
@@ -161,8 +169,10 @@ void Server::stop() {
   const std::vector<std::shared_ptr<Connection>> all = connections_;
   for (const auto& connection : all) connection->close();
   watched_.clear();
+  waiting_for_memory_.clear();
   watch_timer_.cancel();
   bequest_timer_.cancel();
+  memory_timer_.cancel();
   trim_timer_.cancel();
 }
 
@@ -185,6 +195,11 @@ void Server::give_back(std::shared_ptr<WireExchange> exchange) {
 void Server::watch(std::shared_ptr<Connection> connection) {
   watched_.push_back(std::move(connection));
   if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
+}
+
+void Server::try_again_later(std::shared_ptr<Connection> connection) {
+  waiting_for_memory_.push_back(std::move(connection));
+  if (!memory_timer_.armed()) memory_timer_.expire_after(kMemoryPause);
 }
 
 void Server::forget(Connection& connection) {
@@ -216,6 +231,7 @@ support::UniqueFd Server::Listener::try_accept() {
     }
   }
   int error = 0;
+  bool made_room = false;
   for (int attempt = 0; attempt < kAcceptAttempts; ++attempt) {
     support::UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd || errno == EAGAIN || errno == EWOULDBLOCK) return fd;
@@ -224,7 +240,8 @@ support::UniqueFd Server::Listener::try_accept() {
     if (!out_of_descriptors(error)) break;
     // The kernel looks for a descriptor before it looks for a connection.
     if (!one_waits()) return {};
-    if (!server_.make_room()) break;
+    // One closed in vain must do: who has taken its descriptor takes the next as well.
+    if (std::exchange(made_room, true) || !server_.make_room()) break;
   }
   pause(fmt::format("{}{}", std::strerror(error),
                     out_of_descriptors(error) ? kRaiseTheLimit : std::string_view()));
@@ -273,6 +290,7 @@ void Server::set_full(bool full) {
 void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
   const bool local = is_local(socket.get());
   open(std::move(socket), local, bytes);
+  set_full(false);
   if (at_limit()) make_room();
 }
 

@@ -80,6 +80,8 @@ class Server {
   void give_back(std::shared_ptr<WireExchange> exchange);
   /// Checks the connection's deadline every now and then until it has none.
   void watch(std::shared_ptr<Connection> connection);
+  /// Lets the connection `try_again` in a moment.
+  void try_again_later(std::shared_ptr<Connection> connection);
   /// May end the connection's life.
   void forget(Connection& connection);
   /// True when another worker has time for what waits here.
@@ -130,6 +132,8 @@ class Server {
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;
   EventLoop::Timer bequest_timer_;
+  std::vector<std::shared_ptr<Connection>> waiting_for_memory_;
+  EventLoop::Timer memory_timer_;
   EventLoop::Timer trim_timer_;
   gateway::BlockPool blocks_;
   gateway::NameLayouts layouts_;

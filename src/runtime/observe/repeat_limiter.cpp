@@ -51,6 +51,8 @@ std::string_view name(Cause cause) noexcept {
       return "connections closed by --allow or its like";
     case Cause::no_descriptor:
       return "connections that could not be accepted";
+    case Cause::no_memory:
+      return "what the kernel refused for want of memory";
   }
   return "of the same kind";
 }

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <exception>
+#include <thread>
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
@@ -269,8 +271,8 @@ void Master::wait_for_events() {
                          ? std::nullopt
                          : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
   if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
-    if (errno == EINTR) return;
-    support::throw_errno("poll");
+    if (errno != EINTR) bear_failure("poll");
+    return;
   }
   // Messages first: a worker that reports its failure and exits is to be known as failed, not as
   // dead.
@@ -284,11 +286,26 @@ void Master::wait_for_events() {
     for (const auto& request : ears_.control->receive(Clock::now(), reporter_)) on_request(request);
   }
   if (ears_.control) ears_.control->tick(Clock::now());
-  if (polled_[0].revents != 0) obey_signals();
+  if (polled_[0].revents != 0 && !obey_signals()) bear_failure("read of signals");
 }
 
-void Master::obey_signals() {
-  while (const auto signal = support::try_read_signal(signals_.fd())) on_signal(*signal);
+/// False: there was none.
+bool Master::obey_signals() {
+  bool any = false;
+  while (const auto signal = support::try_read_signal(signals_.fd())) {
+    any = true;
+    on_signal(*signal);
+  }
+  return any;
+}
+
+/// What the kernel refuses now it may do soon. Workers serve meanwhile, and this must not spin.
+void Master::bear_failure(const char* call) {
+  constexpr std::chrono::milliseconds kPause{10};
+  reporter_.report_provoked(
+      gateway::Cause::no_memory, Level::error,
+      fmt::format("{} failed, will try again: {}", call, std::strerror(errno)));
+  std::this_thread::sleep_for(kPause);
 }
 
 int Master::poll_timeout() const noexcept {

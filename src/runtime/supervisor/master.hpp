@@ -104,7 +104,8 @@ class Master {
 
   unsigned count_serving() const noexcept;
   void wait_for_events();
-  void obey_signals();
+  bool obey_signals();
+  void bear_failure(const char* call);
   int poll_timeout() const noexcept;
   void on_signal(int signal);
   void on_request(ControlSocket::Request request);

@@ -49,6 +49,7 @@ Message::Found Message::look(int box) noexcept {
   constexpr int kAttempts = 2;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const ssize_t n = peek(box);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return Found::failed;
     if (n <= 0) return Found::nothing;
     size_ = static_cast<std::size_t>(n) - 1;
     if (descriptor_ || (header_.msg_flags & MSG_CTRUNC) == 0) return Found::one;

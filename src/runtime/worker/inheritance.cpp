@@ -114,10 +114,11 @@ void Heir::receive_one() {
     if (!reading) return pause(kReaderPause);
     const Message::Found found = message.look(box_);
     if (found == Message::Found::nothing) return;
-    if (found == Message::Found::no_room || !Message::take_out(box_)) {
-      if (found == Message::Found::no_room && make_room_()) return watch_.again();
-      return pause(kPause);
+    if (found != Message::Found::one || !Message::take_out(box_)) {
+      made_room_ = found == Message::Found::no_room && !made_room_ && make_room_();
+      return made_room_ ? watch_.again() : pause(kPause);
     }
+    made_room_ = false;
   }
   if (watch_.events() != 0) watch_.again();
   // Without one, it was only to wake an heir.

@@ -66,6 +66,7 @@ class Heir final : private net::Watcher {
   const int box_;
   Adopt adopt_;
   MakeRoom make_room_;
+  bool made_room_ = false;  // in vain, if the next message cannot be taken now
   std::vector<char> buffer_;
   net::EventLoop::Watch watch_;
   net::EventLoop::Timer pause_;

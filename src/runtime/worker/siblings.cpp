@@ -139,13 +139,15 @@ bool Siblings::receive_one() {
   Message message(buffer_);
   {
     const Reading reading(box);
-    const Message::Found found = reading ? message.look(box) : Message::Found::no_room;
+    const Message::Found found = reading ? message.look(box) : Message::Found::failed;
     if (found == Message::Found::nothing) return false;
-    if (found == Message::Found::no_room || !Message::take_out(box)) {
-      if (reading && found == Message::Found::no_room && make_room_()) return true;
-      pause();
-      return false;
+    if (found != Message::Found::one || !Message::take_out(box)) {
+      const bool again = found == Message::Found::no_room && !made_room_ && make_room_();
+      made_room_ = again;
+      if (!again) pause();
+      return again;
     }
+    made_room_ = false;
   }
   if (message.mark == Mark::has_time) {
     share_();

@@ -2,8 +2,10 @@
 // refused, the server goes on afterwards, and it does not spin meanwhile.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,20 @@ namespace {
 struct Scripts : ScriptedApplication {
   Scripts() {
     on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
+    on("/echo", [](gateway::Exchange& exchange) { answer(exchange, read_all(exchange)); });
+    on("/file", [this](gateway::Exchange& exchange) {
+      const std::string length = "Content-Length: " + std::to_string(file.size()) + "\r\n";
+      const gateway::ResponseHead head{"200 OK", length, true};
+      std::ofstream(folder / "file") << file;
+      support::UniqueFd fd(::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC));
+      exchange.send_file(&head, {std::move(fd), 0, file.size()});
+    });
     on("/large", [](gateway::Exchange& exchange) { answer(exchange, std::string(4 << 20, 'l')); });
+    for (std::size_t i = 0; i < 3'000'000; ++i) file += static_cast<char>('a' + i / 1000 % 26);
   }
+
+  TemporaryFolder folder;
+  std::string file;
 };
 
 bool answers(RunningServer& server, Speech speech = Speech::uwsgi) {
@@ -62,7 +76,7 @@ TEST_SUITE("faults") {
 
   TEST_CASE("a listener that cannot be watched says so, and is tried again") {
     Scripts scripts;
-    const FailingCalls fails("epoll_ctl", ENOSPC, {.after = 1, .count = 2});  // not the bell
+    const FailingCalls fails("epoll_ctl", ENOSPC, {.count = 2});
     RunningServer server(scripts);
     CHECK(answers(server));
     CHECK(server.reporter().count("cannot watch the listening socket", Level::error) == 1);
@@ -74,6 +88,7 @@ TEST_SUITE("faults") {
                             ENETDOWN, EINVAL, EBADF}) {
       CAPTURE(std::strerror(error));
       for (const int count : {1, 3}) {
+        if (count > 1 && error != EMFILE && error != EPERM) continue;
         Scripts scripts;
         RunningServer server(scripts);
         const FailingCalls fails("accept4", error, {.count = count});
@@ -113,6 +128,60 @@ TEST_SUITE("faults") {
     CHECK(answers(server));
     CHECK(idle.sees_end());
     CHECK(server.reporter().count("cannot accept") == 0);
+  }
+
+  TEST_CASE("without memory for sockets requests wait, and all is as it was") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    const std::string body(300'000, 'b');
+    for (const char* call : {"recv", "send", "sendmsg"}) {
+      for (const int error : {ENOBUFS, ENOMEM, EINTR}) {
+        for (const int after : {0, 1, 2, 5}) {
+          for (const Speech speech : kSpeeches) {
+            CAPTURE(call);
+            CAPTURE(std::strerror(error));
+            CAPTURE(after);
+            CAPTURE(name(speech));
+            const FailingCalls fails(call, error, {.after = after, .count = 2});
+            CHECK(server.ask(speech, {"/echo", "POST", body}).body() == body);
+          }
+        }
+      }
+    }
+    CHECK(answers(server));
+  }
+
+  TEST_CASE("where sendfile cannot do it a file is read") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    for (const int error : {EINVAL, EIO, ENOSYS, ENOMEM, EOVERFLOW}) {
+      for (const int after : {0, 1}) {
+        for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
+          CAPTURE(std::strerror(error));
+          const FailingCalls fails("sendfile", error, {.after = after, .count = 1});
+          CHECK(server.ask(speech, {"/file"}).body() == scripts.file);
+          CHECK(fails.failed() == 1);
+        }
+      }
+    }
+    CHECK(server.reporter().count("the file is read instead") > 0);
+  }
+
+  TEST_CASE("a body that cannot be stored is answered with 500, and the log names the folder") {
+    for (const int error : {ENOSPC, EDQUOT, EIO}) {
+      Scripts scripts;
+      ServerSetup setup;
+      setup.options.spool_bodies = true;
+      setup.options.body_buffer = 1000;
+      RunningServer server(scripts, setup);
+      Asked asked{"/echo", "POST", std::string(100'000, 'b')};
+      {
+        const FailingCalls fails("pwrite", error);
+        CHECK(server.ask(Speech::uwsgi, asked).status().substr(0, 2) == "50");
+        CHECK(server.reporter().hears(server.folder().path(), Level::error));
+      }
+      CHECK(server.ask(Speech::uwsgi, asked).body() == asked.body);
+    }
   }
 
   TEST_CASE("a wait that the kernel refuses for a moment is tried again, without spinning") {

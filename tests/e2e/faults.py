@@ -1,0 +1,238 @@
+"""System calls that fail in a running appd, and whether it bears that: all that is asked is answered or visibly refused, it
+does not spin, and afterwards all is as it was."""
+
+import errno
+import mmap
+import os
+import signal
+import struct
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import wire
+from appd import Appd
+from processes import give_away, wait_until
+
+# As `Order` in fault_injector.cpp.
+ORDER = struct.Struct("24siiiiqq")
+FAR = 2**31 - 1
+
+LOADED = 0.3  # seconds in which an order is given while requests come
+FAILING = 1.0  # seconds of those that last
+PATIENCE = 20.0  # for each request
+MOST_CALLS = 20_000  # of a kind in a second in which all of them fail
+GROWTH = 12  # descriptors of a worker that may have come
+
+SOCKET_ERRORS = ("ENOBUFS", "ENOMEM", "EINTR", "ECONNRESET", "EPIPE")
+FILE_ERRORS = ("EIO", "ENOSPC", "EINTR", "EDQUOT")
+OF_WORKERS = {
+    "epoll_ctl": ("ENOMEM", "ENOSPC"),
+    "epoll_wait": ("EINTR", "EINVAL"),
+    "accept4": ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "EPROTO", "ECONNABORTED", "EINTR", "EINVAL"),
+    "recv": SOCKET_ERRORS,
+    "recvmsg": SOCKET_ERRORS,
+    "send": SOCKET_ERRORS,
+    "sendmsg": SOCKET_ERRORS,
+    "sendfile": ("EINVAL", "EIO", "ENOMEM", "ENOSYS", "EOVERFLOW", "EINTR"),
+    "pread": ("EIO", "EINTR"),
+    "pwrite": FILE_ERRORS,
+    "read": ("EIO", "EINTR"),
+    "write": ("EIO", "EAGAIN", "ENOSPC", "EINTR"),
+    "poll": ("ENOMEM", "EINTR"),
+    "shutdown": ("ENOTCONN",),
+    "setsockopt": ("EINVAL", "ENOBUFS"),
+    "getsockopt": ("ENOBUFS",),
+    "ftruncate": ("EIO",),
+    "new": ("ENOMEM",),
+}
+OF_MASTER = {
+    "poll": ("ENOMEM", "EINTR"),
+    "recvmsg": ("ENOBUFS", "ENOMEM", "EINTR"),
+    "sendmsg": ("ENOBUFS", "EAGAIN", "EINTR"),
+    "send": ("ENOBUFS", "EAGAIN", "EINTR"),
+    "recv": ("ENOMEM", "EINTR"),
+    "read": ("EIO", "EINTR"),
+    "write": ("EIO", "EAGAIN", "ENOSPC"),
+    "accept4": ("EMFILE", "ENOMEM", "ECONNABORTED"),
+    "fork": ("EAGAIN", "ENOMEM"),
+}
+PASSING = ("EINTR", "ECONNABORTED")
+# What fails for a second here must end the worker, or is what the second is about.
+ONLY_ONCE = {("workers", "new")}
+
+
+def all_pairs():
+    for role, calls in (("workers", OF_WORKERS), ("master", OF_MASTER)):
+        for call, errors in calls.items():
+            for error in errors:
+                for lasts in (False, True):
+                    # What was interrupted, or concerned one connection, is tried again at once.
+                    if not lasts or (error not in PASSING and (role, call) not in ONLY_ONCE):
+                        yield role, call, error, lasts
+
+
+class FaultyAppd(Appd):
+    """With the injector in it."""
+
+    def __init__(self, installed, *options, env=None, **rest):
+        injector = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), "fault_injector.so")
+        self._file = open(installed.place / "faults", "w+b")
+        self._file.truncate(ORDER.size)
+        os.chmod(installed.place / "faults", 0o666)
+        give_away(installed.place / "faults")
+        self._order = mmap.mmap(self._file.fileno(), ORDER.size)
+        self.control = installed.place / "control"
+        super().__init__(installed, "--control", self.control, *options,
+                         env={"LD_PRELOAD": str(injector), "APPD_FAULTS": str(installed.place / "faults"), **(env or {})},
+                         **rest)
+        (Path(self.gates) / "download").write_bytes(DOWNLOAD)
+        give_away(Path(self.gates) / "download")
+
+    def trouble_master(self):
+        """Gives it something to do: a worker to replace, somebody who asks."""
+        os.kill(self.worker_pids()[0], signal.SIGKILL)
+        asking = threading.Thread(target=self.installed.run, args=("status", "--control", self.control))
+        asking.start()
+        return asking
+
+    def order(self, role, call, error, count):
+        self._order[:] = ORDER.pack(call.encode(), getattr(errno, error), self.pid, role == "master", 0, 0, 0)
+        struct.pack_into("i", self._order, ORDER.size - 20, count)
+
+    def end_order(self) -> tuple:
+        """How many calls there were, and how many failed."""
+        struct.pack_into("i", self._order, ORDER.size - 20, 0)
+        return ORDER.unpack(self._order[:])[-2:]
+
+
+class Load:
+    """Clients that ask for all kinds of things, and what became of it."""
+
+    def __init__(self, server, clients=4):
+        self.server = server
+        self.outcomes = Counter()
+        self.hung = []
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number):
+        for turn in range(number, 1_000_000):
+            if self._ended.is_set():
+                return
+            what, ask = KINDS[turn % len(KINDS)]
+            began = time.monotonic()
+            try:
+                outcome = ask(self.server)
+            except TimeoutError:
+                outcome = "hung"
+            except (OSError, EOFError, ValueError, AssertionError):
+                outcome = "broken off"
+            with self._lock:
+                self.outcomes[outcome] += 1
+                if outcome == "hung":
+                    self.hung.append(f"{what} after {time.monotonic() - began:.1f} s")
+
+
+def verdict(answer, body=None) -> str:
+    if not answer.complete or answer.status is None:
+        return "broken off"
+    if answer.status == 200:
+        return "right" if body is None or answer.body == body else "broken off"
+    return "refused"
+
+
+def ask_plainly(protocol):
+    return lambda server: verdict(wire.call(protocol, server.address, "/hello", timeout=PATIENCE))
+
+
+UPLOAD = os.urandom(300_000)
+DOWNLOAD = os.urandom(1_000_000)
+
+
+def ask_upload(protocol):
+    return lambda server: verdict(wire.call(protocol, server.address, "/echo", method="POST", body=UPLOAD,
+                                            timeout=PATIENCE), UPLOAD)
+
+
+def ask_file(protocol):
+    return lambda server: verdict(wire.call(protocol, server.address, "/file", query="name=download",
+                                            timeout=PATIENCE), DOWNLOAD)
+
+
+def ask_kept(server):
+    with wire.FastCgi(server.address, timeout=PATIENCE) as connection:
+        outcomes = [verdict(connection.request(wire.variables(path="/hello"))) for _ in range(3)]
+    return next((each for each in outcomes if each != "right"), "right")
+
+
+KINDS = (
+    ("hello over uwsgi", ask_plainly("uwsgi")),
+    ("hello over SCGI", ask_plainly("scgi")),
+    ("kept FastCGI", ask_kept),
+    ("an upload over FastCGI", ask_upload("fastcgi")),
+    ("an upload over uwsgi", ask_upload("uwsgi")),
+    ("a file over uwsgi", ask_file("uwsgi")),
+    ("a file over FastCGI", ask_file("fastcgi")),
+)
+
+
+def descriptors(pid) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def is_well(server) -> bool:
+    try:
+        return all(ask(server) == "right" for _, ask in KINDS)
+    except (OSError, EOFError, ValueError, AssertionError):
+        return False
+
+
+@contextmanager
+def under_load(server):
+    load = Load(server)
+    try:
+        yield load
+    finally:
+        load.end()
+
+
+def try_fault(server, role, call, error, lasts) -> tuple:
+    """Lets the call fail while there is load. What is wrong with what came of it, and a line that tells it."""
+    before = {pid: descriptors(pid) for pid in server.worker_pids()}
+    master_before = descriptors(server.pid)
+    with under_load(server) as load:
+        time.sleep(LOADED)
+        server.order(role, call, error, FAR if lasts else 1)
+        asking = server.trouble_master() if role == "master" else None
+        time.sleep(FAILING if lasts else LOADED)
+        seen, failed = server.end_order()
+        time.sleep(LOADED)
+        if asking is not None:
+            asking.join()
+    wrong = [f"hung: {each}" for each in load.hung]
+    if lasts and seen > MOST_CALLS:
+        wrong.append(f"{seen} calls in {FAILING} s")
+    if not server.running():
+        return [*wrong, "the master is gone"], ""
+    try:
+        wait_until(lambda: is_well(server), "it answers all again", PATIENCE)
+        wait_until(lambda: len(server.worker_pids()) == len(before), "all workers are there", PATIENCE)
+        wait_until(lambda: all(descriptors(pid) <= before[pid] + GROWTH
+                               for pid in server.worker_pids() if pid in before)
+                   and descriptors(server.pid) <= master_before + 2, "descriptors are back", PATIENCE)
+    except AssertionError as problem:
+        wrong.append(str(problem))
+    replaced = len(set(before) - set(server.worker_pids()))
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(load.outcomes.items()))
+    return wrong, f"{failed} of {seen} failed; {told}" + (f"; {replaced} workers replaced" if replaced else "")
