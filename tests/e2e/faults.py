@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import wire
-from appd import Appd
+from appd import Appd, find_binary, is_sanitized
 from processes import give_away, wait_until
 
 # As `Order` in fault_injector.cpp.
@@ -74,20 +74,41 @@ def all_pairs():
                         yield role, call, error, lasts
 
 
+class Injector:
+    """A library and a file, by which calls of one appd are let fail that is started with `environment`."""
+
+    def __init__(self, installed):
+        library = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), "fault_injector.so")
+        orders = installed.place.write("faults", bytes(ORDER.size))
+        orders.chmod(0o666)
+        with open(orders, "r+b") as file:
+            self._order = mmap.mmap(file.fileno(), ORDER.size)
+        self.environment = {"LD_PRELOAD": str(library), "APPD_FAULTS": str(orders)}
+
+    @staticmethod
+    def is_there() -> bool:
+        """A sanitizer has to be the first library itself."""
+        return "APPD_FAULT_INJECTOR" in os.environ and not is_sanitized(find_binary())
+
+    def order(self, master, role, call, error, count):
+        """Lets so many calls fail, in the process `master` or in those that it has started."""
+        self._order[:] = ORDER.pack(call.encode(), getattr(errno, error), master, role == "master", 0, 0, 0)
+        struct.pack_into("i", self._order, ORDER.size - 20, count)
+
+    def end_order(self) -> tuple:
+        """How many calls there were, and how many failed."""
+        struct.pack_into("i", self._order, ORDER.size - 20, 0)
+        return ORDER.unpack(self._order[:])[-2:]
+
+
 class FaultyAppd(Appd):
     """With the injector in it."""
 
     def __init__(self, installed, *options, env=None, **rest):
-        injector = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), "fault_injector.so")
-        self._file = open(installed.place / "faults", "w+b")
-        self._file.truncate(ORDER.size)
-        os.chmod(installed.place / "faults", 0o666)
-        give_away(installed.place / "faults")
-        self._order = mmap.mmap(self._file.fileno(), ORDER.size)
+        self.injector = Injector(installed)
         self.control = installed.place / "control"
         super().__init__(installed, "--control", self.control, *options,
-                         env={"LD_PRELOAD": str(injector), "APPD_FAULTS": str(installed.place / "faults"), **(env or {})},
-                         **rest)
+                         env={**self.injector.environment, **(env or {})}, **rest)
         (Path(self.gates) / "download").write_bytes(DOWNLOAD)
         give_away(Path(self.gates) / "download")
 
@@ -97,15 +118,6 @@ class FaultyAppd(Appd):
         asking = threading.Thread(target=self.installed.run, args=("status", "--control", self.control))
         asking.start()
         return asking
-
-    def order(self, role, call, error, count):
-        self._order[:] = ORDER.pack(call.encode(), getattr(errno, error), self.pid, role == "master", 0, 0, 0)
-        struct.pack_into("i", self._order, ORDER.size - 20, count)
-
-    def end_order(self) -> tuple:
-        """How many calls there were, and how many failed."""
-        struct.pack_into("i", self._order, ORDER.size - 20, 0)
-        return ORDER.unpack(self._order[:])[-2:]
 
 
 class Load:
@@ -213,10 +225,10 @@ def try_fault(server, role, call, error, lasts) -> tuple:
     master_before = descriptors(server.pid)
     with under_load(server) as load:
         time.sleep(LOADED)
-        server.order(role, call, error, FAR if lasts else 1)
+        server.injector.order(server.pid, role, call, error, FAR if lasts else 1)
         asking = server.trouble_master() if role == "master" else None
         time.sleep(FAILING if lasts else LOADED)
-        seen, failed = server.end_order()
+        seen, failed = server.injector.end_order()
         time.sleep(LOADED)
         if asking is not None:
             asking.join()

@@ -9,6 +9,7 @@ NEWS_TRAVEL = 1.0
 # Between the signal that ends a process and the end of its connections.
 DYING = 0.5
 GATEWAY_ERRORS = (502, 504)
+OF_FAULTS = (0, 200, 500, 502)  # also of a body that cannot be stored
 # Wrong code, and a process that is killed, are ours; so are these words about them.
 OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
 OF_FAILED_RELOAD = re.compile(r"the (reload|upgrade) has failed")
@@ -43,19 +44,21 @@ def read_record(text) -> tuple:
 
 
 class Account:
-    """`failures` is a list of (time, text). `deaths`: time of death by pid, of the workers that were killed."""
+    """`failures` is a list of (time, text). `deaths`: time of death by pid, of the workers that were killed. `faults`: (from,
+    to) of system calls whose failing may cost a request."""
 
-    def __init__(self, requests, closed, begun, deaths, serves_since, stopped):
+    def __init__(self, requests, closed, begun, deaths, faults, serves_since, stopped):
         self.failures = []
         self.counts = Counter()
         self._begun = begun
         self._deaths = deaths
+        self._faults = faults
         self._serves_since = serves_since
         self._stopped = stopped
         for request in requests:
             self._settle(request)
         for when in closed:
-            if not self._any_death(when - NEWS_TRAVEL, when):
+            if not self._any_death(when - NEWS_TRAVEL, when) and not self._any_fault(when - NEWS_TRAVEL, when):
                 self._fail(when, "a kept connection has been closed, and no worker was killed just before")
         known = {request.id for request in requests}
         for name, ones in begun.items():
@@ -93,7 +96,12 @@ class Account:
         return "right" if any((one.pid, one.version) == (request.pid, request.version) for one in begun) else None
 
     def _why_lost(self, request, begun):
-        """A killed worker has had it; or the connection, when the application had not begun yet."""
+        """A killed worker has had it; or the connection, when the application had not begun yet; or a call has failed. None of
+        that may leave a client without an end."""
+        if "timed out" in request.detail:
+            return None
+        if request.status in OF_FAULTS and self._any_fault(request.began, request.ended):
+            return "while a system call failed"
         if request.status not in (0, 200, *GATEWAY_ERRORS):
             return None
         for one in begun:
@@ -110,6 +118,9 @@ class Account:
 
     def _any_death(self, since, until) -> bool:
         return any(since <= death <= until for death in self._deaths.values())
+
+    def _any_fault(self, since, until) -> bool:
+        return any(began <= until and ended >= since for began, ended in self._faults)
 
     def _check_version(self, request, begun):
         """Once a reload has taken over nothing new meets the old code. Who cannot hear of it (a stopped worker) is
@@ -143,8 +154,12 @@ def unexplained_errors(events, deeds, failed_orders) -> list:
     killed = {deed.pid for deed in deeds if deed.what == "kill"}
     stopped = {deed.pid for deed in deeds if deed.what == "stop"}
     broken = [deed for deed in deeds if deed.what == "reload to broken code"]
+    faults = [deed for deed in deeds if "fault" in deed.what]
 
     def explained(event):
+        # Of what repeats there is a line a second later.
+        if any(deed.began <= event.when <= deed.ended + 2 * NEWS_TRAVEL for deed in faults):
+            return True
         one = OF_ONE_PROCESS.search(event.text)
         if one:
             return int(one.group(1)) in (killed if "SIGKILL" in one.group(2) else stopped)

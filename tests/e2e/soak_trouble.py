@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 from appd import FromOwnBinary
+from faults import Injector
 from processes import below, children, give_away, stop_process, wait_until
 from soak_request import FILE_SIZE, MAX_BODY, pattern
 
@@ -18,11 +19,25 @@ WORKERS = 4
 HEARTBEAT = 2
 EXIT_START = 4
 ANSWER_WITHIN = 120.0  # of an order to appd
+# System calls that fail, in whom; those of the second group may cost a request.
+FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
+          ("workers", "recv", "EINTR"), ("workers", "recvmsg", "ENOMEM"), ("workers", "sendmsg", "ENOBUFS"),
+          ("workers", "sendmsg", "EINTR"), ("workers", "sendfile", "EINVAL"), ("workers", "epoll_wait", "EINTR"),
+          ("master", "recvmsg", "ENOMEM"), ("master", "sendmsg", "EAGAIN"), ("master", "poll", "ENOMEM"))
+COSTLY_FAULTS = (("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"), ("workers", "recv", "ECONNRESET"))
+FAULTS_OF_FORK = (("master", "fork", "EAGAIN"),)
+MANY = 2**31 - 1
 ENDS = re.compile(r"reloaded after|the reload has failed")
 
 
 class SoakedAppd(FromOwnBinary):
-    """appd with the application of the soak. Binary, configuration and code are files that may change."""
+    """appd with the application of the soak. Binary, configuration and code are files that may change.
+
+    `injector`: by which its system calls are let fail, or None."""
+
+    def __init__(self, installed, *options):
+        self.injector = Injector(installed) if Injector.is_there() else None
+        super().__init__(installed, *options, env=self.injector and self.injector.environment)
 
     def command(self, arguments, environment):
         (binary, *_), options = super().command(arguments, environment), arguments[1:]
@@ -88,6 +103,8 @@ class Trouble:
                     self.upgrade: 3}
         harm = {self.kill_one: 5, self.stop_one: 2, self.pause_one: 3, self.end_one: 2,
                 self.freeze_all: 2}
+        if server.injector:
+            harm |= {self.fault: 3, self.costly_fault: 1, self.fault_of_fork: 1}
         self._threads = [
             threading.Thread(target=self._run, daemon=True, args=(self._turns[name], deeds, longest,
                                                                  random.Random(f"{seed}/{name}")))
@@ -181,7 +198,7 @@ class Trouble:
         if done:
             self.serves_since.append((deed.ended, self._version))
         elif not any(harm.began <= deed.ended and harm.ended >= deed.began
-                     for harm in self.deeds if harm.what in ("kill", "stop", "tell to end")):
+                     for harm in self.deeds if harm.what in ("kill", "stop", "tell to end", "fault of fork")):
             self.failures.append((deed.ended, f"{deed.what} has failed for no reason: {said}"))
 
     def _order(self, verb):
@@ -217,6 +234,24 @@ class Trouble:
             with contextlib.suppress(ProcessLookupError):  # it was about to end
                 os.kill(deed.pid, signal.SIGCONT)
             self._end(deed)
+
+    def fault(self, chance):
+        """No request may be lost by it."""
+        self._fail("fault", chance.choice(FAULTS), chance)
+
+    def costly_fault(self, chance):
+        self._fail("costly fault", chance.choice(COSTLY_FAULTS), chance)
+
+    def fault_of_fork(self, chance):
+        self._fail("fault of fork", chance.choice(FAULTS_OF_FORK), chance)
+
+    def _fail(self, what, fault, chance):
+        deed = self._begin(what)
+        deed.outcome = " ".join(fault)
+        self._server.injector.order(self._server.pid, *fault, chance.choice((1, 10, MANY)))
+        time.sleep(chance.uniform(0.1, 0.6))
+        self._server.injector.end_order()
+        deed.ended = time.monotonic()
 
     def freeze_all(self, chance):
         """As a suspended container or machine: for longer than a heartbeat, and no request may be lost by it."""

@@ -1,14 +1,10 @@
 """A few system calls that fail under load; all of them are tried by hand (tests/e2e/inject)."""
 
-import os
-
 import pytest
 
-from appd import find_binary, is_sanitized
-from faults import FaultyAppd, try_fault
+from faults import FaultyAppd, Injector, try_fault
 
-pytestmark = pytest.mark.skipif("APPD_FAULT_INJECTOR" not in os.environ or is_sanitized(find_binary()),
-                                reason="a sanitizer must be the first library")
+pytestmark = pytest.mark.skipif(not Injector.is_there(), reason="a sanitizer must be the first library")
 
 
 @pytest.fixture(scope="module")
