@@ -19,13 +19,13 @@ WORKERS = 4
 HEARTBEAT = 2
 EXIT_START = 4
 ANSWER_WITHIN = 120.0  # of an order to appd
-# System calls that fail, in whom; those of the second group may cost a request.
-FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
+# System calls that fail, in whom; those of the second group may cost a request, or an idle connection.
+FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
           ("workers", "recv", "EINTR"), ("workers", "recvmsg", "ENOMEM"), ("workers", "sendmsg", "ENOBUFS"),
           ("workers", "sendmsg", "EINTR"), ("workers", "sendfile", "EINVAL"), ("workers", "epoll_wait", "EINTR"),
           ("master", "recvmsg", "ENOMEM"), ("master", "sendmsg", "EAGAIN"), ("master", "poll", "ENOMEM"))
-COSTLY_FAULTS = (("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"), ("workers", "recv", "ECONNRESET"))
-FAULTS_OF_FORK = (("master", "fork", "EAGAIN"),)
+COSTLY_FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"),
+                 ("workers", "recv", "ECONNRESET"))
 MANY = 2**31 - 1
 ENDS = re.compile(r"reloaded after|the reload has failed")
 
@@ -104,7 +104,7 @@ class Trouble:
         harm = {self.kill_one: 5, self.stop_one: 2, self.pause_one: 3, self.end_one: 2,
                 self.freeze_all: 2}
         if server.injector:
-            harm |= {self.fault: 3, self.costly_fault: 1, self.fault_of_fork: 1}
+            harm |= {self.fault: 3, self.costly_fault: 2, self.fault_of_fork: 1}
         self._threads = [
             threading.Thread(target=self._run, daemon=True, args=(self._turns[name], deeds, longest,
                                                                  random.Random(f"{seed}/{name}")))
@@ -243,7 +243,7 @@ class Trouble:
         self._fail("costly fault", chance.choice(COSTLY_FAULTS), chance)
 
     def fault_of_fork(self, chance):
-        self._fail("fault of fork", chance.choice(FAULTS_OF_FORK), chance)
+        self._fail("fault of fork", ("master", "fork", "EAGAIN"), chance)
 
     def _fail(self, what, fault, chance):
         deed = self._begin(what)
