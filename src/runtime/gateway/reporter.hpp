@@ -66,7 +66,7 @@ class Reporter {
   virtual bool flush() noexcept { return true; }
   /// `told` is called when there is something to flush, and now if there is: in any thread, which
   /// may hold the log's locks, and not after the next call of this. Null: nobody.
-  virtual void on_behind(std::function<void()> /*told*/) {}
+  virtual void on_behind(const std::function<void()>& /*told*/) {}
   /// The process is about to end: what is left has a moment to be written.
   virtual void finish() noexcept {}
 };

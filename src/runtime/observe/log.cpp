@@ -174,14 +174,14 @@ bool Log::tell_held_back(RepeatLimiter::Clock::time_point now) noexcept {
   return !limiter_.owes();
 }
 
-void Log::on_behind(std::function<void()> told) {
+void Log::on_behind(const std::function<void()>& told) {
   {
     const std::lock_guard lock(mutex_);
     told_ = told;
     if (told_ && limiter_.owes()) told_();
   }
   sink_.on_behind(told);
-  if (access_ != nullptr) access_->sink().on_behind(std::move(told));
+  if (access_ != nullptr) access_->sink().on_behind(told);
 }
 
 void Log::finish() noexcept {

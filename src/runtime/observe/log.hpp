@@ -51,7 +51,7 @@ class Log final : public gateway::Reporter {
   void access(const gateway::AccessRecord& record) noexcept override;
 
   bool flush() noexcept override;
-  void on_behind(std::function<void()> told) override;
+  void on_behind(const std::function<void()>& told) override;
   void finish() noexcept override;
 
  private:

@@ -26,7 +26,7 @@ class IpNetwork {
 
  private:
   using Network = std::variant<boost::asio::ip::network_v4, boost::asio::ip::network_v6>;
-  explicit IpNetwork(Network network) noexcept : network_(network) {}
+  explicit IpNetwork(const Network& network) noexcept : network_(network) {}
 
   Network network_;
 };

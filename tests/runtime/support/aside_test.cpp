@@ -49,9 +49,9 @@ TEST_SUITE("aside") {
 
   TEST_CASE("what is to be done is done by another process, and not waited for") {
     auto [ours, theirs] = make_pair();
-    REQUIRE(run_aside([&] {
+    REQUIRE(run_aside([fd = ours.get()] {
       char go = 0;
-      if (::recv(ours.get(), &go, 1, 0) == 1) ::send(ours.get(), &go, 1, 0);
+      if (::recv(fd, &go, 1, 0) == 1) ::send(fd, &go, 1, 0);
     }));
     char answer = 0;
     REQUIRE(::send(theirs.get(), "y", 1, 0) == 1);
