@@ -311,12 +311,14 @@ TEST_CASE("what a client says of the length is never waited for, whatever the fr
       CHECK(refused->refusal->status == 400);
       CHECK(refused->refusal->reason.find("APPD_CONTENT_LENGTH") != std::string::npos);
     }
-    for (const auto& [sent, body_end] :
+    for (const auto& each :
          {std::pair{"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=4\n", BodyEnd::by_length},
           std::pair{"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12x\n", BodyEnd::by_length},
           std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\n", BodyEnd::by_length},
           std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\nHTTP_TRANSFER_ENCODING=chunked\n",
                     BodyEnd::on_wire}}) {
+      const std::string sent = each.first;
+      const BodyEnd body_end = each.second;
       CAPTURE(sent);
       const auto got = prepared(sent, body_end);
       REQUIRE_FALSE(got->refusal);
