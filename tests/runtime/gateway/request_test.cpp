@@ -317,7 +317,7 @@ TEST_CASE("what a client says of the length is never waited for, whatever the fr
           std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\n", BodyEnd::by_length},
           std::pair{"CONTENT_LENGTH=5\nHTTP_CONTENT_LENGTH=12\nHTTP_TRANSFER_ENCODING=chunked\n",
                     BodyEnd::on_wire}}) {
-      const std::string sent = each.first;
+      const char* const sent = each.first;
       const BodyEnd body_end = each.second;
       CAPTURE(sent);
       const auto got = prepared(sent, body_end);
