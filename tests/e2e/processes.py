@@ -1,5 +1,6 @@
 """Programs under test: started in a group of their own, watched with deadlines, ended by their id."""
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -49,9 +50,10 @@ def all_threads_are(wanted, pid) -> bool:
 
 def stop_process(pid):
     """SIGSTOP, and waits until each thread stands still: one that is about to could still be the one that the
-    kernel wakes for a new connection, and nobody else then."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: all_threads_are("T", pid), f"process {pid} stands still")
+    kernel wakes for a new connection, and nobody else then. One that has just ended stands still, too."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: not alive(pid) or all_threads_are("T", pid), f"process {pid} stands still")
 
 
 def give_away(path):

@@ -256,19 +256,25 @@ class Trouble:
     def freeze_all(self, chance):
         """As a suspended container or machine: for longer than a heartbeat, and no request may be lost by it."""
         deed = self._begin("freeze")
+        frozen = []
         with self.frozen:
-            frozen = [self._server.pid]
-            stop_process(self._server.pid)
-            while born := set(below(self._server.pid)) - {*frozen, *self.stopped()}:
-                for pid in born:
-                    frozen.append(pid)
-                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it was about to end
-                        stop_process(pid)
-            time.sleep(chance.uniform(1.2, 2) * HEARTBEAT)
-            for pid in chance.sample(frozen, len(frozen)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            try:
+                self._freeze(frozen)
+                time.sleep(chance.uniform(1.2, 2) * HEARTBEAT)
+            finally:
+                for pid in chance.sample(frozen, len(frozen)):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
         self._end(deed)
+
+    def _freeze(self, frozen):
+        """The master first, so that no other is born but by the zygote."""
+        frozen.append(self._server.pid)
+        stop_process(self._server.pid)
+        while born := set(below(self._server.pid)) - {*frozen, *self.stopped()}:
+            for pid in born:
+                frozen.append(pid)
+                stop_process(pid)
 
     def _to_one(self, chance, what, pids, number):
         if not pids:
