@@ -107,7 +107,8 @@ class FaultyAppd(Appd):
     def __init__(self, installed, *options, env=None, **rest):
         self.injector = Injector(installed)
         self.control = installed.place / "control"
-        super().__init__(installed, "--control", self.control, *options,
+        # The heartbeat would find a deaf worker, but nothing is to make one deaf.
+        super().__init__(installed, "--control", self.control, "--heartbeat", "5m", *options,
                          env={**self.injector.environment, **(env or {})}, **rest)
         (Path(self.gates) / "download").write_bytes(DOWNLOAD)
         give_away(Path(self.gates) / "download")
