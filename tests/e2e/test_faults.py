@@ -1,8 +1,11 @@
 """A few system calls that fail under load; all of them are tried by hand (tests/e2e/inject)."""
 
+import threading
+import time
+
 import pytest
 
-from faults import FaultyAppd, Injector, try_fault
+from faults import FAR, FaultyAppd, Injector, try_fault
 
 pytestmark = pytest.mark.skipif(not Injector.is_there(), reason="a sanitizer must be the first library")
 
@@ -27,3 +30,21 @@ def server(installed):
 def test_it_is_borne(server, role, call, error, lasts):
     wrong, told = try_fault(server, role, call, error, lasts)
     assert not wrong, told
+
+
+def test_a_link_that_cannot_be_read_for_a_while_is_not_taken_for_its_end(installed):
+    """A worker that took it so would close its kept connections."""
+    server = FaultyAppd(installed, "--log-level", "debug", workers=2, threads=2)
+    try:
+        server.injector.order(server.pid, "workers", "recvmsg", "ENOMEM", FAR)
+        asked = []
+        asking = threading.Thread(target=lambda: asked.append(server.installed.run("reload", "--control", server.control)))
+        asking.start()
+        server.wait_event(r"^worker \d+ \(pid \d+\) is ready", within=60)
+        time.sleep(0.2)  # for the orders to fail
+        assert server.injector.end_order()[1] > 0
+        asking.join()
+        assert asked[0].returncode == 0, asked[0].stderr
+        assert not server.find_events("the master is gone")
+    finally:
+        server.stop()

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -78,7 +80,14 @@ ssize_t receive(int fd, msghdr& message, int flags) noexcept {
   return got;
 }
 
+/// Want of memory is no end: what lies there is read later. Who polls would ask again at once, so
+/// that is waited for here, for a moment.
 Datagram judge(ssize_t got) noexcept {
+  constexpr std::chrono::milliseconds kMemoryPause{10};
+  if (got < 0 && (errno == ENOBUFS || errno == ENOMEM)) {
+    std::this_thread::sleep_for(kMemoryPause);
+    return {WorkerLink::Got::nothing};
+  }
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing};
   if (got <= 0) return {WorkerLink::Got::closed};
   return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
