@@ -118,7 +118,8 @@ def test_blocks_are_progress_and_a_stream_that_stops_is_slow(watched, protocol):
     server = watched("--slow-request", "400ms")
     assert server.call(protocol, "/blocks", query="seconds=0.1").body == b"block," * 10
     assert server.find_events("--slow-request") == []
-    assert server.call(protocol, "/stall", query="seconds=0.8").body == b"first,second"
+    # Longer than a busy machine keeps who watches from looking: time in which that did not run does not count.
+    assert server.call(protocol, "/stall", query="seconds=2.5").body == b"first,second"
     (event,) = server.find_events("--slow-request")
     assert "GET /stall" in event.text and "in compute" in event.text
 
