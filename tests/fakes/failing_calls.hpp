@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <mutex>
 #include <string_view>
 #include <thread>
 
@@ -29,6 +30,7 @@ class FailingCalls {
   };
 
   FailingCalls(std::string_view call, int error, Which which) : error_(error) {
+    const std::lock_guard lock(mutex_);
     call_ = call;
     seen_ = failed_ = 0;
     after_ = which.after;
@@ -36,7 +38,10 @@ class FailingCalls {
     active_ = this;
   }
   FailingCalls(std::string_view call, int error) : FailingCalls(call, error, Which{}) {}
-  ~FailingCalls() { active_ = nullptr; }
+  ~FailingCalls() {
+    const std::lock_guard lock(mutex_);
+    active_ = nullptr;
+  }
   FailingCalls(const FailingCalls&) = delete;
   FailingCalls& operator=(const FailingCalls&) = delete;
 
@@ -44,6 +49,8 @@ class FailingCalls {
 
   /// For the replacements: true, and errno is set, when this one is to fail.
   static bool fails(std::string_view call) noexcept {
+    if (active_.load() == nullptr) return false;
+    const std::lock_guard lock(mutex_);
     const FailingCalls* const now = active_;
     if (now == nullptr || call != call_ || std::this_thread::get_id() == now->maker_) return false;
     const int number = seen_++;
@@ -60,7 +67,8 @@ class FailingCalls {
  private:
   const int error_;
   const std::thread::id maker_ = std::this_thread::get_id();
-  static inline std::string_view call_;
+  static inline std::mutex mutex_;
+  static inline std::string_view call_;  // guarded by mutex_, as are those of which and how many
   static inline int after_ = 0;
   static inline int count_ = 0;
   static inline std::atomic<int> seen_{0};
