@@ -63,8 +63,9 @@ class Message {
 
   enum class Found : std::uint8_t { nothing, one, no_room, failed };
   /// Reads the next message and leaves it in the box. `no_room`: this process has no descriptor
-  /// free for it. `failed`: the kernel cannot read now. A message that were taken out then would lose its connection: the kernel closes
-  /// what it cannot hand out. Only who is `Reading` the box may look, and on a fresh object.
+  /// free for it. `failed`: the kernel cannot read now. A message that were taken out then would
+  /// lose its connection: the kernel closes what it cannot hand out. Only who is `Reading` the box
+  /// may look, and on a fresh object.
   Found look(int box) noexcept;
   /// Takes the message out that was looked at. False: it is still there.
   static bool take_out(int box) noexcept;

@@ -78,7 +78,7 @@ class Siblings final : public net::Neighbours, private net::Watcher {
   Share share_;
   MakeRoom make_room_;
   bool made_room_ = false;  // in vain, if the next message cannot be taken now
-  bool adopted_ = false;  // something, since time was offered last
+  bool adopted_ = false;    // something, since time was offered last
   net::EventLoop::Watch watch_;
   net::EventLoop::Timer pause_;
   std::vector<char> buffer_;
