@@ -1,6 +1,5 @@
 """The account of a soak: each request is right, or lost for a reason that has a name, or a failure."""
 
-import bisect
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -9,8 +8,6 @@ from dataclasses import dataclass
 NEWS_TRAVEL = 1.0
 # Between the signal that ends a process and the end of its connections.
 DYING = 0.5
-# The next request on a kept connection may be read before the worker knows that the call before it is over, and keeps it.
-AT_ONCE = 0.1
 GATEWAY_ERRORS = (502, 504)
 OF_FAULTS = (0, 200, 500, 502)  # also of a body that cannot be stored
 # Wrong code, and a process that is killed, are ours; so are these words about them.
@@ -54,9 +51,6 @@ class Account:
         self.failures = []
         self.counts = Counter()
         self._begun = begun
-        self._ends = defaultdict(list)  # of calls, by worker
-        for one in sorted((one for ones in begun.values() for one in ones if one.ended), key=lambda one: one.ended):
-            self._ends[one.pid].append(one.ended)
         self._deaths = deaths
         self._faults = faults
         self._serves_since = serves_since
@@ -133,14 +127,9 @@ class Account:
         waited for a while only."""
         newest = max(version for since, version in self._serves_since if since < request.began)
         for one in begun:
-            if one.version < newest and one.pid not in self._stopped and not self._follows_at_once(one):
+            if one.version < newest and one.pid not in self._stopped:
                 self._fail(one.began, f"{request}: begun by version {one.version} in worker {one.pid}, "
                                       f"after version {newest} had taken over")
-
-    def _follows_at_once(self, one) -> bool:
-        ends = self._ends[one.pid]
-        last = bisect.bisect(ends, one.began)
-        return last > 0 and one.began - ends[last - 1] < AT_ONCE
 
     def _check_end(self, name, one):
         if one.ended is None and one.pid not in self._deaths:

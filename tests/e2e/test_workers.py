@@ -43,9 +43,12 @@ class Pair:
                 self.gate.open()
                 self.blocker.read_answer()
 
-    def stop_other(self):
-        """In the middle of nothing: for its sibling it has time."""
+    def wait_for_other(self):
+        """Until it is in the middle of nothing: for its sibling it has time, and needs none of the sibling's."""
         wait_until(lambda: all_threads_are("S", self.other), "it has finished what it did")
+
+    def stop_other(self):
+        self.wait_for_other()
         stop_process(self.other)
 
     def finish(self):
@@ -78,8 +81,9 @@ def test_requests_on_kept_connections_of_a_blocked_worker_are_answered_by_the_ot
     for connection in pair.waiting:
         assert whoami(connection) == pair.other
     pair.finish()
-    # Not all: a request that comes while the other's last call is just ending goes to the idle one, and stays there.
-    assert any(whoami(connection) == pair.other for connection in pair.waiting), "they are the other's connections now"
+    for connection in pair.waiting:
+        pair.wait_for_other()
+        assert whoami(connection) == pair.other, "it is the other's connection now"
     assert whoami(pair.blocker) == pair.blocked
 
 

@@ -45,6 +45,7 @@ Connection::Connection(Server& server, support::UniqueFd socket, bool local)
 
 void Connection::start(std::string_view first) {
   if (!first.empty()) on_input(first);
+  read_here();
   advance();
 }
 
@@ -81,9 +82,14 @@ bool Connection::send_held() {
 
 void Connection::drain() {
   if (!server_.has_heir()) session_.end_after_answers();
-  // A request that is already in the socket is still served here: there may be no time for another.
-  readable_ = true;
+  read_here();
   advance();
+}
+
+void Connection::read_here() {
+  readable_ = true;
+  settle();
+  if (may_read()) read();
 }
 
 bool Connection::awaits_answers() const noexcept {
@@ -143,6 +149,8 @@ void Connection::advance() {
   last_active_ = server_.loop().now();
   for (int turn = 0;; ++turn) {
     settle();
+    // Before more is read: that is the heir's.
+    if (try_bequeath()) return;
     const bool wanted = may_read();
     count_time(wanted);
     if (!wanted && gone_) on_lost(0);  // no read is going to tell
@@ -154,13 +162,14 @@ void Connection::advance() {
     read();
   }
   if (state_ == State::open && may_end()) end_or_linger();
-  if (state_ == State::closed || try_bequeath()) return;
+  if (state_ == State::closed) return;
   watch();
 }
 
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || input_ended_ || session_.has_full_body()) return false;
+  if (server_.has_heir() && session_.is_finishing()) return false;
   if (!outbox_.crowded()) return true;
   // Some fronts write a whole body before they read a byte of its answer.
   return session_.awaits_body() && outbox_.is_out(session_.asked_at());

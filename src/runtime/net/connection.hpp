@@ -84,8 +84,12 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
   void advance();
   /// The one who knows whether input is taken now: never while a body that the application is to
-  /// read is full, nor while the front leaves too much unread. Nothing of this is stored.
+  /// read is full, nor while the front leaves too much unread, nor what the heir is to have.
+  /// Nothing of this is stored.
   bool may_read() const noexcept;
+  /// A request that is in the socket already is served here, also where there is an heir: there may
+  /// be no time for another.
+  void read_here();
   void count_time(bool reading);
   void read();
   void wait_for_memory(const char* call);

@@ -121,7 +121,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
       neighbours_(neighbours),
       max_connections_(connections_for(options_.max_connections)),
       watch_timer_(loop, [this] { check_deadlines(); }),
-      bequest_timer_(loop, [this] { drain_connections(); }),
+      bequest_timer_(loop, [this] { attend_connections(); }),
       memory_timer_(loop,
                     [this] {
                       for (const auto& each : std::exchange(waiting_for_memory_, {})) {
@@ -156,6 +156,11 @@ void Server::drain(std::function<void()> on_done, Bequeath heir) {
 void Server::drain_connections() {
   const std::vector<std::shared_ptr<Connection>> all = connections_;
   for (const auto& connection : all) connection->drain();
+}
+
+void Server::attend_connections() {
+  const std::vector<std::shared_ptr<Connection>> all = connections_;
+  for (const auto& connection : all) connection->attend();
 }
 
 bool Server::bequeath(int socket) {

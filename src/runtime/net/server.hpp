@@ -107,6 +107,7 @@ class Server {
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
   void drain_connections();
+  void attend_connections();
   bool at_limit() const noexcept { return connections_.size() >= max_connections_; }
   bool make_room();
   void set_full(bool full);

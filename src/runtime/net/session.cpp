@@ -410,7 +410,18 @@ void Session::forget() {
 // -- Queries --------------------------------------------------------------------------------------
 
 bool Session::holds_nothing() const noexcept {
-  return live_.empty() && first_bytes_.empty() && !foreign_ && !ending_ && !input_ended_ &&
+  return live_.empty() && has_begun_nothing();
+}
+
+bool Session::is_finishing() const noexcept {
+  return !live_.empty() && has_begun_nothing() &&
+         std::all_of(live_.begin(), live_.end(), [](const Live& live) {
+           return live.released && !live.exchange->front_gone();
+         });
+}
+
+bool Session::has_begun_nothing() const noexcept {
+  return first_bytes_.empty() && !foreign_ && !ending_ && !input_ended_ &&
          (!decoder_ || decoder_->holds_nothing());
 }
 

@@ -52,6 +52,8 @@ class Session {
   bool has_exchanges() const noexcept { return !live_.empty(); }
   /// Another session would go on with the connection just as this one.
   bool holds_nothing() const noexcept;
+  /// What is under way is answered, by calls that are not quite over, and nothing else has begun.
+  bool is_finishing() const noexcept;
   /// Bytes of a request's head are in, and it is not complete.
   bool inside_head() const noexcept;
   /// The front is due to send body bytes.
@@ -105,6 +107,7 @@ class Session {
   void submit(Live& live);
   void refuse(Live& live, unsigned status, std::string_view reason);
   void count_in_flight() noexcept;
+  bool has_begun_nothing() const noexcept;
   void give_back(Live& live);
   void report(gateway::Cause cause, gateway::Level level, const Live& live,
               std::string_view what) const;

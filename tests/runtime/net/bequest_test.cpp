@@ -25,6 +25,10 @@ struct Scripts : ScriptedApplication {
       gate.wait();
       answer(exchange, "waited");
     });
+    on("/tail", [this](gateway::Exchange& exchange) {
+      answer(exchange, "tail");
+      gate.wait();
+    });
     on("/big", [this](gateway::Exchange& exchange) { answer(exchange, big); });
   }
 };
@@ -181,6 +185,27 @@ TEST_SUITE("bequest") {
     box.pass_on(next);
     CHECK(kept_body(front) == "hello");
     CHECK(scripts.calls() == 3);
+  }
+
+  TEST_CASE("a request that follows an answer goes along, though the call is not quite over") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    RunningServer next(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/tail"})));
+    REQUIRE(kept_body(front) == "tail");
+    Box box;
+    server.drain(box.heir());
+    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
+    // Tasks run before the events that were found with them: after two, it would have been read.
+    for (int i = 0; i < 2; ++i) server.on_loop([] {});
+    CHECK(front.silent());
+    scripts.gate.open();
+    REQUIRE(box.gets(1));
+    CHECK(scripts.calls() == 1);
+    box.pass_on(next);
+    CHECK(kept_body(front) == "hello");
+    CHECK(eventually([&] { return server.drained(); }));
   }
 
   TEST_CASE("a part of a request stays until the rest has come and is answered") {
