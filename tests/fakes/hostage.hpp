@@ -9,9 +9,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <stdexcept>
 
+#include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::test {
@@ -50,12 +50,7 @@ class Hostage {
     message.msg_iovlen = 1;
     message.msg_control = control.data();
     message.msg_controllen = control.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = socket_.get();
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    support::put_descriptor(message, socket_.get());
     const bool sent = ::sendmsg(unix_socket, &message, MSG_NOSIGNAL) >= 0;
     if (!sent) release();
     socket_.reset();

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 #include "fakes/no_descriptors.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/observe/scoreboard.hpp"
+#include "runtime/support/put_descriptor.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -42,12 +42,7 @@ void put_into(const Mailboxes::Box& box, const UniqueFd& socket) {
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  const int fd = socket.get();
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  support::put_descriptor(message, socket.get());
   ::sendmsg(box.in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
