@@ -95,6 +95,10 @@ class Injector:
         self._order[:] = ORDER.pack(call.encode(), getattr(errno, error), master, role == "master", 0, 0, 0)
         struct.pack_into("i", self._order, ORDER.size - 20, count)
 
+    def failed(self) -> int:
+        """How many calls have failed by the order that stands."""
+        return ORDER.unpack(self._order[:])[-1]
+
     def end_order(self) -> tuple:
         """How many calls there were, and how many failed."""
         struct.pack_into("i", self._order, ORDER.size - 20, 0)

@@ -1,11 +1,11 @@
 """A few system calls that fail under load; all of them are tried by hand (tests/e2e/inject)."""
 
 import threading
-import time
 
 import pytest
 
 from faults import FAR, FaultyAppd, Injector, try_fault
+from processes import wait_until
 
 pytestmark = pytest.mark.skipif(not Injector.is_there(), reason="a sanitizer must be the first library")
 
@@ -40,9 +40,8 @@ def test_a_link_that_cannot_be_read_for_a_while_is_not_taken_for_its_end(install
         asked = []
         asking = threading.Thread(target=lambda: asked.append(server.installed.run("reload", "--control", server.control)))
         asking.start()
-        server.wait_event(r"^worker \d+ \(pid \d+\) is ready", within=60)
-        time.sleep(0.2)  # for the orders to fail
-        assert server.injector.end_order()[1] > 0
+        wait_until(lambda: server.injector.failed() > 0, "an order to a worker has failed")
+        server.injector.end_order()
         asking.join()
         assert asked[0].returncode == 0, asked[0].stderr
         assert not server.find_events("the master is gone")
