@@ -159,6 +159,9 @@ Event FastcgiDecoder::finish_head(Request& request) {
                     reader_.record_offset()));
   }
   const auto rest = parse_fastcgi_pairs({block.bytes.data(), block.bytes.size()}, block.variables);
+  if (are_too_many(block.variables)) {
+    return refuse(request, 431, request.keep_connection, describe_too_many());
+  }
   if (rest) {
     return refuse(
         request, 400, false,

@@ -67,6 +67,7 @@ Event ScgiDecoder::on_block(std::string_view& input) {
   if (block_size_ == 0) return malformed("no headers", comma_offset);
   const auto block_offset = comma_offset - block_size_;
   const auto rest = parse_scgi_headers(block_bytes(), variables);
+  if (are_too_many(variables)) return refuse(431, describe_too_many());
   if (rest) {
     return malformed(fmt::format("a variable that {}", rest.problem), block_offset + rest.offset);
   }

@@ -54,6 +54,7 @@ Event UwsgiDecoder::on_block() {
   if (exceeds_limit(block_size())) {
     return refuse(431, describe_excess(max_params(), variables, rest));
   }
+  if (are_too_many(variables)) return refuse(431, describe_too_many());
   if (rest) {
     return refuse(
         400, fmt::format("malformed uwsgi packet: the variable at byte {} of the connection {}",

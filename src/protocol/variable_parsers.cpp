@@ -94,7 +94,7 @@ std::string printable(std::string_view name) {
 Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variable>& out) {
   out.reserve(kUsual);
   Cursor cursor(block);
-  while (!cursor.at_end()) {
+  while (!cursor.at_end() && !are_too_many(out)) {
     const std::size_t start = cursor.offset();
     std::size_t name_size = 0;
     std::size_t value_size = 0;
@@ -113,7 +113,7 @@ Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variab
 Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Variable>& out) {
   out.reserve(kUsual);
   Cursor cursor(block);
-  while (!cursor.at_end()) {
+  while (!cursor.at_end() && !are_too_many(out)) {
     const std::size_t start = cursor.offset();
     std::size_t name_size = 0;
     std::size_t value_size = 0;
@@ -135,7 +135,7 @@ Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Vari
 Unparsed parse_scgi_headers(std::string_view block, std::vector<gateway::Variable>& out) {
   out.reserve(kUsual);
   Cursor cursor(block);
-  while (!cursor.at_end()) {
+  while (!cursor.at_end() && !are_too_many(out)) {
     const std::size_t start = cursor.offset();
     std::string_view name;
     std::string_view value;
@@ -160,6 +160,10 @@ std::string describe_excess(std::size_t max_params, const std::vector<gateway::V
       "the request's variables are larger than {} bytes (--max-params); the largest so far is {} "
       "with {} bytes",
       max_params, name.empty() ? "one whose name has not come" : printable(name), size);
+}
+
+std::string describe_too_many() {
+  return fmt::format("the request has more than {} variables", kMostVariables);
 }
 
 }  // namespace appd::protocol

@@ -21,7 +21,12 @@ struct Unparsed {
   explicit operator bool() const noexcept { return problem != nullptr; }
 };
 
-/// Append the variables in `block`, as views into it, to `out`. One per wire.
+/// A request may have as many variables, whatever their size: each costs several times what it is
+/// on the wire until the request is answered. Fronts send some thirty and the client's headers.
+inline constexpr std::size_t kMostVariables = 1000;
+
+/// Append the variables in `block`, as views into it, to `out`, which was empty. One per wire. They
+/// stop, as if that were all, at the one that is too many.
 Unparsed parse_fastcgi_pairs(std::string_view block, std::vector<gateway::Variable>& out);
 Unparsed parse_uwsgi_variables(std::string_view block, std::vector<gateway::Variable>& out);
 Unparsed parse_scgi_headers(std::string_view block, std::vector<gateway::Variable>& out);
@@ -30,5 +35,10 @@ Unparsed parse_scgi_headers(std::string_view block, std::vector<gateway::Variabl
 /// the largest as far as they were `parsed`.
 std::string describe_excess(std::size_t max_params, const std::vector<gateway::Variable>& parsed,
                             const Unparsed& rest);
+
+inline bool are_too_many(const std::vector<gateway::Variable>& parsed) noexcept {
+  return parsed.size() > kMostVariables;
+}
+std::string describe_too_many();
 
 }  // namespace appd::protocol

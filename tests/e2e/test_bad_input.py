@@ -88,6 +88,14 @@ def test_a_kept_connection_survives_a_431(server):
         assert connection.request(wire.variables(path="/hello"), request_id=2).status == 200
 
 
+@pytest.mark.parametrize("count, status", [(900, 200), (1001, 431)])
+def test_more_variables_than_any_front_sends_are_a_431(server, protocol, count, status):
+    answer = server.call(protocol, "/hello", headers=[(f"X{number}", "") for number in range(count)])
+    assert (answer.status, answer.complete) == (status, True)
+    if status == 431:
+        the_one_event(server, "more than 1000 variables")
+
+
 # ---- malformed frames
 
 

@@ -41,6 +41,17 @@ TEST_SUITE("variable parsers") {
     }
   }
 
+  TEST_CASE("nothing is parsed behind the variable that is too many") {
+    for (const auto& wire : kWires) {
+      CAPTURE(wire.name);
+      std::string block;
+      for (std::size_t i = 0; i < 3 * kMostVariables; ++i) block += wire.encode({{"A", ""}});
+      Variables out;
+      CHECK_FALSE(wire.parse(block, out));
+      CHECK_EQ(out.size(), kMostVariables + 1);
+    }
+  }
+
   TEST_CASE("a block cut at any byte says which variable is not whole") {
     for (const auto& wire : kWires) {
       CAPTURE(wire.name);
