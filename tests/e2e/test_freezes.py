@@ -11,7 +11,7 @@ from processes import alive, stop_process, wait_until
 
 FREEZE = 3.0  # longer than each limit that is given
 LIMITS = ("--heartbeat", "1s", "--request-timeout", "2s", "--timeout-grace", "500ms", "--header-timeout", "2s",
-          "--body-timeout", "2s", "--write-timeout", "2s")
+          "--body-timeout", "2s", "--write-timeout", "2s", "--graceful-timeout", "1s")
 
 
 def freeze(pids):
@@ -25,7 +25,7 @@ def freeze(pids):
             os.kill(pid, signal.SIGCONT)
 
 
-def settle(server, seconds=1.5):
+def settle(server, seconds=2.5):
     """Time for what a master does after a look at its workers."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > end, "several looks of the master")

@@ -69,12 +69,12 @@ bool Inspection::owes_signs(const Child& worker) const noexcept {
 
 Clock::time_point Inspection::last_sign(const Child& worker, Clock::time_point now) const noexcept {
   if (!plan_.can_start_workers()) return std::max(worker.retired_at, worker.process->heard_at);
+  const std::int64_t alive =
+      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed);
+  const std::chrono::nanoseconds seen(std::max<std::int64_t>(alive, 0));
+  const auto sign = Clock::at(std::chrono::steady_clock::time_point(seen));
   // It may be ahead of now, by owe_no_sign_of_life, but no further than that.
-  const std::chrono::nanoseconds latest = now.time_since_epoch() + plan_.graceful_timeout;
-  const std::chrono::nanoseconds seen(std::clamp<std::int64_t>(
-      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed), 0, latest.count()));
-  return std::max(worker.process->ready_since,
-                  Clock::at(std::chrono::steady_clock::time_point(seen)));
+  return std::max(worker.process->ready_since, std::min(sign, now + plan_.graceful_timeout));
 }
 
 std::optional<std::string> Inspection::wear(Child& worker, Clock::time_point now) const {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace appd;
@@ -20,6 +21,17 @@ const Clock::time_point kStart{1h};
 
 std::int64_t nanoseconds(Clock::time_point when) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
+/// Has this process, to the master's clock, stood still for a while: that clock is behind the
+/// steady one by what is returned.
+Clock::duration stand_still() {
+  const auto lag = [] {
+    return std::chrono::steady_clock::now().time_since_epoch() - Clock::now().time_since_epoch();
+  };
+  lag();
+  std::this_thread::sleep_for(500ms);  // no wait of this length was announced
+  return lag();
 }
 
 /// Workers as far as their master's books go; each "process" is this one.
@@ -181,6 +193,17 @@ TEST_SUITE("inspection") {
     CHECK(seen.ready == 1);
     CHECK(seen.threads == 2);
     CHECK(seen.busy == 3);
+  }
+
+  TEST_CASE("signs of life count however long the master has stood still in all") {
+    const Clock::duration lag = stand_still();
+    REQUIRE(lag > 200ms);
+    Office office(1);
+    office.plan.heartbeat = office.plan.graceful_timeout = lag / 4;
+    const Clock::time_point now = Clock::now() + lag;  // it has run again since
+    const Child& worker = office.make_ready(0, now - 1h);
+    office.plan.scoreboard->loads()[0].alive.store(nanoseconds(now + lag));
+    CHECK_FALSE(office.inspection().silence(worker, now).has_value());
   }
 
   TEST_CASE("whatever a worker writes of itself, its master bears it") {
