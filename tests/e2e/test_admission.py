@@ -128,7 +128,8 @@ def test_options_that_ask_nobody_are_warned_of(start, port):
     assert server.wait_event("--allow-user has no effect")
 
 
-def test_a_reload_with_another_list_concerns_kept_connections_too(start, port, place):
+@pytest.mark.parametrize("order", [signal.SIGHUP, signal.SIGUSR2], ids=["reload", "upgrade"])
+def test_another_list_concerns_kept_connections_too(start, port, place, order):
     listen = f"127.0.0.1:{port.number}"
     ini = place.write("appd.ini", "[appd]\nallow = 127.0.0.2\n")
     server = start("--config", ini, socket_option=listen)
@@ -136,7 +137,7 @@ def test_a_reload_with_another_list_concerns_kept_connections_too(start, port, p
         assert kept.request(wire.variables(path="/hello")).status == 200
         assert other.closed_by_peer()
         place.write("appd.ini", "[appd]\nallow = 127.0.0.3\n")
-        server.send_signal(signal.SIGHUP)
+        server.send_signal(order)
         assert kept.closed_by_peer()
     assert server.wait_event("127.0.0.2 is not in --allow")
     assert ask("127.0.0.1", port, "127.0.0.3") == 200
