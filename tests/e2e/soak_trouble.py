@@ -27,6 +27,7 @@ FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
 COSTLY_FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"),
                  ("workers", "recv", "ECONNRESET"))
 MANY = 2**31 - 1
+HARM_TO_A_START = ("kill", "stop", "tell to end", "fault of fork", "costly fault")
 ENDS = re.compile(r"reloaded after|the reload has failed")
 
 
@@ -198,7 +199,7 @@ class Trouble:
         if done:
             self.serves_since.append((deed.ended, self._version))
         elif not any(harm.began <= deed.ended and harm.ended >= deed.began
-                     for harm in self.deeds if harm.what in ("kill", "stop", "tell to end", "fault of fork")):
+                     for harm in self.deeds if harm.what in HARM_TO_A_START):
             self.failures.append((deed.ended, f"{deed.what} has failed for no reason: {said}"))
 
     def _order(self, verb):
