@@ -35,6 +35,7 @@ def loop(environ, start_response):
 
 def sleep(environ, start_response):
     """In C, without the interpreter."""
+    count(token(environ), "asleep")
     time.sleep(seconds(environ))
     count(token(environ), "slept")
     return answer(start_response, b"slept\n", "text/plain")

@@ -166,6 +166,8 @@ def unexplained_errors(events, deeds, failed_orders) -> list:
         one = OF_ONE_PROCESS.search(event.text)
         if one:
             return int(one.group(1)) in (killed if "SIGKILL" in one.group(2) else stopped)
+        if "was not forked" in event.text:
+            return any(0 <= event.when - deed.began <= NEWS_TRAVEL for deed in deeds if deed.what == "kill")
         if OF_BROKEN_CODE.search(event.text):
             return any(deed.began <= event.when <= deed.ended + NEWS_TRAVEL for deed in broken)
         if OF_FAILED_RELOAD.search(event.text):

@@ -11,7 +11,7 @@ import web
 import wire
 from fronts import MODES, Apache, HaProxy
 from processes import wait_until
-from test_memory import MIB, SANITIZER_FACTOR, is_sanitized, memory
+from test_memory import MIB, allowed, memory
 
 SITE = """
 from probe_state import answer, options, wait_gate
@@ -214,7 +214,7 @@ def send_unread(connection, data, most) -> int:
 
 
 @pytest.mark.parametrize("asked", ["values", "unknown type", "unknown role", "refused", "answers"])
-def test_who_does_not_read_replies_cannot_ask_for_more(site, asked):
+def test_who_does_not_read_replies_cannot_ask_for_more(site, installed, asked):
     server = site()
     worker = server.only_worker()
     assert server.call("fastcgi", "/stream").status == 200
@@ -234,7 +234,7 @@ def test_who_does_not_read_replies_cannot_ask_for_more(site, asked):
         assert sent < 20 * MIB
         assert memory(worker, "VmRSS") < idle + 20 * MIB
     assert server.call("fastcgi", "/stream").status == 200
-    wait_until(lambda: memory(worker, "VmRSS") < idle + 8 * MIB, "the memory came back")
+    wait_until(lambda: memory(worker, "VmRSS") < idle + allowed(installed, 8 * MIB), "the memory came back")
 
 
 def test_answers_that_nobody_reads_take_no_more_than_their_memory(site, installed):
@@ -242,12 +242,11 @@ def test_answers_that_nobody_reads_take_no_more_than_their_memory(site, installe
     worker = server.only_worker()
     assert server.call("uwsgi", "/whole", query=f"size={4 * MIB}").status == 200
     idle = memory(worker, "VmRSS")
-    bound = 110 * MIB * (SANITIZER_FACTOR if is_sanitized(installed.binary) else 1)
     asked = [wire.begin("uwsgi", server.address, wire.variables(path="/whole", query=f"size={4 * MIB}"))
              for _ in range(60)]
     # It is answered after those before it.
     assert server.call("uwsgi", "/whole", query="size=10").status == 200
-    assert memory(worker, "VmRSS") < idle + bound
+    assert memory(worker, "VmRSS") < idle + allowed(installed, 110 * MIB)
     for connection in asked[::3]:
         assert connection.read_answer().body == b"w" * (4 * MIB)
     for connection in asked:

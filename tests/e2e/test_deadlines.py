@@ -320,7 +320,8 @@ def test_what_waits_is_refused_when_all_threads_are_stuck(watched, protocol):
 def test_a_stuck_request_whose_front_is_gone_ends_the_worker_too(watched):
     server = watched(*STUCK, threads=2)
     pid = server.only_worker()
-    ask(server, "uwsgi", "/sleep", "seconds=60").close()
+    with ask(server, "uwsgi", "/sleep", "seconds=60&token=gone"):
+        server.wait_counted("gone", "asleep")
     wait_replaced(server, pid)
 
 

@@ -1,9 +1,12 @@
 """A few system calls that fail under load; all of them are tried by hand (tests/e2e/inject)."""
 
+import os
+import signal
 import threading
 
 import pytest
 
+import wire
 from faults import FAR, FaultyAppd, Injector, try_fault
 from processes import wait_until
 
@@ -45,5 +48,37 @@ def test_a_link_that_cannot_be_read_for_a_while_is_not_taken_for_its_end(install
         asking.join()
         assert asked[0].returncode == 0, asked[0].stderr
         assert not server.find_events("the master is gone")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+def test_who_cannot_tell_its_master_that_it_is_there_tells_it_later(installed, preload):
+    server = FaultyAppd(installed, *preload, workers=2, threads=2)
+    try:
+        worker = server.call("fastcgi", "/whoami").json()["pid"]
+        server.injector.order(server.pid, "workers", "sendmsg", "ENOBUFS", FAR)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: server.injector.failed() >= 10, "it tries again")
+        server.injector.end_order()
+        server.wait_event(r"worker \d \(pid \d+\) is ready")
+        assert server.call("fastcgi", "/hello").status == 200
+    finally:
+        server.stop()
+
+
+def test_that_a_worker_is_stuck_is_told_later_when_it_cannot_be_told_at_once(installed):
+    server = FaultyAppd(installed, "--request-timeout", "300ms", "--timeout-grace", "300ms", module="deadlines", workers=1,
+                        threads=2)
+    try:
+        with wire.begin("uwsgi", server.address, wire.variables("POST", "/read", length=2), b"1", end_body=False) as upload:
+            server.injector.order(server.pid, "workers", "sendmsg", "ENOBUFS", FAR)
+            with wire.begin("uwsgi", server.address, wire.variables(path="/sleep", query="seconds=60")):
+                wait_until(lambda: server.injector.failed() >= 5, "it tries again")
+                server.injector.end_order()
+                server.wait_event("is stuck: ")
+            server.wait_event(r"worker \d \(pid \d+\) is ready")  # another, while the first is still there
+            upload.send_body(b"2")
+            assert upload.read_answer().json() == {"length": 2}
     finally:
         server.stop()

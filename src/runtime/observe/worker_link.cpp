@@ -29,6 +29,8 @@ constexpr std::size_t kHeadSize = 2;
 constexpr std::size_t kMaxText = 16 * 1024;  // a traceback
 using Index = std::uint32_t;
 constexpr std::size_t kForkSize = 1 + sizeof(Index);
+/// What cannot be done now is tried again after this.
+constexpr std::chrono::milliseconds kPause{10};
 
 /// Room for what comes beside a datagram.
 template <typename Beside>
@@ -80,15 +82,22 @@ ssize_t receive(int fd, msghdr& message, int flags) noexcept {
   return got;
 }
 
+bool has_no_memory(int error) noexcept {
+  return error == ENOBUFS || error == ENOMEM;
+}
+
+bool would_block(int error) noexcept {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
 /// Want of memory is no end: what lies there is read later. Who polls would ask again at once, so
 /// that is waited for here, for a moment.
 Datagram judge(ssize_t got) noexcept {
-  constexpr std::chrono::milliseconds kMemoryPause{10};
-  if (got < 0 && (errno == ENOBUFS || errno == ENOMEM)) {
-    std::this_thread::sleep_for(kMemoryPause);
+  if (got < 0 && has_no_memory(errno)) {
+    std::this_thread::sleep_for(kPause);
     return {WorkerLink::Got::nothing};
   }
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {WorkerLink::Got::nothing};
+  if (got < 0 && would_block(errno)) return {WorkerLink::Got::nothing};
   if (got <= 0) return {WorkerLink::Got::closed};
   return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
 }
@@ -187,12 +196,17 @@ void WorkerLink::end() noexcept {
 }
 
 void WorkerLink::send(const WorkerMessage& message) noexcept {
+  while (!try_send(message)) std::this_thread::sleep_for(kPause);
+}
+
+bool WorkerLink::try_send(const WorkerMessage& message) noexcept {
   std::array<char, kHeadSize + kMaxText> bytes;
   bytes[0] = static_cast<char>(message.kind);
   bytes[1] = static_cast<char>(message.step);
   const std::size_t size = std::min(message.text.size(), kMaxText);
   std::memcpy(bytes.data() + kHeadSize, message.text.data(), size);
-  send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size));
+  if (send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size))) return true;
+  return !would_block(errno) && !has_no_memory(errno);
 }
 
 bool WorkerLink::send(MasterOrder order) noexcept {

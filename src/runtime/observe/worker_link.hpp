@@ -77,8 +77,11 @@ class WorkerLink {
   /// Master's side: closes its end, without waiting for what may still lie in it.
   void end() noexcept;
 
-  /// Worker's side. Never throw: a gone master is noticed by `receive_order`.
+  /// Worker's side. A gone master is noticed by `receive_order`, and counts as told.
+  /// Waits for as long as it cannot be sent: the link is full, or there is no memory.
   void send(const WorkerMessage& message) noexcept;
+  /// Does not wait: false when it cannot be sent now.
+  bool try_send(const WorkerMessage& message) noexcept;
   /// Master's side; not for `fork`. False when it cannot be sent now: the link is full, or there is
   /// no memory.
   bool send(MasterOrder order) noexcept;

@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "runtime/net/server.hpp"
 #include "runtime/python/python_runtime.hpp"
@@ -36,6 +38,7 @@ using observe::StartStep;
 namespace exit_code = support::exit_code;
 
 constexpr std::chrono::milliseconds kLogPause{50};
+constexpr std::chrono::milliseconds kTellPause{50};
 /// Signs of life in the time after which one is missed.
 constexpr int kBeatsInHeartbeat = 3;
 
@@ -58,6 +61,7 @@ class Worker {
         signals_(control_),
         heartbeat_(control_),
         log_timer_(control_),
+        tell_timer_(control_),
         python_(std::move(preloaded)) {}
 
   int run() {
@@ -161,6 +165,24 @@ class Worker {
     });
   }
 
+  /// Tells the master, now or later, without waiting. Any thread.
+  void tell(observe::WorkerMessage message) {
+    if (link_.try_send(message)) return;
+    boost::asio::post(control_, [this, message = std::move(message)]() mutable {
+      untold_.push_back(std::move(message));
+      if (untold_.size() == 1) tell_later();
+    });
+  }
+
+  void tell_later() {
+    tell_timer_.expires_after(kTellPause);
+    tell_timer_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      std::erase_if(untold_, [this](const auto& message) { return link_.try_send(message); });
+      if (!untold_.empty()) tell_later();
+    });
+  }
+
   /// What the application does at its exit may take its time, and no loop runs beside it.
   void owe_no_sign_of_life() noexcept {
     const std::chrono::nanoseconds patience = context_.settings.graceful_timeout;
@@ -171,7 +193,7 @@ class Worker {
   void start_threads() {
     if (context_.settings.workers.least < context_.settings.workers.most) {
       crew_.set_crowded(context_.settings.scale_up_wait, [this] {
-        link_.send({observe::WorkerMessage::Kind::crowded, {}, {}});
+        link_.try_send({observe::WorkerMessage::Kind::crowded, {}, {}});  // it is said again
       });
     }
     crew_.set_time_offer([this] { siblings_.offer_time(); });
@@ -224,7 +246,7 @@ class Worker {
         bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
       }
       server_.drain([this] { on_drained(); }, std::move(bequeath));
-      link_.send({observe::WorkerMessage::Kind::retired, {}, {}});
+      tell({observe::WorkerMessage::Kind::retired, {}, {}});
     });
   }
 
@@ -238,7 +260,7 @@ class Worker {
   /// is done.
   void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
     stuck_.store(true);
-    link_.send({observe::WorkerMessage::Kind::stuck, {}, what});
+    tell({observe::WorkerMessage::Kind::stuck, {}, what});
     loop_.post([this, thread, sequence] {
       if (const auto* call = crew_.call_of(thread, sequence)) server_.answer_instead(call);
       crew_.give_up(thread, sequence);
@@ -290,7 +312,9 @@ class Worker {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer heartbeat_;
   boost::asio::steady_timer log_timer_;
-  bool draining_ = false;  // the control thread's
+  boost::asio::steady_timer tell_timer_;
+  std::vector<observe::WorkerMessage> untold_;  // the control thread's
+  bool draining_ = false;                       // the control thread's
   std::atomic<bool> stuck_{false};
   std::atomic<bool> drained_{false};
   std::unique_ptr<python::PythonRuntime> python_;

@@ -9,6 +9,7 @@
 #include <array>
 #include <csignal>
 #include <string>
+#include <thread>
 
 #include "fakes/hostage.hpp"
 
@@ -157,6 +158,21 @@ TEST_SUITE("worker link") {
     CHECK(::wait(nullptr) > 0);
   }
 
+  TEST_CASE("what a full link does not take can be kept, or waited with") {
+    auto [master, worker] = WorkerLink::make_pair();
+    int told = 0;
+    while (told < 100'000 && worker.try_send({Kind::crowded, {}, {}})) ++told;
+    REQUIRE(told < 100'000);
+    CHECK_FALSE(worker.try_send({Kind::ready, {}, {}}));
+    std::thread waiting([&worker = worker] { worker.send({Kind::ready, {}, {}}); });
+    for (int heard = 0; heard < told; ++heard) {
+      REQUIRE(master.receive_message().second.kind == Kind::crowded);
+    }
+    waiting.join();
+    CHECK(master.receive_message().second.kind == Kind::ready);
+    CHECK(worker.try_send({Kind::ready, {}, {}}));
+  }
+
   TEST_CASE("a link in which nothing is left is ended at once") {
     auto [master, worker] = WorkerLink::make_pair();
     master.end();
@@ -178,7 +194,7 @@ TEST_SUITE("worker link") {
     SUBCASE("by the worker, though the master left words unread") {
       master.close();
       CHECK(worker.receive_order().first == Got::closed);
-      worker.send({Kind::ready, {}, {}});
+      worker.send({Kind::ready, {}, {}});  // does not wait
     }
   }
 
