@@ -206,6 +206,10 @@ def is_sanitized(binary: Path) -> bool:
     return b"__asan_init" in content or b"__tsan_init" in content
 
 
+def is_thread_sanitized(binary: Path) -> bool:
+    return b"__tsan_init" in binary.read_bytes()
+
+
 def find_binary() -> Path:
     named = os.environ.get("APPD_BINARY")
     if not named:

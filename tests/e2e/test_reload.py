@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from appd import Appd
+from appd import Appd, find_binary, is_thread_sanitized
 from fronts import MODES, Nginx
 from load import Load
 from processes import alive, children, wait_until
@@ -98,8 +98,12 @@ def only_new_workers(server, before, workers):
 # ---- under load, behind nginx
 
 
-@pytest.mark.parametrize("options, reloads", [([], 30), (["--reload-strategy", "rolling"], 10), (["--preload"], 5)],
-                         ids=["overlap", "rolling", "preloaded"])
+@pytest.mark.parametrize("options, reloads", [
+    pytest.param([], 30, id="overlap"),
+    pytest.param(["--reload-strategy", "rolling"], 10, id="rolling"),
+    pytest.param(["--preload"], 5, id="preloaded", marks=pytest.mark.skipif(
+        is_thread_sanitized(find_binary()), reason="--preload refuses the thread sanitizer's own thread")),
+])
 def test_no_request_is_lost_while_generations_change(site, front, options, reloads):
     site = site(*options, workers=2)
     before = children(site.server.pid)

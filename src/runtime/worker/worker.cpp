@@ -294,6 +294,7 @@ class Worker {
 
   void stop_threads() {
     crew_.stop();
+    if (python_) python_->join_pool();
     if (io_thread_.joinable()) io_thread_.join();
     orders_.release();
   }
