@@ -47,14 +47,15 @@ def read_record(text) -> tuple:
 
 class Account:
     """`failures` is a list of (time, text). `deaths`: time of death by pid, of the workers that were killed. `faults`: (from,
-    to) of system calls whose failing may cost a request."""
+    to) of system calls whose failing may cost a request; `unsent`: of those by which a connection goes to another worker."""
 
-    def __init__(self, requests, closed, begun, deaths, faults, serves_since, stopped):
+    def __init__(self, requests, closed, begun, deaths, faults, unsent, serves_since, stopped):
         self.failures = []
         self.counts = Counter()
         self._begun = begun
         self._deaths = deaths
         self._faults = faults
+        self._unsent = unsent
         self._serves_since = serves_since
         self._stopped = stopped
         for request in requests:
@@ -127,10 +128,11 @@ class Account:
 
     def _check_version(self, request, begun):
         """Once a reload has taken over nothing new meets the old code. Who cannot hear of it (a stopped worker) is
-        waited for a while only."""
+        waited for a while only, and a connection that cannot be handed over is served where it is."""
         newest = max(version for since, version in self._serves_since if since < request.began)
         for one in begun:
-            if one.version < newest and one.pid not in self._stopped:
+            kept = any(since <= one.began <= until for since, until in self._unsent)
+            if one.version < newest and one.pid not in self._stopped and not kept:
                 self._fail(one.began, f"{request}: begun by version {one.version} in worker {one.pid}, "
                                       f"after version {newest} had taken over")
 
