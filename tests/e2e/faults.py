@@ -14,7 +14,7 @@ from pathlib import Path
 
 import wire
 from appd import Appd, find_binary, is_sanitized
-from processes import give_away, wait_until
+from processes import give_away, unique, wait_until
 
 # As `Order` in fault_injector.cpp.
 ORDER = struct.Struct("24siiiiqq")
@@ -78,8 +78,9 @@ class Injector:
     """A library and a file, by which calls of one appd are let fail that is started with `environment`."""
 
     def __init__(self, installed):
-        library = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), "fault_injector.so")
-        orders = installed.place.write("faults", bytes(ORDER.size))
+        # Of its own in all: another server may still have the last ones mapped.
+        library = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), unique("fault_injector.so"))
+        orders = installed.place.write(unique("faults"), bytes(ORDER.size))
         orders.chmod(0o666)
         with open(orders, "r+b") as file:
             self._order = mmap.mmap(file.fileno(), ORDER.size)
@@ -110,7 +111,7 @@ class FaultyAppd(Appd):
 
     def __init__(self, installed, *options, env=None, **rest):
         self.injector = Injector(installed)
-        self.control = installed.place / "control"
+        self.control = installed.place / unique("control")
         # The heartbeat would find a deaf worker, but nothing is to make one deaf.
         super().__init__(installed, "--control", self.control, "--heartbeat", "5m", *options,
                          env={**self.injector.environment, **(env or {})}, **rest)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not Injector.is_there(), reason="a sanitizer mus
 def server(installed):
     made = FaultyAppd(installed, "--spool-bodies", "--body-buffer", "64K", workers=2, threads=2)
     yield made
+    assert made.running()
     made.stop()
 
 
