@@ -27,7 +27,6 @@ FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
 COSTLY_FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"),
                  ("workers", "recv", "ECONNRESET"))
 MANY = 2**31 - 1
-HARM_TO_A_START = ("kill", "stop", "tell to end", "fault of fork", "costly fault")
 ENDS = re.compile(r"reloaded after|the reload has failed")
 
 
@@ -80,6 +79,9 @@ class Deed:
     pid: int = 0
     ended: float = float("inf")
     outcome: str = ""
+
+    def may_harm_a_start(self) -> bool:
+        return self.what in ("kill", "stop", "tell to end", "fault of fork") or "epoll_ctl" in self.outcome
 
     def __str__(self):
         whom = f" {self.pid}" if self.pid else ""
@@ -199,7 +201,7 @@ class Trouble:
         if done:
             self.serves_since.append((deed.ended, self._version))
         elif not any(harm.began <= deed.ended and harm.ended >= deed.began
-                     for harm in self.deeds if harm.what in HARM_TO_A_START):
+                     for harm in self.deeds if harm.may_harm_a_start()):
             self.failures.append((deed.ended, f"{deed.what} has failed for no reason: {said}"))
 
     def _order(self, verb):
