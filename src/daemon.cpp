@@ -261,6 +261,7 @@ supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& lega
   supervisor::GenerationPlan plan;
   plan.workers = static_cast<unsigned>(legacy.workers.size());
   plan.heartbeat = legacy.heartbeat;
+  plan.exit_timeout = settings_.exit_timeout;
   plan.start_timeout = settings_.start_timeout;
   plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
   for (const auto& worker : legacy.workers) {
@@ -407,6 +408,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
   plan.scale_down_idle = deployment->settings.scale_down_idle;
   plan.threads = deployment->settings.threads;
   plan.graceful_timeout = deployment->settings.graceful_timeout;
+  plan.exit_timeout = deployment->settings.exit_timeout;
   plan.start_timeout = deployment->settings.start_timeout;
   plan.strategy = deployment->settings.reload_strategy == config::ReloadStrategy::rolling
                       ? supervisor::RolloverStrategy::rolling

@@ -170,6 +170,12 @@ std::vector<Option> make_table() {
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
+      single<&S::exit_timeout, Duration>(
+          processes,
+          {"exit-timeout", "TIME", "10s",
+           "How long a worker may take to exit when its requests are done: exit handlers, and "
+           "threads that the application has started. Then it is ended, and the log says what it "
+           "waited for. 0: as long as it takes."}),
       single<&S::start_timeout, Duration>(
           processes, {"start-timeout", "TIME", "5m",
                       "How long a process may take to become ready, --warmup included; then it is "

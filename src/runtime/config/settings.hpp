@@ -74,6 +74,7 @@ struct Settings {
   std::chrono::milliseconds scale_down_idle{};
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
+  std::chrono::milliseconds exit_timeout{};  ///< 0: as long as it takes
   std::chrono::milliseconds start_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;
   std::uint64_t max_requests = 0;            ///< 0: any number

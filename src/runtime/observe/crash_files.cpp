@@ -36,6 +36,7 @@ CrashFiles::CrashFiles(unsigned places) {
   }
   own_.reset(::fcntl(files_.front().get(), F_DUPFD_CLOEXEC, 0));
   if (!own_) support::throw_errno("fcntl", "F_DUPFD_CLOEXEC");
+  own_.leave_to_forks();  // as stderr, see write_to_stderr
 }
 
 void CrashFiles::enter(unsigned place) {

@@ -77,7 +77,9 @@ Log::Log(Level threshold, std::string role, AccessLog* access, int fd)
       role_(std::move(role)),
       access_(access),
       journal_(is_journal(fd)),
-      sink_(fd) {}
+      sink_(fd) {
+  sink_.leave_to_forks();
+}
 
 Log::~Log() {
   finish();

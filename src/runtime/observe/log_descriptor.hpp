@@ -40,6 +40,9 @@ class LogDescriptor {
   /// Waits until it is worth to try again, at most for so long.
   void wait(int milliseconds) noexcept;
 
+  /// Processes that the application forks can write, too.
+  void leave_to_forks() const noexcept;
+
   bool never_waits_for_readers() const noexcept { return way_ == Way::direct; }
   Way way() const noexcept { return way_; }
 

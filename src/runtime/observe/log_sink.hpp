@@ -40,6 +40,8 @@ class LogSink {
   /// `told` is called whenever `behind` becomes true, and now if it is: in any thread, which may
   /// hold locks, and not after the next call of this. Null: nobody.
   void on_behind(std::function<void()> told);
+  /// What the application forks may write lines, each at once or not at all.
+  void leave_to_forks() const noexcept { descriptor_.leave_to_forks(); }
   /// In a forked child that has but one thread: it is this process's from now on.
   void adopt() noexcept;
 

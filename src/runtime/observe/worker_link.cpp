@@ -228,7 +228,8 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);
   const auto step = static_cast<StartStep>(bytes[1]);
   // The application can write to any descriptor of its process: what is no message is passed over.
-  if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::stuck || step > StartStep::warm_up) {
+  if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::exiting ||
+      step > StartStep::warm_up) {
     return {Got::nothing, {}};
   }
   std::string text(bytes.data() + kHeadSize, datagram.size - kHeadSize);

@@ -37,6 +37,9 @@ struct WorkerMessage {
     crowded,     ///< requests wait, and no worker has a thread for them
     stuck,       ///< a call does not come back, `text` says which in one line: the worker takes no
                  ///< more requests, finishes the others, and exits with exit_code::kStuck
+    exiting,     ///< its requests are done, it exits; `text`: a line for each thread of the
+                 ///< application that Python waits for, "0x00007f2a4c1ff6c0 name", the number as
+                 ///< in the stacks that a signal leaves
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;

@@ -6,6 +6,7 @@
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/gil.hpp"
+#include "runtime/support/application_forks.hpp"
 
 namespace appd::python {
 namespace {
@@ -36,7 +37,7 @@ void ErrorText::end() {
 }
 
 void ErrorText::write(std::string_view text) {
-  exchange_->send_error_text(text);
+  if (!support::forked_by_application()) exchange_->send_error_text(text);
   partial_ += text;
   const std::size_t newline = partial_.rfind('\n');
   const bool whole_lines = newline != std::string::npos;

@@ -5,7 +5,9 @@
 
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/errors.hpp"
+#include "runtime/python/forked_child.hpp"
 #include "runtime/python/gil.hpp"
+#include "runtime/support/application_forks.hpp"
 
 namespace appd::python {
 namespace {
@@ -124,6 +126,7 @@ std::size_t InputStream::receive(std::span<char> into) {
   for (;;) {
     if (exchange_ == nullptr)
       raise(PyExc_ValueError, "the request ended while wsgi.input was read");
+    if (support::forked_by_application()) raise_of_parent("wsgi.input");
     const gateway::BodyRead got = try_receive(into);
     switch (got.status) {
       case gateway::BodyStatus::data:

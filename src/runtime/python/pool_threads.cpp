@@ -54,7 +54,7 @@ void PoolThreads::start_one() {
   const Ref nothing = checked(PyTuple_New(0));
   const Ref named =
       checked(Py_BuildValue("{s:O, s:s, s:(n), s:O}", "target", target.get(), "name", name.c_str(),
-                            "args", static_cast<Py_ssize_t>(threads_.size()), "daemon", Py_True));
+                            "args", static_cast<Py_ssize_t>(threads_.size()), "daemon", Py_False));
   Ref thread = checked(PyObject_Call(type.get(), nothing.get(), named.get()));
   checked(PyObject_CallMethod(thread.get(), "start", nullptr));
   threads_.push_back(std::move(thread));

@@ -15,9 +15,8 @@ namespace appd::python {
 class PoolThread;
 
 /// The pool threads of a worker: Python threads, started through `threading` so that they have
-/// names, thread-locals, tracing and profiling as any other. They are daemon threads, and so are by
-/// default the threads that an application starts in them: neither can hold up the interpreter's
-/// end.
+/// names, thread-locals, tracing and profiling as any other. They are no daemon threads, since a
+/// thread that an application starts in one inherits that, and its work would be cut at the end.
 ///
 /// Used on the worker's main thread, holding the interpreter.
 class PoolThreads {

@@ -9,14 +9,17 @@
 #include "runtime/python/app_loader.hpp"
 #include "runtime/python/appd_module.hpp"
 #include "runtime/python/errors.hpp"
+#include "runtime/python/forked_child.hpp"
 #include "runtime/python/graveyard.hpp"
 #include "runtime/python/interpreter.hpp"
 #include "runtime/python/interrupter.hpp"
+#include "runtime/python/lasting_threads.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/pool_threads.hpp"
 #include "runtime/python/preload_check.hpp"
 #include "runtime/python/thread_stacks.hpp"
 #include "runtime/python/wsgi_application.hpp"
+#include "runtime/support/application_forks.hpp"
 
 namespace appd::python {
 
@@ -25,6 +28,22 @@ using support::ForkSide;
 struct PythonRuntime::Impl {
   Impl(PythonOptions given, gateway::Reporter& reports)
       : options(std::move(given)), reporter(reports), interpreter(options) {}
+
+  /// What it forks at import may come back from there.
+  Ref import_application() {
+    const auto end_if_forked = [this](std::string_view exception) {
+      if (!support::forked_by_application()) return;
+      end_forked_child(reporter, "import of " + options.module, exception);
+    };
+    try {
+      Ref callable = python::load_application(options.module);
+      end_if_forked("");
+      return callable;
+    } catch (const LoadError& error) {
+      end_if_forked(error.what());
+      throw;
+    }
+  }
 
   const PythonOptions options;
   gateway::Reporter& reporter;
@@ -42,7 +61,9 @@ struct PythonRuntime::Impl {
 };
 
 PythonRuntime::PythonRuntime(PythonOptions options, gateway::Reporter& reporter)
-    : impl_(std::make_unique<Impl>(std::move(options), reporter)) {}
+    : impl_(std::make_unique<Impl>(std::move(options), reporter)) {
+  support::keep_application_forks_apart();
+}
 
 PythonRuntime::~PythonRuntime() {
   // Without the interpreter its references cannot be released: they stay, as it does.
@@ -50,7 +71,7 @@ PythonRuntime::~PythonRuntime() {
 }
 
 void PythonRuntime::load_application() {
-  Ref callable = python::load_application(impl_->options.module);
+  Ref callable = impl_->import_application();
   try {
     impl_->application.emplace(std::move(callable),
                                Ref::borrow(impl_->module->request_timeout().get()),
@@ -157,6 +178,15 @@ std::optional<std::string> PythonRuntime::stack_of(const RunningCall& call) {
   return impl_->stacks->dump(thread, call);
 }
 
+std::vector<LastingThread> PythonRuntime::lasting_threads() {
+  try {
+    return python::lasting_threads();
+  } catch (const PythonError&) {
+    PyErr_Clear();  // the application has put something else in their place
+    return {};
+  }
+}
+
 bool PythonRuntime::finalize() {
   assert(impl_->released == nullptr);
   impl_->interrupter.reset();
@@ -165,7 +195,9 @@ bool PythonRuntime::finalize() {
   impl_->module.reset();
   impl_->graveyard->clear();
   impl_->finalized = true;
-  return impl_->interpreter.finalize();
+  const bool flushed = impl_->interpreter.finalize();
+  if (support::forked_by_application()) end_forked_child(impl_->reporter, "exit handlers");
+  return flushed;
 }
 
 LiveObjects PythonRuntime::live_objects() const noexcept {

@@ -56,6 +56,12 @@ struct LiveObjects {
   std::size_t total() const noexcept { return inputs + responders + file_wrappers + kept_bodies; }
 };
 
+/// A thread that Python waits for at its end.
+struct LastingThread {
+  unsigned long number = 0;  ///< threading's `ident`
+  std::string name;          ///< one line
+};
+
 /// CPython in a worker: the interpreter, the application and the pool threads. This header is all
 /// that a worker sees of Python.
 ///
@@ -118,9 +124,12 @@ class PythonRuntime {
   /// Takes the interpreter again and waits until every `run` has returned (without holding it).
   void join_pool();
 
-  /// Runs atexit handlers, flushes stdout and stderr, ends the interpreter. After `join_pool`, or
-  /// when no pool was started. May take as long as the application's handlers take. False: flushing
-  /// failed.
+  /// The threads of the application that `finalize` would wait for now. After `join_pool`.
+  std::vector<LastingThread> lasting_threads();
+
+  /// Waits for these, runs atexit handlers, flushes stdout and stderr, ends the interpreter. After
+  /// `join_pool`, or when no pool was started. May take as long as the application's handlers take.
+  /// False: flushing failed.
   bool finalize();
 
   LiveObjects live_objects() const noexcept;

@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "runtime/python/errors.hpp"
+#include "runtime/python/forked_child.hpp"
 #include "runtime/python/gil.hpp"
 #include "runtime/python/header_rules.hpp"
 #include "runtime/python/latin1.hpp"
+#include "runtime/support/application_forks.hpp"
 
 namespace appd::python {
 namespace {
@@ -120,6 +122,7 @@ void Response::send(PyObject* bytes) {
 void Response::write(PyObject* bytes) {
   if (!PyBytes_CheckExact(bytes))
     raise(PyExc_TypeError, "write() takes bytes, not %s", Py_TYPE(bytes)->tp_name);
+  if (support::forked_by_application()) raise_of_parent("write()");
   written_ = true;
   const std::string_view piece = view_bytes(bytes);
   if (takes_body() && piece.size() > wanted())

@@ -13,6 +13,7 @@
 
 #include "runtime/python/errors.hpp"
 #include "runtime/support/throw_errno.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 namespace appd::python {
 namespace {
@@ -91,8 +92,10 @@ void put_handler_in_front() {
 
 ThreadStacks::ThreadStacks() : frames_(open_memory()), bell_(open_bell()) {
   bell = bell_.get();
-  register_with_faulthandler(frames_.get());
-  put_handler_in_front();
+  support::install_own_handler(stack_signal(), [this] {
+    register_with_faulthandler(frames_.get());
+    put_handler_in_front();
+  });
 }
 
 ThreadStacks::~ThreadStacks() {

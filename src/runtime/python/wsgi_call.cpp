@@ -12,10 +12,12 @@
 #include "runtime/python/chunk_iterator.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/file_wrapper.hpp"
+#include "runtime/python/forked_child.hpp"
 #include "runtime/python/gil.hpp"
 #include "runtime/python/input_stream.hpp"
 #include "runtime/python/latin1.hpp"
 #include "runtime/python/start_response.hpp"
+#include "runtime/support/application_forks.hpp"
 
 namespace appd::python {
 namespace {
@@ -147,6 +149,7 @@ void WsgiCall::iterate(PyObject* result) {
   ChunkIterator chunks(result);
   while (response_.wants_chunk()) {
     const Ref chunk = chunks.next();
+    end_if_forked();
     if (!chunk) break;
     if (chunks.has_single()) response_.infer_length(view_bytes(chunk.get()).size());
     response_.send(chunk.get());
@@ -198,13 +201,23 @@ template <typename Step>
 void WsgiCall::attempt(Step step) noexcept {
   try {
     step();
+    end_if_forked();
   } catch (const PythonError&) {
+    end_if_forked();
     on_python_exception();
     response_.fail(failure_);
   } catch (const std::exception& error) {
     report(gateway::Level::error, error.what());
     response_.fail(failure_);
   }
+}
+
+/// The application has come back, in another process than it was called in: the request is that
+/// one's.
+void WsgiCall::end_if_forked() noexcept {
+  if (!support::forked_by_application()) [[likely]]
+    return;
+  end_forked_child_as_pending(shared_.reporter, gateway::request_text(exchange_->request()));
 }
 
 bool WsgiCall::client_gone() const noexcept {

@@ -44,6 +44,7 @@ class WsgiCall {
 
   template <typename Step>
   void attempt(Step step) noexcept;
+  void end_if_forked() noexcept;
   bool client_gone() const noexcept;
   void on_python_exception() noexcept;
   bool is_of_interrupt(PyObject* exception) const noexcept;

@@ -23,6 +23,9 @@ struct ChildProcess {
   /// Why it is being ended, such as "was not ready within 5.0 min (--start-timeout)"; "": it is
   /// not.
   std::string fault{};
+  /// From when on it exits, and its threads then: see WorkerMessage::Kind::exiting.
+  std::optional<Clock::time_point> exiting_since{};
+  std::string exit_threads{};
   // Of a worker, from its readiness on.
   Clock::time_point ready_since{};
   std::uint64_t answered_before = 0;  ///< requests in this place, by others

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
+#include "runtime/supervisor/exit_threads.hpp"
 #include "runtime/supervisor/own_child.hpp"
 
 namespace appd::supervisor {
@@ -24,6 +25,12 @@ namespace {
 /// It serves, or is wanted; not so: it ends, or has ended.
 bool goes_on(const Child& worker) noexcept {
   return worker.slot.wanted() || worker.slot.state() == SlotState::ready;
+}
+
+WorkerSlot::Found found(const Legacy::Worker& worker) noexcept {
+  if (worker.exiting) return WorkerSlot::Found::exiting;
+  if (worker.retired) return WorkerSlot::Found::retired;
+  return worker.ready ? WorkerSlot::Found::ready : WorkerSlot::Found::starting;
 }
 
 /// As ordered, a surprise, or a crash. `wait_status`: none when it was never forked.
@@ -72,11 +79,8 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
     worker.process = ChildProcess{each.pid, WorkerLink(support::UniqueFd(each.link)), now, {}};
     worker.process->accepting = each.ready;
     worker.retired_at = now;
-    worker.slot.adopt(now,
-                      each.retired ? WorkerSlot::Found::retired
-                      : each.ready ? WorkerSlot::Found::ready
-                                   : WorkerSlot::Found::starting,
-                      plan_.start_limit());
+    if (each.exiting) worker.process->exiting_since = now;
+    worker.slot.adopt(now, found(each), each.exiting ? plan_.exit_limit() : plan_.start_limit());
   }
 }
 
@@ -176,8 +180,10 @@ void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
       return start(child);
     case SlotAction::order_drain:
       return child.process->order(end, Clock::now());
-    case SlotAction::abort:
-      return abort(child);
+    case SlotAction::abort_start:
+      return abort_start(child);
+    case SlotAction::abort_exit:
+      return abort_exit(child);
     case SlotAction::kill:
       return kill(child);
   }
@@ -203,7 +209,7 @@ bool Generation::leave_to(Legacy& legacy) const {
     // Places of several generations: each has one of its own from now on.
     legacy.workers.push_back({static_cast<unsigned>(legacy.workers.size()), *worker.process->pid,
                               worker.process->link.fd(), worker.slot.state() == SlotState::ready,
-                              !worker.slot.wanted(),
+                              !worker.slot.wanted(), worker.process->exiting_since.has_value(),
                               plan_.mailbox ? plan_.mailbox(*worker.index) : -1});
   }
   return true;
@@ -216,7 +222,7 @@ void Generation::close_links() noexcept {
 }
 
 /// Its end tells where it was, and is what has failed.
-void Generation::abort(Child& child) {
+void Generation::abort_start(Child& child) {
   if (child.process->fault.empty()) {
     child.process->fault = fmt::format("was not ready within {} (--start-timeout)",
                                        describe_duration(plan_.start_timeout));
@@ -227,6 +233,17 @@ void Generation::abort(Child& child) {
     abort_zygote(fmt::format("has not forked {} within {} (--start-timeout)", child.name,
                              describe_duration(plan_.start_timeout)));
   }
+}
+
+void Generation::abort_exit(Child& worker) {
+  const Clock::duration exiting = Clock::now() - *worker.process->exiting_since;
+  worker.process->fault =
+      plan_.exit_limit() && exiting >= plan_.exit_timeout
+          ? fmt::format("has not ended within {} after its last request (--exit-timeout)",
+                        describe_duration(plan_.exit_timeout))
+          : fmt::format("has not ended within {} of the order to stop (--graceful-timeout)",
+                        describe_duration(plan_.graceful_timeout));
+  signal_child(*worker.process->pid, SIGABRT);
 }
 
 void Generation::abort_zygote(std::string fault) {
@@ -483,6 +500,8 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
       return on_failed(child, message);
     case WorkerMessage::Kind::stuck:
       return on_stuck(child, message.text);
+    case WorkerMessage::Kind::exiting:
+      return on_exiting(child, message.text);
     case WorkerMessage::Kind::forked:
     case WorkerMessage::Kind::not_forked:
       if (!child.is_worker()) on_answer(message);
@@ -520,6 +539,12 @@ void Generation::on_ready(Child& child) {
   if (!serving_) return;
   order_to_serve(child);
   let_replaced_go(child);
+}
+
+void Generation::on_exiting(Child& worker, const std::string& threads) {
+  worker.process->exiting_since = Clock::now();
+  worker.process->exit_threads = threads;
+  worker.slot.on_exiting(*worker.process->exiting_since, plan_.exit_limit());
 }
 
 void Generation::on_failed(Child& child, const WorkerMessage& message) {
@@ -611,14 +636,18 @@ bool Generation::had_requests(const Child& dead) const {
 }
 
 std::string Generation::describe_death(const Child& dead, std::optional<int> wait_status) const {
-  const auto& step = dead.process->step;
-  return fmt::format("{} {}{}{}{}{} after {}{}{}", title(dead), dead.process->fault,
-                     dead.process->fault.empty() ? "" : " and ",
-                     wait_status ? describe_exit(*wait_status) : "was not forked",
-                     step ? " at " : "", step ? name(*step) : "",
-                     describe_duration(Clock::now() - dead.process->started),
-                     describe_work(dead, ", while serving "),
-                     wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "");
+  const ChildProcess& process = *dead.process;
+  const auto& step = process.step;
+  const std::string findings =
+      wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "";
+  const bool overdue = process.exiting_since && !process.fault.empty();
+  return fmt::format(
+      "{} {}{}{}{}{} after {}{}{}{}", title(dead), process.fault,
+      process.fault.empty() ? "" : " and ",
+      wait_status ? describe_exit(*wait_status) : "was not forked", step ? " at " : "",
+      step ? name(*step) : "", describe_duration(Clock::now() - process.started),
+      describe_work(dead, ", while serving "),
+      overdue ? describe_exit_threads(process.exit_threads, findings) : "", findings);
 }
 
 /// What it is serving, after the introduction; "" for nothing.

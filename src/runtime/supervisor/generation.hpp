@@ -121,7 +121,8 @@ class Generation {
                observe::MasterOrder end = observe::MasterOrder::drain);
   void order_again(Child& child);
   void start(Child& child);
-  void abort(Child& child);
+  void abort_start(Child& child);
+  void abort_exit(Child& worker);
   void abort_zygote(std::string fault);
   void kill(const Child& child);
   void retire_zygote();
@@ -150,6 +151,7 @@ class Generation {
   void on_message(Child& child, const observe::WorkerMessage& message);
   bool on_first_message(Child& child, pid_t sender);
   void on_ready(Child& child);
+  void on_exiting(Child& worker, const std::string& threads);
   void on_failed(Child& child, const observe::WorkerMessage& message);
   void on_answer(const observe::WorkerMessage& message);
   void on_start_failed(Child& child, std::string_view why);

@@ -32,6 +32,8 @@ struct GenerationPlan {
   unsigned threads = 1;       ///< of each
   std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
+  /// A worker that has not exited so long after its last request is ended; 0: it may take for ever.
+  std::chrono::nanoseconds exit_timeout{0};
   /// A process that is not ready by then is ended; 0: it may take for ever.
   std::chrono::nanoseconds start_timeout{0};
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
@@ -54,6 +56,9 @@ struct GenerationPlan {
 
   std::optional<std::chrono::nanoseconds> start_limit() const noexcept {
     return start_timeout.count() > 0 ? std::optional(start_timeout) : std::nullopt;
+  }
+  std::optional<std::chrono::nanoseconds> exit_limit() const noexcept {
+    return exit_timeout.count() > 0 ? std::optional(exit_timeout) : std::nullopt;
   }
   /// There may be more workers, or fewer, as they are needed.
   bool scales() const noexcept { return workers < most_workers; }

@@ -63,6 +63,7 @@ bool Inspection::is_to_be_asked(const Child& worker) const noexcept {
 bool Inspection::owes_signs(const Child& worker) const noexcept {
   if (!plan_.can_start_workers()) return is_to_be_asked(worker);
   const SlotState state = worker.slot.state();
+  if (worker.process->exiting_since) return false;  // no loop runs beside the end of Python
   const bool was_ready = worker.process->ready_since != Clock::time_point{};
   return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }
@@ -73,8 +74,7 @@ Clock::time_point Inspection::last_sign(const Child& worker, Clock::time_point n
       scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed);
   const std::chrono::nanoseconds seen(std::max<std::int64_t>(alive, 0));
   const auto sign = Clock::at(std::chrono::steady_clock::time_point(seen));
-  // It may be ahead of now, by owe_no_sign_of_life, but no further than that.
-  return std::max(worker.process->ready_since, std::min(sign, now + plan_.graceful_timeout));
+  return std::max(worker.process->ready_since, std::min(sign, now));
 }
 
 std::optional<std::string> Inspection::wear(Child& worker, Clock::time_point now) const {

@@ -21,7 +21,7 @@ namespace {
 
 // A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
 // is not understood, so the first line names this one.
-constexpr std::string_view kFormat = "appd-legacy-2";
+constexpr std::string_view kFormat = "appd-legacy-3";
 
 void write(std::ostream& out, const Legacy& legacy) {
   out << kFormat << '\n';
@@ -33,7 +33,8 @@ void write(std::ostream& out, const Legacy& legacy) {
   for (const int fd : legacy.callers) out << "caller " << fd << '\n';
   for (const auto& worker : legacy.workers) {
     out << "worker " << worker.index << ' ' << worker.pid << ' ' << worker.link << ' '
-        << worker.ready << ' ' << worker.retired << ' ' << worker.mailbox << '\n';
+        << worker.ready << ' ' << worker.retired << ' ' << worker.exiting << ' ' << worker.mailbox
+        << '\n';
   }
   for (const auto& socket : legacy.sockets) {
     out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << std::quoted(socket.address)
@@ -64,7 +65,7 @@ const std::map<std::string, Reader>& readers() {
        [](std::istream& in, Legacy& into) {
          Legacy::Worker& worker = into.workers.emplace_back();
          in >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired >>
-             worker.mailbox;
+             worker.exiting >> worker.mailbox;
        }},
       {"socket",
        [](std::istream& in, Legacy& into) {

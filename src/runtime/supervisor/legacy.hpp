@@ -29,6 +29,7 @@ struct Legacy {
     int link = -1;
     bool ready = false;    ///< it serves; not so: it starts
     bool retired = false;  ///< it ends when its requests have
+    bool exiting = false;  ///< they have
     int mailbox = -1;      ///< GenerationPlan::mailbox
   };
 

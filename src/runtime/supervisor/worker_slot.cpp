@@ -21,6 +21,8 @@ const char* name(SlotState state) noexcept {
       return "ready";
     case SlotState::draining:
       return "ending";
+    case SlotState::exiting:
+      return "exiting";
     case SlotState::killed:
       return "killed";
     case SlotState::retired:
@@ -31,13 +33,14 @@ const char* name(SlotState state) noexcept {
 
 void WorkerSlot::adopt(Clock::time_point now, Found found,
                        std::optional<std::chrono::nanoseconds> limit) noexcept {
-  wanted_ = found != Found::retired;
+  wanted_ = found == Found::starting || found == Found::ready;
   started_at_ = now;
   due_ = found == Found::starting && limit ? now + *limit : kNever;
   if (found == Found::ready) ready_since_ = now;
   state_ = found == Found::starting ? SlotState::starting
            : found == Found::ready  ? SlotState::ready
                                     : SlotState::draining;
+  if (found == Found::exiting) on_exiting(now, limit);
 }
 
 void WorkerSlot::want(Clock::time_point now) noexcept {
@@ -48,7 +51,8 @@ void WorkerSlot::want(Clock::time_point now) noexcept {
 }
 
 std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept {
-  const bool has_limit = state_ == SlotState::starting || state_ == SlotState::draining;
+  const bool has_limit = state_ == SlotState::starting || state_ == SlotState::draining ||
+                         state_ == SlotState::exiting;
   if (has_limit && due_ != kNever) return due_;
   if (state_ == SlotState::waiting && can_start) return due_;
   return std::nullopt;
@@ -57,7 +61,9 @@ std::optional<Clock::time_point> WorkerSlot::due(bool can_start) const noexcept 
 SlotAction WorkerSlot::on_tick(Clock::time_point now, bool can_start) noexcept {
   if (!due(can_start) || now < due_) return SlotAction::none;
   if (state_ == SlotState::waiting) return SlotAction::start;
-  return state_ == SlotState::draining ? kill() : abort(now);
+  if (state_ == SlotState::draining) return kill();
+  return abort(now,
+               state_ == SlotState::exiting ? SlotAction::abort_exit : SlotAction::abort_start);
 }
 
 void WorkerSlot::on_started(Clock::time_point now,
@@ -72,6 +78,14 @@ void WorkerSlot::on_ready(Clock::time_point now) noexcept {
   if (state_ != SlotState::starting) return;  // it became ready while it was told to end
   state_ = SlotState::ready;
   ready_since_ = now;
+}
+
+void WorkerSlot::on_exiting(Clock::time_point now,
+                            std::optional<std::chrono::nanoseconds> limit) noexcept {
+  if (state_ != SlotState::ready && state_ != SlotState::draining) return;
+  const Clock::time_point end = limit ? now + *limit : kNever;
+  due_ = state_ == SlotState::draining ? std::min(due_, end) : end;
+  state_ = SlotState::exiting;
 }
 
 void WorkerSlot::on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept {
@@ -93,7 +107,7 @@ SlotAction WorkerSlot::retire(Clock::time_point now,
   wanted_ = false;
   if (state_ == SlotState::waiting) state_ = SlotState::retired;
   const Clock::time_point end = grace ? now + *grace : kNever;
-  if (state_ == SlotState::draining) due_ = std::min(due_, end);
+  if (state_ == SlotState::draining || state_ == SlotState::exiting) due_ = std::min(due_, end);
   if (state_ != SlotState::starting && state_ != SlotState::ready) return SlotAction::none;
 
   due_ = state_ == SlotState::starting ? std::min({due_, end, now + kStartingGrace}) : end;
@@ -107,9 +121,13 @@ SlotAction WorkerSlot::give_up() noexcept {
 
 SlotAction WorkerSlot::abort(Clock::time_point now) noexcept {
   if (state_ != SlotState::starting && state_ != SlotState::ready) return SlotAction::none;
+  return abort(now, SlotAction::abort_start);
+}
+
+SlotAction WorkerSlot::abort(Clock::time_point now, SlotAction action) noexcept {
   state_ = SlotState::draining;
   due_ = now + kStartingGrace;
-  return SlotAction::abort;
+  return action;
 }
 
 SlotAction WorkerSlot::retire_at_once() noexcept {

@@ -14,6 +14,7 @@ enum class SlotState : std::uint8_t {
   starting,  ///< a process that does not accept requests yet
   ready,     ///< a process that serves
   draining,  ///< a process that finishes what it has and ends; killed when that takes too long
+  exiting,   ///< its requests are done; it tells where it is, and ends, when that takes too long
   killed,    ///< SIGKILL is sent, the death not yet seen
   retired,   ///< no process, and none wanted
 };
@@ -26,16 +27,19 @@ enum class SlotAction : std::uint8_t {
   none,
   start,        ///< fork, or have it forked, then tell `on_started` or `on_death`
   order_drain,  ///< tell the process to end
-  abort,        ///< SIGABRT, at which it tells where it was; `kill` follows if need be
+  abort_start,  ///< SIGABRT, at which it tells where it was; `kill` follows if need be
+  abort_exit,   ///< the same
   kill,         ///< SIGKILL
 };
 
 /// The life of a worker's place: decides, but touches no process. Events come with the time.
 ///
-///     waiting → starting → ready → draining → killed ─┐
-///      ↑ ↑ └────────┴─────────┴────────┴──────────────┴→ retired      (when not wanted any more)
-///      │ └───────── on_death, after the brake's pause    │            (when it is)
-///      └───────── want ──────────────────────────────────┘
+///     waiting → starting → ready → draining → exiting → killed ─┐
+///      ↑ ↑ └────────┴─────────┴────────┴─────────┴──────────────┴→ retired      (not wanted)
+///      │ └───────── on_death, after the brake's pause              │            (wanted)
+///      └───────── want ────────────────────────────────────────────┘
+///
+/// (After an abort it is draining once more, for a short time.)
 class WorkerSlot {
  public:
   /// How long a process that is still starting may take to end: it has no request to lose.
@@ -44,9 +48,9 @@ class WorkerSlot {
   /// Retired: nobody wants a process here yet.
   WorkerSlot() = default;
 
-  /// A process that is there already: it starts, serves, or ends when its requests have.
-  enum class Found : std::uint8_t { starting, ready, retired };
-  /// `limit`: as for `on_started`, from now on.
+  /// A process that is there already: it starts, serves, ends when its requests have, or exits.
+  enum class Found : std::uint8_t { starting, ready, retired, exiting };
+  /// `limit`: as for `on_started` or `on_exiting`, from now on.
   void adopt(Clock::time_point now, Found found,
              std::optional<std::chrono::nanoseconds> limit = std::nullopt) noexcept;
 
@@ -61,6 +65,9 @@ class WorkerSlot {
   /// `limit`: after which a process that is not ready yet is ended; none: it may take for ever.
   void on_started(Clock::time_point now, std::optional<std::chrono::nanoseconds> limit) noexcept;
   void on_ready(Clock::time_point now) noexcept;
+  /// Its requests are done. `limit`: after which it is ended, if no sooner; none: it may take for
+  /// ever.
+  void on_exiting(Clock::time_point now, std::optional<std::chrono::nanoseconds> limit) noexcept;
   /// The process cannot be ordered any more, so it should be ending: give it `grace`, then replace
   /// it.
   void on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
@@ -85,11 +92,12 @@ class WorkerSlot {
 
  private:
   bool has_process() const noexcept;
+  SlotAction abort(Clock::time_point now, SlotAction action) noexcept;
   SlotAction kill() noexcept;
 
   SlotState state_ = SlotState::retired;
   bool wanted_ = false;
-  Clock::time_point due_{};  ///< waiting: start; starting: abort; draining: kill; otherwise unused
+  Clock::time_point due_{};         ///< waiting: start; starting, exiting: abort; draining: kill
   Clock::time_point started_at_{};  ///< of the present process, the last one otherwise
   std::optional<Clock::time_point> ready_since_;
   RespawnBrake brake_;

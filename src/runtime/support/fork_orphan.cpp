@@ -7,6 +7,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "runtime/support/application_forks.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::support {
@@ -26,6 +27,7 @@ void wait_to_be_orphan(pid_t parent) noexcept {
 }  // namespace
 
 ForkSide fork_orphan() {
+  const OwnFork own;
   const pid_t between = ::fork();
   if (between < 0) throw_errno("fork");
   if (between == 0) {

@@ -4,9 +4,23 @@
 
 namespace appd::support {
 
+int UniqueFd::release() noexcept {
+  disown_descriptor(fd_);
+  return std::exchange(fd_, -1);
+}
+
 void UniqueFd::reset(int fd) noexcept {
+  if (fd == fd_) return;
+  own_descriptor(fd);
+  close_and_keep(fd);
+}
+
+/// The account first: the number may be another's as soon as it is closed.
+void UniqueFd::close_and_keep(int fd) noexcept {
   const int old = std::exchange(fd_, fd);
-  if (old >= 0 && old != fd) ::close(old);
+  if (old < 0) return;
+  disown_descriptor(old);
+  ::close(old);
 }
 
 }  // namespace appd::support

@@ -2,16 +2,19 @@
 
 #include <utility>
 
+#include "runtime/support/own_descriptors.hpp"
+
 namespace appd::support {
 
-/// Owns one file descriptor and closes it. Move-only; −1 means "none".
+/// Owns one file descriptor and closes it. Move-only; −1 means "none". What it owns is appd's own:
+/// a process that the application forks does not have it, unless `leave_to_forks` is called.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
-  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  explicit UniqueFd(int fd) noexcept : fd_(fd) { own_descriptor(fd_); }
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    reset(other.release());
+    if (this != &other) close_and_keep(std::exchange(other.fd_, -1));
     return *this;
   }
   UniqueFd(const UniqueFd&) = delete;
@@ -20,10 +23,15 @@ class UniqueFd {
 
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
-  int release() noexcept { return std::exchange(fd_, -1); }
+  int release() noexcept;
   void reset(int fd = -1) noexcept;
 
+  /// Processes that the application forks keep it: they write to the log, too.
+  void leave_to_forks() const noexcept { disown_descriptor(fd_); }
+
  private:
+  void close_and_keep(int fd) noexcept;
+
   int fd_ = -1;
 };
 

@@ -21,7 +21,9 @@
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
+#include "runtime/support/own_descriptors.hpp"
 #include "runtime/support/release_pages.hpp"
+#include "runtime/support/worker_signals.hpp"
 #include "runtime/worker/crew.hpp"
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
@@ -41,6 +43,15 @@ constexpr std::chrono::milliseconds kLogPause{50};
 constexpr std::chrono::milliseconds kTellPause{50};
 /// Signs of life in the time after which one is missed.
 constexpr int kBeatsInHeartbeat = 3;
+
+/// As WorkerMessage::Kind::exiting has them.
+std::string list(const std::vector<python::LastingThread>& threads) {
+  std::string text;
+  for (const auto& [number, name] : threads) {
+    text += fmt::format("0x{:0{}x} {}\n", number, 2 * sizeof number, name);
+  }
+  return text;
+}
 
 /// The parts of a serving worker, in the order in which they depend on each other.
 class Worker {
@@ -62,7 +73,9 @@ class Worker {
         heartbeat_(control_),
         log_timer_(control_),
         tell_timer_(control_),
-        python_(std::move(preloaded)) {}
+        python_(std::move(preloaded)) {
+    control_claim_.finish();
+  }
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
@@ -135,7 +148,7 @@ class Worker {
     orders_.assign(link_.fd());
     await_order();
     // The application may have set a handler at import; draining is the server's promise.
-    signals_.add(SIGTERM);
+    support::install_own_handler(SIGTERM, [this] { signals_.add(SIGTERM); });
     signals_.async_wait([this](boost::system::error_code error, int) {
       if (!error) drain("SIGTERM", Idle::left);
     });
@@ -181,13 +194,6 @@ class Worker {
       std::erase_if(untold_, [this](const auto& message) { return link_.try_send(message); });
       if (!untold_.empty()) tell_later();
     });
-  }
-
-  /// What the application does at its exit may take its time, and no loop runs beside it.
-  void owe_no_sign_of_life() noexcept {
-    const std::chrono::nanoseconds patience = context_.settings.graceful_timeout;
-    context_.loads[context_.index].alive.store(support::monotonic_ns() + patience.count(),
-                                               std::memory_order_relaxed);
   }
 
   void start_threads() {
@@ -284,7 +290,7 @@ class Worker {
   }
 
   int end() {
-    owe_no_sign_of_life();
+    link_.send({observe::WorkerMessage::Kind::exiting, {}, list(python_->lasting_threads())});
     server_.stop();
     signals_.cancel();
     orders_.release();
@@ -308,6 +314,7 @@ class Worker {
   Heir heir_;
   SpoolShare spool_share_;
   net::Server server_;
+  support::DescriptorClaim control_claim_;  // of what follows
   boost::asio::io_context control_{1};
   boost::asio::posix::stream_descriptor orders_;
   boost::asio::signal_set signals_;

@@ -85,6 +85,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.queue == 512);
   CHECK(settings.preload == Preload::off);
   CHECK(settings.graceful_timeout == 30s);
+  CHECK(settings.exit_timeout == 10s);
   CHECK(settings.start_timeout == 5min);
   CHECK_FALSE(settings.max_crashes.has_value());
   CHECK(settings.user == "");
@@ -167,7 +168,8 @@ constexpr const char* kAll =
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2..9\nscale-up-wait = "
     "50ms\nscale-down-idle = 2m\nthreads = 3\nqueue = 5\n"
-    "preload = force\ngraceful-timeout = 1m\nstart-timeout = 2m\nmax-crashes = 5/60\nuser = "
+    "preload = force\ngraceful-timeout = 1m\nexit-timeout = 4s\nstart-timeout = 2m\nmax-crashes = "
+    "5/60\nuser = "
     "u\ngroup = gr\numask = "
     "0027\npidfile = /pid\n"
     "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
@@ -204,6 +206,7 @@ Settings all_settings() {
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;
+  s.exit_timeout = 4s;
   s.start_timeout = 120s;
   s.max_crashes = MaxCrashes{5, 60s};
   s.user = "u";
@@ -293,6 +296,7 @@ TEST_CASE("the command line can say everything") {
                                    "--preload=force",
                                    "--graceful-timeout",
                                    "1m",
+                                   "--exit-timeout=4s",
                                    "--start-timeout=2m",
                                    "--max-crashes=5/1m",
                                    "--user=u",

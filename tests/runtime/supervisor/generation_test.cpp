@@ -362,7 +362,7 @@ TEST_SUITE("generation") {
     fleet->serve();
     fleet->retire(1);
     Legacy legacy;
-    legacy.workers.push_back({0, 1, 2, false, true, 3});  // of an older generation
+    legacy.workers.push_back({0, 1, 2, false, true, false, 3});  // of an older generation
     REQUIRE(fleet->leave_to(legacy));
     REQUIRE(legacy.workers.size() == 3);
     for (const unsigned i : {1u, 2u}) {

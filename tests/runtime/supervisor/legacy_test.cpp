@@ -21,8 +21,9 @@ namespace {
 Legacy full() {
   Legacy legacy;
   legacy.generation = 7;
-  legacy.workers = {
-      {0, 101, 11, true, false, 14}, {1, 102, 12, false, false}, {5, 103, 13, false, true, 15}};
+  legacy.workers = {{0, 101, 11, true, false, false, 14},
+                    {1, 102, 12, false, false, false},
+                    {5, 103, 13, false, true, true, 15}};
   legacy.sockets = {
       {"/run/app \"a\"\\b\n\u00e4.sock", 21, true}, {"@abstract", 22, false}, {"", 23, false}};
   legacy.passed = {{"web", 31}, {"", 32}};
@@ -48,6 +49,7 @@ void check_same(const Legacy& one, const Legacy& other) {
     CHECK(one.workers[i].link == other.workers[i].link);
     CHECK(one.workers[i].ready == other.workers[i].ready);
     CHECK(one.workers[i].retired == other.workers[i].retired);
+    CHECK(one.workers[i].exiting == other.workers[i].exiting);
     CHECK(one.workers[i].mailbox == other.workers[i].mailbox);
   }
   REQUIRE(one.sockets.size() == other.sockets.size());
@@ -123,7 +125,7 @@ TEST_SUITE("legacy") {
       REQUIRE(text.find(from) != std::string::npos);
       return refusal(text.replace(text.find(from), from.size(), to));
     };
-    CHECK(with("appd-legacy-2", "appd-legacy-1").find("a format that is not known") !=
+    CHECK(with("appd-legacy-3", "appd-legacy-2").find("a format that is not known") !=
           std::string::npos);
     for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
                               "pid-file", "control", "end"}) {

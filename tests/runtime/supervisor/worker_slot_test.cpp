@@ -83,7 +83,7 @@ TEST_SUITE("worker slot") {
     life.start();
     CHECK(life.slot.due() == kStart + 1min);
     CHECK(life.tick(1min - 1ns) == SlotAction::none);
-    CHECK(life.tick(1ns) == SlotAction::abort);
+    CHECK(life.tick(1ns) == SlotAction::abort_start);
     CHECK(life.slot.state() == SlotState::draining);
     CHECK(life.tick(WorkerSlot::kStartingGrace - 1ns) == SlotAction::none);
     SUBCASE("it does not end") {
@@ -123,7 +123,7 @@ TEST_SUITE("worker slot") {
 
   TEST_CASE("a worker that is asked where it is ends, by force if need be") {
     for (Life life : {starting(), ready()}) {
-      CHECK(life.slot.abort(life.now) == SlotAction::abort);
+      CHECK(life.slot.abort(life.now) == SlotAction::abort_start);
       CHECK(life.slot.abort(life.now) == SlotAction::none);
       CHECK(life.tick(WorkerSlot::kStartingGrace) == SlotAction::kill);
       CHECK(life.slot.abort(life.now) == SlotAction::none);
@@ -134,6 +134,54 @@ TEST_SUITE("worker slot") {
     Life life = draining();  // it ends already
     CHECK(life.slot.abort(life.now) == SlotAction::none);
     CHECK(life.slot.due() == life.now + kGrace);
+  }
+
+  TEST_CASE("a worker that exits is asked where it is when that takes too long, then killed") {
+    for (Life life : {ready(), draining()}) {
+      const bool served = life.slot.state() == SlotState::ready;
+      life.slot.on_exiting(life.now, 1s);
+      CHECK(life.slot.state() == SlotState::exiting);
+      CHECK(life.slot.abort(life.now) == SlotAction::none);
+      CHECK(life.tick(1s - 1ns) == SlotAction::none);
+      CHECK(life.tick(1ns) == SlotAction::abort_exit);
+      CHECK(life.tick(WorkerSlot::kStartingGrace) == SlotAction::kill);
+      life.slot.on_death(life.now);
+      CHECK(life.slot.state() == (served ? SlotState::waiting : SlotState::retired));
+    }
+  }
+
+  TEST_CASE("what a worker may take to exit and the time of a stop bound each other") {
+    Life first_exits = draining();
+    first_exits.slot.on_exiting(first_exits.now, kGrace + 1s);
+    CHECK(first_exits.slot.due() == first_exits.now + kGrace);
+    Life exits_for_ever = draining();
+    exits_for_ever.slot.on_exiting(exits_for_ever.now, std::nullopt);
+    CHECK(exits_for_ever.slot.due() == exits_for_ever.now + kGrace);
+
+    Life then_told = ready();
+    then_told.slot.on_exiting(then_told.now, std::nullopt);
+    CHECK(then_told.slot.due() == std::nullopt);
+    CHECK(then_told.slot.retire(then_told.now, kGrace) == SlotAction::none);
+    CHECK_FALSE(then_told.slot.wanted());
+    CHECK(then_told.slot.state() == SlotState::exiting);
+    CHECK(then_told.tick(kGrace) == SlotAction::abort_exit);
+  }
+
+  TEST_CASE("what is no worker that serves or ends does not exit") {
+    Life life = starting();
+    life.slot.on_exiting(life.now, 1s);
+    CHECK(life.slot.state() == SlotState::starting);
+    WorkerSlot nobody;
+    nobody.on_exiting(kStart, 1s);
+    CHECK(nobody.state() == SlotState::retired);
+  }
+
+  TEST_CASE("a worker that was found exiting has a limit from then on") {
+    WorkerSlot slot;
+    slot.adopt(kStart, WorkerSlot::Found::exiting, 5s);
+    CHECK_FALSE(slot.wanted());
+    CHECK(slot.state() == SlotState::exiting);
+    CHECK(slot.due() == kStart + 5s);
   }
 
   TEST_CASE("a worker that was found starting has a limit from then on") {

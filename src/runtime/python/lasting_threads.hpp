@@ -1,0 +1,13 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/python/python_runtime.hpp"
+
+namespace appd::python {
+
+/// The threads that Python waits for at its end: all that are alive and no daemons, but the main
+/// thread. Holding the interpreter. Throws PythonError.
+std::vector<LastingThread> lasting_threads();
+
+}  // namespace appd::python
