@@ -57,7 +57,7 @@ ssize_t uninterrupted(Call call) noexcept {
 
 LogDescriptor::LogDescriptor(int fd) : LogDescriptor(fd, choose_way(fd)) {}
 
-LogDescriptor::LogDescriptor(int fd, Way way) : fd_(fd), way_(way) {
+LogDescriptor::LogDescriptor(int fd, Way way) : given_(fd), fd_(fd), way_(way) {
   if (way_ == Way::non_blocking) {
     if ((::fcntl(fd_, F_GETFL) & O_NONBLOCK) != 0) return;
     own_ = open_again(fd_);
@@ -85,6 +85,16 @@ void LogDescriptor::leave_to_forks() const noexcept {
 }
 
 LogDescriptor::Written LogDescriptor::try_write(std::string_view bytes) noexcept {
+  const Written written = write_once(bytes);
+  if (!written.lost || errno != EBADF || !(own_ || in_)) return written;
+  // An application that closes all descriptors but the first three (os.closerange) took ours.
+  for (support::UniqueFd* const each : {&own_, &in_, &out_}) static_cast<void>(each->release());
+  fd_ = given_;
+  way_ = Way::polled;
+  return write_once(bytes);
+}
+
+LogDescriptor::Written LogDescriptor::write_once(std::string_view bytes) noexcept {
   switch (way_) {
     case Way::socket:
       return result_of(uninterrupted(

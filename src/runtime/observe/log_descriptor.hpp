@@ -48,9 +48,11 @@ class LogDescriptor {
 
  private:
   void open_own_pipe();
+  Written write_once(std::string_view bytes) noexcept;
   Written write_through_pipe(std::string_view bytes) noexcept;
   void discard() noexcept;
 
+  const int given_;
   int fd_;
   Way way_;
   support::UniqueFd own_;  ///< opened once more

@@ -1,5 +1,6 @@
 #include "runtime/python/pool_threads.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <string>
@@ -9,6 +10,35 @@
 #include "runtime/support/signal_stack.hpp"
 
 namespace appd::python {
+
+namespace {
+
+/// Threads that are started while one exists have the system's default stack at least: what an
+/// application sets for its own threads (threading.stack_size) may be too little for a request.
+/// Holding the interpreter.
+class EnoughStack {
+ public:
+  EnoughStack() noexcept : wanted_(PyThread_get_stacksize()) {
+    if (wanted_ < default_size()) PyThread_set_stacksize(0);
+  }
+  ~EnoughStack() { PyThread_set_stacksize(wanted_); }
+  EnoughStack(const EnoughStack&) = delete;
+  EnoughStack& operator=(const EnoughStack&) = delete;
+
+ private:
+  static std::size_t default_size() noexcept {
+    pthread_attr_t attributes;
+    std::size_t size = 0;
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_getstacksize(&attributes, &size);
+    ::pthread_attr_destroy(&attributes);
+    return size;
+  }
+
+  const std::size_t wanted_;  // 0: the default
+};
+
+}  // namespace
 
 /// The calling thread at its place.
 class PoolThreads::Presence {
@@ -55,6 +85,7 @@ void PoolThreads::start_one() {
   const Ref named =
       checked(Py_BuildValue("{s:O, s:s, s:(n), s:O}", "target", target.get(), "name", name.c_str(),
                             "args", static_cast<Py_ssize_t>(threads_.size()), "daemon", Py_False));
+  const EnoughStack stack;
   Ref thread = checked(PyObject_Call(type.get(), nothing.get(), named.get()));
   checked(PyObject_CallMethod(thread.get(), "start", nullptr));
   threads_.push_back(std::move(thread));

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/python/ref.hpp"
+#include "runtime/python/built_in.hpp"
 
 namespace appd::python {
 
@@ -20,8 +20,8 @@ class PreloadCheck {
   std::vector<std::string> findings() const;
 
  private:
-  Ref names_;  // the code's globals
-  Ref sockets_before_;
+  const BuiltIn code_;
+  const Ref sockets_before_;
 };
 
 }  // namespace appd::python

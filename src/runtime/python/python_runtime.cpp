@@ -11,6 +11,7 @@
 #include "runtime/python/errors.hpp"
 #include "runtime/python/forked_child.hpp"
 #include "runtime/python/graveyard.hpp"
+#include "runtime/python/import_guard.hpp"
 #include "runtime/python/interpreter.hpp"
 #include "runtime/python/interrupter.hpp"
 #include "runtime/python/lasting_threads.hpp"
@@ -71,7 +72,9 @@ PythonRuntime::~PythonRuntime() {
 }
 
 void PythonRuntime::load_application() {
+  const ImportGuard guard(impl_->reporter);
   Ref callable = impl_->import_application();
+  guard.check(impl_->options.module);
   try {
     impl_->application.emplace(std::move(callable),
                                Ref::borrow(impl_->module->request_timeout().get()),

@@ -18,11 +18,6 @@
 namespace appd::python {
 namespace {
 
-/// A real-time signal that nobody else is known to use.
-int stack_signal() noexcept {
-  return SIGRTMAX - 5;
-}
-
 /// Longer stacks are cut: faulthandler writes at most a hundred frames.
 constexpr std::size_t kMostText = 64 * 1024;
 
@@ -74,7 +69,7 @@ support::UniqueFd open_bell() {
 void register_with_faulthandler(int fd) {
   const Ref module = checked(PyImport_ImportModule("faulthandler"));
   const Ref function = checked(PyObject_GetAttrString(module.get(), "register"));
-  const Ref arguments = checked(Py_BuildValue("(i)", stack_signal()));
+  const Ref arguments = checked(Py_BuildValue("(i)", ThreadStacks::signal()));
   const Ref named = checked(Py_BuildValue("{s:i, s:O}", "file", fd, "all_threads", Py_False));
   checked(PyObject_Call(function.get(), arguments.get(), named.get()));
 }
@@ -82,17 +77,21 @@ void register_with_faulthandler(int fd) {
 /// Puts our handler before the one that is there.
 void put_handler_in_front() {
   struct sigaction action {};
-  if (::sigaction(stack_signal(), nullptr, &action) != 0) support::throw_errno("sigaction");
+  if (::sigaction(ThreadStacks::signal(), nullptr, &action) != 0) support::throw_errno("sigaction");
   write_frames = action.sa_handler;
   action.sa_handler = on_stack_signal;
-  if (::sigaction(stack_signal(), &action, nullptr) != 0) support::throw_errno("sigaction");
+  if (::sigaction(ThreadStacks::signal(), &action, nullptr) != 0) support::throw_errno("sigaction");
 }
 
 }  // namespace
 
+int ThreadStacks::signal() noexcept {
+  return SIGRTMAX - 5;
+}
+
 ThreadStacks::ThreadStacks() : frames_(open_memory()), bell_(open_bell()) {
   bell = bell_.get();
-  support::install_own_handler(stack_signal(), [this] {
+  support::install_own_handler(ThreadStacks::signal(), [this] {
     register_with_faulthandler(frames_.get());
     put_handler_in_front();
   });
@@ -112,7 +111,7 @@ std::optional<std::string> ThreadStacks::dump(pid_t thread, const RunningCall& c
   asked_call = call;
   asked.store(thread);
   phase.store(Phase::wanted, std::memory_order_release);
-  const bool sent = ::syscall(SYS_tgkill, ::getpid(), thread, stack_signal()) == 0;
+  const bool sent = ::syscall(SYS_tgkill, ::getpid(), thread, ThreadStacks::signal()) == 0;
   if (!sent || !wait_for_answer()) {
     Phase expected = Phase::wanted;
     if (phase.compare_exchange_strong(expected, Phase::idle)) return std::nullopt;

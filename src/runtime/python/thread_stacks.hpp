@@ -25,6 +25,9 @@ class ThreadStacks {
   /// How long a thread may take to answer.
   static constexpr int kPatienceMs = 500;
 
+  /// The one that threads are asked with: real-time, and nobody else is known to use it.
+  static int signal() noexcept;
+
   /// Holding the interpreter, in the process whose threads are meant. Throws PythonError, or
   /// std::system_error.
   ThreadStacks();

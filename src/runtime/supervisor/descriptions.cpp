@@ -8,11 +8,18 @@
 #include <string_view>
 
 #include "runtime/observe/line.hpp"
+#include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
 
 std::string describe_exit(int wait_status) {
-  if (WIFEXITED(wait_status)) return fmt::format("exited with code {}", WEXITSTATUS(wait_status));
+  if (WIFEXITED(wait_status)) {
+    const int code = WEXITSTATUS(wait_status);
+    return fmt::format("exited with code {}{}", code,
+                       code == support::exit_code::kDescriptors
+                           ? " (the application has closed descriptors of appd's)"
+                           : "");
+  }
   return fmt::format("was killed by {}{}", describe_signal(WTERMSIG(wait_status)),
                      WCOREDUMP(wait_status) ? " (core dumped)" : "");
 }

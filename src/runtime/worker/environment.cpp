@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "runtime/support/throw_errno.hpp"
 
@@ -47,7 +48,9 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.environ.drop_remote_user = settings.drop_remote_user;
   options.max_body = settings.max_body;
   options.body_buffer = settings.body_buffer;
-  options.spool_dir = settings.spool_dir;
+  // The application may change the directory later.
+  std::error_code ignored;
+  options.spool_dir = std::filesystem::current_path(ignored) / settings.chdir / settings.spool_dir;
   options.spool_quota = settings.spool_limit > 0 ? spool_quota : nullptr;
   options.spool_bodies = settings.spool_bodies;
   options.send_error_text = settings.fastcgi_stderr;

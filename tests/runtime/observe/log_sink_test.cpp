@@ -259,4 +259,18 @@ TEST_SUITE("log sink") {
     CHECK(std::count(found.begin(), found.end(), -1) == 0);
     CHECK(found.size() + dropped == 4 * kEach);
   }
+
+  TEST_CASE("whoever closes all other descriptors leaves a log on the one that was given") {
+    for (const Way way : {Way::non_blocking, Way::spliced}) {
+      CAPTURE(static_cast<int>(way));
+      const Pipe pipe;
+      const int next = ::dup(pipe.writing.get());  // the number that is given next
+      ::close(next);
+      LogDescriptor log(pipe.writing.get(), way);
+      REQUIRE(log.way() == way);
+      ::close_range(static_cast<unsigned>(next), static_cast<unsigned>(next) + 1, 0);
+      CHECK(log.try_write("a line\n").size == 7);
+      CHECK(pipe.read() == "a line\n");
+    }
+  }
 }
