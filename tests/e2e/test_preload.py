@@ -206,7 +206,7 @@ def run(installed, place, name, text, *options):
 
 
 @pytest.mark.parametrize("left, named", [
-    (THREAD, 'a thread is left running by the module leaves: "flusher", in flush()'),
+    (THREAD, 'a thread is left running by the module leaves: "flusher", in flush(); in workers it does not run'),
     (SOCKET, "a socket is left open by the module leaves: UDP socket connected to 127.0.0.1:9"),
 ], ids=["thread", "socket"])
 def test_threads_and_sockets_that_the_import_left_refuse_the_start(installed, place, left, named):
@@ -231,6 +231,70 @@ def test_force_starts_all_the_same_and_names_them(start, place):
     for what in ("flusher", "UDP socket connected to"):
         (event,) = server.find_events(what)
         assert (event.level, event.role) == ("warn", "zygote")
+
+
+FLUSHER = """
+import os, threading, weakref
+class Flusher:
+    def __init__(self):
+        self.start()
+        again = weakref.WeakMethod(self.start)
+        os.register_at_fork(after_in_child=lambda: again()())
+    def start(self):
+        self.wanted, self.flushed = threading.Event(), threading.Event()
+        threading.Thread(target=self.flush, name="flusher", daemon=True).start()
+    def flush(self):
+        while self.wanted.wait():
+            self.wanted.clear()
+            self.flushed.set()
+"""
+USES_FLUSHER = """
+import flushing
+flusher = flushing.Flusher()
+def application(environ, start_response):
+    flusher.wanted.set()
+    start_response("200 OK", [])
+    return [str(flusher.flushed.wait(20)).encode()]
+"""
+
+
+def test_a_thread_that_its_module_starts_again_at_a_fork_is_accepted(preload, place):
+    """As exporters of OpenTelemetry do."""
+    place.write("flushing.py", FLUSHER)
+    server = preload("uses_flusher", USES_FLUSHER)
+    assert {server.call("fastcgi").body for _ in range(6)} == {b"True"}
+    (event,) = server.find_events('"flusher"')
+    assert (event.level, event.role) == ("info", "zygote")
+    assert "by the module flushing, started by the import of uses_flusher: " in event.text
+
+
+ALGEBRA = """
+import os, numpy
+matrix = numpy.arange(250_000.0).reshape(500, 500) % 7
+before = float((matrix @ matrix).sum())
+def application(environ, start_response):
+    same = float((matrix @ matrix).sum()) == before
+    start_response("200 OK", [])
+    return [f"{os.getpid()} {same}".encode()]
+"""
+
+
+def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_workers(preload):
+    server = preload("algebra", ALGEBRA, threads=2, env={"OPENBLAS_NUM_THREADS": "3"})
+    found = server.find_events("a thread is left running")
+    threads = min(3, len(os.sched_getaffinity(0))) - 1  # not more than there are processors
+    assert [(event.level, event.role) for event in found] == [("info", "zygote")] * threads
+    for event in found:
+        assert re.search(r"started by the import of numpy\.\S*_multiarray_umath \(lib\S*openblas\S*\): ", event.text)
+        assert "OPENBLAS_NUM_THREADS=1" in event.text
+    answers = ask_each(server, workers(server))
+    assert {answer[1] for answer in answers.values()} == {"True"}
+
+
+def test_the_variable_that_is_named_keeps_openblas_from_its_threads(preload):
+    server = preload("algebra", ALGEBRA, "--env", "OPENBLAS_NUM_THREADS=1")
+    assert server.find_events("a thread is left running") == []
+    assert server.call("uwsgi").body.endswith(b"True")
 
 
 def test_what_the_import_left_is_no_matter_without_preload(start, place):

@@ -15,12 +15,8 @@ BuiltIn::BuiltIn(const char* name, const char* code) : names_(checked(PyDict_New
   checked(PyEval_EvalCode(compiled.get(), names_.get(), names_.get()));
 }
 
-Ref BuiltIn::call(const char* name) const {
-  return checked(PyObject_CallNoArgs(function(name)));
-}
-
-Ref BuiltIn::call(const char* name, PyObject* argument) const {
-  return checked(PyObject_CallOneArg(function(name), argument));
+Ref BuiltIn::call(const char* name, std::initializer_list<PyObject*> arguments) const {
+  return checked(PyObject_Vectorcall(function(name), arguments.begin(), arguments.size(), nullptr));
 }
 
 PyObject* BuiltIn::function(const char* name) const {

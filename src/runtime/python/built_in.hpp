@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+
 #include "runtime/python/ref.hpp"
 
 namespace appd::python {
@@ -14,8 +16,7 @@ class BuiltIn {
   BuiltIn(const char* name, const char* code);
 
   /// Calls a function of it; throws PythonError.
-  Ref call(const char* function) const;
-  Ref call(const char* function, PyObject* argument) const;
+  Ref call(const char* function, std::initializer_list<PyObject*> arguments = {}) const;
 
  private:
   PyObject* function(const char* name) const;

@@ -1,9 +1,14 @@
 """What the import of an application has left that a fork would tear: threads, which the child does not have,
 and sockets, which parent and children would share.
 
+A thread that its owner looks after at a fork does no harm. Of a C library that shows: a handler of pthread_atfork
+ends the thread before the fork. Of Python code it can be believed only: a function of the same module is to be
+called in the child (os.register_at_fork).
+
 Run in the zygote by preload_check.cpp, not imported by anybody."""
 
 import gc
+import importlib.machinery
 import os
 import sys
 import threading
@@ -13,8 +18,13 @@ import time
 # wait for it too.
 LOOKS = 50
 PACE = 0.01  # seconds
+LAST_LOOKS = 5  # at threads that run no Python code any more
 LEVELS = 8  # of referrers, from a socket towards the module that holds it
 MOST_REFERRERS = 5_000
+TASKS = "/proc/self/task"
+# Libraries known to start threads, by a part of the file's name, and what keeps them from it.
+VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS=1", "blis": "BLIS_NUM_THREADS=1", "mkl": "MKL_NUM_THREADS=1",
+             "gomp": "OMP_NUM_THREADS=1", "libomp": "OMP_NUM_THREADS=1", "iomp": "OMP_NUM_THREADS=1"}
 
 
 def open_sockets():
@@ -30,38 +40,124 @@ def open_sockets():
     return found
 
 
-def findings(sockets_before):
-    """A sentence for each thread that runs and each socket that is open now and was not before."""
+def findings(sockets_before, watch, fork_for_trial):
+    """(whether it does no harm, a sentence) for each thread that runs and each socket that is open now and was not
+    before. `fork_for_trial`: forks without Python's hooks; the child ends at once."""
+    watch.end()
     gc.collect()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()  # or each child would write it
+    harmless = [(True, each) for each in threads_that_end_before_a_fork(watch, fork_for_trial)]
     for _ in range(LOOKS):
-        found = [*running_threads(), *new_sockets(sockets_before)]
-        if not found:
+        found = [*running_threads(watch), *((False, each) for each in new_sockets(sockets_before))]
+        if all(does_no_harm for does_no_harm, _ in found):
             break
         time.sleep(PACE)
-    return found
+    return harmless + found
+
+#-- -- what the import does
+
+
+class Watch:
+    """Notes which module's import starts each thread, and who has functions called in forked children."""
+
+    def __init__(self):
+        self.loading = []  # (module, path) of those that are in the middle of it
+        self.importing = {}  # thread → (module, its library or "")
+        self.with_handler = set()  # names of modules
+        self.tasks = tasks()
+        self.libraries = libraries()
+        self.replaced = []
+        loaders = importlib.machinery.SourceFileLoader, importlib.machinery.ExtensionFileLoader
+        for owner, name in (*((loader, "exec_module") for loader in loaders), (loaders[1], "create_module")):
+            self.replace(owner, name, self.looking_after)
+        self.replace(os, "register_at_fork", self.noting_handlers)
+
+    def replace(self, owner, name, by):
+        real = getattr(owner, name)
+        self.replaced.append((owner, name, vars(owner).get(name)))
+        setattr(owner, name, by(real))
+
+    def end(self):
+        for owner, name, own in reversed(self.replaced):
+            delattr(owner, name) if own is None else setattr(owner, name, own)
+        self.replaced.clear()
+
+    def looking_after(self, load):
+        def load_and_look(loader, module):
+            self.look()
+            self.loading.append((getattr(module, "name", None) or module.__name__, getattr(loader, "path", "")))
+            try:
+                return load(loader, module)
+            finally:
+                self.look()
+                self.loading.pop()
+        return load_and_look
+
+    def look(self):
+        """What is new since the last look is of the module that is being loaded; others within it had looks of
+        their own. The number of threads is cheap to have."""
+        if os.stat(TASKS).st_nlink - 2 == len(self.tasks) or not self.loading:
+            return
+        module, path = self.loading[-1]
+        before, self.tasks = self.tasks, tasks()
+        mapped, self.libraries = self.libraries, libraries()
+        known = [each for each in self.libraries - mapped if variable_of(each)]
+        library = known[0] if known else path if path.endswith(".so") else ""
+        self.importing.update((task, (module, os.path.basename(library))) for task in self.tasks - before)
+
+    def noting_handlers(self, register):
+        def register_and_note(**hooks):
+            register(**hooks)
+            # Methods of C objects have no module: they reset a lock, and start nothing.
+            self.with_handler.add(getattr(hooks.get("after_in_child"), "__module__", None))
+        return register_and_note
+
+    def looks_after(self, module):
+        """The standard library's handlers reset locks, and start no thread."""
+        return module in self.with_handler and module.partition(".")[0] not in sys.stdlib_module_names
+
+
+def tasks():
+    return set(map(int, os.listdir(TASKS)))
+
+
+def libraries():
+    with open("/proc/self/maps") as maps:
+        return {line.split(None, 5)[5].rstrip("\n") for line in maps if ".so" in line}
+
+
+def variable_of(library):
+    return next((variable for part, variable in VARIABLES.items() if part in os.path.basename(library)), "")
 
 #-- -- threads
 
 
-def running_threads():
+def running_threads(watch):
     frames = sys._current_frames()
     frames.pop(threading.get_ident(), None)
     known = {thread.ident: thread for thread in threading.enumerate()}
     for ident, frame in frames.items():
-        yield describe_thread(known.get(ident), frame)
-    yield from native_threads([known[ident] for ident in frames if ident in known], len(frames))
+        yield describe_thread(known.get(ident), frame, watch)
+    for task, name in native_threads([known[ident] for ident in frames if ident in known], len(frames)):
+        text, library = describe_native(task, name, watch)
+        yield False, (f"{text}; in workers it does not run, and what waits there for it, in {library}, waits for "
+                      f"ever{advice(library)}")
 
 
-def describe_thread(thread, frame):
+def describe_thread(thread, frame, watch):
     module, function = outermost_code(frame)
     target = getattr(thread, "_target", None)
     if target is not None:
         module = getattr(target, "__module__", None) or module
         function = getattr(target, "__qualname__", None) or type(target).__qualname__
     name = f'"{thread.name}"' if thread else "without a name"
-    return f"a thread is left running by the module {module}: {name}, in {function}()"
+    importing, _ = watch.importing.get(getattr(thread, "native_id", None), (module, ""))
+    started = "" if importing == module else f", started by the import of {importing}"
+    text = f"a thread is left running by the module {module}{started}: {name}, in {function}()"
+    if watch.looks_after(module):
+        return True, f"{text}; the module's handler of os.register_at_fork is to start it again in each worker"
+    return False, f"{text}; in workers it does not run, and what {function}() is for is not done"
 
 
 def outermost_code(frame):
@@ -81,18 +177,49 @@ def native_threads(python_threads, running):
     known = {os.getpid(), *(thread.native_id for thread in python_threads)}
     own_name = name_of_task(os.getpid())
     unknown_to_threading = running - len(python_threads)
-    for task in sorted(map(int, os.listdir("/proc/self/task"))):
+    for task in sorted(tasks()):
         if task in known or (name := name_of_task(task)) is None:
             continue
         if name == own_name and unknown_to_threading > 0:
             unknown_to_threading -= 1
             continue
-        yield f'a thread is left running by a C library: "{name}", which runs no Python code'
+        yield task, name
+
+
+def describe_native(task, name, watch):
+    """A sentence, and the library that the thread is of as far as that is known."""
+    module, library = watch.importing.get(task, ("", ""))
+    started = f", started by the import of {module}{f' ({library})' if library else ''}" if module else ""
+    return (f'a thread is left running by a C library{started}: "{name}", which runs no Python code',
+            library or "that library")
+
+
+def advice(library):
+    variable = variable_of(library)
+    return f"; {variable} in the environment (--env) keeps the library from starting it" if variable else ""
+
+
+def threads_that_end_before_a_fork(watch, fork_for_trial):
+    python_threads = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    before = dict(native_threads(python_threads, len(sys._current_frames()) - 1))
+    for _ in range(LAST_LOOKS):  # those that are about to end by themselves
+        if before:
+            time.sleep(PACE)
+            left = tasks()
+            before = {task: name for task, name in before.items() if task in left}
+    if not before:
+        return
+    fork_for_trial()
+    left = tasks()
+    for task, name in before.items():
+        if task not in left:
+            text, library = describe_native(task, name, watch)
+            yield f"{text}; it ends before each fork and starts again when it is needed{advice(library)}"
 
 
 def name_of_task(task):
     try:
-        with open(f"/proc/self/task/{task}/comm") as comm:
+        with open(f"{TASKS}/{task}/comm") as comm:
             return comm.read().rstrip("\n")
     except OSError:  # it has ended
         return None
@@ -109,7 +236,8 @@ def new_sockets(before):
     objects = {each.fileno(): each for each in gc.get_objects() if isinstance(each, socket.socket)}
     for fd in opened:
         owner = owner_of(objects[fd]) if fd in objects else "a C library"
-        yield f"a socket is left open by {owner}: {describe_socket(socket, fd)}, descriptor {fd}"
+        yield (f"a socket is left open by {owner}: {describe_socket(socket, fd)}, descriptor {fd}; all workers "
+               f"share it, and take each other's data from it")
 
 
 def describe_socket(socket, fd):

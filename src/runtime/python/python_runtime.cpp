@@ -87,11 +87,11 @@ void PythonRuntime::load_application() {
   }
 }
 
-std::vector<std::string> PythonRuntime::preload_application() {
+std::vector<ImportFinding> PythonRuntime::preload_application() {
   try {
     const PreloadCheck check;
     load_application();
-    std::vector<std::string> findings = check.findings();
+    std::vector<ImportFinding> findings = check.findings();
     const Ref collector = checked(PyImport_ImportModule("gc"));
     checked(PyObject_CallMethod(collector.get(), "freeze", nullptr));
     return findings;

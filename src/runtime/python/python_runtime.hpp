@@ -56,6 +56,12 @@ struct LiveObjects {
   std::size_t total() const noexcept { return inputs + responders + file_wrappers + kept_bodies; }
 };
 
+/// What the import of an application has left running or open in a process that is to fork.
+struct ImportFinding {
+  std::string text;       ///< a sentence: what it is, whose, and what becomes of it in the children
+  bool harmless = false;  ///< its owner looks after it at a fork
+};
+
 /// A thread that Python waits for at its end.
 struct LastingThread {
   unsigned long number = 0;  ///< threading's `ident`
@@ -85,9 +91,9 @@ class PythonRuntime {
 
   /// The same in a process that is to fork: loads what the children need too, and keeps the
   /// garbage collector from touching it, since what a process writes to it no longer shares. Gives
-  /// a sentence for each thread and each socket that the import has left: a fork would tear them.
-  /// Throws LoadError.
-  std::vector<std::string> preload_application();
+  /// each thread and each socket that the import has left: a fork would tear them. Throws
+  /// LoadError.
+  std::vector<ImportFinding> preload_application();
 
   /// After `preload_application`, holding the interpreter: calls `fork_process` as os.fork() forks,
   /// with the hooks of Python and of the application around it. Gives and throws what that does.

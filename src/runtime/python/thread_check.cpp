@@ -21,10 +21,10 @@ void require_real_threads(const std::string& application) {
   try {
     const BuiltIn code("thread_check", kThreadCheckCode);
     const Ref function = checked(PyCFunction_New(&method, nullptr));
-    const Ref real = code.call("starts_real_threads", function.get());
+    const Ref real = code.call("starts_real_threads", {function.get()});
     if (real.get() == Py_True) return;
     const Ref name = checked(PyUnicode_DecodeFSDefault(application.c_str()));
-    throw LoadError(to_utf8(code.call("complaint", name.get()).get()), "");
+    throw LoadError(to_utf8(code.call("complaint", {name.get()}).get()), "");
   } catch (const PythonError&) {
     Failure failure = take_failure();
     throw LoadError(application + ": cannot start a thread after the import: " + failure.line,

@@ -4,8 +4,10 @@ share the thread of who started them. What only watches (tracing, error reports)
 Run by thread_check.cpp, not imported by anybody."""
 
 import _thread
+import os
 import sys
 import threading
+import time
 
 PATIENCE = 10.0  # seconds for a thread to begin; it takes microseconds
 # What can be replaced, and where it comes from.
@@ -22,9 +24,18 @@ def starts_real_threads(kernel_id):
         thread = threading.Thread(target=lambda: seen.append(kernel_id()), name="appd-trial", daemon=True)
         thread.start()
         thread.join(PATIENCE)
+        wait_for_its_end(seen)
     except RuntimeError:  # join() of one that was not started
         return False
     return bool(seen) and seen[0] != kernel_id()
+
+
+def wait_for_its_end(seen):
+    """For the kernel a thread ends a moment later, and who looks for threads would find it."""
+    end = time.monotonic() + PATIENCE
+    while seen and seen[0] != os.getpid() and os.path.exists(f"/proc/self/task/{seen[0]}"):
+        if time.monotonic() > end:
+            break
 
 
 def complaint(application):

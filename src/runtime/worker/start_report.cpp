@@ -16,9 +16,8 @@ using observe::WorkerMessage;
 namespace {
 
 constexpr const char* kAdvice =
-    "forked workers lack these threads and share these sockets: make them when they are first "
-    "needed or in os.register_at_fork(after_in_child=...), or start all the same with "
-    "--preload=force";
+    "make these when they are first needed, or start a thread again in "
+    "os.register_at_fork(after_in_child=...), or accept what was said of each with --preload=force";
 
 }  // namespace
 
@@ -56,11 +55,13 @@ std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& sett
 bool preload_application(python::PythonRuntime& python, const config::Settings& settings,
                          gateway::Reporter& reporter) {
   const bool forced = settings.preload == config::Preload::force;
-  const std::vector<std::string> findings = python.preload_application();
-  for (const std::string& finding : findings) {
-    reporter.report(forced ? Level::warning : Level::error, finding);
+  bool torn = false;
+  for (const python::ImportFinding& finding : python.preload_application()) {
+    const Level level = forced ? Level::warning : Level::error;
+    reporter.report(finding.harmless ? Level::info : level, finding.text);
+    torn = torn || !finding.harmless;
   }
-  if (findings.empty() || forced) return true;
+  if (!torn || forced) return true;
   reporter.report(Level::error, kAdvice);
   return false;
 }

@@ -22,8 +22,10 @@ std::string findings(const std::string& text) {
   directory.add("site_one.py",
                 "import socket, sys, threading, _thread\n" + text + "\napp = print\n");
   const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
-    for (const std::string& finding : runtime.preload_application())
-      if (!is_sanitizers_own(finding)) std::printf("%s\n", finding.c_str());
+    for (const python::ImportFinding& each : runtime.preload_application()) {
+      if (is_sanitizers_own(each.text)) continue;
+      std::printf("%s%s\n", each.harmless ? "harmless: " : "", each.text.c_str());
+    }
     std::fflush(stdout);
     return 0;
   });
@@ -57,21 +59,26 @@ TEST_CASE("sockets and threads that were there before, or ended, do not count") 
 }
 
 TEST_CASE("a thread is named with its target's module and function") {
-  CHECK(findings(std::string(kWait) +
-                 "threading.Thread(target=wait, name='flusher', daemon=True).start()") ==
-        "a thread is left running by the module site_one: \"flusher\", in wait()\n");
+  CHECK(
+      findings(std::string(kWait) +
+               "threading.Thread(target=wait, name='flusher', daemon=True).start()") ==
+      "a thread is left running by the module site_one: \"flusher\", in wait(); in workers it does "
+      "not run, and what wait() is for is not done\n");
 }
 
 TEST_CASE("a thread without a target is named by what it runs") {
-  CHECK(findings("class Poller(threading.Thread):\n"
-                 "  def run(self): threading.Event().wait()\n"
-                 "Poller(name='poller', daemon=True).start()") ==
-        "a thread is left running by the module site_one: \"poller\", in Poller.run()\n");
+  CHECK(
+      findings("class Poller(threading.Thread):\n"
+               "  def run(self): threading.Event().wait()\n"
+               "Poller(name='poller', daemon=True).start()") ==
+      "a thread is left running by the module site_one: \"poller\", in Poller.run(); in workers it "
+      "does not run, and what Poller.run() is for is not done\n");
 }
 
 TEST_CASE("a thread that threading does not know is found once") {
   CHECK(findings(std::string(kWait) + "_thread.start_new_thread(wait, ())") ==
-        "a thread is left running by the module site_one: without a name, in wait()\n");
+        "a thread is left running by the module site_one: without a name, in wait(); in workers it "
+        "does not run, and what wait() is for is not done\n");
 }
 
 TEST_CASE("a thread that runs no Python code is found by its name in the kernel") {
@@ -81,8 +88,73 @@ TEST_CASE("a thread that runs no Python code is found by its name in the kernel"
       "thread = ctypes.c_ulong()\n"
       "libc.pthread_create(ctypes.byref(thread), None, libc.sleep, 1000)\n"
       "libc.pthread_setname_np(thread, b'crunching')\n");
-  CHECK(found ==
-        "a thread is left running by a C library: \"crunching\", which runs no Python code\n");
+  CHECK(
+      found ==
+      "a thread is left running by a C library, started by the import of site_one: \"crunching\", "
+      "which runs no Python code; in workers it does not run, and what waits there for it, in that "
+      "library, waits for ever\n");
+}
+
+TEST_CASE("a thread is told with the module whose import has started it") {
+  const std::string found = findings(
+      "import sys, types, importlib.util, os\n"
+      "os.makedirs('library')\n"
+      "open('library/__init__.py', 'w').write('import threading\\n'\n"
+      "    'def start(): threading.Thread(target=threading.Event().wait, daemon=True, "
+      "name=\"deep\")'\n"
+      "    '.start()\\n')\n"
+      "open('using.py', 'w').write('import library, json.tool\\nlibrary.start()\\nimport "
+      "wave\\n')\n"
+      "importlib.invalidate_caches()\n"
+      "import using, wave\n");
+  CAPTURE(found);
+  CHECK(contains(found, ", started by the import of using: \"deep\", in "));
+}
+
+TEST_CASE("a thread whose module starts it again at a fork does no harm") {
+  const std::string start = std::string("import os, weakref\n") + kWait +
+                            "def start(): threading.Thread(target=wait, daemon=True).start()\n"
+                            "start()\n";
+  const std::string harmless = findings(start + "os.register_at_fork(after_in_child=start)");
+  CAPTURE(harmless);
+  CHECK(harmless.starts_with("harmless: a thread is left running by the module site_one: "));
+  CHECK(harmless.find("register_at_fork is to start it again in each worker\n") ==
+        harmless.size() - 53);
+  for (const char* const other :
+       {"os.register_at_fork(before=start)", "os.register_at_fork(after_in_child=os.getpid)",
+        "os.register_at_fork(after_in_child=threading.Lock()._at_fork_reinit)",
+        "import json\nos.register_at_fork(after_in_child=json.dumps)"}) {
+    CAPTURE(other);
+    CHECK(!contains(findings(start + other), "harmless"));
+  }
+}
+
+TEST_CASE("handlers that reset locks of the standard library start none of its threads") {
+  const std::string found = findings(
+      "import concurrent.futures, logging\n"
+      "pool = concurrent.futures.ThreadPoolExecutor(1)\npool.submit(print)");
+  CAPTURE(found);
+  CHECK(found.starts_with("\na thread is left running by the module concurrent.futures.thread"));
+}
+
+TEST_CASE("the import system and os are as before after the check") {
+  const Directory directory;
+  directory.add("site_one.py",
+                "import atexit, os\n"
+                "from importlib.machinery import ExtensionFileLoader as e, SourceFileLoader as s\n"
+                "def tell():\n"
+                "  parts = s.exec_module, e.exec_module, e.create_module, os.register_at_fork\n"
+                "  print(*(each.__name__ for each in parts), 'exec_module' in vars(s))\n"
+                "tell()\n"
+                "atexit.register(tell)\n"
+                "app = print\n");
+  const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
+    runtime.preload_application();
+    return runtime.finalize() ? 0 : 1;
+  });
+  CHECK(outcome.output ==
+        "load_and_look load_and_look load_and_look register_and_note True\n"
+        "exec_module exec_module create_module register_at_fork False\n");
 }
 
 TEST_CASE("a socket is told by what it is and by the module that leads to it") {
