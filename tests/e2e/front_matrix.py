@@ -42,6 +42,12 @@ class FrontMatrix:
         assert environ["wsgi.url_scheme"] == "http"
         assert "HTTP_CONTENT_LENGTH" not in environ and "HTTP_CONTENT_TYPE" not in environ
 
+    @pytest.mark.parametrize("host", ["example.test", "example.test:8080", "[::1]", "[::1]:81"])
+    def test_the_host_arrives_with_its_port(self, port, host):
+        with web.Client(port) as client:
+            client.send(f"GET /environ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert client.read_reply().json()["HTTP_HOST"] == host
+
     def test_the_client_gets_the_fields_that_the_front_owes_it(self, port):
         reply = web.get(port, "/hello")
         assert reply.body == b"Hello, world!\n"

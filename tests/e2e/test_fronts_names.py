@@ -160,6 +160,15 @@ def test_names_that_differ_in_an_underscore_are_as_documented(known):
         assert environ["HTTP_X_A"] in merged, protocol
 
 
+def test_a_second_host_is_refused_by_the_front(known):
+    """So the last HTTP_HOST, which counts, is never one that a client has added."""
+    front, protocols, _, _ = known
+    for protocol in protocols:
+        with web.Client(front.port(protocol)) as client:
+            client.send(b"GET /environ HTTP/1.1\r\nHost: example.test\r\nHost: other.test\r\n\r\n")
+            assert client.read_reply().status == 400, protocol
+
+
 def test_cookies_that_come_apart_are_joined_as_documented(known):
     front, protocols, _, joiner = known
     for protocol in protocols:

@@ -42,6 +42,62 @@ class TestNginxStreaming(FrontMatrix):
         return front.port(mode, streaming=True)
 
 
+def test_the_host_is_the_one_that_nginx_took_the_request_for(front, mode):
+    """Of a whole URL in the request line, which counts for more than the Host field (RFC 9112, 3.2.2)."""
+    with web.Client(front.port(mode)) as client:
+        client.send(b"GET http://example.test/environ HTTP/1.1\r\nHost: other.test\r\n\r\n")
+        assert client.read_reply().json()["HTTP_HOST"] == "example.test"
+
+
+class OverridingNginx(Nginx):
+    """Its operator has set variables again, after the include."""
+
+    @staticmethod
+    def _server(mode, streaming, number) -> str:
+        again = {"SERVER_NAME": "public.test", "HTTPS": "on", "HTTP_HOST": "public.test:8443"}
+        kind = mode.partition("-")[0]
+        lines = "".join(f"{kind}_param {name} {value}; " for name, value in again.items())
+        return Nginx._server(mode, streaming, number).replace(f"appd-{mode}.conf;", f"appd-{mode}.conf; {lines}")
+
+
+def test_variables_that_are_set_again_have_the_last_value_and_are_told_of_once(start, mode):
+    backend = start()
+    nginx = OverridingNginx(backend.address)
+    try:
+        for _ in range(3):
+            environ = web.get(nginx.port(mode), "/environ").json()
+            assert environ["SERVER_NAME"] == "public.test" and environ["wsgi.url_scheme"] == "https"
+            assert environ["HTTP_HOST"] == "public.test:8443"
+    finally:
+        nginx.stop()
+    said = [event.text for event in backend.find_events("twice")]
+    expected = {"SERVER_NAME", "HTTP_HOST"}  # HTTPS, which was empty, was not sent before
+    assert sorted(said) == [f"GET /environ: the front sends {name} twice, with different values: the last one counts "
+                            "(said once by each worker)" for name in sorted(expected)]
+
+
+class BareNginx(Nginx):
+    @staticmethod
+    def _server(mode, streaming, number) -> str:
+        return f"""  server {{
+    listen 127.0.0.1:{number};
+    location / {{ fastcgi_pass appd_kept; fastcgi_keep_conn on; }}
+  }}"""
+
+
+def test_an_nginx_without_its_variables_is_told_so(start, place):
+    """As when `include fastcgi_params;` has been forgotten."""
+    backend = start()
+    nginx = BareNginx(backend.address)
+    try:
+        reply = web.get(nginx.port("fastcgi-kept"), "/")
+    finally:
+        nginx.stop()
+    assert reply.status == 400
+    assert b"REQUEST_METHOD is missing: the front sends no CGI variables" in reply.body
+    backend.wait_event('in nginx, "include fastcgi_params;"')
+
+
 @pytest.mark.parametrize("size", [0, 11, MIB, 5 * MIB])
 def test_a_chunked_upload_with_request_buffering_off_has_its_true_length(front, mode, size):
     upload = web.Upload(size)

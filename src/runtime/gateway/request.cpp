@@ -61,6 +61,12 @@ std::string_view host_of(std::string_view authority) noexcept {
   return authority.substr(0, colon);
 }
 
+/// "example.test" and "example.test:8080": the same host, told better.
+bool adds_port(std::string_view host, std::string_view other) noexcept {
+  return other.starts_with(host) && other.substr(host.size()).starts_with(':') &&
+         is_digits(other.substr(host.size() + 1));
+}
+
 Front front_of(std::string_view server_software) noexcept {
   if (server_software.starts_with("nginx")) return Front::nginx;
   if (server_software.starts_with("Apache")) return Front::apache;
@@ -74,6 +80,11 @@ std::uint32_t bit(KnownName name) noexcept {
   static_assert(kKnownNames <= 32);
   return std::uint32_t{1} << static_cast<unsigned>(name);
 }
+
+constexpr const char* kNoMethod =
+    "REQUEST_METHOD is missing: the front sends no CGI variables (in nginx, \"include "
+    "fastcgi_params;\", \"include uwsgi_params;\" or \"include scgi_params;\" belongs beside the "
+    "directive that passes to appd)";
 
 Refusal bad_request(std::string reason) {
   return {400, std::move(reason)};
@@ -89,6 +100,10 @@ void Request::clear() noexcept {
   index_.give_back_memory();
   if (repeats_.capacity() > VariableBlock::kWarmVariables) std::vector<Repeat>().swap(repeats_);
   repeats_.clear();
+  if (overridden_.capacity() > VariableBlock::kWarmVariables) {
+    std::vector<std::string_view>().swap(overridden_);
+  }
+  overridden_.clear();
   made_.clear();
   names_ = {};
   method_ = {};
@@ -105,8 +120,7 @@ std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd bod
   if (!repeats_.empty()) join_repeats();
   describe();
   if (!refusal && !is_token(method_)) {
-    refusal = bad_request(method_.empty() ? "REQUEST_METHOD is missing"
-                                          : "REQUEST_METHOD is not an HTTP method");
+    refusal = bad_request(method_.empty() ? kNoMethod : "REQUEST_METHOD is not an HTTP method");
   }
   if (!refusal) refusal = settle_length(body_end, aside);
   if (refusal) return refusal;
@@ -227,13 +241,20 @@ void Request::put_aside(NameUse use, std::string_view value, Aside& aside) noexc
 
 /// A name that environ has already, at `first`.
 std::optional<Refusal> Request::repeat(std::size_t first, const Variable& variable) {
-  // RFC 9112 section 3.2: several Host fields are an error, not a list.
+  // Several Host fields are no list (RFC 9112 section 3.2): fronts refuse them, so the second one
+  // is the front's own.
   if (is_header(variable.name) && variable.name != "HTTP_HOST") {
     repeats_.push_back({first, repeats_.size(), variable.value});
     return std::nullopt;
   }
-  if (environ_[first].value == variable.value) return std::nullopt;
-  return bad_request(fmt::format("{} was sent twice with different values", variable.name));
+  std::string_view& value = environ_[first].value;
+  if (value == variable.value) return std::nullopt;
+  if (variable.name == "CONTENT_LENGTH" || variable.name == "REQUEST_METHOD") {
+    return bad_request(fmt::format("{} was sent twice with different values", variable.name));
+  }
+  if (!adds_port(value, variable.value)) overridden_.push_back(variable.name);
+  value = variable.value;
+  return std::nullopt;
 }
 
 void Request::join_repeats() {

@@ -82,6 +82,10 @@ class Request {
   /// Of `environ`.
   const NamesId& names() const noexcept { return names_; }
 
+  /// Names that were sent again with another value, which counts. (Not a Host to which its port was
+  /// added.)
+  std::span<const std::string_view> overridden() const noexcept { return overridden_; }
+
   std::string_view method() const noexcept { return method_; }
   /// As the client sent it (REQUEST_URI), else script name + path + query: for logs only.
   std::string_view uri() const noexcept { return uri_; }
@@ -139,6 +143,7 @@ class Request {
   KnownPlaces known_;  // in environ_
   NamesId names_;
   std::vector<Repeat> repeats_;
+  std::vector<std::string_view> overridden_;
   StringPool made_;  // values that are in no variable: joined, decoded, computed
   std::string_view method_;
   std::string_view uri_;

@@ -16,6 +16,7 @@
 #include "runtime/net/neighbours.hpp"
 #include "runtime/net/outgoing_memory.hpp"
 #include "runtime/net/server_options.hpp"
+#include "runtime/net/told_names.hpp"
 #include "runtime/net/wire_exchange.hpp"
 #include "runtime/support/unique_fd.hpp"
 
@@ -76,6 +77,8 @@ class Server {
   OutgoingMemory& outgoing_memory() noexcept { return outgoing_memory_; }
   gateway::BlockPool& blocks() noexcept { return blocks_; }
   gateway::NameLayouts& layouts() noexcept { return layouts_; }
+  /// Of variables that are sent with two values.
+  ToldNames& told_names() noexcept { return told_names_; }
   std::shared_ptr<WireExchange> take_exchange();
   void give_back(std::shared_ptr<WireExchange> exchange);
   /// Checks the connection's deadline every now and then until it has none.
@@ -138,6 +141,7 @@ class Server {
   EventLoop::Timer trim_timer_;
   gateway::BlockPool blocks_;
   gateway::NameLayouts layouts_;
+  ToldNames told_names_;
   // Memory that no read has filled yet costs nothing.
   const std::unique_ptr<char[]> read_buffer_;
 };

@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "protocol/request_encoder.hpp"
+#include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/foreign_answer.hpp"
 #include "runtime/net/server.hpp"
-#include "runtime/net/status_text.hpp"
 
 namespace appd::net {
 namespace {
@@ -143,6 +143,7 @@ void Session::on_request(const Event& event) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }
+  for (const std::string_view name : request.overridden()) tell_of_override(live, name);
   const std::optional<std::uint64_t> length = request.content_length();
   if (options.max_body > 0 && length && *length > options.max_body) {
     refuse(live, 413,
@@ -154,6 +155,16 @@ void Session::on_request(const Event& event) {
                        options.spool_bodies || !length ? Overflow::spool : Overflow::pause,
                        options.spool_dir, options.spool_quota);
   decoder_->expect_body(event.id, length);
+}
+
+/// That is how a front is configured, so it is the same with each request.
+void Session::tell_of_override(const Live& live, std::string_view name) {
+  if (!server_.told_names().is_new(name)) return;
+  server_.reporter().report(
+      Level::warning,
+      fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
+                  "once by each worker)",
+                  gateway::request_text(live.exchange->request()), name));
 }
 
 void Session::on_body(const Event& event) {
@@ -278,7 +289,7 @@ void Session::submit(Live& live) {
 
 void Session::refuse(Live& live, unsigned status, std::string_view reason) {
   report(cause_of(status), Level::warning, live,
-         fmt::format("answered with {} {} over {}: {}", status, status_text(status),
+         fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
       status == 503 ? fmt::format("{}", server_.options().retry_after.count()) : std::string();

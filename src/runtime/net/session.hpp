@@ -94,6 +94,7 @@ class Session {
 
   void on_event(const protocol::Event& event);
   void on_request(const protocol::Event& event);
+  void tell_of_override(const Live& live, std::string_view name);
   void on_body(const protocol::Event& event);
   void on_body_end(const protocol::Event& event);
   void on_body_cut(Live& live);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/server.hpp"
-#include "runtime/net/status_text.hpp"
 
 namespace appd::net {
 namespace {
@@ -61,7 +61,7 @@ class TailKeeper final : public gateway::Keeper {
 /// A small answer of the server's own.
 struct OwnAnswer {
   OwnAnswer(unsigned code, std::string_view reason)
-      : status(fmt::format("{} {}", code, status_text(code))),
+      : status(fmt::format("{} {}", code, gateway::reason_phrase(code))),
         body(fmt::format("{}\n{}\n", status, reason)),
         fields(fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
                            body.size())) {}

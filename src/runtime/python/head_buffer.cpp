@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/header_rules.hpp"
 #include "runtime/python/latin1.hpp"
@@ -48,7 +49,9 @@ void HeadBuffer::assign(std::string_view status, unsigned code) {
   content_length_.reset();
   code_ = code;
   lacked_reason_ = status.size() == 3;
-  if (lacked_reason_) status_ += " Unknown";  // fronts differ on a status line without a reason
+  if (lacked_reason_) {  // fronts differ on a status line without one
+    status_.append(" ").append(gateway::reason_phrase(code));
+  }
 }
 
 void HeadBuffer::add_header(PyObject* header, Known<Name>& known) {

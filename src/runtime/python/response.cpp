@@ -124,10 +124,7 @@ void Response::write(PyObject* bytes) {
     raise(PyExc_TypeError, "write() takes bytes, not %s", Py_TYPE(bytes)->tp_name);
   if (support::forked_by_application()) raise_of_parent("write()");
   written_ = true;
-  const std::string_view piece = view_bytes(bytes);
-  if (takes_body() && piece.size() > wanted())
-    raise(PyExc_ValueError, "write() goes beyond the announced Content-Length");
-  if (!satisfied()) send(bytes);
+  send(bytes);
   if (gone_) raise(PyExc_ConnectionResetError, "the client closed the connection");
 }
 
@@ -140,7 +137,10 @@ void Response::send_rest(std::span<const std::string_view> pieces, PyObject* own
     excess_ = total > 0 && !exchange_->request().is_head();
     return finish();
   }
-  if (satisfied()) return;
+  if (satisfied()) {
+    excess_ |= total > 0;
+    return;
+  }
   if (head().content_length() && total < wanted()) throw_too_short(total);
   excess_ = total > wanted();
   if (!excess_) return transmit(pieces, gateway::End::last, owner);

@@ -52,7 +52,7 @@ class Response {
   void send(PyObject* bytes);
   /// The same for several, which view into `owner`'s objects, as the rest of the answer: ends it.
   void send_rest(std::span<const std::string_view> pieces, PyObject* owner);
-  /// write(): as `send`, but more than the announced length is an error.
+  /// write(): the same; raises when nobody is there to take it.
   void write(PyObject* bytes);
   /// Sends a file's part as the rest of the answer. `range.length` is cut to what is wanted.
   void send_file(gateway::FileRange range);

@@ -243,7 +243,8 @@ void WsgiCall::report_oddities() noexcept {
            "the application gave more body than its head allows; "
            "the excess was dropped");
   if (response_.lacked_reason())
-    report(gateway::Level::warning, "the application's status has a number only, and no reason");
+    report(gateway::Level::warning,
+           "the application's status has a number only, and no reason: that was added");
   if (gone_) report(gateway::Level::debug, "the client went away before the end of the call");
 }
 
