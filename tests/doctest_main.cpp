@@ -1,2 +1,75 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
+namespace {
+
+/// No signal that a test, or what it tests, has to do with.
+int limit_signal() noexcept {
+  return SIGRTMIN + 3;
+}
+
+constexpr int kExitCode = 124;  // timeout(1)'s
+std::string overdue;            // what the handler says
+
+extern "C" void on_overdue(int) {
+  [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, overdue.data(), overdue.size());
+  ::_exit(kExitCode);
+}
+
+/// Seconds that a case may take: far more than any does, under a sanitizer and beside other work,
+/// too. What it forks does not inherit it.
+long limit() {
+  const char* const given = std::getenv("APPD_TEST_CASE_LIMIT");
+  return given != nullptr ? std::atol(given) : 120;
+}
+
+/// A case that hangs, on a wake-up that was lost for instance, fails by its name.
+class CaseLimit final : public doctest::IReporter {
+ public:
+  explicit CaseLimit(const doctest::ContextOptions&) {
+    struct sigaction action {};
+    action.sa_handler = on_overdue;
+    ::sigaction(limit_signal(), &action, nullptr);
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = limit_signal();
+    ::timer_create(CLOCK_MONOTONIC, &event, &timer_);
+  }
+
+  void test_case_start(const doctest::TestCaseData& test) override {
+    overdue = "\nTEST CASE:  " + std::string(test.m_name) + "\n" + test.m_file.c_str() + ":" +
+              std::to_string(test.m_line) + ": it has not ended within " + std::to_string(limit()) +
+              " s\n";
+    set(limit());
+  }
+  void test_case_reenter(const doctest::TestCaseData&) override { set(limit()); }
+  void test_case_end(const doctest::CurrentTestCaseStats&) override { set(0); }
+
+  void report_query(const doctest::QueryData&) override {}
+  void test_run_start() override {}
+  void test_run_end(const doctest::TestRunStats&) override {}
+  void test_case_exception(const doctest::TestCaseException&) override {}
+  void subcase_start(const doctest::SubcaseSignature&) override {}
+  void subcase_end() override {}
+  void log_assert(const doctest::AssertData&) override {}
+  void log_message(const doctest::MessageData&) override {}
+  void test_case_skipped(const doctest::TestCaseData&) override {}
+
+ private:
+  void set(long seconds) {
+    const itimerspec time{{}, {seconds, 0}};
+    ::timer_settime(timer_, 0, &time, nullptr);
+  }
+
+  timer_t timer_{};
+};
+
+REGISTER_LISTENER("case limit", 1, CaseLimit);
+
+}  // namespace

@@ -173,6 +173,13 @@ class Supervised {
         lines_.begin(), lines_.end(),
         [part](const std::string& line) { return line.find(part) != std::string::npos; }));
   }
+  /// Of those up to the one that was waited for last: more may have been read.
+  unsigned count_so_far(std::string_view part) const {
+    const auto end = lines_.begin() + static_cast<std::ptrdiff_t>(next_);
+    return static_cast<unsigned>(std::count_if(
+        lines_.begin(), end,
+        [part](const std::string& line) { return line.find(part) != std::string::npos; }));
+  }
   std::string text() const {
     std::string all;
     for (const std::string& line : lines_) all += line + "\n";
