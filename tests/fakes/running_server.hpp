@@ -106,6 +106,22 @@ class RunningServer {
       }
     });
   }
+  /// The same for the calls that ran when `sequences` was taken.
+  void give_up_calls(const std::vector<std::uint32_t>& sequences) {
+    on_loop([&] {
+      for (unsigned thread = 0; thread < slots_.size(); ++thread) {
+        if (const auto* call = crew_.call_of(thread, sequences[thread])) {
+          server_.answer_instead(call);
+        }
+      }
+    });
+  }
+  /// The slots' sequences, of each thread.
+  std::vector<std::uint32_t> sequences() const {
+    std::vector<std::uint32_t> all;
+    for (const auto& slot : slots_) all.push_back(slot.read().sequence);
+    return all;
+  }
   /// Requests that wait for a thread.
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   /// True once all threads have come back from the crew.

@@ -63,6 +63,7 @@ TEST_CASE("values are taken as systemd takes them") {
       {"A=\"\"", ""},
       {"A=' b \\ \"c\" $d '", " b \\ \"c\" $d "},
       {"A= 'b'  ", "b"},
+      {R"(A='a\"b\\c\$d')", R"(a\"b\\c\$d)"},
       {"A='one\n two\n'\n", "one\n two\n"},
       {"A=\"one\n two\"", "one\n two"},
       {"A=\"one\\\ntwo\"", "onetwo"},

@@ -29,6 +29,12 @@ TEST_CASE("the nearest name is found, but not at any price") {
   CHECK(nearest("socket_mode", kNames) == "socket-mode");
   CHECK(nearest("--threads", kNames) == "threads");
   CHECK(nearest("body", kNames) == "body-buffer");
+  // Two letters may be wrong, or a third of them.
+  constexpr std::array<std::string_view, 2> kThresholds{"abcdef", "abcdefghijkl"};
+  CHECK(nearest("abcdxy", kThresholds) == "abcdef");
+  CHECK(nearest("abcxyz", kThresholds) == "");
+  CHECK(nearest("abcdefghwxyz", kThresholds) == "abcdefghijkl");
+  CHECK(nearest("abcdefgvwxyz", kThresholds) == "");
   CHECK(nearest("http-socket-options", kNames) == "");
   CHECK(nearest("xyz", kNames) == "");
   CHECK(nearest("so", kNames) == "");

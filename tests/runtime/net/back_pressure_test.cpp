@@ -128,6 +128,36 @@ TEST_SUITE("back-pressure") {
     }
   }
 
+  TEST_CASE("an upload that nobody reads does not stop others on its connection") {
+    Scripts scripts;
+    Gate later;
+    scripts.on("/later", [&](gateway::Exchange& exchange) {
+      later.wait();
+      ScriptedApplication::answer(exchange, "later");
+    });
+    RunningServer server(scripts, {small_buffer(), 3});
+    FrontSocket front = server.connect();
+    const Asked upload = post("/wait", pattern(200'000), 1);
+    Asked running{"/later"};
+    running.id = 2;
+    Asked next{"/hello"};
+    next.id = 3;
+    REQUIRE(front.send(request(Speech::fastcgi_kept, running) + head_of(upload) +
+                       fastcgi_stdin(1, upload.body.substr(0, 100'000))));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() + later.waiting() == 2; }));
+    const FastcgiAnswers early(
+        front.exchange(request(Speech::fastcgi_kept, next), ended_answers(1)));
+    REQUIRE(early.ended() == 1);
+    CHECK(early.by_id.at(3).body() == "hello");
+    later.open();
+    scripts.gate.open();
+    const FastcgiAnswers late(front.exchange(
+        fastcgi_stdin(1, upload.body.substr(100'000)) + wire::stdin_of(1, ""), ended_answers(2)));
+    REQUIRE(late.ended() == 2);
+    CHECK(late.by_id.at(2).body() == "later");
+    CHECK(late.by_id.at(1).body() == upload.body);
+  }
+
   TEST_CASE("an abort in the same read that paused leaves the connection hearing") {
     for (const std::size_t size : {10'000u, 60'000u}) {
       CAPTURE(size);

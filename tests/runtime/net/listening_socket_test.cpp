@@ -5,12 +5,15 @@
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <vector>
 
 #include "fakes/front_socket.hpp"
 #include "fakes/temporary_folder.hpp"
@@ -108,6 +111,28 @@ TEST_SUITE("listening socket") {
     const auto first = ListeningSocket::open(UnixPath{path}, {});
     CHECK(has(problem_with(UnixPath{path}), "another process listens on " + path));
     CHECK_FALSE(FrontSocket::to_unix(path).ended());
+  }
+
+  TEST_CASE("one whose backlog is full is live too") {
+    test::TemporaryFolder folder;
+    const std::string path = folder / "socket";
+    const auto first = ListeningSocket::open(UnixPath{path}, {});
+    REQUIRE(::listen(first.fd(), 0) == 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    std::vector<support::UniqueFd> waiting;
+    int error = 0;
+    while (error == 0 && waiting.size() < 10) {
+      waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      error = ::connect(waiting.back().get(), reinterpret_cast<sockaddr*>(&address),
+                        sizeof address) == 0
+                  ? 0
+                  : errno;
+    }
+    REQUIRE(error == EAGAIN);
+    CHECK(has(problem_with(UnixPath{path}), "another process listens on " + path));
+    CHECK(std::filesystem::exists(path));
   }
 
   TEST_CASE("a file that is no socket is never removed") {

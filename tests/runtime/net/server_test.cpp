@@ -225,6 +225,27 @@ TEST_SUITE("server") {
     CHECK(server.reporter().count("--header-timeout", Level::warning) == kSpeeches.size());
   }
 
+  TEST_CASE("a request's head has its time as a whole, however it trickles") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.header_timeout = 300ms;
+    RunningServer server(scripts, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      FrontSocket front = server.connect();
+      const std::string bytes = request(speech, {"/hello"});
+      REQUIRE(bytes.size() > 80);
+      for (const char& byte : bytes) {
+        if (!front.silent()) break;
+        front.send({&byte, 1});
+        std::this_thread::sleep_for(50ms);  // the pace of this front
+      }
+      CHECK(front.sees_end());
+    }
+    CHECK(server.reporter().count("--header-timeout", Level::warning) == kSpeeches.size());
+    CHECK(scripts.calls() == 0);
+  }
+
   TEST_CASE("an idle kept connection outlives every timeout") {
     Scripts scripts;
     net::ServerOptions options;

@@ -107,6 +107,28 @@ TEST_SUITE("wire exchange") {
     }
   }
 
+  TEST_CASE("over TCP a broken-off answer ends in a reset, and the next one in order") {
+    ScriptedApplication application;
+    application.on("/open", breaking(false));
+    application.on("/hello", [](gateway::Exchange& exchange) {
+      ScriptedApplication::answer(exchange, "hello");
+    });
+    ServerSetup setup;
+    setup.tcp = true;
+    RunningServer server(application, setup);
+    for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
+      CAPTURE(name(speech));
+      for (const bool breaks : {true, false, true, false}) {
+        FrontSocket front = server.connect();
+        REQUIRE(front.send(request(speech, {breaks ? "/open" : "/hello"})));
+        const std::string got = front.receive();
+        CHECK(front.ended());
+        CHECK(front.was_reset() == breaks);
+        if (!breaks) CHECK(answer_in(speech, got).body() == "hello");
+      }
+    }
+  }
+
   TEST_CASE("beside other requests a broken-off answer leaves the connection open") {
     ScriptedApplication application;
     application.on("/announced", breaking(true));

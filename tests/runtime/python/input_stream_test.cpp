@@ -234,4 +234,12 @@ TEST_CASE("client_disconnected follows the front") {
   CHECK(exchange->sent == "(False, b'', True)");
 }
 
+TEST_CASE("a request never sees what the last one on its thread has left unread") {
+  const auto first = make("stream.readline()", {"one\ntwo\n"});
+  const auto next = make("[stream.readline(), stream.read()]", {"three\n"});
+  host().run({first, next});
+  CHECK(first->sent == "b'one\\n'");
+  CHECK(next->sent == "[b'three\\n', b'']");
+}
+
 TEST_SUITE_END();

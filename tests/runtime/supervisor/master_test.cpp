@@ -482,7 +482,7 @@ TEST_SUITE("master") {
     const std::string line = master.wait_for("reloaded after ");
     const double seconds = std::stod(line.substr(line.find("after ") + 6));
     CHECK(seconds >= 0.3);
-    CHECK(seconds < 4.9);                // otherwise it was patience
+    CHECK(seconds < 4.9);                       // otherwise it was patience
     CHECK(master.count_so_far("exited") == 0);  // what still runs is not waited for
     ::kill(former, SIGUSR1);
     master.send(SIGTERM);

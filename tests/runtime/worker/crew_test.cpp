@@ -287,6 +287,28 @@ TEST_SUITE("crew") {
     }
   }
 
+  TEST_CASE("a call that has ended meanwhile does not cost the next one its answer") {
+    Scripts scripts;
+    Gate later;
+    scripts.on("/later", [&](gateway::Exchange& exchange) {
+      later.wait();
+      ScriptedApplication::answer(exchange, "late");
+    });
+    RunningServer server(scripts, {{}, 1});
+    FrontSocket first = server.connect();
+    REQUIRE(first.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    const auto former = server.sequences();
+    scripts.gate.open();
+    CHECK(answer_in(Speech::uwsgi, first.receive()).status() == "200");
+    FrontSocket next = server.connect();
+    REQUIRE(next.send(request(Speech::uwsgi, {"/later"})));
+    REQUIRE(eventually([&] { return later.waiting() == 1; }));
+    server.give_up_calls(former);
+    later.open();
+    CHECK(answer_in(Speech::uwsgi, next.receive()).status() == "200");
+  }
+
   TEST_CASE("a stream that does not come back is broken off") {
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
