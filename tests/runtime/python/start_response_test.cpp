@@ -265,7 +265,8 @@ def application(environ, start_response):
     CHECK(host().take_log(gateway::Level::warning).find("more body than its head allows") !=
           std::string::npos);
     // The next request on any thread has given nothing too much.
-    for (int i = 0; i < 4; ++i) host().body_of("def application(e, s):\n    return answer(s, 1)\n");
+    for (int i = 0; i < 4; ++i)
+      host().body_of("def application(e, s):\n    s('200 OK', [])\n    yield b'x'\n");
     CHECK(host().take_log(gateway::Level::warning) == "");
   }
 }

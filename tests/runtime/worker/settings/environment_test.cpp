@@ -1,0 +1,130 @@
+#include "runtime/worker/environment.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace appd;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Quota final : net::SpoolQuota {
+  bool try_take(std::uint64_t) noexcept override { return true; }
+  void give_back(std::uint64_t) noexcept override {}
+};
+
+}  // namespace
+
+TEST_SUITE("environment") {
+  // Each with a value that no other has, so that none can be in another's place.
+  TEST_CASE("every setting of a server reaches its place") {
+    config::Settings settings;
+    settings.max_connections = 11;
+    settings.max_params = 12;
+    settings.max_body = 13;
+    settings.body_buffer = 14;
+    settings.header_timeout = 15ms;
+    settings.body_timeout = 16ms;
+    settings.write_timeout = 17ms;
+    settings.spool_dir = "/spool";
+    settings.spool_limit = 18;
+    settings.mount = "/mount";
+    Quota quota;
+    const auto options = worker::make_server_options(settings, {}, &quota);
+    CHECK(options.max_connections == 11);
+    CHECK(options.decoder.max_params == 12);
+    CHECK(options.max_body == 13);
+    CHECK(options.body_buffer == 14);
+    CHECK(options.header_timeout == 15ms);
+    CHECK(options.body_timeout == 16ms);
+    CHECK(options.write_timeout == 17ms);
+    CHECK(options.spool_dir == "/spool");
+    CHECK(options.spool_quota == &quota);
+    CHECK(options.environ.mount == "/mount");
+    settings.spool_limit = 0;
+    CHECK(worker::make_server_options(settings, {}, &quota).spool_quota == nullptr);
+  }
+
+  TEST_CASE("each switch of a server turns its own thing on") {
+    using Switch = bool config::Settings::*;
+    const std::vector<std::pair<Switch, std::function<bool(const net::ServerOptions&)>>> rows{
+        {&config::Settings::trust_script_name,
+         [](const auto& options) { return options.environ.trust_script_name; }},
+        {&config::Settings::trust_forwarded_proto,
+         [](const auto& options) { return options.environ.trust_forwarded_proto; }},
+        {&config::Settings::trust_uwsgi_scheme,
+         [](const auto& options) { return options.environ.trust_uwsgi_scheme; }},
+        {&config::Settings::drop_remote_user,
+         [](const auto& options) { return options.environ.drop_remote_user; }},
+        {&config::Settings::spool_bodies, [](const auto& options) { return options.spool_bodies; }},
+        {&config::Settings::fastcgi_stderr,
+         [](const auto& options) { return options.send_error_text; }},
+    };
+    for (const auto& [on, _] : rows) {
+      config::Settings settings;
+      for (const auto& row : rows) settings.*row.first = false;
+      settings.*on = true;
+      const auto options = worker::make_server_options(settings, {}, nullptr);
+      for (const auto& [other, is_on] : rows) CHECK(is_on(options) == (other == on));
+    }
+  }
+
+  TEST_CASE("a protocol can be pinned") {
+    config::Settings settings;
+    const auto pinned = [&](config::ProtocolChoice choice) {
+      settings.protocol = choice;
+      return worker::make_server_options(settings, {}, nullptr).pinned;
+    };
+    CHECK_FALSE(pinned(config::ProtocolChoice::automatic).has_value());
+    CHECK(pinned(config::ProtocolChoice::fastcgi) == protocol::Wire::fastcgi);
+    CHECK(pinned(config::ProtocolChoice::uwsgi) == protocol::Wire::uwsgi);
+    CHECK(pinned(config::ProtocolChoice::scgi) == protocol::Wire::scgi);
+  }
+
+  TEST_CASE("a relative spool folder is one of the application's directory") {
+    config::Settings settings;
+    settings.chdir = "/srv/site";
+    settings.spool_dir = "spool";
+    CHECK(worker::make_server_options(settings, {}, nullptr).spool_dir == "/srv/site/spool");
+    settings.chdir = "";
+    CHECK(worker::make_server_options(settings, {}, nullptr).spool_dir ==
+          (std::filesystem::current_path() / "spool").string());
+  }
+
+  TEST_CASE("each deadline reaches its place") {
+    config::Settings settings;
+    settings.slow_request = 21ms;
+    settings.request_timeout = 22ms;
+    settings.timeout_grace = 23ms;
+    const auto limits = worker::make_deadline_limits(settings);
+    CHECK(limits.slow == 21ms);
+    CHECK(limits.request == 22ms);
+    CHECK(limits.grace == 23ms);
+  }
+
+  TEST_CASE("Python hears what it is to run, and whether it is alone") {
+    config::Settings settings;
+    settings.module = "site:app";
+    settings.pythonpath = {"/one", "/two"};
+    settings.virtualenv = "/venv";
+    settings.threads = 1;
+    settings.workers = {1, 1};
+    auto options = worker::make_python_options(settings, 7);
+    CHECK(options.module == "site:app");
+    CHECK(options.pythonpath == std::vector<std::string>{"/one", "/two"});
+    CHECK(options.virtualenv == "/venv");
+    CHECK(options.crash_descriptor == 7);
+    CHECK_FALSE(options.multithread);
+    CHECK_FALSE(options.multiprocess);
+    settings.threads = 2;
+    CHECK(worker::make_python_options(settings).multithread);
+    settings.workers = {1, 2};  // there may be another
+    CHECK(worker::make_python_options(settings).multiprocess);
+  }
+}
