@@ -16,6 +16,7 @@
 #include "runtime/python/thread_stacks.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/throw_errno.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 namespace appd::python {
 namespace {
@@ -37,6 +38,7 @@ void ImportGuard::check(const std::string& application) const {
   require_real_threads(application);
   let_signals_through();
   ignore_sigpipe();
+  support::renew_worker_signals();
   tell_of_sigterm();
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/python/errors.hpp"
 #include "runtime/python/virtualenv.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 namespace appd::python {
 namespace {
@@ -60,10 +61,13 @@ void put_in_front(const std::vector<std::string>& directories) {
   }
 }
 
-/// Importing `signal` for the first time takes SIGINT over when nobody else has, even if no
-/// handlers were asked for (3.11): so that happens here, with SIGINT out of its sight. The C module
-/// below it does that; the one in Python would bring enum with it.
-void keep_sigint_from_python() {
+/// Importing `signal` for the first time looks what is in force, and takes SIGINT over when nobody
+/// else has, even if no handlers were asked for (3.11): so that happens here, with SIGINT out of
+/// its sight. appd's handlers are hidden as well: an application could not put back what Python
+/// knows to be a handler of C code. The C module below it does all that; the one in Python would
+/// bring enum with it.
+void show_default_signals_to_python() {
+  const support::HiddenWorkerSignals hidden;
   struct sigaction ignore {};
   struct sigaction before {};
   ignore.sa_handler = SIG_IGN;
@@ -121,7 +125,7 @@ Interpreter::Interpreter(const PythonOptions& options) {
   config.start();
   std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
   try {
-    keep_sigint_from_python();
+    show_default_signals_to_python();
     leave_stacks_at_crash(options.crash_descriptor);
     std::vector<std::string> in_front = options.pythonpath;
     in_front.push_back(std::filesystem::current_path());

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstring>
+#include <fstream>
 #include <iterator>
 #include <string_view>
 
@@ -42,8 +44,19 @@ std::string describe_duration(std::chrono::nanoseconds duration) {
 }
 
 std::string describe_signal(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
+  if (const char* const name = ::sigabbrev_np(signal)) return fmt::format("SIG{}", name);
+  if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+    return fmt::format("SIGRTMIN+{}", signal - SIGRTMIN);
+  return fmt::format("signal {}", signal);
+}
+
+std::string describe_sender(const support::ReceivedSignal& signal) {
+  if (signal.sender == 0) return "sent by the kernel";
+  std::string name;
+  std::ifstream comm(fmt::format("/proc/{}/comm", signal.sender));
+  const bool known = static_cast<bool>(std::getline(comm, name));  // it may have ended
+  return fmt::format("sent by process {}{}, user {}", signal.sender,
+                     known ? fmt::format(" ({})", name) : "", signal.user);
 }
 
 }  // namespace appd::supervisor

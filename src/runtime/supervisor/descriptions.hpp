@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/observe/scoreboard.hpp"
+#include "runtime/support/signals.hpp"
 
 namespace appd::supervisor {
 
@@ -18,7 +19,10 @@ std::string describe_requests(std::span<const observe::RunningRequest> requests)
 /// "3.2 s"
 std::string describe_duration(std::chrono::nanoseconds duration);
 
-/// "SIGTERM"
+/// "SIGTERM", "SIGRTMIN+3"
 std::string describe_signal(int signal);
+
+/// "sent by process 812 (bash), user 0"; "sent by the kernel"
+std::string describe_sender(const support::ReceivedSignal& signal);
 
 }  // namespace appd::supervisor

@@ -329,8 +329,9 @@ int Master::poll_timeout() const noexcept {
   return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kLongest).count());
 }
 
-void Master::on_signal(int signal) {
-  switch (signal) {
+void Master::on_signal(const support::ReceivedSignal& signal) {
+  const std::string name = describe_signal(signal.number);
+  switch (signal.number) {
     case SIGCHLD:
       return reap();
     case SIGHUP:
@@ -339,14 +340,19 @@ void Master::on_signal(int signal) {
     case SIGUSR2:
       upgrade_wanted_ = true;
       return;
+    case SIGTERM:
+    case SIGINT:
+      if (phase_ != Phase::stopping) return stop(name);
+      [[fallthrough]];
     case SIGQUIT:
-      break;
-    default:  // SIGTERM, SIGINT
-      if (phase_ == Phase::stopping) break;
-      return stop(describe_signal(signal));
+      reporter_.report(Level::warning, fmt::format("{}: stopping at once", name));
+      return stop_at_once();
+    default:
+      // A terminal sends SIGWINCH whenever its window changes its size.
+      const bool by_terminal = signal.number == SIGWINCH && signal.sender == 0;
+      reporter_.report(by_terminal ? Level::debug : Level::warning,
+                       fmt::format("{} is ignored: {}", name, describe_sender(signal)));
   }
-  reporter_.report(Level::warning, fmt::format("{}: stopping at once", describe_signal(signal)));
-  stop_at_once();
 }
 
 void Master::on_request(ControlSocket::Request request) {

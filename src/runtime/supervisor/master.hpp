@@ -107,7 +107,7 @@ class Master {
   bool obey_signals();
   void bear_failure(const char* call);
   int poll_timeout() const noexcept;
-  void on_signal(int signal);
+  void on_signal(const support::ReceivedSignal& signal);
   void on_request(ControlSocket::Request request);
   void queue_caller(Callers& callers, ControlSocket::Caller caller);
   std::string describe() const;

@@ -1,11 +1,36 @@
 #include "runtime/supervisor/master_signals.hpp"
 
-#include <initializer_list>
+#include "runtime/support/harmless_signals.hpp"
 
 namespace appd::supervisor {
 namespace {
 
-constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD};
+bool is_masters(int signal) noexcept {
+  switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+    case SIGQUIT:
+    case SIGHUP:
+    case SIGUSR1:
+    case SIGUSR2:
+    case SIGCHLD:
+    // The kernel ignores these, but some servers do not: somebody may wait for an effect.
+    case SIGWINCH:
+    case SIGURG:
+      return true;
+    default:
+      return support::is_harmless(signal);
+  }
+}
+
+sigset_t masters_signals() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (is_masters(signal)) ::sigaddset(&set, signal);
+  }
+  return set;
+}
 
 void set_disposition(int signal, void (*handler)(int)) noexcept {
   struct sigaction action {};
@@ -15,8 +40,10 @@ void set_disposition(int signal, void (*handler)(int)) noexcept {
 
 }  // namespace
 
-MasterSignals::MasterSignals() : blocked_(kSignals), fd_(support::open_signal_fd(blocked_.set())) {
+MasterSignals::MasterSignals()
+    : blocked_(masters_signals()), fd_(support::open_signal_fd(blocked_.set())) {
   set_disposition(SIGPIPE, SIG_IGN);
+  set_disposition(SIGXFSZ, SIG_IGN);  // a log that has reached a limit is an error of write(2)
   set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
 }
 
@@ -28,7 +55,9 @@ MasterSignals::~MasterSignals() {
 sigset_t MasterSignals::mask_for_children(bool heir) const noexcept {
   sigset_t mask = blocked_.previous();
   if (!heir) return mask;
-  for (const int signal : kSignals) ::sigdelset(&mask, signal);
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (is_masters(signal)) ::sigdelset(&mask, signal);
+  }
   return mask;
 }
 

@@ -7,9 +7,10 @@
 
 namespace appd::supervisor {
 
-/// The signals that order a master about, and SIGCHLD, in its own hands: blocked, and read from a
-/// descriptor. Made before anything that an end has to undo (pid file, sockets), so that a signal
-/// of the first moment leads to an ordered end too. SIGPIPE is ignored from then on.
+/// The signals that order a master about, SIGCHLD, and those that it has no use for but would end
+/// by, in its own hands: blocked, and read from a descriptor. Made before anything that an end has
+/// to undo (pid file, sockets), so that a signal of the first moment leads to an ordered end too.
+/// SIGPIPE and SIGXFSZ are ignored from then on.
 class MasterSignals {
  public:
   /// Throws std::system_error.

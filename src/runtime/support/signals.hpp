@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <csignal>
 #include <initializer_list>
 #include <optional>
@@ -13,6 +15,7 @@ namespace appd::support {
 class BlockedSignals {
  public:
   explicit BlockedSignals(std::initializer_list<int> signals);
+  explicit BlockedSignals(const sigset_t& signals);
   ~BlockedSignals();
   BlockedSignals(const BlockedSignals&) = delete;
   BlockedSignals& operator=(const BlockedSignals&) = delete;
@@ -30,7 +33,13 @@ class BlockedSignals {
 /// blocked. Throws std::system_error.
 UniqueFd open_signal_fd(const sigset_t& set);
 
-/// The number of the next pending signal, or none.
-std::optional<int> try_read_signal(const UniqueFd& signal_fd) noexcept;
+struct ReceivedSignal {
+  int number = 0;
+  pid_t sender = 0;  ///< 0: the kernel, such as a timer's
+  uid_t user = 0;    ///< of the sender
+};
+
+/// The next pending signal, or none.
+std::optional<ReceivedSignal> try_read_signal(const UniqueFd& signal_fd) noexcept;
 
 }  // namespace appd::support

@@ -6,10 +6,31 @@
 #include <array>
 #include <cassert>
 
+#include "runtime/support/harmless_signals.hpp"
+
 namespace appd::support {
 namespace {
 
-constexpr std::array kLeftToMaster{SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+bool is_left_to_master(int signal) noexcept {
+  switch (signal) {
+    case SIGINT:
+    case SIGTERM:
+    case SIGQUIT:
+    case SIGHUP:
+    case SIGUSR1:
+    case SIGUSR2:
+      return true;
+    default:
+      return is_harmless(signal);
+  }
+}
+
+template <typename Do>
+void for_each_left_to_master(Do act) noexcept {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (is_left_to_master(signal)) act(signal);
+  }
+}
 
 volatile pid_t worker_pid = 0;  // a handler has no other way to learn it
 
@@ -37,19 +58,49 @@ void (*handler_of(int signal) noexcept)(int) {
   return action.sa_handler;
 }
 
+void set_handler(int signal, void (*handler)(int)) noexcept {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
+/// `from` becomes `to`, where it is in force.
+void exchange_handlers(void (*from)(int), void (*to)(int)) noexcept {
+  for_each_left_to_master([&](int signal) {
+    if (handler_of(signal) == from) set_handler(signal, to);
+  });
+}
+
 }  // namespace
 
 void enter_worker_signals(const sigset_t& mask) noexcept {
   inherit_worker_signals();
-  struct sigaction action {};
-  action.sa_handler = leave_to_master;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : kLeftToMaster) ::sigaction(signal, &action, nullptr);
+  for_each_left_to_master([](int signal) { set_handler(signal, leave_to_master); });
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 void inherit_worker_signals() noexcept {
   worker_pid = ::getpid();
+}
+
+sigset_t signals_left_to_master() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for_each_left_to_master([&](int signal) { ::sigaddset(&set, signal); });
+  return set;
+}
+
+void renew_worker_signals() noexcept {
+  if (worker_pid == ::getpid()) exchange_handlers(SIG_DFL, leave_to_master);
+}
+
+HiddenWorkerSignals::HiddenWorkerSignals() : blocked_(signals_left_to_master()) {
+  exchange_handlers(leave_to_master, SIG_DFL);
+}
+
+HiddenWorkerSignals::~HiddenWorkerSignals() {
+  renew_worker_signals();
 }
 
 void install_own_handler(int signal, const std::function<void()>& install) {
@@ -68,11 +119,7 @@ void leave_own_signals() noexcept {
       ::sigaction(own.signal, &own.before, nullptr);
     }
   }
-  struct sigaction fatal {};
-  fatal.sa_handler = SIG_DFL;
-  for (const int signal : kLeftToMaster) {
-    if (handler_of(signal) == leave_to_master) ::sigaction(signal, &fatal, nullptr);
-  }
+  exchange_handlers(leave_to_master, SIG_DFL);
 }
 
 }  // namespace appd::support

@@ -109,7 +109,7 @@ class Zygote {
   /// for a moment.
   ForkSide fork_worker(unsigned index, WorkerLink& link) {
     std::fflush(nullptr);  // or both processes would write what stdio holds
-    const support::BlockedSignals blocked({SIGINT, SIGTERM, SIGQUIT, SIGHUP});
+    const support::BlockedSignals blocked(support::signals_left_to_master());
     const ForkSide side = support::fork_orphan();
     if (side == ForkSide::child) {
       support::inherit_worker_signals();

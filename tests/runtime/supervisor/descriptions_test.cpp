@@ -1,8 +1,12 @@
 #include "runtime/supervisor/descriptions.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <fstream>
+#include <string>
 #include <vector>
 
 using namespace appd::supervisor;
@@ -15,7 +19,19 @@ TEST_SUITE("descriptions") {
     CHECK(describe_exit(3 << 8) == "exited with code 3");
     CHECK(describe_exit(SIGKILL) == "was killed by SIGKILL");
     CHECK(describe_exit(SIGSEGV | 0x80) == "was killed by SIGSEGV (core dumped)");
-    CHECK(describe_exit(SIGRTMIN + 3) == "was killed by signal 37");
+    CHECK(describe_exit(SIGRTMIN + 3) == "was killed by SIGRTMIN+3");
+  }
+
+  TEST_CASE("the sender of a signal is named as far as it is known") {
+    std::ifstream comm("/proc/self/comm");
+    std::string name;
+    std::getline(comm, name);
+    CHECK(describe_sender({SIGALRM, ::getpid(), 33}) ==
+          fmt::format("sent by process {} ({}), user 33", ::getpid(), name));
+    constexpr pid_t kNobody = 1 << 30;
+    CHECK(describe_sender({SIGALRM, kNobody, 0}) ==
+          fmt::format("sent by process {}, user 0", kNobody));
+    CHECK(describe_sender({SIGALRM, 0, 0}) == "sent by the kernel");
   }
 
   TEST_CASE("requests are named with thread and age, in one line") {

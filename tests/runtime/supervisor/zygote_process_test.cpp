@@ -253,10 +253,10 @@ TEST_SUITE("master with a zygote") {
     Supervised master({2, 30s}, serve_from_zygote);
     const pid_t worker = pid_in(master.wait_for("worker 2 started"));
     master.wait_for("debug ready");
-    ::kill(worker, SIGUSR2);
-    const std::string line = master.wait_for("SIGUSR2");
+    ::kill(worker, SIGXCPU);
+    const std::string line = master.wait_for("SIGXCPU");
     CHECK(line.find(
-              fmt::format("error worker 2 (pid {}) was killed by SIGUSR2 after 0.", worker)) == 0);
+              fmt::format("error worker 2 (pid {}) was killed by SIGXCPU after 0.", worker)) == 0);
     CHECK(pid_in(master.wait_for("info worker 2")) != worker);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);

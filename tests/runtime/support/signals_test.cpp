@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 using namespace appd::support;
@@ -35,12 +37,27 @@ TEST_SUITE("signals") {
   TEST_CASE("a signal descriptor gives each pending signal once, and never waits") {
     const BlockedSignals blocked({SIGUSR1, SIGUSR2});
     const UniqueFd fd = open_signal_fd(blocked.set());
-    CHECK(try_read_signal(fd) == std::nullopt);
+    CHECK(!try_read_signal(fd));
     ::kill(::getpid(), SIGUSR2);
     ::kill(::getpid(), SIGUSR1);
-    CHECK(try_read_signal(fd) == SIGUSR1);
-    CHECK(try_read_signal(fd) == SIGUSR2);
-    CHECK(try_read_signal(fd) == std::nullopt);
+    CHECK(try_read_signal(fd).value().number == SIGUSR1);
+    CHECK(try_read_signal(fd).value().number == SIGUSR2);
+    CHECK(!try_read_signal(fd));
+  }
+
+  TEST_CASE("a signal tells who sent it: a process, or the kernel") {
+    const BlockedSignals blocked({SIGUSR1, SIGALRM});
+    const UniqueFd fd = open_signal_fd(blocked.set());
+    ::kill(::getpid(), SIGUSR1);
+    const auto sent = try_read_signal(fd);
+    REQUIRE(sent);
+    CHECK(sent->sender == ::getpid());
+    CHECK(sent->user == ::getuid());
+    const itimerval soon{{}, {0, 1}};
+    ::setitimer(ITIMER_REAL, &soon, nullptr);
+    pollfd waited{fd.get(), POLLIN, 0};
+    REQUIRE(::poll(&waited, 1, 10'000) == 1);
+    CHECK(try_read_signal(fd).value().sender == 0);
   }
 
   TEST_CASE("a signal descriptor is not inherited by programs") {
