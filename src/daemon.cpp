@@ -267,6 +267,7 @@ supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& lega
   for (const auto& worker : legacy.workers) {
     inherited_mailboxes_.emplace_back(support::UniqueFd(worker.mailbox));
   }
+  plan.logs = [this] { return logs_of(*present_); };
   plan.mailbox = [this](unsigned index) { return inherited_mailboxes_[index].get(); };
   plan.salvage = [this](unsigned index) {
     // It has no successor in its place, and its siblings do not learn of its death.
@@ -358,6 +359,7 @@ int Daemon::run() {
   hooks.on_reloading = [this] { manager_->on_reloading(); };
   hooks.on_reloaded = [this](bool taken_over) { on_reloaded(taken_over); };
   hooks.upgrade = [this](supervisor::Legacy legacy) { return upgrade(std::move(legacy)); };
+  hooks.reopen_logs = [this] { reopen_logs(); };
   hooks.describe = [this] {
     const Deployment& served = present_ ? *present_ : *next_;
     return fmt::format("appd {} (pid {}): {}", APPD_VERSION, ::getpid(), served.describe());
@@ -365,6 +367,27 @@ int Daemon::run() {
   return supervisor::Master(log_, signals_, std::move(hooks), {control_.get(), touched_.get()},
                             std::move(legacy_))
       .run();
+}
+
+/// Where that fails, the log goes on in the file that it has.
+void Daemon::reopen_logs() {
+  const auto attempt = [this](const std::string& what, const auto& reopen) {
+    try {
+      reopen();
+    } catch (const std::runtime_error& error) {
+      log_.report(Level::error, fmt::format("cannot reopen the {}, which goes on in the file that "
+                                            "it has: {}",
+                                            what, error.what()));
+    }
+  };
+  const auto* const account = pointer_to((present_ ? present_ : next_)->account);
+  attempt("log", [&] { err_.reopen(account); });
+  attempt("standard output", [&] { out_.reopen(account); });
+  for (const auto& each : deployments_) {
+    const auto deployment = each.lock();
+    if (!deployment || !deployment->access) continue;
+    attempt("access log", [&] { deployment->access->reopen(); });
+  }
 }
 
 /// Now that all is open that only the start opens. Whose workers are root too has nothing to lose.
@@ -425,6 +448,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
     return post_mortem_.examine(deployment->crash_files,
                                 index.value_or(deployment->zygotes_place()), wait_status);
   };
+  plan.logs = [this, deployment] { return logs_of(*deployment); };
   plan.mailbox = [deployment](unsigned index) { return deployment->mailbox(index); };
   plan.salvage = [this, deployment](unsigned index) {
     salvage(deployment->mailbox(index), &deployment->scoreboard->loads()[index].incoming);
@@ -453,6 +477,10 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
     };
   }
   return plan;
+}
+
+gateway::LogStreams Daemon::logs_of(const Deployment& deployment) const noexcept {
+  return {out_.file(), err_.file(), deployment.access ? deployment.access->file() : -1};
 }
 
 /// What is the master's alone, its rights among it, ends in the processes that it forks.

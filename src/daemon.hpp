@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "runtime/net/address.hpp"
 #include "runtime/observe/access_log.hpp"
 #include "runtime/observe/log.hpp"
+#include "runtime/observe/log_file.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/legacy.hpp"
@@ -69,11 +72,13 @@ class Daemon {
   void salvage(int mailbox, std::atomic<int>* incoming);
   std::string upgrade(supervisor::Legacy legacy);
   void limit_rights();
+  void reopen_logs();
 
   std::shared_ptr<Deployment> deploy(const config::Settings& settings);
   std::shared_ptr<Deployment> make_deployment(const config::Settings& settings);
   supervisor::GenerationPlan next_plan();
   supervisor::GenerationPlan plan_of(const std::shared_ptr<Deployment>& deployment);
+  gateway::LogStreams logs_of(const Deployment& deployment) const noexcept;
   void leave_master(Deployment& deployment, std::string role, unsigned place,
                     support::Dumpable dumpable);
   void on_reloaded(bool taken_over);
@@ -90,6 +95,8 @@ class Daemon {
   std::unique_ptr<supervisor::TouchedFile> touched_;
   std::unique_ptr<supervisor::PidFile> pid_file_;
   observe::Log log_;
+  const observe::StandardFile out_{STDOUT_FILENO};
+  const observe::StandardFile err_{STDERR_FILENO};
   Listeners listeners_;
   std::optional<worker::Inheritance> inheritance_;      ///< of all generations
   std::vector<support::UniqueFd> inherited_mailboxes_;  ///< by place in the inherited generation

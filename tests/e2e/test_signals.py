@@ -92,7 +92,12 @@ def test_no_worker_dies_of_them(site, preload):
     assert sorted(server.worker_pids()) == before and all(alive(pid) for pid in before)
 
 
-WAIT = "open(os.environ['PROBE_DIR'] + '/gate').read()"
+WAIT = """
+gate = os.environ["PROBE_DIR"] + "/gate"
+while not os.path.exists(gate):
+    pass
+open(gate).read()
+"""
 
 
 @with_and_without_preload

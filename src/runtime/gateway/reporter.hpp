@@ -42,6 +42,13 @@ struct AccessRecord {
   std::chrono::nanoseconds running{};  ///< from the call to the end of the answer
 };
 
+/// What logs are written to: descriptors, borrowed. −1: none.
+struct LogStreams {
+  int out = -1;
+  int err = -1;
+  int access = -1;
+};
+
 /// Where a layer says what happened. Injected, never global. Any thread may call; no call throws,
 /// or waits for who reads the log.
 class Reporter {
@@ -67,6 +74,8 @@ class Reporter {
   /// `told` is called when there is something to flush, and now if there is: in any thread, which
   /// may hold the log's locks, and not after the next call of this. Null: nobody.
   virtual void on_behind(const std::function<void()>& /*told*/) {}
+  /// The logs go on in copies of these; where there is none, as before. Any thread.
+  virtual void go_on_in(const LogStreams& /*streams*/) noexcept {}
   /// The process is about to end: what is left has a moment to be written.
   virtual void finish() noexcept {}
 };

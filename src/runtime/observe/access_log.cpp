@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "runtime/observe/line.hpp"
+#include "runtime/observe/log_file.hpp"
 #include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
@@ -35,7 +36,9 @@ support::UniqueFd open_target(const std::string& target, const support::Account*
 
 AccessLog::AccessLog(const std::string& target, std::string_view format,
                      const support::Account* account)
-    : format_(format.empty() ? kDefaultAccessFormat : format),
+    : target_(target),
+      account_(account != nullptr ? std::optional(*account) : std::nullopt),
+      format_(format.empty() ? kDefaultAccessFormat : format),
       fd_(open_target(target, account)),
       sink_(fd_.get()) {}
 
@@ -48,6 +51,19 @@ void AccessLog::write(const gateway::AccessRecord& record) noexcept {
   } catch (const std::exception&) {
     // Out of memory for a very long line: the request matters more than its record.
   }
+}
+
+void AccessLog::reopen() {
+  if (file() < 0) return;
+  go_on_in(open_target(target_, account_ ? &*account_ : nullptr).get());
+}
+
+void AccessLog::go_on_in(int fd) noexcept {
+  go_on(fd_.get(), fd, O_CLOEXEC);
+}
+
+int AccessLog::file() const noexcept {
+  return is_regular_file(fd_.get()) ? fd_.get() : -1;
 }
 
 }  // namespace appd::observe

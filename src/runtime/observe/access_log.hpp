@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,9 +23,18 @@ class AccessLog {
             const support::Account* account = nullptr);
 
   void write(const gateway::AccessRecord& record) noexcept;
+  /// Goes on in what its target is now, if both are regular files: the former may have been moved
+  /// away. Any thread may write meanwhile. Throws as the constructor does, and goes on as before.
+  void reopen();
+  /// Goes on in a copy of this.
+  void go_on_in(int fd) noexcept;
+  /// −1: it is no regular file.
+  int file() const noexcept;
   LogSink& sink() noexcept { return sink_; }
 
  private:
+  const std::string target_;
+  const std::optional<support::Account> account_;
   AccessFormat format_;
   support::UniqueFd fd_;
   LogSink sink_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/observe/line.hpp"
+#include "runtime/observe/log_file.hpp"
 
 namespace appd::observe {
 namespace {
@@ -184,6 +185,12 @@ void Log::on_behind(const std::function<void()>& told) {
   }
   sink_.on_behind(told);
   if (access_ != nullptr) access_->sink().on_behind(told);
+}
+
+void Log::go_on_in(const gateway::LogStreams& streams) noexcept {
+  go_on(STDOUT_FILENO, streams.out);
+  go_on(STDERR_FILENO, streams.err);
+  if (access_ != nullptr) access_->go_on_in(streams.access);
 }
 
 void Log::finish() noexcept {

@@ -52,6 +52,7 @@ class Log final : public gateway::Reporter {
 
   bool flush() noexcept override;
   void on_behind(const std::function<void()>& told) override;
+  void go_on_in(const gateway::LogStreams& streams) noexcept override;
   void finish() noexcept override;
 
  private:

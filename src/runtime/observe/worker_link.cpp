@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "runtime/support/aside.hpp"
-#include "runtime/support/put_descriptor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::observe {
@@ -24,11 +23,15 @@ namespace {
 
 //   worker → master:  | kind | step | text … |
 //   master → worker:  | order |      to a zygote:  | fork | index |, with a descriptor beside it
+//                     | reopen | which |, a bit for each descriptor beside it
 // One datagram each; never empty, so that a length of 0 is the end of the stream.
 constexpr std::size_t kHeadSize = 2;
 constexpr std::size_t kMaxText = 16 * 1024;  // a traceback
 using Index = std::uint32_t;
 constexpr std::size_t kForkSize = 1 + sizeof(Index);
+constexpr std::size_t kReopenSize = 2;
+constexpr std::size_t kStreams = 3;
+using Descriptors = std::array<int, kStreams>;
 /// What cannot be done now is tried again after this.
 constexpr std::chrono::milliseconds kPause{10};
 
@@ -55,15 +58,20 @@ bool send_datagram(int fd, std::span<char> bytes) noexcept {
   return send_datagram(fd, message);
 }
 
-bool send_datagram(int fd, std::span<char> bytes, int descriptor) noexcept {
+/// With descriptors beside it.
+bool send_datagram(int fd, std::span<char> bytes, std::span<const int> descriptors) noexcept {
   iovec part{bytes.data(), bytes.size()};
-  Control<int> control{};
+  Control<Descriptors> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
-  message.msg_controllen = CMSG_SPACE(sizeof descriptor);
-  support::put_descriptor(message, descriptor);
+  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   return send_datagram(fd, message);
 }
 
@@ -71,7 +79,7 @@ struct Datagram {
   WorkerLink::Got got;
   std::size_t size = 0;
   pid_t sender = 0;
-  support::UniqueFd descriptor{};
+  std::array<support::UniqueFd, kStreams> descriptors{};
 };
 
 ssize_t receive(int fd, msghdr& message, int flags) noexcept {
@@ -138,16 +146,23 @@ Datagram receive_with_sender(int fd, std::span<char> into) noexcept {
   return datagram;
 }
 
-/// From the master.
-Datagram receive_with_descriptor(int fd, std::span<char> into) noexcept {
+/// From the master. What this process has no room for is missing.
+Datagram receive_with_descriptors(int fd, std::span<char> into) noexcept {
   iovec part{into.data(), into.size()};
-  Control<int> control{};
+  Control<Descriptors> control{};
   msghdr message = prepare(part, control);
   Datagram datagram = judge(receive(fd, message, 0));
-  if (const auto descriptor = beside<int>(message, SCM_RIGHTS)) {
-    datagram.descriptor.reset(*descriptor);
-  }
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return datagram;
+  Descriptors found{};
+  const std::size_t size = std::min(header->cmsg_len - CMSG_LEN(0), sizeof found);
+  std::memcpy(found.data(), CMSG_DATA(header), size);
+  for (std::size_t i = 0; i < size / sizeof found[0]; ++i) datagram.descriptors[i].reset(found[i]);
   return datagram;
+}
+
+std::size_t size_of(MasterOrder order) noexcept {
+  return order == MasterOrder::fork ? kForkSize : order == MasterOrder::reopen ? kReopenSize : 1;
 }
 
 }  // namespace
@@ -218,7 +233,24 @@ bool WorkerLink::send_fork(unsigned index, const WorkerLink& worker_end) noexcep
   std::array<char, kForkSize> bytes{static_cast<char>(MasterOrder::fork)};
   const Index place = index;
   std::memcpy(bytes.data() + 1, &place, sizeof place);
-  return send_datagram(fd_.get(), bytes, worker_end.fd());
+  const int descriptor = worker_end.fd();
+  return send_datagram(fd_.get(), bytes, std::span(&descriptor, 1));
+}
+
+bool WorkerLink::send_reopen(const gateway::LogStreams& logs) noexcept {
+  Descriptors descriptors{};
+  std::size_t count = 0;
+  unsigned which = 0;
+  for (const int fd : {logs.out, logs.err, logs.access}) {
+    which <<= 1;
+    if (fd < 0) continue;
+    descriptors[count++] = fd;
+    which |= 1;
+  }
+  if (count == 0) return true;
+  std::array<char, kReopenSize> bytes{static_cast<char>(MasterOrder::reopen),
+                                      static_cast<char>(which)};
+  return send_datagram(fd_.get(), bytes, std::span(descriptors).first(count));
 }
 
 std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept {
@@ -238,14 +270,26 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
 
 std::pair<WorkerLink::Got, Order> WorkerLink::receive_order() noexcept {
   std::array<char, kForkSize> bytes{};
-  Datagram datagram = receive_with_descriptor(fd_.get(), bytes);
+  Datagram datagram = receive_with_descriptors(fd_.get(), bytes);
   if (datagram.got != Got::message) return {datagram.got, Order{}};
-  const auto kind = static_cast<MasterOrder>(bytes[0]);
-  Index index = 0;
-  std::memcpy(&index, bytes.data() + 1, sizeof index);
-  const std::size_t size = kind == MasterOrder::fork ? kForkSize : 1;
-  if (kind > MasterOrder::fork || datagram.size != size) return {Got::nothing, Order{}};
-  return {Got::message, Order{kind, index, std::move(datagram.descriptor)}};
+  Order order{static_cast<MasterOrder>(bytes[0])};
+  if (order.kind > MasterOrder::reopen || datagram.size != size_of(order.kind)) {
+    return {Got::nothing, Order{}};
+  }
+  if (order.kind == MasterOrder::fork) {
+    Index index = 0;
+    std::memcpy(&index, bytes.data() + 1, sizeof index);
+    order.index = index;
+    order.link = std::move(datagram.descriptors[0]);
+  } else if (order.kind == MasterOrder::reopen) {
+    auto next = datagram.descriptors.begin();
+    unsigned bit = 1U << kStreams;
+    for (support::UniqueFd* const stream : {&order.out, &order.err, &order.access}) {
+      bit >>= 1;
+      if ((static_cast<unsigned>(bytes[1]) & bit) != 0) *stream = std::move(*next++);
+    }
+  }
+  return {Got::message, std::move(order)};
 }
 
 }  // namespace appd::observe

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/gateway/reporter.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::observe {
@@ -53,6 +54,7 @@ enum class MasterOrder : std::uint8_t {
   retire,  ///< stop accepting, finish what runs, leave idle connections to other workers, exit 0
   drain,   ///< the same, but close idle connections: there are no others. May follow `retire`
   fork,    ///< to a zygote: fork a worker
+  reopen,  ///< go on with the logs in files that the master has opened
 };
 
 struct Order {
@@ -62,6 +64,12 @@ struct Order {
   /// there will be no worker. None when it could not be received, since this process has no
   /// descriptor left.
   support::UniqueFd link{};
+  /// reopen: what has become of the logs; others stay as they are.
+  support::UniqueFd out{};
+  support::UniqueFd err{};
+  support::UniqueFd access{};
+
+  gateway::LogStreams logs() const noexcept { return {out.get(), err.get(), access.get()}; }
 };
 
 /// One end of the pair of sockets between a master and one worker or zygote (SOCK_SEQPACKET,
@@ -85,11 +93,13 @@ class WorkerLink {
   void send(const WorkerMessage& message) noexcept;
   /// Does not wait: false when it cannot be sent now.
   bool try_send(const WorkerMessage& message) noexcept;
-  /// Master's side; not for `fork`. False when it cannot be sent now: the link is full, or there is
-  /// no memory.
+  /// Master's side; not for `fork` and `reopen`. False when it cannot be sent now: the link is
+  /// full, or there is no memory.
   bool send(MasterOrder order) noexcept;
   /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
   bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
+  /// Master's side; the descriptors are copied. False when it cannot be sent now.
+  bool send_reopen(const gateway::LogStreams& logs) noexcept;
 
   /// `descriptors`: the message has some beside it, which no worker of ours sends. It stays where
   /// it is, since to drop it can take time; the link can only be ended.

@@ -17,6 +17,11 @@ void ChildProcess::order(observe::MasterOrder what, Clock::time_point now) noexc
   resend_due = now + kResendPause;
 }
 
+void ChildProcess::order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept {
+  logs_unsent = link.fd() >= 0 && !link.send_reopen(logs);
+  if (logs_unsent) resend_due = now + kResendPause;
+}
+
 std::string title(const Child& child) {
   if (!child.process || !child.process->pid) return child.name;
   return fmt::format("{} (pid {})", child.name, *child.process->pid);

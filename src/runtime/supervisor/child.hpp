@@ -36,10 +36,13 @@ struct ChildProcess {
   Clock::time_point heard_at{};                      ///< last, that it knows of its retirement
   /// The last order, when its link had no room for it; to be sent again at `resend_due`.
   std::optional<observe::MasterOrder> unsent{};
+  bool logs_unsent = false;  ///< the same
   Clock::time_point resend_due{};
 
   /// Sends it, now or later: a later order takes its place then.
   void order(observe::MasterOrder what, Clock::time_point now) noexcept;
+  void order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept;
+  bool owes_orders() const noexcept { return unsent || logs_unsent; }
 };
 
 /// A place for a process that the master keeps alive: a worker's, or the zygote's.

@@ -167,9 +167,18 @@ void Generation::tick() {
 }
 
 void Generation::order_again(Child& child) {
-  if (!child.process || !child.process->unsent) return;
+  if (!child.process || !child.process->owes_orders()) return;
   const Clock::time_point now = Clock::now();
-  if (now >= child.process->resend_due) child.process->order(*child.process->unsent, now);
+  if (now < child.process->resend_due) return;
+  if (child.process->logs_unsent) child.process->order_reopen(plan_.logs(), now);
+  if (child.process->unsent) child.process->order(*child.process->unsent, now);
+}
+
+void Generation::reopen_logs() {
+  if (!plan_.logs) return;
+  for (Child* child : children_) {
+    if (child->process) child->process->order_reopen(plan_.logs(), Clock::now());
+  }
 }
 
 void Generation::perform(Child& child, SlotAction action, MasterOrder end) {
@@ -324,7 +333,7 @@ std::optional<Clock::time_point> Generation::due() const {
   };
   for (const Child* child : children_) {
     consider(child->slot.due(launcher_.can_start(*child)));
-    if (child->process && child->process->unsent) consider(child->process->resend_due);
+    if (child->process && child->process->owes_orders()) consider(child->process->resend_due);
   }
   if (inspection_.is_needed()) consider(inspection_due_);
   for (const Child& worker : workers_) {

@@ -72,6 +72,8 @@ class Generation {
   void stop();
   /// The same without any grace.
   void stop_at_once();
+  /// Its processes go on in what its plan has as logs now.
+  void reopen_logs();
 
   // -- Events
   // -----------------------------------------------------------------------------

@@ -52,6 +52,8 @@ struct GenerationPlan {
   /// Where they put that: a descriptor for another program in this process, which is then to
   /// salvage it; −1: nowhere. May be empty.
   std::function<int(unsigned index)> mailbox{};
+  /// What its logs are now, for its processes to go on in. May be empty.
+  std::function<gateway::LogStreams()> logs{};
   std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
 
   std::optional<std::chrono::nanoseconds> start_limit() const noexcept {

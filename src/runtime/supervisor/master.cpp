@@ -340,6 +340,11 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
     case SIGUSR2:
       upgrade_wanted_ = true;
       return;
+    case SIGUSR1:
+      if (hooks_.reopen_logs) hooks_.reopen_logs();
+      reporter_.report(Level::info, "SIGUSR1: logs that are files have been opened anew");
+      for (const auto& generation : generations_) generation->reopen_logs();
+      return;
     case SIGTERM:
     case SIGINT:
       if (phase_ != Phase::stopping) return stop(name);

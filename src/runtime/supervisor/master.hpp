@@ -36,6 +36,7 @@ struct MasterHooks {
   /// Becomes the program that has been installed meanwhile. `legacy` has what the master knows; the
   /// rest is to be added. Gives why it could not.
   std::function<std::string(Legacy legacy)> upgrade;
+  std::function<void()> reopen_logs;      ///< the master's own, before its children are told
   std::function<std::string()> describe;  ///< the first line of a status: who serves what
   /// It has ended; `taken_over`: the generation planned last serves now.
   std::function<void(bool taken_over)> on_reloaded;
@@ -55,8 +56,8 @@ struct MasterEars {
 /// First start: when one worker cannot start, all are stopped. SIGHUP: reload; when the new
 /// generation cannot start, it is discarded and the present one goes on. A reload during a reload
 /// begins when that has ended. SIGUSR2: become the program that has been installed meanwhile.
-/// SIGTERM, SIGINT: drain,
-/// kill what is left after the graceful timeout; the second of them, or SIGQUIT: kill at once.
+/// SIGUSR1: go on in log files opened anew. SIGTERM, SIGINT: drain, kill what is left after the
+/// graceful timeout; the second of them, or SIGQUIT: kill at once. Others are ignored, with a line.
 class Master {
  public:
   /// Borrows the reporter and the signals.

@@ -234,6 +234,7 @@ class Worker {
     await_order();
     if (got != Got::message) return;
     if (order.kind == MasterOrder::serve) loop_.post([this] { open_server(); });
+    if (order.kind == MasterOrder::reopen) context_.reporter.go_on_in(order.logs());
     if (order.kind == MasterOrder::retire) drain("retired", Idle::left);
     if (order.kind == MasterOrder::drain) drain("the master's order", Idle::closed);
   }

@@ -83,7 +83,11 @@ class Zygote {
       if (got == WorkerLink::Got::closed) return std::nullopt;
       if (got == WorkerLink::Got::message) {
         if (order.kind == MasterOrder::fork) return std::move(order);
-        if (order.kind != MasterOrder::serve) return std::nullopt;
+        if (order.kind == MasterOrder::reopen) {
+          reporter_.go_on_in(order.logs());
+        } else if (order.kind != MasterOrder::serve) {
+          return std::nullopt;
+        }
       }
       pollfd waited{link_.fd(), POLLIN, 0};
       // A log that was not read is tried again.

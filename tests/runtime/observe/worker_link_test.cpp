@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +89,40 @@ TEST_SUITE("worker link") {
     worker.close();
     CHECK(master_end.receive_message().first == Got::closed);
     CHECK(zygote.receive_order().first == Got::nothing);
+  }
+
+  TEST_CASE("an order to reopen brings the logs that there are, each in its place") {
+    auto [master, worker] = WorkerLink::make_pair();
+    const auto is = [](const appd::support::UniqueFd& one, int other) {
+      struct stat first {};
+      struct stat second {};
+      return ::fstat(one.get(), &first) == 0 && ::fstat(other, &second) == 0 &&
+             first.st_ino == second.st_ino;
+    };
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    const appd::support::UniqueFd reading(pipe[0]);
+    const appd::support::UniqueFd file(::memfd_create("a log", 0));
+    const int other = master.fd();
+    CHECK(master.send_reopen({reading.get(), file.get(), other}));
+    CHECK(master.send_reopen({-1, -1, file.get()}));
+    CHECK(master.send_reopen({reading.get(), -1, -1}));
+    CHECK(master.send_reopen({}));  // nothing is sent
+
+    const Order all = worker.receive_order().second;
+    CHECK(all.kind == MasterOrder::reopen);
+    CHECK(is(all.out, reading.get()));
+    CHECK(is(all.err, file.get()));
+    CHECK(is(all.access, other));
+    const Order access = worker.receive_order().second;
+    CHECK(!access.out);
+    CHECK(!access.err);
+    CHECK(is(access.access, file.get()));
+    const Order out = worker.receive_order().second;
+    CHECK(is(out.out, reading.get()));
+    CHECK(!out.err);
+    CHECK(!out.access);
+    CHECK(worker.receive_order().first == Got::nothing);
   }
 
   TEST_CASE("the link of a worker that was not born ends with the zygote that had the order") {
