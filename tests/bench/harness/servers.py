@@ -255,12 +255,15 @@ class Nginx(OnPort):
 
     def arguments(self, place):
         place.folder("snippets")
-        place.copy(self.stage.configs / "nginx" / "appd-fastcgi-kept.conf", "snippets/appd-fastcgi-kept.conf")
+        shipped = self.stage.configs / "nginx"
+        place.copy(shipped / "appd-fastcgi-kept.conf", "snippets/appd-fastcgi-kept.conf")
         for stock in ("fastcgi_params", "uwsgi_params"):
             place.copy(Path("/etc/nginx") / stock)
         paths = "\n".join(f"  {kind}_temp_path {place.path}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         server = f"server unix:{self.behind.address};"
+        upstream = (shipped / "appd-upstream.conf").read_text()
+        place.write("upstream.conf", upstream.replace("server unix:/run/app.sock;", server))
         configuration = place.write("nginx.conf", f"""daemon off;
 pid {place.path}/nginx.pid;
 error_log stderr warn;
@@ -272,7 +275,7 @@ http {{
   keepalive_requests 1000000000;
   upstream app {{ {server} }}
   upstream app_kept {{ {server} keepalive 32; }}
-  upstream appd_kept {{ {server} keepalive 32; }}
+  include upstream.conf;
   server {{
     listen {self.address} backlog={BACKLOG};
     location / {{ {self.PASS[self.job.wire]} }}

@@ -13,7 +13,7 @@ namespace {
 
 /// Has the test program's name, as no other thread without Python has.
 bool is_sanitizers_own(const std::string& finding) {
-  return kThreadSanitizer && finding.find("by a C library: \"test_python") != std::string::npos;
+  return kThreadSanitizer && finding.find(": \"test_python") != std::string::npos;
 }
 
 /// What is found after the import of a module with this text, a line for each.
