@@ -42,8 +42,10 @@ int check(const Settings& settings) {
   if (settings.no_new_privs) support::forbid_new_privileges();
   if (account) support::become(*account);
   const int code = worker::check_application(settings, log);
-  if (code == exit_code::kOk)
-    fmt::print("the configuration is valid; {} can be imported\n", settings.module);
+  if (code == exit_code::kOk) {
+    fmt::print("the configuration is valid; {} can be imported{}\n", settings.module,
+               settings.warmups.empty() ? "" : " and answers --warmup");
+  }
   return code;
 }
 

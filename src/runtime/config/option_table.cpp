@@ -180,11 +180,16 @@ std::vector<Option> make_table() {
           processes, {"start-timeout", "TIME", "5m",
                       "How long a process may take to become ready, --warmup included; then it is "
                       "ended and the log has its Python stack. 0: as long as it takes."}),
-      list<&S::warmups, RequestPath>(
+      list<&S::warmups, WarmUpTarget>(
           processes,
-          {"warmup", "PATH", "",
-           "Request that a worker answers, with a status below 500, before it serves; otherwise "
-           "its start has failed. May be given several times."}),
+          {"warmup", "TARGET", "",
+           "Path that a worker answers, with a 2xx status, before it serves; otherwise its "
+           "start has failed. A URL gives scheme and host too: https://example.org/health. May be "
+           "given several times."}),
+      single<&S::warmup_accept, Statuses>(
+          processes, {"warmup-accept", "STATUSES", "",
+                      "Statuses, such as 301,404 or 3xx, that pass as an answer to --warmup too; "
+                      "each is warned of."}),
       single<&S::reload_strategy, Strategy>(
           processes,
           {"reload-strategy", "HOW", "overlap",
@@ -321,7 +326,9 @@ std::vector<Option> make_table() {
           "config", "FILE",
           "Read options from the section [appd] of this file: the same names, without dashes. The "
           "command line wins."),
-      action("check", "", "Validate the configuration, import the application, and exit."),
+      action(
+          "check", "",
+          "Validate the configuration, import the application, have it answer --warmup, and exit."),
       action("print-config", "",
              "Print the effective configuration and where each value came from, and exit."),
       action("help", "", "Print this help, and exit."),

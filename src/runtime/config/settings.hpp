@@ -31,6 +31,23 @@ struct WorkerRange {
 /// How the next generation of workers takes the place of the present one at a reload.
 enum class ReloadStrategy : std::uint8_t { overlap, rolling };
 
+/// A request that a worker answers before it serves.
+struct WarmUp {
+  bool https = false;
+  std::string host;    ///< with the port if that was given; "": none was
+  std::string target;  ///< path and query, as in a request line
+
+  bool operator==(const WarmUp&) const = default;
+};
+
+/// HTTP statuses, both ends included.
+struct StatusRange {
+  unsigned first = 0;
+  unsigned last = 0;
+
+  bool operator==(const StatusRange&) const = default;
+};
+
 /// How many deaths of processes within which time are borne.
 struct MaxCrashes {
   unsigned crashes = 0;
@@ -82,7 +99,8 @@ struct Settings {
   std::chrono::milliseconds max_lifetime{};  ///< 0: any time
   std::uint64_t max_memory = 0;              ///< bytes; 0: any
   std::chrono::milliseconds heartbeat{};     ///< 0: none
-  std::vector<std::string> warmups;          ///< paths that a worker answers before it serves
+  std::vector<WarmUp> warmups;               ///< what a worker answers before it serves
+  std::vector<StatusRange> warmup_accept;    ///< statuses that pass beside 2xx
   std::optional<MaxCrashes> max_crashes;     ///< none: any number
   std::string user;                          ///< the workers'; "": who starts appd
   std::string group;                         ///< "": the user's own

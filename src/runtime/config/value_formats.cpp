@@ -13,6 +13,7 @@ namespace appd::config {
 namespace {
 
 constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kMostPort = 65'535;
 
 struct Unit {
   std::string_view name;
@@ -49,6 +50,37 @@ std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const 
                                  [&](const Unit& candidate) { return candidate.name == name; });
   if (!number || unit == units.end() || *number > kMost / unit->factor) return std::nullopt;
   return *number * unit->factor;
+}
+
+/// "host", "host:port", "[address]:port".
+bool is_host(std::string_view text) {
+  const std::size_t bracket = text.starts_with('[') ? text.find(']') : text.npos;
+  if (text.starts_with('[') && bracket == text.npos) return false;
+  const std::size_t end =
+      bracket == text.npos ? std::min(text.find(':'), text.size()) : bracket + 1;
+  const auto named = [](char c) {
+    return std::string_view("@\\\"<>^`{|}").find(c) == std::string_view::npos;
+  };
+  if (end == 0 || !std::all_of(text.begin(), text.end(), named)) return false;
+  const std::string_view port = text.substr(end);
+  if (port.empty()) return true;
+  const std::uint64_t number = to_number(port.substr(1)).value_or(0);
+  return port.front() == ':' && number > 0 && number <= kMostPort;
+}
+
+/// "404", "3xx"
+StatusRange parse_status(std::string_view text) {
+  const bool whole_class = text.size() == 3 && to_lower(text.substr(1)) == "xx";
+  const auto number = to_number(whole_class ? text.substr(0, 1) : text);
+  if (whole_class && number && *number >= 1 && *number <= 5) {
+    const auto first = static_cast<unsigned>(*number * 100);
+    return {first, first + 99};
+  }
+  if (!number || *number < 100 || *number > 599) {
+    throw BadValue(
+        "statuses with commas between, such as 301,404, or classes of them, such as 3xx");
+  }
+  return {static_cast<unsigned>(*number), static_cast<unsigned>(*number)};
 }
 
 std::string show_quantity(std::uint64_t value, std::span<const Unit> largest_first) {
@@ -231,13 +263,50 @@ std::string Strategy::show(ReloadStrategy value) {
   return value == ReloadStrategy::rolling ? "rolling" : "overlap";
 }
 
-std::string RequestPath::parse(std::string_view text) {
+WarmUp WarmUpTarget::parse(std::string_view text) {
+  const BadValue bad(
+      "a path such as /health?full=1, or with scheme and host https://example.org/health; ASCII "
+      "without blanks");
   const auto stays = [](char c) { return c > ' ' && c < '\x7f'; };
-  if (!text.starts_with('/') || !std::all_of(text.begin(), text.end(), stays)) {
-    throw BadValue(
-        "a path such as /health?full=1, which begins with a slash and is ASCII without blanks");
+  if (!std::all_of(text.begin(), text.end(), stays)) throw bad;
+  WarmUp value;
+  if (!text.starts_with('/')) {
+    const std::size_t scheme = text.find("://");
+    const std::string name = to_lower(text.substr(0, scheme));
+    if (scheme == std::string_view::npos || (name != "http" && name != "https")) throw bad;
+    value.https = name == "https";
+    text.remove_prefix(scheme + 3);
+    const std::string_view host = text.substr(0, text.find_first_of("/?#"));
+    if (!is_host(host)) throw bad;
+    value.host = host;
+    text.remove_prefix(host.size());
   }
-  return std::string(text);
+  value.target = (text.starts_with('/') ? "" : "/") + std::string(text);
+  return value;
+}
+
+std::string WarmUpTarget::show(const WarmUp& value) {
+  if (value.host.empty()) return value.target;
+  return fmt::format("http{}://{}{}", value.https ? "s" : "", value.host, value.target);
+}
+
+std::vector<StatusRange> Statuses::parse(std::string_view text) {
+  std::vector<StatusRange> ranges;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    ranges.push_back(parse_status(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return ranges;
+}
+
+std::string Statuses::show(const std::vector<StatusRange>& value) {
+  std::string text;
+  for (const auto& [first, last] : value) {
+    text += text.empty() ? "" : ",";
+    text += first == last ? std::to_string(first) : fmt::format("{}xx", first / 100);
+  }
+  return text;
 }
 
 Preload PreloadMode::parse(std::string_view text) {

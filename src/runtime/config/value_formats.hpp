@@ -131,10 +131,16 @@ struct Strategy {
   static std::string show(ReloadStrategy value);
 };
 
-/// A path with or without a query, as a request has it.
-struct RequestPath {
-  static std::string parse(std::string_view text);
-  static std::string show(const std::string& value) { return value; }
+/// A path with or without a query, as a request has it, or a whole http or https URL.
+struct WarmUpTarget {
+  static WarmUp parse(std::string_view text);
+  static std::string show(const WarmUp& value);
+};
+
+/// "301,404", "3xx": statuses and whole classes of them.
+struct Statuses {
+  static std::vector<StatusRange> parse(std::string_view text);
+  static std::string show(const std::vector<StatusRange>& value);
 };
 
 struct LogLevel {

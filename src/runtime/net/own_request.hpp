@@ -9,11 +9,22 @@ namespace appd::net {
 
 /// A request that appd asks of its own application: GET, by nobody, over a connection that ends
 /// with the answer.
+struct OwnRequest {
+  std::string_view target;              ///< path and query, as in a request line
+  std::string_view host = "localhost";  ///< with a port if it is not the scheme's own
+  bool https = false;
+};
 
-/// Its bytes as a front would send them. `target`: path and query, as in a request line.
-std::string encode_own_request(protocol::Wire wire, std::string_view target);
+/// The head of the answer to it, as far as appd looks at it.
+struct OwnAnswer {
+  unsigned status = 0;   ///< 0: there is none
+  std::string location;  ///< "": none
+};
 
-/// The status at the beginning of an answer to it; 0: there is none.
-unsigned status_of_answer(protocol::Wire wire, std::string_view answer) noexcept;
+/// The request's bytes as a front would send them.
+std::string encode_own_request(protocol::Wire wire, const OwnRequest& request);
+
+/// `answer`: all of it or, at least, its whole head.
+OwnAnswer read_own_answer(protocol::Wire wire, std::string_view answer);
 
 }  // namespace appd::net

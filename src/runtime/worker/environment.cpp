@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "runtime/config/value_formats.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::worker {
@@ -58,6 +59,18 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.body_timeout = settings.body_timeout;
   options.write_timeout = settings.write_timeout;
   return options;
+}
+
+WarmUps make_warm_ups(const config::Settings& settings) {
+  WarmUps warm_ups;
+  for (const config::WarmUp& each : settings.warmups) {
+    warm_ups.requests.push_back(
+        {config::WarmUpTarget::show(each), each.target, each.host, each.https});
+  }
+  for (const config::StatusRange& each : settings.warmup_accept) {
+    warm_ups.accepted.emplace_back(each.first, each.last);
+  }
+  return warm_ups;
 }
 
 DeadlineLimits make_deadline_limits(const config::Settings& settings) {

@@ -4,6 +4,7 @@
 #include "runtime/net/server_options.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/worker/deadline_watch.hpp"
+#include "runtime/worker/warm_up.hpp"
 
 namespace appd::worker {
 
@@ -14,6 +15,7 @@ void enter_environment(const config::Settings& settings);
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const net::Admission& admission,
                                        net::SpoolQuota* spool_quota);
+WarmUps make_warm_ups(const config::Settings& settings);
 DeadlineLimits make_deadline_limits(const config::Settings& settings);
 python::PythonOptions make_python_options(const config::Settings& settings,
                                           int crash_descriptor = -1);

@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <stdexcept>
 
-#include "runtime/net/own_request.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::worker {
 namespace {
 
-constexpr std::size_t kStatusWithin = 64;  // bytes of the answer
+/// Bytes of an answer that are kept: its head, unless that is huge.
+constexpr std::size_t kHeadWithin = 64 * 1024;
 
 void send_all(const support::UniqueFd& socket, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -31,31 +32,72 @@ std::string read_all(const support::UniqueFd& socket) {
     const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return beginning;
-    if (beginning.size() < kStatusWithin)
+    if (beginning.size() < kHeadWithin)
       beginning.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
 
-unsigned ask(const std::string& target, protocol::Wire wire, const Connect& connect) {
+net::OwnAnswer ask(const WarmUpRequest& request, protocol::Wire wire, const Connect& connect) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     support::throw_errno("socketpair", "warm-up");
   }
   const support::UniqueFd front(ends[0]);
   connect(support::UniqueFd(ends[1]));
-  send_all(front, net::encode_own_request(wire, target));
-  return net::status_of_answer(wire, read_all(front));
+  net::OwnRequest own{.target = request.target, .https = request.https};
+  if (!request.host.empty()) own.host = request.host;
+  send_all(front, net::encode_own_request(wire, own));
+  return net::read_own_answer(wire, read_all(front));
+}
+
+bool is_success(unsigned status) {
+  return status >= 200 && status <= 299;
+}
+
+bool is_redirect(unsigned status) {
+  return status >= 300 && status <= 399;
+}
+
+bool is_accepted(unsigned status, const WarmUps& warm_ups) {
+  return std::any_of(
+      warm_ups.accepted.begin(), warm_ups.accepted.end(),
+      [status](const auto& range) { return range.first <= status && status <= range.second; });
+}
+
+/// "404", "301 to /login"
+std::string describe(const net::OwnAnswer& answer) {
+  if (answer.status == 0) return "nothing";
+  if (!is_redirect(answer.status) || answer.location.empty()) return std::to_string(answer.status);
+  return fmt::format("{} to {}", answer.status, answer.location);
+}
+
+/// What an operator can do about the answer; "": to mend the application is all.
+std::string cure(const WarmUpRequest& request, const net::OwnAnswer& answer) {
+  constexpr unsigned kBadRequest = 400;  // Django's word for a host that it does not know
+  if (answer.status == kBadRequest && request.host.empty()) {
+    return "; it was asked as the host localhost, --warmup https://example.org" + request.target +
+           " asks as another one";
+  }
+  if (!is_redirect(answer.status) || answer.location.empty()) return {};
+  if (!request.https && answer.location.starts_with("https://")) {
+    return fmt::format("; the application redirects http to https: --warmup {}", answer.location);
+  }
+  return fmt::format("; ask for where that leads: --warmup {}, or let it pass: --warmup-accept {}",
+                     answer.location, answer.status);
 }
 
 }  // namespace
 
-void warm_up(std::span<const std::string> targets, protocol::Wire wire, const Connect& connect) {
-  for (const std::string& target : targets) {
-    const unsigned status = ask(target, wire, connect);
-    if (status >= 500 || status == 0) {
-      throw std::runtime_error(fmt::format("the application answered --warmup {} with {}", target,
-                                           status == 0 ? "nothing" : std::to_string(status)));
-    }
+void warm_up(const WarmUps& warm_ups, protocol::Wire wire, const Connect& connect,
+             gateway::Reporter& reporter) {
+  for (const WarmUpRequest& request : warm_ups.requests) {
+    const net::OwnAnswer answer = ask(request, wire, connect);
+    if (is_success(answer.status)) continue;
+    const std::string text =
+        fmt::format("the application answered --warmup {} with {}", request.text, describe(answer));
+    if (!is_accepted(answer.status, warm_ups))
+      throw std::runtime_error(text + cure(request, answer));
+    reporter.report(gateway::Level::warning, text + ", which --warmup-accept lets pass");
   }
 }
 

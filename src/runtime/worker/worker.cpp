@@ -28,9 +28,9 @@
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/last_words.hpp"
+#include "runtime/worker/rehearsal.hpp"
 #include "runtime/worker/spool_share.hpp"
 #include "runtime/worker/start_report.hpp"
-#include "runtime/worker/warm_up.hpp"
 
 namespace appd::worker {
 namespace {
@@ -93,7 +93,10 @@ class Worker {
       crew_.set_application(python_->application());
       report_.begin(StartStep::start_threads);
       start_threads();
-      if (!context_.settings.warmups.empty()) warm_up();
+      if (!context_.settings.warmups.empty()) {
+        report_.begin(StartStep::warm_up);
+        answer_warm_ups(context_.settings, *python_, loop_, server_, context_.reporter);
+      }
       return exit_code::kOk;
     } catch (const std::exception&) {
       const int code = report_.fail();
@@ -107,27 +110,6 @@ class Worker {
         start_python(context_.settings, context_.crash_descriptor, report_, context_.reporter);
     report_.begin(StartStep::import_application);
     python_->load_application();
-  }
-
-  void warm_up() {
-    report_.begin(StartStep::warm_up);
-    python_->release_main();
-    std::exception_ptr failure;
-    try {
-      worker::warm_up(context_.settings.warmups,
-                      server_.options().pinned.value_or(protocol::Wire::uwsgi),
-                      [this](support::UniqueFd socket) { adopt_later(std::move(socket)); });
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    python_->take_main();
-    if (failure) std::rethrow_exception(failure);
-  }
-
-  void adopt_later(support::UniqueFd socket) {
-    // A task must be copyable.
-    const auto shared = std::make_shared<support::UniqueFd>(std::move(socket));
-    loop_.post([this, shared] { server_.adopt(std::move(*shared), {}); });
   }
 
   void open_server() {
@@ -332,18 +314,22 @@ class Worker {
   std::thread control_thread_;
 };
 
-int try_load(python::PythonRuntime& python, const config::Settings& settings,
-             gateway::Reporter& reporter) {
+int try_out(python::PythonRuntime& python, const config::Settings& settings,
+            gateway::Reporter& reporter) {
   try {
-    if (settings.preload != config::Preload::off) {
-      return preload_application(python, settings, reporter) ? exit_code::kOk : exit_code::kStart;
+    if (settings.preload == config::Preload::off) {
+      python.load_application();
+    } else if (!preload_application(python, settings, reporter)) {
+      return exit_code::kStart;
     }
-    python.load_application();
+    if (!settings.warmups.empty()) rehearse(settings, python, reporter);
     return exit_code::kOk;
   } catch (const python::LoadError& error) {
     reporter.report(Level::error, with_traceback(error.what(), error.traceback()));
-    return exit_code::kStart;
+  } catch (const std::exception& error) {
+    reporter.report(Level::error, error.what());
   }
+  return exit_code::kStart;
 }
 
 }  // namespace
@@ -357,7 +343,7 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
   try {
     enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
-    const int code = try_load(python, settings, reporter);
+    const int code = try_out(python, settings, reporter);
     python.finalize();
     return code;
   } catch (const std::exception& error) {

@@ -41,8 +41,8 @@ using Preloaded = std::unique_ptr<python::PythonRuntime>;
 int run_worker(const WorkerContext& context, observe::WorkerLink link,
                Preloaded preloaded = nullptr);
 
-/// Imports the application as a worker, or a zygote, would and ends Python again. Gives the exit
-/// code; what is wrong is reported.
+/// Imports the application as a worker, or a zygote, would, has it answer --warmup, and ends Python
+/// again. Gives the exit code; what is wrong is reported.
 int check_application(const config::Settings& settings, gateway::Reporter& reporter);
 
 /// "3.11.2"

@@ -94,6 +94,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.control == "");
   CHECK(settings.touch_reload == "");
   CHECK(settings.warmups.empty());
+  CHECK(settings.warmup_accept.empty());
   CHECK(settings.max_requests == 0);
   CHECK(settings.max_requests_jitter == 0);
   CHECK(settings.max_lifetime == 0s);
@@ -150,8 +151,8 @@ TEST_CASE("a first word without dashes is a verb, and needs no application") {
   CHECK(parse({"--socket", "/s", "--module", "m"}).verb == "");
 }
 
-TEST_CASE("what warm-up asks for is a path") {
-  for (const char* bad : {"", "health", "/a b", "/\xc3\xa4"}) {
+TEST_CASE("what warm-up asks for is a path or a URL") {
+  for (const char* bad : {"", "health", "/a b", "/\xc3\xa4", "ftp://a/b", "https:///b"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(parse({"--socket", "/s", "--module", "m", "--warmup", bad}), ConfigError);
   }
@@ -172,7 +173,8 @@ constexpr const char* kAll =
     "5/60\nuser = "
     "u\ngroup = gr\numask = "
     "0027\npidfile = /pid\n"
-    "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = /two?x=1\n"
+    "control = /co\ntouch-reload = /t\nwarmup = /one\nwarmup = https://a:1/two?x=1\n"
+    "warmup-accept = 3xx,404\n"
     "reload-strategy = rolling\nmax-requests = 1000\nmax-requests-jitter = 10\n"
     "max-lifetime = 1h\nmax-memory = 1G\nheartbeat = 7s\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
@@ -215,7 +217,9 @@ Settings all_settings() {
   s.pidfile = "/pid";
   s.control = "/co";
   s.touch_reload = "/t";
-  s.warmups = {"/one", "/two?x=1"};
+  s.warmups = {{.https = false, .host = "", .target = "/one"},
+               {.https = true, .host = "a:1", .target = "/two?x=1"}};
+  s.warmup_accept = {{300, 399}, {404, 404}};
   s.reload_strategy = ReloadStrategy::rolling;
   s.max_requests = 1000;
   s.max_requests_jitter = 10;
@@ -343,7 +347,9 @@ TEST_CASE("the command line can say everything") {
                                    "--warmup",
                                    "/one",
                                    "--warmup",
-                                   "/two?x=1",
+                                   "https://a:1/two?x=1",
+                                   "--warmup-accept",
+                                   "3xx,404",
                                    "--reload-strategy",
                                    "rolling",
                                    "--max-requests=1000",
@@ -456,6 +462,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"trust-uwsgi-scheme", "2"},
       {"drop-remote-user", "2"},
       {"workers", "0"},
+      {"warmup-accept", "2x"},
       {"threads", "0"},
       {"queue", "-1"},
       {"preload", "2"},

@@ -50,6 +50,41 @@ TEST_CASE("sizes are shown in the largest unit that fits") {
   CHECK(Size::show(5368709120) == "5G");
 }
 
+TEST_CASE("a warm-up's target is a path or a whole URL") {
+  const auto made = [](const char* text) { return WarmUpTarget::parse(text); };
+  CHECK(made("/") == WarmUp{false, "", "/"});
+  CHECK(made("/a?b=c#d") == WarmUp{false, "", "/a?b=c#d"});
+  CHECK(made("//a/b") == WarmUp{false, "", "//a/b"});
+  CHECK(made("https://example.org/x?y") == WarmUp{true, "example.org", "/x?y"});
+  CHECK(made("HTTP://example.org:8000") == WarmUp{false, "example.org:8000", "/"});
+  CHECK(made("https://example.org?y") == WarmUp{true, "example.org", "/?y"});
+  CHECK(made("http://[::1]:65535/x") == WarmUp{false, "[::1]:65535", "/x"});
+  CHECK(made("http://[::1]/x") == WarmUp{false, "[::1]", "/x"});
+  for (const char* text : {"/", "/a?b", "http://a/", "https://a:1/b?c", "https://[::1]:1/b"}) {
+    CHECK(WarmUpTarget::show(made(text)) == text);
+  }
+  for (const char* bad :
+       {"", "x", "x/y", "example.org/x", "ftp://a/", "http:/a", "http:///a", "http://:80/",
+        "http://a:/", "http://a:0/", "http://a:65536/", "http://a:b/", "http://u@a/", "http://[::1",
+        "http://[::1]x/", "http://a b/"}) {
+    CAPTURE(bad);
+    CHECK(refuses<WarmUpTarget>(bad));
+  }
+}
+
+TEST_CASE("statuses are numbers and whole classes") {
+  using Ranges = std::vector<StatusRange>;
+  CHECK(Statuses::parse("404") == Ranges{{404, 404}});
+  CHECK(Statuses::parse("3xx,404,5XX") == Ranges{{300, 399}, {404, 404}, {500, 599}});
+  CHECK(Statuses::parse("100,599") == Ranges{{100, 100}, {599, 599}});
+  CHECK(Statuses::show({{300, 399}, {404, 404}}) == "3xx,404");
+  for (const char* bad : {"", ",", "404,", ",404", "99", "600", "0xx", "6xx", "4x", "4xxx", "40x",
+                          "404 405", "-1", "http"}) {
+    CAPTURE(bad);
+    CHECK(refuses<Statuses>(bad));
+  }
+}
+
 TEST_CASE("durations are seconds unless they have a unit") {
   CHECK(Duration::parse("0") == 0ms);
   CHECK(Duration::parse("30") == 30s);

@@ -12,7 +12,7 @@
 
 using namespace appd;
 using net::encode_own_request;
-using net::status_of_answer;
+using net::read_own_answer;
 using protocol::Event;
 using protocol::Wire;
 
@@ -52,7 +52,7 @@ TEST_SUITE("own request") {
   TEST_CASE("a decoder finds one whole request in it, and the connection ends with its answer") {
     for (const Wire wire : kWires) {
       CAPTURE(protocol::name(wire));
-      const std::string bytes = encode_own_request(wire, "/a/b?c=d&e");
+      const std::string bytes = encode_own_request(wire, {.target = "/a/b?c=d&e"});
       const auto sniffed = protocol::sniff(bytes);
       CHECK(sniffed.kind == protocol::Sniffed::Kind::wire);
       CHECK(sniffed.wire == wire);
@@ -83,7 +83,7 @@ TEST_SUITE("own request") {
     for (const Wire wire : kWires) {
       CAPTURE(protocol::name(wire));
       for (const std::string target : {"/", "/plain", "/empty?"}) {
-        Received received(wire, encode_own_request(wire, target));
+        Received received(wire, encode_own_request(wire, {.target = target}));
         CHECK(received.request.find("PATH_INFO") == target.substr(0, target.find('?')));
         CHECK(received.request.find("QUERY_STRING").empty());
         CHECK(received.request.uri() == target);
@@ -91,17 +91,59 @@ TEST_SUITE("own request") {
     }
   }
 
-  TEST_CASE("the status is found in each wire's answer, and only there") {
-    const std::string record("\x01\x06\x00\x01\x00\x30\x00\x00", 8);
-    CHECK(status_of_answer(Wire::fastcgi, record + "Status: 204 No Content\r\n") == 204);
-    CHECK(status_of_answer(Wire::scgi, "Status: 404 Not Found\r\n") == 404);
-    CHECK(status_of_answer(Wire::uwsgi, "HTTP/1.1 503 Service Unavailable\r\n") == 503);
+  TEST_CASE("host and scheme are the request's") {
+    struct Row {
+      const char* host;
+      bool https;
+      const char* name;
+      const char* port;
+    };
+    for (const Wire wire : kWires) {
+      for (const Row& row :
+           {Row{"example.org", true, "example.org", "443"},
+            Row{"example.org", false, "example.org", "80"},
+            Row{"example.org:8443", true, "example.org", "8443"},
+            Row{"[::1]", true, "[::1]", "443"}, Row{"[::1]:8000", false, "[::1]", "8000"}}) {
+        CAPTURE(protocol::name(wire));
+        CAPTURE(row.host);
+        const net::OwnRequest own{.target = "/x", .host = row.host, .https = row.https};
+        Received received(wire, encode_own_request(wire, own));
+        CHECK_FALSE(received.refused);
+        CHECK(received.request.url_scheme() == (row.https ? "https" : "http"));
+        CHECK(received.request.find("HTTP_HOST") == row.host);
+        CHECK(received.request.find("SERVER_NAME") == row.name);
+        CHECK(received.request.find("SERVER_PORT") == row.port);
+      }
+    }
+  }
+
+  TEST_CASE("status and location are found in each wire's answer, and only in its head") {
+    const auto record = [](char type, const std::string& content) {
+      std::string bytes{'\1', type, '\0', '\1', '\0', static_cast<char>(content.size()),
+                        '\2', '\0'};
+      return bytes + content + "pp";
+    };
+    const std::string rest =
+        "Content-Type: text/plain\r\nlocation: https://a/b\r\n\r\nLocation: /c\r\n";
     for (const Wire wire : kWires) {
       CAPTURE(protocol::name(wire));
-      CHECK(status_of_answer(wire, "") == 0);
-      CHECK(status_of_answer(wire, "rubbish") == 0);
-      CHECK(status_of_answer(wire, wire == Wire::uwsgi ? "HTTP/1.1 " : "Status: ") == 0);
+      const std::string begin = wire == Wire::uwsgi ? "HTTP/1.1 " : "Status: ";
+      const auto framed = [&](const std::string& text) {
+        if (wire != Wire::fastcgi) return text;
+        return record(7, "Status: 500 An error text") + record(6, text.substr(0, 20)) +
+               record(6, text.substr(20));
+      };
+      const auto moved = read_own_answer(wire, framed(begin + "301 Moved Permanently\r\n" + rest));
+      CHECK(moved.status == 301);
+      CHECK(moved.location == "https://a/b");
+      const auto plain = read_own_answer(
+          wire, framed(begin + "204 No Content\r\nLocations: /d\r\n\r\nLocation: /c\r\n"));
+      CHECK(plain.status == 204);
+      CHECK(plain.location.empty());
+      for (const std::string& bad : {std::string(), std::string("rubbish"), begin}) {
+        CHECK(read_own_answer(wire, bad).status == 0);
+      }
     }
-    CHECK(status_of_answer(Wire::scgi, "HTTP/1.1 200 OK\r\n") == 0);
+    CHECK(read_own_answer(Wire::scgi, "HTTP/1.1 200 OK\r\n").status == 0);
   }
 }

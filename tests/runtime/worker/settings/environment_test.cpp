@@ -75,6 +75,23 @@ TEST_SUITE("environment") {
     }
   }
 
+  TEST_CASE("what is to be asked before a worker serves reaches it") {
+    config::Settings settings;
+    settings.warmups = {{true, "example.org:1", "/a?b"}, {false, "", "/c"}};
+    settings.warmup_accept = {{300, 399}};
+    const auto warm_ups = worker::make_warm_ups(settings);
+    REQUIRE(warm_ups.requests.size() == 2);
+    CHECK(warm_ups.requests[0].text == "https://example.org:1/a?b");
+    CHECK(warm_ups.requests[0].https);
+    CHECK(warm_ups.requests[0].host == "example.org:1");
+    CHECK(warm_ups.requests[0].target == "/a?b");
+    CHECK(warm_ups.requests[1].text == "/c");
+    CHECK_FALSE(warm_ups.requests[1].https);
+    CHECK(warm_ups.requests[1].host.empty());
+    REQUIRE(warm_ups.accepted.size() == 1);
+    CHECK(warm_ups.accepted[0] == std::pair{300u, 399u});
+  }
+
   TEST_CASE("a protocol can be pinned") {
     config::Settings settings;
     const auto pinned = [&](config::ProtocolChoice choice) {

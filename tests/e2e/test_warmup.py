@@ -1,0 +1,103 @@
+"""--warmup: what an application answers before it serves, and which answers let it."""
+
+import json
+import re
+
+import pytest
+
+import wire
+
+EXIT_START = 4
+
+SITE = """
+import json
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    status, headers = "200 OK", []
+    if path.startswith("/secure") and environ["wsgi.url_scheme"] != "https":
+        status = "301 Moved Permanently"
+        headers = [("Content-Length", "0"), ("Location", "https://" + environ["HTTP_HOST"] + path)]
+    elif path == "/login":
+        status, headers = "302 Found", [("location", "/accounts/login/")]
+    elif path.strip("/").isdigit():
+        status = path.strip("/") + " Told"
+    if path == "/secure/note":
+        with open("seen.json", "w") as file:
+            json.dump({name: value for name, value in environ.items() if isinstance(value, str)}, file)
+    start_response(status, headers)
+    return [b""]
+"""
+
+
+@pytest.fixture(params=["start", "check", "preloaded check"])
+def fail(request, installed, place):
+    """What appd says when it does not start, or would not."""
+    place.write("site_to_warm.py", SITE)
+    actions = {"start": [], "check": ["--check"], "preloaded check": ["--check", "--preload"]}
+
+    def run(*options):
+        ended = installed.run("--socket", place / "app.sock", "--chdir", place.path, "--module", "site_to_warm",
+                              "--workers", 1, *actions[request.param], *options, within=60)
+        assert ended.returncode == EXIT_START, ended.stderr
+        return ended.stderr
+
+    return run
+
+
+@pytest.fixture
+def site(start, place):
+    def start_site(*options, **rest):
+        place.write("site_to_warm.py", SITE)
+        return start("--chdir", place.path, *options, module="site_to_warm", **rest)
+
+    return start_site
+
+
+def test_a_redirect_to_https_fails_and_the_cure_is_told(fail):
+    assert ("the application answered --warmup /secure with 301 to https://localhost/secure; the application redirects "
+            "http to https: --warmup https://localhost/secure") in fail("--warmup", "/", "--warmup", "/secure")
+
+
+def test_a_host_that_is_not_known_may_be_another(fail):
+    said = fail("--warmup", "/400")
+    assert "answered --warmup /400 with 400; " in said and "--warmup https://example.org/400" in said
+
+
+def test_another_redirect_fails_and_says_where_it_leads(fail):
+    said = fail("--warmup", "/login", "--warmup-accept", "301,303")
+    assert "answered --warmup /login with 302 to /accounts/login/; ask for where that leads" in said
+
+
+@pytest.mark.parametrize("status", [300, 404, 499, 500])
+def test_what_is_no_success_fails(fail, status):
+    assert f"answered --warmup /{status} with {status}" in fail("--warmup", f"/{status}")
+
+
+def test_what_is_accepted_passes_with_a_warning(site):
+    server = site("--warmup", "/login", "--warmup", "/404", "--warmup", "/299", "--warmup-accept", "3xx,404", workers=1)
+    assert [line for line in re.findall(r"answered --warmup .*", server.log())] == [
+        "answered --warmup /login with 302 to /accounts/login/, which --warmup-accept lets pass",
+        "answered --warmup /404 with 404, which --warmup-accept lets pass",
+    ]
+
+
+def test_a_check_passes_when_the_answers_do(installed, place):
+    place.write("site_to_warm.py", SITE)
+    ended = installed.run("--check", "--socket", place / "app.sock", "--chdir", place.path, "--module", "site_to_warm",
+                          "--warmup", "https://example.org/secure", "--warmup", "/404", "--warmup-accept", "404")
+    assert ended.returncode == 0
+    assert "site_to_warm can be imported and answers --warmup" in ended.stdout
+    assert "answered --warmup /404 with 404, which --warmup-accept lets pass" in ended.stderr
+    assert not (place / "app.sock").exists()
+
+
+@pytest.mark.parametrize("protocol", wire.WIRES)
+def test_a_url_is_asked_for_with_its_scheme_and_host(site, place, protocol):
+    site("--warmup", "https://example.org:8443/secure/note?full=1", "--protocol", protocol, workers=1)
+    seen = json.loads((place / "seen.json").read_text())
+    assert {name: seen.get(name) for name in ("wsgi.url_scheme", "HTTPS", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT",
+                                              "PATH_INFO", "QUERY_STRING")} == {
+        "wsgi.url_scheme": "https", "HTTPS": "on", "HTTP_HOST": "example.org:8443", "SERVER_NAME": "example.org",
+        "SERVER_PORT": "8443", "PATH_INFO": "/secure/note", "QUERY_STRING": "full=1",
+    }
