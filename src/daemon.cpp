@@ -322,6 +322,7 @@ int Daemon::run() {
     legacy_ ? inherit() : begin();
   } catch (const SocketError& error) {
     log_.report(Level::error, error.what());
+    supervisor::ServiceManager::tell_failure(error.what());
     return support::exit_code::kSocket;
   }
   touched_ = watch_touched(settings_);
@@ -345,6 +346,7 @@ int Daemon::run() {
                             present_->settings.threads, worker::python_version()));
     manager_->on_ready();
   };
+  hooks.on_start_failed = [this](const std::string& why) { manager_->on_start_failed(why); };
   hooks.on_stopping = [this] {
     for (const auto& deployment : {present_, next_}) {
       if (deployment) deployment->sockets.clear();

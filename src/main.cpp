@@ -19,6 +19,7 @@
 #include "runtime/observe/log.hpp"
 #include "runtime/observe/log_sink.hpp"
 #include "runtime/supervisor/control_protocol.hpp"
+#include "runtime/supervisor/service_manager.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/leave_terminal.hpp"
@@ -96,6 +97,7 @@ int ask(const config::Command& command) {
 
 int run(int argc, char** argv) {
   supervisor::Inherited inherited = supervisor::take_inherited(argc, argv);
+  if (inherited.trial) supervisor::ServiceManager::leave();
   const config::Command command =
       config::parse_command_line(argc, argv, config::read_environment());
   switch (command.action) {
@@ -118,8 +120,10 @@ int run(int argc, char** argv) {
   return exit_code::kFailure;
 }
 
-/// Whoever starts appd may not read what it says.
+/// Whoever starts appd may not read what it says. (A service manager believes only the service's
+/// main process: not an `appd reload` that it runs for it.)
 void complain(const std::exception& error) {
+  supervisor::ServiceManager::tell_failure(error.what());
   constexpr int kTries = 20;
   constexpr std::chrono::milliseconds kPause{20};
   observe::LogSink sink(STDERR_FILENO);

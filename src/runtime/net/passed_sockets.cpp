@@ -4,12 +4,38 @@
 #include <systemd/sd-daemon.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace appd::net {
+namespace {
+
+/// The service that this process belongs to, without ".service". (sd_pid_get_unit would look at
+/// process 1, which ProtectProc= hides.)
+std::string service_name() {
+  constexpr std::string_view kService = ".service";
+  std::ifstream groups("/proc/self/cgroup");  // lines such as "0::/system.slice/appd.service"
+  for (std::string line; std::getline(groups, line);) {
+    if (!line.ends_with(kService)) continue;
+    const std::size_t begin = line.rfind('/') + 1;
+    return line.substr(begin, line.size() - kService.size() - begin);
+  }
+  return "NAME";
+}
+
+/// A socket unit cannot be started beside its service when that runs.
+std::string how_to_pass_one() {
+  return fmt::format(
+      "the service manager has passed no socket: the socket unit has to be started before the "
+      "service, \"systemctl stop {0}.service; systemctl start {0}.socket {0}.service\"",
+      service_name());
+}
+
+}  // namespace
 
 PassedSockets PassedSockets::receive() {
   char** names = nullptr;
@@ -41,10 +67,12 @@ std::vector<ListeningSocket> PassedSockets::take(const PassedName& wanted) {
   if (!taken.empty()) return taken;
   std::string there;
   for (const std::string& name : left()) there += (there.empty() ? "" : ", ") + name;
-  throw std::invalid_argument(
-      fmt::format("{}: the service manager has passed {}; is the socket unit started, and its "
-                  "FileDescriptorName= the same?",
-                  to_string(wanted), there.empty() ? "no socket" : "only " + there));
+  throw std::invalid_argument(fmt::format(
+      "{}: {}", to_string(wanted),
+      there.empty() ? how_to_pass_one()
+                    : fmt::format("the service manager has passed only {}; is the socket unit "
+                                  "started, and its FileDescriptorName= the same?",
+                                  there)));
 }
 
 void PassedSockets::put_back(support::UniqueFd fd, std::string name) {

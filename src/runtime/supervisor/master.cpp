@@ -442,6 +442,7 @@ void Master::enter_child() {
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;
   reporter_.report(Level::error, "the start is given up");
+  if (hooks_.on_start_failed) hooks_.on_start_failed(*present_->failure());
   stop_all();
 }
 

@@ -27,6 +27,8 @@ struct MasterHooks {
   /// The generation that another program in this process has left: with its places, and no entry.
   std::function<GenerationPlan(const Legacy& legacy)> inherited_plan;
   std::function<void()> on_ready;  ///< once, when the first generation serves
+  /// Instead of that: it cannot, and the end begins.
+  std::function<void(const std::string& why)> on_start_failed;
   /// Before workers are told to stop, once: close the listeners.
   std::function<void()> on_stopping;
   /// In each turn of the loop, with the number of workers that serve; gives the time until the next

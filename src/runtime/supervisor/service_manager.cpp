@@ -30,6 +30,16 @@ void ServiceManager::on_ready() {
   tell("READY=1");
 }
 
+void ServiceManager::on_start_failed(std::string_view why) {
+  failed_ = true;
+  tell_failure(why);
+}
+
+void ServiceManager::tell_failure(std::string_view why) {
+  // A line is a field: what follows, such as a traceback, could say anything else.
+  tell(fmt::format("STATUS=the start has failed: {}", why.substr(0, why.find('\n'))));
+}
+
 void ServiceManager::on_reloading() {
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       Clock::now().time_since_epoch());  // CLOCK_MONOTONIC, which the manager wants
@@ -45,6 +55,7 @@ void ServiceManager::on_reloaded(std::string served, unsigned workers) {
 
 void ServiceManager::on_stopping() {
   stopping_ = true;
+  if (failed_) return tell("STOPPING=1");
   tell(fmt::format("STOPPING=1\nSTATUS={}: stopping, running requests are finished", served_));
 }
 

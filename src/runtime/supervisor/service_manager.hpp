@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace appd::supervisor {
 
@@ -18,6 +19,10 @@ class ServiceManager {
 
   /// The first start has succeeded.
   void on_ready();
+  /// It has failed, and that, with the reason, is the last status.
+  void on_start_failed(std::string_view why);
+  /// The same before there is anything to be served.
+  static void tell_failure(std::string_view why);
   /// The configuration is read again, and the next generation started: whoever asked for it waits.
   void on_reloading();
   /// That has ended; what is served now, as for the constructor.
@@ -41,6 +46,7 @@ class ServiceManager {
   std::optional<unsigned> ready_workers_;                         ///< as told last
   Clock::time_point next_feed_{};
   bool stopping_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace appd::supervisor

@@ -120,6 +120,15 @@ TEST_SUITE("service manager") {
     CHECK(manager.told() == Messages{"STATUS=app: 1 of 1 workers ready"});
   }
 
+  TEST_CASE("a start that has failed is the last status, without further lines of the reason") {
+    Manager manager;
+    ServiceManager service("app", 1);
+    service.on_start_failed("worker 1 failed\nREADY=1");
+    service.on_stopping();
+    service.on_turn(kStart, 0);
+    CHECK(manager.told() == Messages{"STATUS=the start has failed: worker 1 failed", "STOPPING=1"});
+  }
+
   TEST_CASE("a child that has left can tell nothing") {
     Manager manager("4000000");
     ::setenv("WATCHDOG_PID", "1", 1);
