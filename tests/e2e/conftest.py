@@ -10,6 +10,7 @@ import processes
 import wire
 from appd import Appd, Installation, find_binary
 from processes import Place
+from service_manager import Manager
 
 LOG_TAIL = 20_000
 
@@ -34,6 +35,13 @@ def place():
     made = Place()
     yield made
     made.remove()
+
+
+@pytest.fixture
+def manager(place):
+    made = Manager(place)
+    yield made
+    made.socket.close()
 
 
 @pytest.fixture

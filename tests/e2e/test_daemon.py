@@ -5,7 +5,6 @@ import json
 import os
 import pwd
 import signal
-import socket
 import stat
 import time
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ import pytest
 
 import wire
 from appd import READY, Appd
-from processes import Port, alive, children, clean_environment, give_away, unique, wait_until
+from processes import Port, alive, children, clean_environment, unique, wait_until
 
 EXIT_CONFIGURATION = 2
 EXIT_SOCKET = 3
@@ -310,48 +309,6 @@ def test_who_is_not_root_may_name_itself(start):
 
 
 # ---- systemd: readiness, status, watchdog
-
-
-class Manager:
-    """What systemd is to a service of Type=notify: listens to what it says of itself."""
-
-    def __init__(self, place):
-        self.path = place / "notify"
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(self.path))
-        give_away(self.path)
-        self.told = []
-
-    def environment(self, watchdog=None) -> dict:
-        return {"NOTIFY_SOCKET": self.path, **({"WATCHDOG_USEC": int(watchdog * 1e6)} if watchdog else {})}
-
-    def listen(self, within):
-        """The next message; None: none came."""
-        self.socket.settimeout(within)
-        try:
-            self.told.append(self.socket.recv(4096).decode())
-        except TimeoutError:
-            return None
-        return self.told[-1]
-
-    def wait(self, part):
-        """The first message from now on that has this in it."""
-        found = wait_until(lambda: (told := self.listen(1)) and part in told and told, f"{part!r} among {self.told}")
-        return found
-
-    def is_told_within(self, part, seconds) -> bool:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if part in (self.listen(left) or ""):
-                return True
-        return False
-
-
-@pytest.fixture
-def manager(place):
-    made = Manager(place)
-    yield made
-    made.socket.close()
 
 
 @with_and_without_preload

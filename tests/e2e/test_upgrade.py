@@ -168,9 +168,9 @@ def test_a_binary_that_does_not_start_changes_nothing(server, text, part):
     server.upgrade()
 
 
-def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, place):
+def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, place, manager):
     config = place.write("appd.ini", "[appd]\n")
-    server = server("--config", config)
+    server = server("--config", config, env=manager.environment())
     inode = server.executed()
     place.write("appd.ini", "[appd]\nthreds = 2\n")
     server.install()
@@ -179,6 +179,9 @@ def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, pla
     assert "did you mean threads?" in asked.stderr
     assert server.executed() == inode
     assert server.call("uwsgi", "/hello").status == 200
+    while manager.listen(0.1):
+        pass
+    assert not any("failed" in told for told in manager.told), "that was no start of the service"
 
 
 def test_an_application_that_the_new_binary_cannot_start_leaves_the_old_workers_serving(server, place):
