@@ -101,3 +101,52 @@ def test_a_url_is_asked_for_with_its_scheme_and_host(site, place, protocol):
         "wsgi.url_scheme": "https", "HTTPS": "on", "HTTP_HOST": "example.org:8443", "SERVER_NAME": "example.org",
         "SERVER_PORT": "8443", "PATH_INFO": "/secure/note", "QUERY_STRING": "full=1",
     }
+
+
+DJANGO = """
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+settings.configure(ALLOWED_HOSTS=["example.org", {more}], SECURE_SSL_REDIRECT=True, SECRET_KEY="secret",
+                   ROOT_URLCONF="urls_to_warm", MIDDLEWARE=["django.middleware.security.SecurityMiddleware"])
+application = get_wsgi_application()
+"""
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+
+urlpatterns = [path("health", lambda request: HttpResponse("well"))]
+"""
+
+
+@pytest.fixture
+def project(place):
+    """A Django project that wants https and knows its host."""
+
+    def write(urls=URLS, more=""):
+        place.write("django_to_warm.py", DJANGO.format(more=more))
+        place.write("urls_to_warm.py", urls)
+        return "--chdir", place.path
+
+    return write
+
+
+def test_only_a_warm_up_notices_broken_urls_of_django(project, start, installed, place):
+    options = project(urls="import no_such_module")
+    server = start(*options, module="django_to_warm")
+    assert server.call("uwsgi", "/health", headers=[("Host", "example.org")], extra=[("HTTPS", "on")]).status == 500
+    ended = installed.run("--check", "--socket", place / "app.sock", *options, "--module", "django_to_warm",
+                          "--warmup", "https://example.org/health")
+    assert ended.returncode == EXIT_START
+    assert "answered --warmup https://example.org/health with 500" in ended.stderr
+
+
+@pytest.mark.parametrize("more, target, cure", [
+    ("", "/health", "--warmup https://example.org/health"),
+    ("'localhost'", "/health", "redirects http to https: --warmup https://localhost/health"),
+], ids=["unknown host", "redirect"])
+def test_django_is_warmed_by_what_the_failure_says(project, installed, place, more, target, cure):
+    command = ["--check", "--socket", place / "app.sock", *project(more=more), "--module", "django_to_warm"]
+    failed = installed.run(*command, "--warmup", target)
+    assert failed.returncode == EXIT_START and cure in failed.stderr
+    assert installed.run(*command, *cure[cure.index("--warmup"):].split()).returncode == 0
