@@ -281,7 +281,8 @@ WarmUp WarmUpTarget::parse(std::string_view text) {
     value.host = host;
     text.remove_prefix(host.size());
   }
-  value.target = (text.starts_with('/') ? "" : "/") + std::string(text);
+  if (!text.starts_with('/')) value.target = '/';
+  value.target += text;
   return value;
 }
 
