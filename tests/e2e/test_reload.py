@@ -1,6 +1,7 @@
 """Reload: the next generation of workers takes the place of the present one, and no request is lost."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import wire
 from appd import Appd, find_binary, is_thread_sanitized
 from fronts import MODES, Nginx
 from load import Load
-from processes import alive, children, wait_until
+from processes import Port, alive, children, wait_until
 
 RELOADED = r"reloaded after"
 FAILED = r"the reload has failed"
@@ -245,34 +246,83 @@ class FromFile(Appd):
         self.configure(self.address)
         return [arguments[0], "--config", self.config]
 
-    def configure(self, *sockets):
-        lines = ["[appd]", "module = wsgi_probe", f"pythonpath = {self.installed.apps}", "workers = 1"]
+    def configure(self, *sockets, module="wsgi_probe", extra=()):
+        lines = ["[appd]", f"module = {module}", f"pythonpath = {self.installed.apps}",
+                 f"env = PROBE_DIR={self.gates}", "workers = 1", *extra]
         self.config.write_text("\n".join(lines + [f"socket = {each}" for each in sockets]))
 
-    def reload(self):
+    def reload(self, ends=RELOADED):
         self.forget_log()
         self.send_signal(signal.SIGHUP)
-        self.wait_event(RELOADED)
+        return self.wait_event(ends)
 
 
-def test_sockets_come_and_go_with_the_configuration(installed):
+@pytest.fixture
+def from_file(installed):
     server = FromFile(installed)
-    try:
-        other = str(server.place / "other.sock")
-        server.configure(server.address, other)
-        server.reload()
-        assert server.accepts() and server.accepts(other)
-        file = os.stat(server.address)
-        server.configure(server.address)
-        server.reload()
-        wait_until(lambda: not os.path.exists(other), "its file is removed")
-        assert (os.stat(server.address).st_ino, server.call("scgi", "/hello").status) == (file.st_ino, 200)
-        server.configure(other)
-        server.reload()
-        assert wire.call("scgi", other, "/hello").status == 200
-        wait_until(lambda: not os.path.exists(server.address), "its file is removed")
-    finally:
-        assert server.stop() == 0
+    yield server
+    assert server.stop() == 0
+
+
+def test_what_a_failed_reload_was_to_serve_is_forgotten(from_file):
+    """The next one reads the file anew."""
+    from_file.configure(from_file.address, module="no_such_module")
+    assert "no_such_module" in from_file.reload(FAILED).text
+    assert from_file.call("scgi", "/hello").status == 200
+    from_file.configure(from_file.address, extra=["mount = /mended"])
+    from_file.reload()
+    assert from_file.call("scgi", "/mended/environ").json()["SCRIPT_NAME"] == "/mended"
+
+
+def umask_of(pid):
+    """What /proc shows: "0022"."""
+    return re.search(r"^Umask:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE).group(1)
+
+
+def test_a_reload_changes_the_umask_of_the_workers_and_not_of_their_master(from_file):
+    started_with = umask_of(from_file.pid)
+    for umask in ("0137", "0027"):
+        from_file.configure(from_file.address, extra=[f"umask = {umask}"])
+        from_file.reload()
+        assert umask_of(from_file.call("scgi", "/whoami").json()["pid"]) == umask
+        assert umask_of(from_file.pid) == started_with
+    from_file.configure(from_file.address)
+    from_file.reload()
+    assert umask_of(from_file.call("scgi", "/whoami").json()["pid"]) == started_with
+
+
+def test_a_socket_that_is_no_longer_configured_refuses_while_a_request_of_it_runs(from_file):
+    port = Port()
+    other = f"127.0.0.1:{port.number}"
+    from_file.configure(from_file.address, other)
+    from_file.reload()
+    gate = from_file.gate("held")
+    with wire.begin("scgi", port.address, wire.variables(path="/hold", query="gate=held")) as held:
+        gate.wait_entered()
+        from_file.configure(from_file.address)
+        from_file.reload()
+        assert not port.accepts()
+        assert from_file.call("scgi", "/hello").status == 200
+        gate.open()
+        assert held.read_answer().status == 200
+    port.release()
+
+
+def test_sockets_come_and_go_with_the_configuration(from_file):
+    server = from_file
+    other = str(server.place / "other.sock")
+    server.configure(server.address, other)
+    server.reload()
+    assert server.accepts() and server.accepts(other)
+    file = os.stat(server.address)
+    server.configure(server.address)
+    server.reload()
+    wait_until(lambda: not os.path.exists(other), "its file is removed")
+    assert (os.stat(server.address).st_ino, server.call("scgi", "/hello").status) == (file.st_ino, 200)
+    server.configure(other)
+    server.reload()
+    assert wire.call("scgi", other, "/hello").status == 200
+    wait_until(lambda: not os.path.exists(server.address), "its file is removed")
 
 
 def test_warm_up_refuses_a_generation_that_cannot_answer(site):
