@@ -336,6 +336,18 @@ def test_a_stop_while_a_thread_is_stuck_does_not_wait_for_the_graceful_timeout(w
         assert time.monotonic() - begun < 10
 
 
+def test_a_thread_that_is_missed_only_after_the_drain_does_not_hold_up_its_worker(watched):
+    """Its front has gone away, so nothing was left to drain."""
+    server = watched(*SHORT, "--timeout-grace", "2s", "--graceful-timeout", "20s", "--log-level", "debug")
+    with ask(server, "uwsgi", "/sleep", "seconds=60"):
+        server.wait_event("interrupted")
+    server.wait_event("the front went away during GET /sleep")
+    server.send_signal(signal.SIGTERM)
+    server.wait_event("drains: the master's order")
+    assert server.wait_exit() == 0
+    assert server.find_events(f"exited with code {EXIT_STUCK}") and not server.find_events("killing")
+
+
 def test_without_a_grace_a_thread_may_take_as_long_as_it_takes(watched):
     server = watched(*SHORT, "--timeout-grace", "0")
     pid = server.only_worker()

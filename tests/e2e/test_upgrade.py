@@ -1,8 +1,12 @@
 """Upgrade: the process becomes a newer binary while requests run."""
 
+import fcntl
 import os
 import re
 import signal
+import socket
+import sys
+import termios
 
 import pytest
 
@@ -10,7 +14,7 @@ import wire
 from appd import FromOwnBinary
 from fronts import MODES, Nginx
 from load import Load
-from processes import alive, children, stop_process, wait_until
+from processes import DEADLINE, alive, children, stop_process, wait_until
 
 EXIT_START = 4
 
@@ -220,3 +224,27 @@ def test_a_zygote_that_hangs_is_left_to_nobody(server, place):
     place.write("site_under_upgrade.py", SITE)
     server.wait_event(r"generation \d+ serves", within=60)
     assert server.call("uwsgi", "/").body == b"one"
+
+
+def test_a_stop_answers_who_waits_for_an_upgrade(server, place):
+    place.write("site_under_upgrade.py", SITE)
+    server = server("--pythonpath", place.path, module="site_under_upgrade")
+    place.write("site_under_upgrade.py", "import threading; threading.Event().wait()")
+    server.send_signal(signal.SIGHUP)
+    server.wait_event("reloading")  # which an upgrade waits for
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
+        caller.settimeout(DEADLINE)
+        caller.connect(f"{server.address}.control")
+        caller.send(b"upgrade")
+        wait_until(lambda: unread(caller) == 0, "the master has heard it")
+        server.send_signal(signal.SIGTERM)
+        assert caller.recv(1000) == b"fappd is stopping"
+    assert server.wait_exit() == 0
+    assert not server.find_events("upgrading")
+
+
+def unread(connection):
+    """Of what was sent: what the other end has not taken yet."""
+    left = bytearray(4)
+    fcntl.ioctl(connection, termios.TIOCOUTQ, left)
+    return int.from_bytes(left, sys.byteorder)

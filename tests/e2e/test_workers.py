@@ -208,6 +208,38 @@ def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
     pair.finish()
 
 
+def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, connect):
+    server = start("--queue-timeout", "500ms", "--graceful-timeout", "30s", workers=2, threads=2)
+    leaving, staying = server.worker_pids()
+    kept = {}
+    for pid, sibling in ((leaving, staying), (staying, leaving)):
+        stop_process(sibling)  # so that it takes none
+        kept[pid] = [connect(wire.FastCgi, server) for _ in range(6)]
+        assert {whoami(connection) for connection in kept[pid]} == {pid}
+        os.kill(sibling, signal.SIGCONT)
+
+    def hold(connection):
+        gate = server.gate(unique("gate"))
+        send(connection, "/hold", f"gate={gate.name}")
+        gate.wait_entered()
+        return gate
+
+    last, idle, *_ = kept[leaving]
+    gates = [hold(last)]
+    os.kill(leaving, signal.SIGTERM)
+    wait_until(lambda: whoami(idle) == staying, "it drains: what is idle has been left to its sibling")
+    first, second, *waiting = kept[staying]
+    gates += [hold(first), hold(second)]
+    for connection in waiting:
+        send(connection, "/whoami")
+    # They have been looked at each millisecond meanwhile.
+    assert [connection.read_answer().status for connection in waiting] == [503] * len(waiting)
+    for gate in gates:
+        gate.open()
+    answers = [connection.read_answer() for connection in (last, first, second)]
+    assert [answer.json()["pid"] for answer in answers] == [leaving, staying, staying]
+
+
 def test_a_stop_while_requests_go_over_loses_none(start, connect):
     for number in range(ROUNDS):
         server = start("--graceful-timeout", "30s", workers=2, threads=1)
