@@ -51,6 +51,20 @@ def test_a_second_start_on_the_same_pid_file_is_refused_and_says_who_has_it(star
     assert first.call("fastcgi", "/hello").status == 200
 
 
+def test_of_two_starts_at_the_same_time_on_one_pid_file_exactly_one_serves(start, place):
+    path = place / "appd.pid"
+    for _ in range(5):
+        both = [start("--pidfile", path, wait=False) for _ in range(2)]
+        wait_until(lambda: [each.running() for each in both].count(False) == 1 and any(READY in each.log() for each in both),
+                   "one has ended, and one is ready")
+        winner, loser = sorted(both, key=lambda each: not each.running())
+        assert loser.process.returncode == EXIT_CONFIGURATION
+        assert f"process {winner.pid} has it" in loser.log() and not loser.accepts()
+        assert path.read_text() == f"{winner.pid}\n"
+        assert winner.call("fastcgi", "/hello").status == 200
+        assert winner.stop() == 0
+
+
 @with_and_without_preload
 def test_the_pid_file_of_a_killed_master_is_taken_over_while_its_worker_finishes(start, place, preload):
     path = place / "appd.pid"

@@ -3,17 +3,21 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "fakes/temporary_folder.hpp"
 
@@ -91,6 +95,41 @@ class Holder {
   bool killed_ = false;
 };
 
+/// Counts, for several processes, who has the file at the same time.
+class Referee {
+ public:
+  Referee()
+      : holders_(static_cast<std::atomic<int>*>(::mmap(nullptr, sizeof(std::atomic<int>),
+                                                       PROT_READ | PROT_WRITE,
+                                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    REQUIRE(holders_ != MAP_FAILED);
+    new (holders_) std::atomic<int>(0);
+  }
+  ~Referee() { ::munmap(holders_, sizeof *holders_); }
+  Referee(const Referee&) = delete;
+  Referee& operator=(const Referee&) = delete;
+
+  /// Takes the file again and again, and ends with 1 when another has it, too.
+  [[noreturn]] void play(const std::string& path) {
+    ::alarm(60);
+    for (int had = 0; had < 100;) {
+      try {
+        const PidFile file(path);
+        const bool alone = holders_->fetch_add(1) == 0;
+        std::this_thread::yield();
+        holders_->fetch_sub(1);
+        if (!alone) ::_exit(1);
+        ++had;
+      } catch (const std::runtime_error&) {
+      }
+    }
+    ::_exit(0);
+  }
+
+ private:
+  std::atomic<int>* const holders_;
+};
+
 }  // namespace
 
 TEST_SUITE("pid file") {
@@ -122,6 +161,25 @@ TEST_SUITE("pid file") {
     REQUIRE(std::filesystem::exists(path));
     const PidFile file(path);
     CHECK(content_of(path) == fmt::format("{}\n", ::getpid()));
+  }
+
+  // Between one's opening and locking another may remove the file, and a third make a new one.
+  TEST_CASE("of processes that take it in turns, never two have it") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "pid";
+    Referee referee;
+    std::array<pid_t, 3> players{};
+    for (pid_t& player : players) {
+      player = ::fork();
+      REQUIRE(player >= 0);
+      if (player == 0) referee.play(path);
+    }
+    for (const pid_t player : players) {
+      int status = -1;
+      REQUIRE(::waitpid(player, &status, 0) == player);
+      CHECK(status == 0);
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
   }
 
   TEST_CASE("a longer stale content is replaced as a whole") {

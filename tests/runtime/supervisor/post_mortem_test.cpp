@@ -66,14 +66,18 @@ TEST_SUITE("post-mortem") {
     CHECK(post_mortem.examine(left.files, 1, SIGKILL) == "");
   }
 
-  TEST_CASE("a lack of memory that has ended something else is not this death's") {
+  TEST_CASE("a lack of memory that came before another death is not this one's") {
     const Left left;
     const test::TemporaryFolder folder;
     const std::string events = folder / "memory.events";
     std::ofstream(events) << "oom_kill 0\n";
     PostMortem post_mortem{OomKills(events)};
-    std::ofstream(events) << "oom_kill 1\n";
-    CHECK(post_mortem.examine(left.files, 1, SIGABRT).find("memory") == std::string::npos);
-    CHECK(post_mortem.examine(left.files, 1, SIGKILL) == "");
+    int kills = 0;
+    for (const int earlier : {SIGABRT, exited_with(0), exited_with(3)}) {
+      CAPTURE(earlier);
+      std::ofstream(events) << "oom_kill " << ++kills << "\n";
+      CHECK(post_mortem.examine(left.files, 1, earlier).find("memory") == std::string::npos);
+      CHECK(post_mortem.examine(left.files, 1, SIGKILL) == "");
+    }
   }
 }
