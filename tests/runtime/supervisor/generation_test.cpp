@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fakes/eventually.hpp"
@@ -76,6 +77,13 @@ int obey(const Diary& diary, unsigned index, WorkerLink link, bool slow) {
   }
 }
 
+/// So many workers that one request wears, and places for their replacements: none of those in a
+/// place that was free gets ready.
+struct Wearing {
+  unsigned workers;
+  unsigned places;
+};
+
 /// A generation in this process, which is its master.
 class Fleet {
  public:
@@ -88,6 +96,20 @@ class Fleet {
       return obey(diary, index, std::move(link), slow);
     };
     generation_.emplace(1, std::move(plan), reporter, enter_child_);
+  }
+  explicit Fleet(Wearing fleet) {
+    GenerationPlan plan = planned(fleet.places, 30s);
+    plan.wear.requests = 1;
+    scoreboard_ = plan.scoreboard;
+    plan.entry = [this, workers = fleet.workers](unsigned index, WorkerLink link) {
+      if (index < workers) link.send({WorkerMessage::Kind::ready, {}, {}});
+      return obey(diary, index, std::move(link), false);
+    };
+    generation_.emplace(1, std::move(plan), reporter, enter_child_);
+    generation_->grow(fleet.workers);
+    REQUIRE(becomes_ready(fleet.workers));
+    generation_->establish();
+    generation_->serve();
   }
   /// Workers that another program has started, with the states that it leaves: index, ready,
   /// retired.
@@ -148,6 +170,12 @@ class Fleet {
     const std::string line = line_of(place);
     return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
   }
+  void wear_out(unsigned index) { scoreboard_->worker(index)[0].requests.fetch_add(1); }
+  /// Until it has looked at its workers once more.
+  bool looks_again() {
+    const std::optional<Clock::time_point> due = generation_->due();
+    return lives_until([&] { return generation_->due() > due; });
+  }
   void destroy() { generation_.reset(); }
 
   Diary diary;
@@ -171,6 +199,7 @@ class Fleet {
   }
 
   const std::function<void()> enter_child_ = [] {};
+  std::shared_ptr<observe::Scoreboard> scoreboard_;  ///< of a wearing one
   std::optional<Generation> generation_;
 };
 
@@ -405,6 +434,36 @@ TEST_SUITE("generation") {
     fleet->stop();
     CHECK(fleet.finishes());
     CHECK(fleet.diary.count("2 drain") == 1);
+  }
+
+  TEST_CASE("no more than a quarter is replaced at the same time, but one may always be") {
+    for (const auto& [workers, at_once] : {std::pair{1u, 1u}, {3u, 1u}, {5u, 1u}, {8u, 2u}}) {
+      CAPTURE(workers);
+      Fleet fleet(Wearing{workers, 2 * workers});
+      for (unsigned index = 0; index < workers; ++index) fleet.wear_out(index);
+      REQUIRE(fleet.lives_until([&] { return fleet.reporter.count("is to be replaced") > 0; }));
+      REQUIRE(fleet.looks_again());
+      CHECK(fleet.reporter.count("is to be replaced") == at_once);
+      CHECK(fleet->wanted() == workers);
+      CHECK(fleet->ready() == workers);
+      fleet->stop();
+      CHECK(fleet.finishes());
+    }
+  }
+
+  TEST_CASE("a worker that dies before its replacement is ready is being replaced no longer") {
+    Fleet fleet(Wearing{5, 7});
+    fleet.wear_out(0);
+    REQUIRE(fleet.lives_until([&] { return fleet.state(6) == "starting"; }));
+    ::kill(fleet.pid(1), SIGKILL);
+    REQUIRE(fleet.lives_until([&] { return fleet.state(1).empty(); }));
+    // So that another can be, in the place that is free now.
+    fleet.wear_out(1);
+    CHECK(fleet.hears("1 retire"));
+    CHECK(fleet.state(1) == "ready");
+    CHECK(fleet->wanted() == 5);
+    fleet->stop();
+    CHECK(fleet.finishes());
   }
 
   TEST_CASE("it leaves no process behind") {
