@@ -286,9 +286,10 @@ TEST_SUITE("back-pressure") {
     REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
     std::this_thread::sleep_for(1500ms);  // the application's pace, not synchronisation
     scripts.gate.open();
-    REQUIRE(front.send(fastcgi_stdin(1, upload.body.substr(30'000))));
-    // Longer than the loop takes to look at deadlines, shorter than the front may take.
+    // Longer than the loop takes to look at deadlines, shorter than the front may take: both for
+    // the rest of the body and for that of the head.
     std::this_thread::sleep_for(400ms);
+    REQUIRE(front.send(fastcgi_stdin(1, upload.body.substr(30'000))));
     const FastcgiAnswers answers(
         front.exchange(later.substr(16) + wire::stdin_of(1, ""), ended_answers(2)));
     CHECK(server.reporter().count("timeout", Level::info) == 0);
