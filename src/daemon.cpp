@@ -14,6 +14,7 @@
 #include "runtime/observe/crash_files.hpp"
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/supervisor/master.hpp"
+#include "runtime/supervisor/plan_settings.hpp"
 #include "runtime/support/aside.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/privileges.hpp"
@@ -80,11 +81,6 @@ net::SocketFileOptions socket_file_options(const Settings& settings,
 struct SocketError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-/// A reload has the workers of two generations, and a replacement is ready before a worker goes.
-unsigned places(unsigned workers) {
-  return workers + (workers + 3) / 4;
-}
 
 std::string worker_role(unsigned index) {
   return fmt::format("worker {}", index + 1);
@@ -160,9 +156,9 @@ struct Daemon::Deployment {
         access(open_access_log(settings, account)),
         log(threshold(settings), "master", access.get()),
         scoreboard(
-            std::make_shared<observe::Scoreboard>(places(settings.workers.most), settings.threads)),
-        mailboxes(places(settings.workers.most)),
-        crash_files(places(settings.workers.most) + 1) {}
+            std::make_shared<observe::Scoreboard>(supervisor::places(settings), settings.threads)),
+        mailboxes(supervisor::places(settings)),
+        crash_files(supervisor::places(settings) + 1) {}
 
   /// In the master: workers die with less ado.
   ~Deployment() {
@@ -195,7 +191,7 @@ struct Daemon::Deployment {
   }
 
   /// Of the crash files: behind those of the workers.
-  unsigned zygotes_place() const { return places(settings.workers.most); }
+  unsigned zygotes_place() const { return supervisor::places(settings); }
 
   /// What is served where: "app:application on /run/app.sock, 127.0.0.1:8000".
   std::string describe() const {
@@ -258,11 +254,9 @@ void Daemon::inherit() {
 }
 
 supervisor::GenerationPlan Daemon::inherited_plan(const supervisor::Legacy& legacy) {
-  supervisor::GenerationPlan plan;
+  supervisor::GenerationPlan plan = supervisor::make_inherited_plan(settings_);
   plan.workers = static_cast<unsigned>(legacy.workers.size());
   plan.heartbeat = legacy.heartbeat;
-  plan.exit_timeout = settings_.exit_timeout;
-  plan.start_timeout = settings_.start_timeout;
   plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
   for (const auto& worker : legacy.workers) {
     inherited_mailboxes_.emplace_back(support::UniqueFd(worker.mailbox));
@@ -427,25 +421,8 @@ supervisor::GenerationPlan Daemon::next_plan() {
 }
 
 supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& deployment) {
-  supervisor::GenerationPlan plan;
-  plan.workers = deployment->settings.workers.least;
-  plan.most_workers = deployment->settings.workers.most;
-  plan.scale_down_idle = deployment->settings.scale_down_idle;
-  plan.threads = deployment->settings.threads;
-  plan.graceful_timeout = deployment->settings.graceful_timeout;
-  plan.exit_timeout = deployment->settings.exit_timeout;
-  plan.start_timeout = deployment->settings.start_timeout;
-  plan.strategy = deployment->settings.reload_strategy == config::ReloadStrategy::rolling
-                      ? supervisor::RolloverStrategy::rolling
-                      : supervisor::RolloverStrategy::overlap;
+  supervisor::GenerationPlan plan = supervisor::make_plan(deployment->settings);
   plan.scoreboard = deployment->scoreboard;
-  const Settings& settings = deployment->settings;
-  plan.wear = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
-               settings.max_lifetime / 10, settings.max_memory};
-  plan.heartbeat = settings.heartbeat;
-  if (const auto& borne = deployment->settings.max_crashes) {
-    plan.max_crashes = {borne->crashes, borne->within};
-  }
   plan.examine = [this, deployment](std::optional<unsigned> index, int wait_status) {
     return post_mortem_.examine(deployment->crash_files,
                                 index.value_or(deployment->zygotes_place()), wait_status);

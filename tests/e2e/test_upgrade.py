@@ -88,6 +88,17 @@ def test_what_runs_and_what_is_kept_survives(server):
         assert kept.ask().status == 200
 
 
+def test_a_stop_gives_workers_of_the_old_binary_the_time_that_is_set(server):
+    server = server("--graceful-timeout", "1s")
+    gate = server.gate("held")
+    with wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held")):
+        gate.wait_entered()
+        server.upgrade()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait_exit(within=20) == 0
+        assert server.find_events("killing worker")
+
+
 def test_an_old_worker_that_stands_still_is_killed_and_one_that_is_busy_is_not(server):
     server = server("--heartbeat", "500ms", workers=2)
     gate = server.gate("held")

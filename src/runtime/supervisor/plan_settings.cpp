@@ -1,0 +1,34 @@
+#include "runtime/supervisor/plan_settings.hpp"
+
+namespace appd::supervisor {
+
+unsigned places(const config::Settings& settings) noexcept {
+  const unsigned most = settings.workers.most;
+  return most + (most + 3) / 4;
+}
+
+GenerationPlan make_plan(const config::Settings& settings) {
+  GenerationPlan plan = make_inherited_plan(settings);
+  plan.workers = settings.workers.least;
+  plan.most_workers = settings.workers.most;
+  plan.scale_down_idle = settings.scale_down_idle;
+  plan.threads = settings.threads;
+  plan.strategy = settings.reload_strategy == config::ReloadStrategy::rolling
+                      ? RolloverStrategy::rolling
+                      : RolloverStrategy::overlap;
+  plan.wear = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
+               settings.max_lifetime / 10, settings.max_memory};
+  plan.heartbeat = settings.heartbeat;
+  if (const auto& borne = settings.max_crashes) plan.max_crashes = {borne->crashes, borne->within};
+  return plan;
+}
+
+GenerationPlan make_inherited_plan(const config::Settings& settings) {
+  GenerationPlan plan;
+  plan.graceful_timeout = settings.graceful_timeout;
+  plan.exit_timeout = settings.exit_timeout;
+  plan.start_timeout = settings.start_timeout;
+  return plan;
+}
+
+}  // namespace appd::supervisor

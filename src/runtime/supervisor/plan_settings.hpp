@@ -1,0 +1,19 @@
+#pragma once
+
+#include "runtime/config/settings.hpp"
+#include "runtime/supervisor/generation_plan.hpp"
+
+namespace appd::supervisor {
+
+/// Places for workers: a replacement is ready before a worker goes.
+unsigned places(const config::Settings& settings) noexcept;
+
+/// What the configuration says of a generation. Who its workers are, and what is to be done for
+/// them, is its owner's to add.
+GenerationPlan make_plan(const config::Settings& settings);
+
+/// The same for workers that another program has started under a configuration of its own: the
+/// times that they may take now.
+GenerationPlan make_inherited_plan(const config::Settings& settings);
+
+}  // namespace appd::supervisor
