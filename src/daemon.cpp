@@ -21,6 +21,7 @@
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
 #include "runtime/worker/zygote.hpp"
+#include "start_checks.hpp"
 
 namespace appd {
 
@@ -130,8 +131,13 @@ net::Admission make_admission(const Settings& settings) {
 }
 
 std::optional<support::Account> find_account(const Settings& settings) {
+  if (settings.user.empty()) return std::nullopt;
   try {
-    if (settings.user.empty()) return std::nullopt;
+    if (!settings.group.empty()) support::find_group(settings.group);
+  } catch (const std::invalid_argument& error) {
+    reject("group", error);
+  }
+  try {
     return support::account_to_become(settings.user, settings.group);
   } catch (const std::invalid_argument& error) {
     reject("user", error);
@@ -210,12 +216,6 @@ struct Daemon::Deployment {
   observe::CrashFiles crash_files;
   Listeners::Sockets sockets;
 };
-
-void check(const Settings& settings) {
-  parse_addresses(settings);
-  make_admission(settings);
-  find_account(settings);
-}
 
 Daemon::Daemon(Settings settings, std::function<Settings()> reread, supervisor::Successor successor,
                std::optional<supervisor::Legacy> legacy)
@@ -414,7 +414,9 @@ std::shared_ptr<Daemon::Deployment> Daemon::make_deployment(const Settings& sett
 /// The first generation's configuration has been read, and its sockets are open.
 supervisor::GenerationPlan Daemon::next_plan() {
   if (!next_) {
-    next_ = deploy(reread_());
+    const Settings settings = reread_();
+    check(settings);
+    next_ = deploy(settings);
     warn_of_fixed(next_->settings);
   }
   return plan_of(next_);

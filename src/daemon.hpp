@@ -43,9 +43,6 @@ std::optional<support::Account> find_account(const config::Settings& settings);
 gateway::Level threshold(const config::Settings& settings);
 void set_umask(const config::Settings& settings);
 
-/// What can be wrong with them, found before anything is done.
-void check(const config::Settings& settings);
-
 /// A running server: makes generations of workers out of configurations, and tells the world how
 /// they fare.
 class Daemon {

@@ -25,6 +25,7 @@
 #include "runtime/support/leave_terminal.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/worker/worker.hpp"
+#include "start_checks.hpp"
 
 namespace {
 
@@ -34,14 +35,14 @@ namespace exit_code = support::exit_code;
 
 /// --check: everything that can be known without opening a socket.
 int check(const Settings& settings) {
-  parse_addresses(settings);
-  make_admission(settings);
+  appd::check(settings);
   const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
   open_access_log(settings, account);
   observe::Log log(threshold(settings), "check");
   if (settings.no_new_privs) support::forbid_new_privileges();
   if (account) support::become(*account);
+  check_as_user(settings);
   const int code = worker::check_application(settings, log);
   if (code == exit_code::kOk) {
     fmt::print("the configuration is valid; {} can be imported{}\n", settings.module,
@@ -82,6 +83,7 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
 
 /// `appd reload` and its like.
 int ask(const config::Command& command) {
+  for (const std::string& warning : command.warnings) fmt::print(stderr, "appd: {}\n", warning);
   const auto verb = supervisor::parse_verb(command.verb);
   if (!verb) {
     throw config::ConfigError(

@@ -1,12 +1,14 @@
 """Command line and file: help, checks, effective values, and every error with its place."""
 
+import grp
+import os
 import re
 
 import pytest
 
 import wire
 from appd import READY
-from processes import Process
+from processes import Process, unprivileged
 
 EXIT_CONFIGURATION = 2
 EXIT_START = 4
@@ -116,6 +118,45 @@ def test_the_sample_configuration_is_accepted(installed, run):
 GOOD = ("--socket", "./app.sock", "--module", "app")
 
 
+def other_group():
+    """One that the tests' unprivileged user is not in."""
+    own = {unprivileged().get("group", os.getgid()), *(() if unprivileged() else os.getgroups())}
+    return next(each.gr_name for each in grp.getgrall() if each.gr_gid not in own)
+
+
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
+@pytest.mark.parametrize("arguments, named", [
+    ((*GOOD, "--socket-group", "no-such-group"), ["--socket-group: there is no group no-such-group"]),
+    ((*GOOD, "--socket-owner", "no-such-user"), ["--socket-owner: there is no user no-such-user"]),
+    ((*GOOD, "--socket-group", "OTHER"), ["--socket-group: ", " is not in the group OTHER", "usermod"]),
+    ((*GOOD, "--socket-owner", "root"), ["--socket-owner: only root can give a socket to root"]),
+    (("--socket", "http://127.0.0.1:8000", "--module", "app"), ["--socket: ", "write 127.0.0.1:8000"]),
+    ((*GOOD, "--spool-dir", "/nonexistent/spool"), ["--spool-dir: the folder /nonexistent/spool does not exist"]),
+    ((*GOOD, "--spool-dir", "/etc/passwd"), ["--spool-dir: /etc/passwd is no folder"]),
+], ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "")
+def test_check_finds_what_fails_at_the_start(run, place, action, arguments, named):
+    group = other_group()
+    ended = run(*(group if each == "OTHER" else each for each in arguments), *action)
+    assert ended.returncode == EXIT_CONFIGURATION, ended.stderr
+    for part in named:
+        assert part.replace("OTHER", group) in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1 and not (place / "app.sock").exists()
+
+
+def test_check_finds_a_folder_in_which_no_body_can_be_kept(run, place):
+    place.folder("spool").chmod(0o500)
+    ended = run(*GOOD, "--spool-dir", "spool", "--check")
+    assert ended.returncode == EXIT_CONFIGURATION and f"cannot make a file in {place / 'spool'}" in ended.stderr
+    assert run(*GOOD, "--check").returncode == 0
+
+
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
+def test_a_factory_without_its_parentheses_is_found_before_the_first_request(run, place, action):
+    place.write("factory.py", "def make_app(): return lambda e, s: []")
+    ended = run("--socket", "./app.sock", "--module", "factory:make_app", *action)
+    assert ended.returncode == EXIT_START and "write factory:make_app()" in ended.stderr
+
+
 @pytest.mark.parametrize("arguments, named", [
     ((*GOOD, "--thraeds", "4"), ["thraeds", "threads"]),
     ((*GOOD, "--sokcet", "x"), ["sokcet", "socket"]),
@@ -130,7 +171,7 @@ GOOD = ("--socket", "./app.sock", "--module", "app")
     ((*GOOD, "--protocol", "fastgi"), ["protocol", "fastcgi"]),
     ((*GOOD, "--socket-mode", "0999"), ["socket-mode"]),
     ((*GOOD, "--user", "no-such-user"), ["user", "no-such-user"]),
-    ((*GOOD, "--user", "root", "--group", "no-such-group"), ["group", "no-such-group"]),
+    ((*GOOD, "--user", "root", "--group", "no-such-group"), ["--group: there is no group no-such-group"]),
     ((*GOOD, "--group", "root"), ["group", "user"]),
     ((*GOOD, "--umask", "rwx"), ["umask", "rwx"]),
     ((*GOOD, "--max-crashes", "5"), ["max-crashes", "5/60s"]),

@@ -138,6 +138,20 @@ def test_where_it_is_can_be_left_to_the_configuration(start, installed, place, h
     assert (asked.returncode, asked.stderr) == (0, "")
 
 
+BROKEN = "[appd]\nthraeds = 4\nthreads = many\nno entry at all\nuser = no-such-user\npidfile = {}\n"
+
+
+@pytest.mark.parametrize("verb", ["status", "stop"])
+def test_a_broken_configuration_does_not_keep_anybody_from_asking(start, installed, place, verb):
+    server = start("--pidfile", place / "app.pid")
+    config = place.write("appd.ini", BROKEN.format(place / "app.pid"))
+    asked = installed.run(verb, "--config", config)
+    assert asked.returncode == 0, asked.stderr
+    assert "appd.ini:2" in asked.stderr and "appd.ini:3" in asked.stderr and "appd.ini:4" in asked.stderr
+    if verb == "stop":
+        assert server.wait_exit() == 0
+
+
 def test_without_any_there_is_none(start, place):
     server = start()
     assert not list(server.place.path.glob("*.control"))

@@ -82,13 +82,17 @@ std::vector<Given> read_arguments(int argc, const char* const* argv) {
   }
 }
 
-std::vector<Given> read_config(const std::string& name) {
+std::vector<Given> to_given(std::vector<FileEntry> entries, const std::string& name) {
   std::vector<Given> all;
-  for (FileEntry& entry : parse_ini(read_file(name), name)) {
+  for (FileEntry& entry : entries) {
     all.push_back(
         {std::move(entry.key), std::move(entry.value), {Origin::Kind::file, name, entry.line}});
   }
   return all;
+}
+
+std::vector<Given> read_config(const std::string& name) {
+  return to_given(parse_ini(read_file(name), name), name);
 }
 
 // Moves the actions out of `given`: name → value.
@@ -102,6 +106,39 @@ std::map<std::string, std::string, std::less<>> take_actions(std::vector<Given>&
   }
   std::erase_if(given, is_action);
   return actions;
+}
+
+bool finds_master(const Given& given) {
+  return given.name == "control" || given.name == "pidfile";
+}
+
+/// What it says of the rest is a warning.
+std::vector<Given> read_what_finds_master(const std::string& name,
+                                          std::vector<std::string>& warnings) {
+  const auto tell = [&warnings](const std::string& error) { warnings.push_back(error); };
+  std::vector<Given> given = to_given(parse_ini(read_file(name), name, tell), name);
+  for (const Given& one : given) {
+    if (finds_master(one)) continue;
+    try {
+      SettingsBuilder().apply({one});
+    } catch (const ConfigError& error) {
+      tell(error.what());
+    }
+  }
+  std::erase_if(given, [](const Given& one) { return !finds_master(one); });
+  return given;
+}
+
+Command parse_question(std::string verb, const std::vector<Given>& given, const std::string* config,
+                       const Environment& environment) {
+  Command command{.action = Action::ask, .verb = std::move(verb)};
+  SettingsBuilder builder;
+  if (config != nullptr) builder.apply(read_what_finds_master(*config, command.warnings));
+  builder.apply(given);
+  builder.find_control(environment);
+  command.settings = builder.take_settings();
+  command.origins = builder.take_origins();
+  return command;
 }
 
 }  // namespace
@@ -137,18 +174,19 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
   if (actions.contains("help")) return {.action = Action::help};
   if (actions.contains("version")) return {.action = Action::version};
 
+  const auto file = actions.find("config");
+  const std::string* const config = file == actions.end() ? nullptr : &file->second;
+  if (asks) return parse_question(argv[1], given, config, environment);
+
   SettingsBuilder builder;
-  if (const auto file = actions.find("config"); file != actions.end()) {
-    builder.apply(read_config(file->second));
-  }
+  if (config != nullptr) builder.apply(read_config(*config));
   builder.apply(given);
   builder.finish(environment);
 
   Action action = actions.contains("check") ? Action::check : Action::run;
   if (actions.contains("print-config")) action = Action::print_config;
-  if (asks) action = Action::ask;
-  if (action == Action::run || action == Action::check) builder.require();
-  return {action, asks ? argv[1] : "", builder.take_settings(), builder.take_origins()};
+  if (action != Action::print_config) builder.require();
+  return {action, "", builder.take_settings(), builder.take_origins()};
 }
 
 Settings default_settings(const Environment& environment) {

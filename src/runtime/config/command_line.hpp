@@ -44,11 +44,13 @@ struct Command {
   /// By option name; one for each value of a repeatable option. Options that are not here have
   /// their default.
   std::map<std::string, std::vector<Origin>, std::less<>> origins{};
+  std::vector<std::string> warnings{};  ///< `ask`: what is wrong in the file, and does not matter
 };
 
 /// Reads the command line (argv[0] is skipped) and the file that --config names. Throws
 /// ConfigError. Required options are asked for by `run` and `check` alone. A first word without
-/// dashes is a verb, and the options say whom it is for.
+/// dashes is a verb, and the options say whom it is for: of the file, only `control` and `pidfile`
+/// must be right then, for a broken one must not keep anybody from stopping what runs.
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
 
 /// What a command line without options gives.

@@ -46,6 +46,7 @@ class Reader {
   }
 
   void on_section(std::string_view line) {
+    in_section_ = false;
     if (line != kSection) fail(fmt::format("unknown section {}; only {} is read", line, kSection));
     in_section_ = true;
   }
@@ -66,15 +67,33 @@ class Reader {
   std::vector<FileEntry> entries_;
 };
 
+template <typename OnLine>
+void for_each_line(std::string_view text, OnLine on_line) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    on_line(trim(line));
+  }
+}
+
 }  // namespace
 
 std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name) {
   Reader reader(name);
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    reader.on_line(trim(line));
-  }
+  for_each_line(text, [&reader](std::string_view line) { reader.on_line(line); });
+  return reader.take();
+}
+
+std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name,
+                                 const std::function<void(const std::string&)>& tell) {
+  Reader reader(name);
+  for_each_line(text, [&](std::string_view line) {
+    try {
+      reader.on_line(line);
+    } catch (const ConfigError& error) {
+      tell(error.what());
+    }
+  });
   return reader.take();
 }
 

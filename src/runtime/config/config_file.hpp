@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,10 @@ struct FileEntry {
 /// comments. `name` is the file's, for errors. Throws ConfigError for another section, a key
 /// outside of the section, and a line that is none of these.
 std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name);
+
+/// The same, but of what is refused it is only told, and the next line is read.
+std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name,
+                                 const std::function<void(const std::string&)>& tell);
 
 /// The file's content; throws ConfigError when it cannot be read. `account`: see support::open_for.
 std::string read_file(const std::string& name, const support::Account* account = nullptr);

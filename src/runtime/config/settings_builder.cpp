@@ -136,11 +136,15 @@ void SettingsBuilder::take_web_servers(std::string_view addresses) {
   settings_.allow_from_environment = true;
 }
 
+void SettingsBuilder::find_control(const Environment& environment) {
+  if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
+}
+
 void SettingsBuilder::finish(const Environment& environment) {
   take_web_servers(environment.web_servers);
   if (settings_.workers == WorkerRange{}) settings_.workers = {environment.cpus, environment.cpus};
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
-  if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
+  find_control(environment);
   if (!settings_.group.empty() && settings_.user.empty()) {
     throw error_at(origins_.at("group").front(), "group", "cannot be without user");
   }

@@ -29,6 +29,8 @@ class SettingsBuilder {
   void require() const;
   /// Fills in what depends on the surroundings, and checks what options say together.
   void finish(const Environment& environment);
+  /// Instead of `finish`, of settings that are no more than where to ask a running appd.
+  void find_control(const Environment& environment);
 
   Settings take_settings() { return std::move(settings_); }
   std::map<std::string, std::vector<Origin>, std::less<>> take_origins() {

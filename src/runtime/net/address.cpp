@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cctype>
 #include <stdexcept>
 
 namespace appd::net {
@@ -53,9 +54,30 @@ TcpEndpoint parse_tcp(std::string_view text) {
   return {std::string(host), parse_port(text, text.substr(colon + 1))};
 }
 
+/// "http" of http://host:port/
+std::string_view scheme_of(std::string_view text) {
+  const std::size_t end = text.find("://");
+  const std::string_view scheme = text.substr(0, end == std::string_view::npos ? 0 : end);
+  const bool is_word = std::all_of(scheme.begin(), scheme.end(),
+                                   [](unsigned char c) { return std::isalnum(c) != 0; });
+  return is_word && scheme != "unix" ? scheme : std::string_view();
+}
+
+[[noreturn]] void reject_scheme(std::string_view text, std::string_view scheme) {
+  std::string_view rest = text.substr(scheme.size() + 3);
+  if (!rest.starts_with('/')) rest = rest.substr(0, rest.find('/'));
+  const bool is_http = scheme == "http" || scheme == "https";
+  throw std::invalid_argument(fmt::format(
+      "{}: no {}:// is written before an address{}; write {}", text, scheme,
+      is_http ? ", and appd speaks FastCGI, uwsgi and SCGI with a front server that speaks HTTP"
+              : "",
+      rest));
+}
+
 }  // namespace
 
 Address parse_address(std::string_view text) {
+  if (const std::string_view scheme = scheme_of(text); !scheme.empty()) reject_scheme(text, scheme);
   if (text == kSystemd) return PassedName{};
   if (text.starts_with(kSystemd) && text[kSystemd.size()] == ':') {
     if (text.size() == kSystemd.size() + 1) reject(text, "the name is empty");

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "runtime/python/application_name.hpp"
@@ -161,6 +163,59 @@ bool is_asynchronous(PyObject* object) {
   return is_coroutine_function(object) || is_coroutine_function(call.get());
 }
 
+/// An attribute of a code object, or of a function, that is a number.
+long number_of(PyObject* object, const char* attribute) {
+  const Ref number = checked(PyObject_GetAttrString(object, attribute));
+  return PyLong_AsLong(number.get());
+}
+
+/// How many of a function's parameters have a default: the length of a tuple, dict or None.
+long length_of(PyObject* object, const char* attribute) {
+  const Ref found = checked(PyObject_GetAttrString(object, attribute));
+  return found.get() == Py_None ? 0 : static_cast<long>(PyObject_Size(found.get()));
+}
+
+/// How many arguments a call by position may have. (As above, inspect would cost a megabyte.)
+struct Arity {
+  long least = 0;
+  long most = 0;
+
+  bool takes(long count) const { return least <= count && count <= most; }
+};
+
+/// std::nullopt: the call does not show it.
+std::optional<Arity> arity_of(PyObject* callable) {
+  const bool bound = PyMethod_Check(callable);
+  const Ref function = Ref::borrow(bound ? PyMethod_Function(callable) : callable);
+  if (!PyFunction_Check(function.get())) return std::nullopt;
+  const Ref code = checked(PyObject_GetAttrString(function.get(), "__code__"));
+  const bool any = (number_of(code.get(), "co_flags") & CO_VARARGS) != 0;
+  const long self = bound ? 1 : 0;
+  Arity arity;
+  arity.most = number_of(code.get(), "co_argcount");
+  arity.least = std::max(arity.most - length_of(function.get(), "__defaults__") - self, 0L);
+  arity.most = any ? std::numeric_limits<long>::max() : arity.most - self;
+  // Those that only a name gives cannot be given at all.
+  const bool named =
+      number_of(code.get(), "co_kwonlyargcount") > length_of(function.get(), "__kwdefaults__");
+  return named ? Arity{1, 0} : arity;
+}
+
+/// A function of no arguments is a factory rather than an application.
+void require_wsgi_call(const ApplicationName& name, PyObject* object) {
+  const std::optional<Arity> arity = in_step(name.text, [&] { return arity_of(object); });
+  constexpr long kEnvironAndStartResponse = 2;
+  if (!arity || arity->takes(kEnvironAndStartResponse)) return;
+  const bool factory = arity->takes(0) && !name.is_factory && !name.object.empty();
+  throw LoadError(
+      fmt::format(
+          "{}: this function cannot be called with (environ, start_response), as WSGI "
+          "does{}",
+          name.text,
+          factory ? fmt::format("; if it makes the application, write {}()", name.text) : ""),
+      "");
+}
+
 Ref call_factory(const ApplicationName& name, PyObject* factory) {
   require_callable(name, factory, "the factory");
   return in_step(fmt::format("{}: the factory failed", name.text),
@@ -179,6 +234,7 @@ Ref load_application(const std::string& text) {
         fmt::format("{}: this is an ASGI application (its call is a coroutine); appd runs WSGI",
                     text),
         "");
+  require_wsgi_call(name, object.get());
   return object;
 }
 

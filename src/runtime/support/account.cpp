@@ -78,6 +78,18 @@ gid_t find_group(const std::string& name) {
   return parse_id(name, "group");
 }
 
+std::string user_name(uid_t user) {
+  const passwd* const found = ::getpwuid(user);
+  return found != nullptr ? found->pw_name : std::to_string(user);
+}
+
+bool is_in_group(gid_t group) {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return ::getegid() == group || std::find(groups.begin(), groups.end(), group) != groups.end();
+}
+
 Account find_account(const std::string& user, const std::string& group) {
   Account account;
   if (const passwd* entry = find_entry(user)) {

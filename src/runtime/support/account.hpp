@@ -13,6 +13,12 @@ namespace appd::support {
 uid_t find_user(const std::string& name);
 gid_t find_group(const std::string& name);
 
+/// By the user database; the number when it has none.
+std::string user_name(uid_t user);
+
+/// Whether this process has the group, be it as one of several.
+bool is_in_group(gid_t group);
+
 /// Whom a process acts for.
 struct Account {
   uid_t user = 0;

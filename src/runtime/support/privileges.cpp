@@ -46,6 +46,13 @@ void bound(std::uint64_t kept) noexcept {
 
 }  // namespace
 
+bool may_give_files_away() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0 &&
+         (sets[0].effective & bit(CAP_CHOWN)) != 0;
+}
+
 void keep_masters_capabilities(bool for_good) noexcept {
   if (for_good) bound(masters());
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};

@@ -8,6 +8,9 @@ namespace appd::support {
 /// too, so that no program which it executes has more; children cannot get more either then.
 void keep_masters_capabilities(bool for_good) noexcept;
 
+/// Whether this process may change the owner of files, and the group to one that it is not in.
+bool may_give_files_away() noexcept;
+
 /// For good, in this process and all that come of it: no program gives it more rights (setuid and
 /// setgid bits and file capabilities count no more). Throws std::system_error.
 void forbid_new_privileges();

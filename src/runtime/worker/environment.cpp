@@ -34,6 +34,11 @@ void enter_environment(const config::Settings& settings) {
   for (const auto& [name, value] : settings.env) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
+std::string spool_folder(const config::Settings& settings) {
+  std::error_code ignored;
+  return std::filesystem::current_path(ignored) / settings.chdir / settings.spool_dir;
+}
+
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const net::Admission& admission,
                                        net::SpoolQuota* spool_quota) {
@@ -49,9 +54,7 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.environ.drop_remote_user = settings.drop_remote_user;
   options.max_body = settings.max_body;
   options.body_buffer = settings.body_buffer;
-  // The application may change the directory later.
-  std::error_code ignored;
-  options.spool_dir = std::filesystem::current_path(ignored) / settings.chdir / settings.spool_dir;
+  options.spool_dir = spool_folder(settings);
   options.spool_quota = settings.spool_limit > 0 ? spool_quota : nullptr;
   options.spool_bodies = settings.spool_bodies;
   options.send_error_text = settings.fastcgi_stderr;

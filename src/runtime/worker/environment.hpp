@@ -12,6 +12,9 @@ namespace appd::worker {
 /// directory.
 void enter_environment(const config::Settings& settings);
 
+/// --spool-dir as the start's working directory and --chdir make it absolute.
+std::string spool_folder(const config::Settings& settings);
+
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const net::Admission& admission,
                                        net::SpoolQuota* spool_quota);

@@ -151,6 +151,34 @@ TEST_CASE("a first word without dashes is a verb, and needs no application") {
   CHECK(parse({"--socket", "/s", "--module", "m"}).verb == "");
 }
 
+TEST_CASE("who asks a running appd needs no more of the file than where it is") {
+  const TemporaryFile file(
+      "threads = 1\n[apd]\npidfile = /wrong\n[appd]\nthraeds = 4\nthreads = many\nno entry\n"
+      "group = staff\npidfile = /run/x/app.pid\nmax-body = 1M\n");
+  const Command command = parse({"stop", "--config", file.path()});
+  CHECK(command.settings.control == "/run/x/app.control");
+  REQUIRE(command.warnings.size() == 6);
+  check_mentions(command.warnings[0], "threads: must come after");
+  check_mentions(command.warnings[1], ":2: unknown section [apd]");
+  check_mentions(command.warnings[2], ":3: pidfile: must come after");
+  check_mentions(command.warnings[3], ":7: expected key = value");
+  check_mentions(command.warnings[4], ":5: thraeds: unknown option; did you mean threads?");
+  check_mentions(command.warnings[5], ":6: threads: bad value");
+  check_mentions(error_of({"--config", file.path()}), ":1: threads");
+}
+
+TEST_CASE("what stands in another section says nothing of where a running appd is") {
+  const TemporaryFile file("[appd]\npidfile = /run/x/app.pid\n[uwsgi]\npidfile = /run/other.pid\n");
+  CHECK(parse({"stop", "--config", file.path()}).settings.control == "/run/x/app.control");
+}
+
+TEST_CASE("who asks a running appd must be told where it is without a mistake") {
+  const TemporaryFile file("[appd]\npidfile = /a\npidfile = /b\n");
+  CHECK_THROWS_AS(parse({"stop", "--config", file.path()}), ConfigError);
+  CHECK_THROWS_AS(parse({"stop", "--config", "/nonexistent/appd.ini"}), ConfigError);
+  CHECK_THROWS_AS(parse({"stop", "--contrl", "/c"}), ConfigError);
+}
+
 TEST_CASE("what warm-up asks for is a path or a URL") {
   for (const char* bad : {"", "health", "/a b", "/\xc3\xa4", "ftp://a/b", "https:///b"}) {
     CAPTURE(bad);

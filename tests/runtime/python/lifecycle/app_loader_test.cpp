@@ -43,6 +43,20 @@ asgi_object = Asgi()
 asgi_method = Asgi().run
 asgi_partial = partial(partial(Asgi().run), None)
 synchronous_partial = partial(application)
+class Methods:
+    def __call__(self, environ, start_response): pass
+    def run(self, environ, start_response): pass
+    def make(self): return application
+methods = Methods()
+run = methods.run
+make = methods.make
+def with_default(environ, start_response, cache=None): pass
+def with_any(*arguments): pass
+def three(environ, start_response, settings): pass
+def by_name(environ, start_response, *, settings): pass
+def by_name_or_not(environ, start_response, *, settings=None): pass
+def settings_factory(settings=None): return application
+def factory_of_three(): return three
 )";
 
 }  // namespace
@@ -56,11 +70,26 @@ TEST_CASE("every form of name finds its application") {
   directory.add("here.wsgi", kModule);
   directory.add("other/sibling.py", "");
   directory.add("other/with-sibling.py", "import sibling\nfrom sibling import *\napp = print\n");
-  for (const char* module :
-       {"site_one", "site_one:application", "site_one:holder.site", "site_one:holder.Site",
-        "site_one:synchronous_partial", "site_one:create_app()", "pkg.wsgi", "pkg.wsgi:app",
-        "site_one.py", "./site_one.py:create_app()", "other/run.wsgi", "other/run.wsgi:holder.site",
-        "here.wsgi", "other/with-sibling.py"}) {
+  for (const char* module : {"site_one",
+                             "site_one:application",
+                             "site_one:holder.site",
+                             "site_one:holder.Site",
+                             "site_one:synchronous_partial",
+                             "site_one:run",
+                             "site_one:make()",
+                             "site_one:with_default",
+                             "site_one:with_any",
+                             "site_one:by_name_or_not",
+                             "site_one:settings_factory()",
+                             "site_one:create_app()",
+                             "pkg.wsgi",
+                             "pkg.wsgi:app",
+                             "site_one.py",
+                             "./site_one.py:create_app()",
+                             "other/run.wsgi",
+                             "other/run.wsgi:holder.site",
+                             "here.wsgi",
+                             "other/with-sibling.py"}) {
     CAPTURE(module);
     const Outcome outcome = load(directory, module);
     CAPTURE(outcome.output);
@@ -115,6 +144,16 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
            Case{"site_one:asgi_object", "this is an ASGI application", ""},
            Case{"site_one:asgi_method", "this is an ASGI application", ""},
            Case{"site_one:asgi_partial", "this is an ASGI application", ""},
+           Case{"site_one:create_app",
+                "site_one:create_app: this function cannot be called with (environ, "
+                "start_response), as WSGI does; if it makes the application, write "
+                "site_one:create_app()\n",
+                ""},
+           Case{"site_one:settings_factory", "write site_one:settings_factory()\n", ""},
+           Case{"site_one:make", "write site_one:make()\n", ""},
+           Case{"site_one:three", "(environ, start_response), as WSGI does\n", ""},
+           Case{"site_one:by_name", "(environ, start_response), as WSGI does\n", ""},
+           Case{"site_one:factory_of_three()", "(environ, start_response), as WSGI does\n", ""},
            Case{"bare", "bare: 'bare' has neither 'application' nor 'app'", ""},
            Case{"my-module:app", "'my-module' is no name of a module", ""},
        }) {
