@@ -311,6 +311,7 @@ std::string Daemon::upgrade(supervisor::Legacy legacy) {
 
 int Daemon::run() {
   check(settings_);  // before the first lasting effect
+  warn_of(settings_);
   set_umask(settings_);
   try {
     legacy_ ? inherit() : begin();
@@ -417,6 +418,7 @@ supervisor::GenerationPlan Daemon::next_plan() {
     const Settings settings = reread_();
     check(settings);
     next_ = deploy(settings);
+    warn_of(next_->settings);
     warn_of_fixed(next_->settings);
   }
   return plan_of(next_);
@@ -493,6 +495,12 @@ void Daemon::on_reloaded(bool taken_over) {
   }
   next_.reset();
   manager_->on_reloaded(present_->describe(), present_->settings.workers.least);
+}
+
+void Daemon::warn_of(const Settings& settings) {
+  for (const std::string& warning : find_warnings(settings)) {
+    if (warned_.insert(warning).second) log_.report(Level::warning, warning);
+  }
 }
 
 /// What a running master cannot change.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ class Daemon {
   void leave_master(Deployment& deployment, std::string role, unsigned place,
                     support::Dumpable dumpable);
   void on_reloaded(bool taken_over);
+  void warn_of(const config::Settings& settings);
   void warn_of_fixed(const config::Settings& next);
 
   /// Before all that its end has to undo.
@@ -92,6 +94,7 @@ class Daemon {
   std::unique_ptr<supervisor::TouchedFile> touched_;
   std::unique_ptr<supervisor::PidFile> pid_file_;
   observe::Log log_;
+  std::set<std::string> warned_;  ///< what `warn_of` has said: a reload says it not again
   const observe::StandardFile out_{STDOUT_FILENO};
   const observe::StandardFile err_{STDERR_FILENO};
   Listeners listeners_;

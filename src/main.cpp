@@ -40,6 +40,9 @@ int check(const Settings& settings) {
   set_umask(settings);
   open_access_log(settings, account);
   observe::Log log(threshold(settings), "check");
+  for (const std::string& warning : find_warnings(settings)) {
+    log.report(gateway::Level::warning, warning);
+  }
   if (settings.no_new_privs) support::forbid_new_privileges();
   if (account) support::become(*account);
   check_as_user(settings);

@@ -17,6 +17,7 @@
 #include "runtime/support/account.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/worker/environment.hpp"
+#include "runtime/worker/worker.hpp"
 
 namespace appd {
 
@@ -91,6 +92,18 @@ void check(const Settings& settings) {
   find_account(settings);
   check_socket_files(settings, addresses);
   check_spool_folder(settings);
+}
+
+std::vector<std::string> find_warnings(const Settings& settings) {
+  std::vector<std::string> warnings;
+  if (::geteuid() == 0 && settings.user.empty()) {
+    warnings.emplace_back(
+        "started as root without --user: so the application, and who finds a hole in it, has all "
+        "rights on this machine; --user www-data gives them up");
+  }
+  std::string warning = worker::virtualenv_warning(settings);
+  if (!warning.empty()) warnings.push_back(std::move(warning));
+  return warnings;
 }
 
 void check_as_user(const Settings& settings) {

@@ -2,7 +2,9 @@
 
 import grp
 import os
+import pwd
 import re
+import sys
 
 import pytest
 
@@ -110,6 +112,48 @@ def test_a_whole_configuration_from_a_file_serves(start, installed, place):
 def test_the_sample_configuration_is_accepted(installed, run):
     ended = run("--config", installed.configs / "appd.ini", "--print-config")
     assert ended.returncode == 0, ended.stderr
+
+
+USER = pwd.getpwuid(unprivileged().get("user", os.getuid())).pw_name
+
+
+@pytest.mark.parametrize("what, mode, options, told", [
+    ("code/site_one.py", 0o000, ("--module", "site_one"), "read {}/code/site_one.py"),
+    ("code/site_one.py", 0o000, ("--module", "code/site_one.py"), "read {}/code/site_one.py"),
+    ("code", 0o000, ("--module", "site_one"), "read {}/code"),
+    ("code", 0o100, ("--module", "site_one"), "read {}/code"),
+    (".", 0o300, ("--module", "nothing_there"), "read {}"),
+    ("code/pkg", 0o000, ("--module", "pkg.wsgi"), "read {}/code/pkg"),
+    ("code", 0o400, ("--module", "pkg.wsgi"), "read {}/code"),
+], ids=str)
+def test_what_cannot_be_read_is_named_with_the_user(run, place, what, mode, options, told):
+    place.folder("code"), place.folder("code/pkg")
+    for name in ("code/site_one.py", "code/pkg/__init__.py", "code/pkg/wsgi.py"):
+        place.write(name, "def application(e, s): pass")
+    before = (place / what).stat().st_mode
+    (place / what).chmod(mode)
+    try:
+        ended = run("--check", "--socket", "./app.sock", "--pythonpath", "code", *options)
+    finally:
+        (place / what).chmod(before)
+    assert ended.returncode == EXIT_START, ended.stderr
+    assert f"; user {USER} may not {told.format(place.path)}\n" in ended.stderr
+
+
+def test_a_folder_that_may_not_be_entered_is_named_with_the_user(run, place):
+    place.folder("locked").chmod(0o400)
+    ended = run(*GOOD, "--chdir", "locked", "--spool-dir", place.path, "--check")
+    assert ended.returncode == EXIT_START
+    assert f"user {USER} cannot enter --chdir locked: Permission denied" in ended.stderr
+
+
+def test_a_virtual_environment_of_another_micro_version_is_a_warning(run, place):
+    minor, venv = f"3.{sys.version_info.minor}", place.folder("venv")
+    (venv / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
+    place.write("venv/pyvenv.cfg", f"home = /usr/bin\nversion = {minor}.99\n")
+    ended = run(*GOOD, "--check", "--virtualenv", venv)
+    assert ended.returncode == 0
+    assert f"was made for Python {minor}.99, and appd runs Python {minor}." in ended.stderr
 
 
 # ---- errors: exit code 2, the place, the nearest name

@@ -256,6 +256,14 @@ def test_home_and_names_are_the_users_unless_said_otherwise(start, place):
 
 
 @needs_root
+def test_root_without_a_user_is_warned_of_once(start, installed, place):
+    server = start("--control", place / "control", as_root=True)
+    assert installed.run("reload", "--control", place / "control", as_root=True).returncode == 0
+    assert len(server.find_events("started as root without --user")) == 1
+    assert not start("--user", USER, as_root=True).find_events("started as root")
+
+
+@needs_root
 def test_a_bare_number_needs_a_group(start, installed, place):
     server = start("--user", "54321", "--group", "54322", as_root=True)
     assert rights(server.only_worker()) == {"Uid": [54321] * 4, "Gid": [54322] * 4, "Groups": [54322], "CapEff": 0,

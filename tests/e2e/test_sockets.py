@@ -2,6 +2,7 @@
 
 import grp
 import os
+import pwd
 import socket
 import stat
 
@@ -9,7 +10,7 @@ import pytest
 
 import wire
 from appd import peer_of
-from processes import Port, give_away, unique
+from processes import Port, give_away, unique, unprivileged
 
 EXIT_SOCKET = 3
 
@@ -83,7 +84,16 @@ def test_a_file_that_is_no_socket_is_refused_and_left_alone(installed, place):
 
 def test_a_folder_that_does_not_exist_is_named(installed, place):
     ended = fails_to_start(installed, place / "nowhere" / "app.sock")
-    assert ended.returncode == EXIT_SOCKET and str(place / "nowhere") in ended.stderr
+    assert ended.returncode == EXIT_SOCKET
+    assert f"the folder {place / 'nowhere'} does not exist" in ended.stderr
+
+
+def test_a_folder_that_may_not_be_written_to_is_named_with_the_user(installed, place):
+    place.folder("locked").chmod(0o500)
+    ended = fails_to_start(installed, place / "locked" / "app.sock")
+    assert ended.returncode == EXIT_SOCKET
+    user = pwd.getpwuid(unprivileged().get("user", os.getuid())).pw_name
+    assert f"user {user} may not write to the folder {place / 'locked'}" in ended.stderr
 
 
 def test_a_path_too_long_for_a_socket_is_an_error_and_not_cut(installed, place):

@@ -11,6 +11,7 @@
 
 #include "runtime/python/application_name.hpp"
 #include "runtime/python/errors.hpp"
+#include "runtime/python/import_hints.hpp"
 
 namespace appd::python {
 namespace {
@@ -38,12 +39,22 @@ std::string working_directory() {
   return std::filesystem::current_path(ignored);
 }
 
+/// The same of an import, with what may be behind it.
+[[noreturn]] void fail_import(const ApplicationName& name, std::string step) {
+  const Ref exception = Ref::steal(compat::take_raised());
+  const bool not_found =
+      PyErr_GivenExceptionMatches(exception.get(), PyExc_ModuleNotFoundError) != 0;
+  if (not_found && !name.is_file)
+    step += fmt::format(" (working directory {})", working_directory());
+  Failure failure = describe(exception.get());
+  throw LoadError(step + ": " + failure.line + import_hint(name, exception.get()),
+                  std::move(failure.traceback));
+}
+
 Ref import_module(const ApplicationName& name) {
   Ref module = Ref::steal(PyImport_ImportModule(name.module.c_str()));
   if (module) return module;
-  const bool not_found = PyErr_ExceptionMatches(PyExc_ModuleNotFoundError) != 0;
-  fail(fmt::format("cannot import module '{}'{}", name.module,
-                   not_found ? fmt::format(" (working directory {})", working_directory()) : ""));
+  fail_import(name, fmt::format("cannot import module '{}'", name.module));
 }
 
 /// The name that a file's module gets: the file's, unless that is taken by another module.
@@ -75,8 +86,11 @@ Ref execute_file(const std::filesystem::path& path) {
 
 Ref import_file(const ApplicationName& name) {
   const auto path = std::filesystem::absolute(name.module);
-  return in_step(fmt::format("cannot load file '{}'", path.string()),
-                 [&] { return execute_file(path); });
+  try {
+    return execute_file(path);
+  } catch (const PythonError&) {
+    fail_import(name, fmt::format("cannot load file '{}'", path.string()));
+  }
 }
 
 /// Names in `object` that `wanted` may have been meant for, as the end of a message; or nothing.

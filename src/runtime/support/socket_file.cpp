@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -39,6 +40,18 @@ int bind_to(int socket, const std::string& path) noexcept {
   return error;
 }
 
+/// Why a file cannot be made at `path`, where the error alone leaves that open.
+std::string why_not(const std::string& path, int error, uid_t user) {
+  const std::string folder = std::filesystem::absolute(path).parent_path();
+  struct stat status {};
+  if (error == ENOENT && ::stat(folder.c_str(), &status) != 0)
+    return fmt::format(", for the folder {} does not exist", folder);
+  if (error == EACCES)
+    return fmt::format(", for user {} may not write to the folder {}, or not enter it",
+                       user_name(user), folder);
+  return "";
+}
+
 }  // namespace
 
 SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& wanted,
@@ -51,7 +64,7 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& w
   {
     const PathActor::Acting acting(actor);
     if (const int error = bind_to(socket, path); error != 0) {
-      fail("cannot bind " + path + actor.describe(), error);
+      fail("cannot bind " + path + actor.describe() + why_not(path, error, actor.user()), error);
     }
     made = take_over(path, account);
     file.reset(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));

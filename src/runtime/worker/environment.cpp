@@ -1,12 +1,15 @@
 #include "runtime/worker/environment.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 
 #include "runtime/config/value_formats.hpp"
-#include "runtime/support/throw_errno.hpp"
+#include "runtime/support/account.hpp"
 
 namespace appd::worker {
 namespace {
@@ -29,7 +32,10 @@ std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
 
 void enter_environment(const config::Settings& settings) {
   if (!settings.chdir.empty() && ::chdir(settings.chdir.c_str()) != 0) {
-    support::throw_errno("chdir", settings.chdir);
+    const int error = errno;
+    throw std::system_error(error, std::system_category(),
+                            fmt::format("user {} cannot enter --chdir {}",
+                                        support::user_name(::geteuid()), settings.chdir));
   }
   for (const auto& [name, value] : settings.env) ::setenv(name.c_str(), value.c_str(), 1);
 }

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -19,6 +20,7 @@
 
 #include "runtime/net/server.hpp"
 #include "runtime/python/python_runtime.hpp"
+#include "runtime/python/virtualenv.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
 #include "runtime/support/own_descriptors.hpp"
@@ -354,6 +356,13 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
 
 std::string python_version() {
   return python::PythonRuntime::version();
+}
+
+std::string virtualenv_warning(const config::Settings& settings) {
+  if (settings.virtualenv.empty()) return "";
+  std::error_code ignored;
+  const auto start = std::filesystem::current_path(ignored);
+  return python::virtualenv_warning(start / settings.chdir / settings.virtualenv, python_version());
 }
 
 }  // namespace appd::worker

@@ -48,4 +48,7 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
 /// "3.11.2"
 std::string python_version();
 
+/// What is worth a warning of --virtualenv; "": nothing.
+std::string virtualenv_warning(const config::Settings& settings);
+
 }  // namespace appd::worker

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "child_process.hpp"
 
 TEST_SUITE_BEGIN("app loader");
@@ -167,6 +170,43 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
     CHECK(contains(outcome.output.substr(start, end + 1 - start), one.line));
     CHECK(contains(outcome.output.substr(end + 1), one.traceback));
   }
+}
+
+namespace {
+
+/// The line of the error, without its traceback.
+std::string line_of(const Outcome& outcome) {
+  const std::size_t start = std::min(outcome.output.find("LoadError: "), outcome.output.size());
+  return outcome.output.substr(start, outcome.output.find('\n', start) - start);
+}
+
+}  // namespace
+
+TEST_CASE("an object named as if it were a module is recognised") {
+  const Directory directory;
+  directory.add("pkg/__init__.py", "");
+  directory.add("pkg/wsgi.py", kModule);
+  CHECK(line_of(load(directory, "pkg.wsgi.application"))
+            .ends_with("; did you mean pkg.wsgi:application?"));
+  CHECK(line_of(load(directory, "pkg.wsgi.holder.site"))
+            .ends_with("; did you mean pkg.wsgi:holder.site?"));
+  CHECK_FALSE(contains(load(directory, "pkg.wsgi.nothing").output, "did you mean"));
+  CHECK_FALSE(contains(load(directory, "pkg.nothing").output, "did you mean"));
+}
+
+TEST_CASE("a virtual environment of the shell's that is not used is mentioned") {
+  const Directory directory;
+  directory.add("needing.py", "import not_installed\n");
+  directory.add("failing.py", "raise ValueError\n");
+  setenv("VIRTUAL_ENV", "/srv/venv", 1);
+  for (const char* module : {"needing", "needing.py", "nothing_there"}) {
+    CHECK(line_of(load(directory, module))
+              .ends_with("; VIRTUAL_ENV is /srv/venv, but appd uses no virtual environment: "
+                         "--virtualenv /srv/venv"));
+  }
+  CHECK_FALSE(contains(load(directory, "failing").output, "VIRTUAL_ENV"));
+  unsetenv("VIRTUAL_ENV");
+  CHECK_FALSE(contains(load(directory, "needing").output, "VIRTUAL_ENV"));
 }
 
 TEST_SUITE_END();

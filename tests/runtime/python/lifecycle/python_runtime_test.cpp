@@ -13,6 +13,7 @@
 
 #include "child_process.hpp"
 #include "fakes/sanitizers.hpp"
+#include "runtime/python/virtualenv.hpp"
 
 TEST_SUITE_BEGIN("python runtime");
 
@@ -318,7 +319,9 @@ TEST_CASE("a virtual environment that cannot be used stops the start with the re
   };
   for (const Case& one : {
            Case{"nowhere", "StartError: 'nowhere' is not a virtual environment"},
-           Case{"old", "StartError: the virtual environment 'old' is for Python 3.9, but appd is"},
+           Case{"old",
+                "StartError: the virtual environment 'old' is for Python 3.9, but appd is "
+                "built with Python 3."},
            Case{"older", "StartError: the virtual environment 'older' is for Python 3.8, but"},
            Case{"empty", "StartError: the virtual environment 'empty' has no lib/python3."},
        }) {
@@ -329,6 +332,33 @@ TEST_CASE("a virtual environment that cannot be used stops the start with the re
     CHECK(outcome.output.starts_with(one.message));
     CHECK(outcome.status == 99);
   }
+}
+
+TEST_CASE("a virtual environment of another Python comes with its remedy") {
+  const Directory directory;
+  directory.add("old/pyvenv.cfg", "home = /usr/bin\nversion = 3.9.2\n");
+  python::PythonOptions options;
+  options.virtualenv = "old";
+  const std::string output = run(directory, options).output;
+  CHECK(contains(output, " -m venv --clear old) and install its packages again"));
+  CHECK(contains(output, "or take an appd that is built with Python 3.9\n"));
+}
+
+TEST_CASE("of a virtual environment only another last part of the version is worth a warning") {
+  const Directory directory;
+  const auto warning = [&](const std::string& version) {
+    directory.add("venv/pyvenv.cfg", version);
+    return python::virtualenv_warning(directory.path + "/venv", "3.11.2");
+  };
+  CHECK(warning("version = 3.11.2\n") == "");
+  CHECK(warning("version_info = 3.11.2.final.0\n") == "");
+  CHECK(warning("version = 3.11\n") == "");
+  CHECK(warning("home = /usr/bin\n") == "");
+  CHECK(warning("version = 3.9.2\n") == "");  // an error already
+  CHECK(contains(warning("version = 3.11.20\n"),
+                 "made for Python 3.11.20, and appd runs Python 3.11.2"));
+  CHECK(contains(warning("version_info = 3.11.9.final.0\n"), "made for Python 3.11.9,"));
+  CHECK(python::virtualenv_warning("/nonexistent", "3.11.2") == "");
 }
 
 TEST_CASE("stdout may be closed") {
