@@ -84,14 +84,21 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
   return Daemon(complete, reread, supervisor::Successor(argc, argv), std::move(legacy)).run();
 }
 
+/// gunicorn takes the application without an option, and uWSGI its file.
+std::string meant_by(std::string_view word) {
+  if (word.ends_with(".ini")) return fmt::format("; did you mean --config {}?", word);
+  const bool names_object = word.find_first_of(":.") != std::string_view::npos;
+  return names_object ? fmt::format("; did you mean --module {}?", word) : "";
+}
+
 /// `appd reload` and its like.
 int ask(const config::Command& command) {
   for (const std::string& warning : command.warnings) fmt::print(stderr, "appd: {}\n", warning);
   const auto verb = supervisor::parse_verb(command.verb);
   if (!verb) {
-    throw config::ConfigError(
-        fmt::format("command line: \"{}\" is neither an option nor reload, upgrade, stop or status",
-                    command.verb));
+    throw config::ConfigError(fmt::format(
+        "command line: \"{}\" is neither an option nor reload, upgrade, stop or status{}",
+        command.verb, meant_by(command.verb)));
   }
   if (command.settings.control.empty()) {
     throw config::ConfigError(fmt::format(

@@ -152,6 +152,12 @@ def test_a_broken_configuration_does_not_keep_anybody_from_asking(start, install
         assert server.wait_exit() == 0
 
 
+@pytest.mark.parametrize("word, meant", [("mysite.wsgi:application", "--module"), ("site.ini", "--config")])
+def test_what_other_servers_take_without_an_option_is_recognised(installed, word, meant):
+    asked = installed.run(word)
+    assert asked.returncode == EXIT_CONFIGURATION and f"; did you mean {meant} {word}?" in asked.stderr
+
+
 def test_without_any_there_is_none(start, place):
     server = start()
     assert not list(server.place.path.glob("*.control"))

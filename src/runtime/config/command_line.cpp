@@ -36,8 +36,10 @@ std::string_view without_dashes(std::string_view token) {
 }
 
 [[noreturn]] void fail_unexpected(std::string_view token) {
-  const std::string hint =
+  std::string hint =
       token.starts_with('-') ? did_you_mean({}, without_dashes(token)) : std::string();
+  const bool is_short = token.size() == 2 && token.front() == '-';
+  if (is_short) hint = "; there are no options of one letter, and --help has all";
   throw ConfigError(fmt::format("command line: unexpected argument \"{}\"{}", token, hint));
 }
 

@@ -47,6 +47,12 @@ class Reader {
 
   void on_section(std::string_view line) {
     in_section_ = false;
+    if (line == "[uwsgi]") {
+      fail(
+          fmt::format("{} is uWSGI's; only {} is read. Of each option that has another name here "
+                      "appd says which",
+                      line, kSection));
+    }
     if (line != kSection) fail(fmt::format("unknown section {}; only {} is read", line, kSection));
     in_section_ = true;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/config/foreign_options.hpp"
 #include "runtime/config/suggestion.hpp"
 #include "runtime/config/value_formats.hpp"
 
@@ -47,8 +48,24 @@ std::string did_you_mean(const Origin& origin, std::string_view typed) {
   return best.empty() ? "" : fmt::format("; did you mean {}?", as_written(origin, best));
 }
 
+/// "is uWSGI's; here: --request-timeout"
+std::string instead_of(const Origin& origin, const ForeignOption& foreign) {
+  std::string text = fmt::format("is {}'s; ", foreign.server);
+  std::string_view left = foreign.here;
+  for (const char* before = "here: "; !left.empty(); before = ", ") {
+    const std::string_view name = left.substr(0, left.find(' '));
+    left.remove_prefix(std::min(name.size() + 1, left.size()));
+    text += before + as_written(origin, name);
+  }
+  if (foreign.here.empty()) return text.append(foreign.note);
+  return foreign.note.empty() ? text : fmt::format("{} ({})", text, foreign.note);
+}
+
 const Option& option_of(const Given& given) {
   if (const Option* option = find_option(given.name)) return *option;
+  if (const ForeignOption* foreign = find_foreign(given.name)) {
+    throw error_at(given.origin, given.name, instead_of(given.origin, *foreign));
+  }
   throw error_at(given.origin, given.name,
                  "unknown option" + did_you_mean(given.origin, given.name));
 }

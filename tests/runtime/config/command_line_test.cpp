@@ -179,6 +179,20 @@ TEST_CASE("who asks a running appd must be told where it is without a mistake") 
   CHECK_THROWS_AS(parse({"stop", "--contrl", "/c"}), ConfigError);
 }
 
+TEST_CASE("options of other servers are told with those that are here") {
+  CHECK(error_of({"--wsgi-file", "app.py"}) ==
+        "command line: --wsgi-file: is uWSGI's; here: --module (the path of the file)");
+  CHECK(error_of({"--processes=4"}) == "command line: --processes: is uWSGI's; here: --workers");
+  CHECK(error_of({"--bind", ":80"}) == "command line: --bind: is gunicorn's; here: --socket");
+  CHECK(error_of_file("[appd]\nchown-socket = a:b\n") ==
+        "F:2: chown-socket: is uWSGI's; here: socket-owner, socket-group");
+  CHECK(error_of_file("[appd]\nmaster = true\n") ==
+        "F:2: master: is uWSGI's; not needed: there always is one");
+  CHECK(error_of_file("[appd]\nworker_class = gthread\n") ==
+        "F:2: worker_class: is gunicorn's; not there: threads");
+  check_mentions(error_of({"-w", "4"}), "\"-w\"; there are no options of one letter");
+}
+
 TEST_CASE("what warm-up asks for is a path or a URL") {
   for (const char* bad : {"", "health", "/a b", "/\xc3\xa4", "ftp://a/b", "https:///b"}) {
     CAPTURE(bad);
@@ -551,7 +565,7 @@ TEST_CASE("actions are no business of a file") {
 }
 
 TEST_CASE("errors of the file itself have their place") {
-  CHECK(error_of_file("[uwsgi]\n") == "F:1: unknown section [uwsgi]; only [appd] is read");
+  CHECK(error_of_file("[other]\n") == "F:1: unknown section [other]; only [appd] is read");
   CHECK(error_of({"--config", "/nonexistent/a.ini"}) ==
         "/nonexistent/a.ini: cannot be read: No such file or directory");
 }
