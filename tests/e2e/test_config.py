@@ -1,6 +1,7 @@
 """Command line and file: help, checks, effective values, and every error with its place."""
 
 import grp
+import json
 import os
 import pwd
 import re
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 import wire
-from appd import READY
+from appd import READY, FromOwnBinary
 from processes import Process, unprivileged
 
 EXIT_CONFIGURATION = 2
@@ -76,7 +77,7 @@ def test_print_config_shows_values_and_where_each_came_from(run, place):
 
 def test_what_print_config_shows_is_a_file_that_means_the_same(run, place):
     first = run("--print-config", "--socket", "a.sock", "--socket", "127.0.0.1:8000", "--module", "app",
-                "--max-body", "3M", "--env", "A=b c", "--spool-bodies", "--graceful-timeout", "7s")
+                "--max-body", "3M", "--env", "A=b c", "--env", "B=${HOME}%n", "--chdir", "/tmp/%n/$(x)", "--spool-bodies", "--graceful-timeout", "7s")
     assert first.returncode == 0
     second = run("--print-config", ini=first.stdout)
     assert second.returncode == 0, second.stderr
@@ -154,6 +155,26 @@ def test_a_virtual_environment_of_another_micro_version_is_a_warning(run, place)
     ended = run(*GOOD, "--check", "--virtualenv", venv)
     assert ended.returncode == 0
     assert f"was made for Python {minor}.99, and appd runs Python {minor}." in ended.stderr
+
+
+def test_the_environment_is_expanded_in_the_file_and_again_at_a_reload_and_an_upgrade(installed, place):
+    config = place.write("appd.ini", "[appd]\nenv = GREETING=hello ${GREETING} $${GREETING}\nenv = TIME=%H:%M\n")
+    place.write("greeting.py", "import json, os\ndef application(environ, start_response):\n"
+                               "    start_response('200 OK', [])\n    return [json.dumps(dict(os.environ)).encode()]")
+    server = FromOwnBinary(installed, "--config", config, "--control", place / "control", "--pythonpath", place.path,
+                           module="greeting", env={"GREETING": "hello"})
+    try:
+        def greeting():
+            found = json.loads(server.call("fastcgi", "/").body)
+            return found["GREETING"], found["TIME"], found.get("MORE")
+
+        assert greeting() == ("hello hello ${GREETING}", "%H:%M", None)
+        for verb in ("reload", "upgrade"):
+            place.write("appd.ini", config.read_text() + f"env = MORE={verb} ${{GREETING}}\n")
+            assert installed.run(verb, "--control", place / "control").returncode == 0
+            assert greeting() == ("hello hello ${GREETING}", "%H:%M", f"{verb} hello")
+    finally:
+        server.stop()
 
 
 # ---- errors: exit code 2, the place, the nearest name
@@ -247,6 +268,11 @@ def test_an_error_on_the_command_line_is_one_line_that_names_it(run, arguments, 
     ("[apd]\nthreads = 4\n", 1, ["apd"]),
     ("[appd]\ncheck = true\n", 2, ["check"]),
     ("[appd]\nspool-bodies = perhaps\n", 2, ["spool-bodies", "perhaps"]),
+    ("[appd]\n\nsocket = /run/${NOT_SET}/app.sock\n", 3, ["socket: the environment has no variable NOT_SET"]),
+    ("[appd]\nsocket = /run/%n.sock\n", 2, ["socket: has %n, which appd does not expand; write", "${NAME}"]),
+    ("[appd]\nchdir = /srv/$(SITE)\n", 2, ["chdir: has $(SITE), which"]),
+    ("[uwsgi]\nharakiri = 30\n", 1, ["[uwsgi] is uWSGI's", "[appd]"]),
+    ("[appd]\nharakiri = 30\n", 2, ["harakiri: is uWSGI's; here: request-timeout"]),
 ], ids=lambda value: value.replace("\n", "|") if isinstance(value, str) else "")
 def test_an_error_in_the_file_names_file_and_line(run, ini, line, named):
     ended = run("--socket", "./app.sock", "--module", "app", ini=ini)

@@ -325,7 +325,7 @@ std::vector<Option> make_table() {
       action(
           "config", "FILE",
           "Read options from the section [appd] of this file: the same names, without dashes. The "
-          "command line wins."),
+          "command line wins. ${NAME} in a value is that variable of the environment."),
       action(
           "check", "",
           "Validate the configuration, import the application, have it answer --warmup, and exit."),

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "runtime/config/expansion.hpp"
 #include "runtime/config/option_table.hpp"
 
 namespace appd::config {
@@ -19,7 +20,8 @@ void print_option(const Option& option, const Command& command, std::string& out
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string origin =
         origins == command.origins.end() ? "default" : describe(origins->second.at(i));
-    fmt::format_to(std::back_inserter(out), "# {}\n{} = {}\n", origin, option.name, values[i]);
+    fmt::format_to(std::back_inserter(out), "# {}\n{} = {}\n", origin, option.name,
+                   escape(option.name, values[i]));
   }
 }
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
+#include "runtime/config/expansion.hpp"
 #include "runtime/config/foreign_options.hpp"
 #include "runtime/config/suggestion.hpp"
 #include "runtime/config/value_formats.hpp"
@@ -21,9 +23,18 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
+/// What a file's value stands for; all others are taken as they are.
+std::string expanded(const Given& given) {
+  if (given.origin.kind != Origin::Kind::file) return given.value;
+  try {
+    return expand(given.name, given.value, [](const char* name) { return std::getenv(name); });
+  } catch (const ExpansionError& error) {
+    throw error_at(given.origin, given.name, error.what());
+  }
+}
+
 // What a line of a file can hold: so everything can be written there, and --print-config be read.
-void check_text(const Given& given) {
-  const std::string& text = given.value;
+void check_text(const Given& given, const std::string& text) {
   const auto fail = [&](std::string_view why) { throw error_at(given.origin, given.name, why); };
   if (text.empty()) fail("has no value");
   if (std::any_of(text.begin(), text.end(), is_control))
@@ -99,12 +110,13 @@ void SettingsBuilder::apply(const std::vector<Given>& source) {
 }
 
 void SettingsBuilder::apply_one(const Option& option, const Given& given) {
-  check_text(given);
+  const std::string value = expanded(given);
+  check_text(given, value);
   try {
-    option.assign(settings_, given.value);
+    option.assign(settings_, value);
   } catch (const BadValue& bad) {
     throw error_at(given.origin, given.name,
-                   fmt::format("bad value \"{}\", expected {}", given.value, bad.what()));
+                   fmt::format("bad value \"{}\", expected {}", value, bad.what()));
   }
   origins_[given.name].push_back(given.origin);
 }

@@ -172,6 +172,21 @@ TEST_CASE("what stands in another section says nothing of where a running appd i
   CHECK(parse({"stop", "--config", file.path()}).settings.control == "/run/x/app.control");
 }
 
+TEST_CASE("a file's values are expanded, and the command line's are not") {
+  ::setenv("APPD_TEST_SITE", "shop", 1);
+  const TemporaryFile file("[appd]\npidfile = /run/${APPD_TEST_SITE}.pid\nchdir = ${NOT_SET}\n");
+  const Command command = parse({"stop", "--config", file.path()});
+  CHECK(command.settings.control == "/run/shop.control");
+  REQUIRE(command.warnings.size() == 1);
+  CHECK(error_of({"--config", file.path()}) ==
+        file.path() + ":3: chdir: the environment has no variable NOT_SET");
+  const TemporaryFile empty("[appd]\nchdir = ${APPD_TEST_SITE}\n");
+  ::setenv("APPD_TEST_SITE", "", 1);
+  CHECK(error_of({"--config", empty.path()}) == empty.path() + ":2: chdir: has no value");
+  ::unsetenv("APPD_TEST_SITE");
+  CHECK(parse_more({"--chdir", "/${X}%n"}).settings.chdir == "/${X}%n");
+}
+
 TEST_CASE("who asks a running appd must be told where it is without a mistake") {
   const TemporaryFile file("[appd]\npidfile = /a\npidfile = /b\n");
   CHECK_THROWS_AS(parse({"stop", "--config", file.path()}), ConfigError);
