@@ -18,6 +18,7 @@
 #include "runtime/support/aside.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/privileges.hpp"
+#include "runtime/support/process_title.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/worker/worker.hpp"
 #include "runtime/worker/zygote.hpp"
@@ -85,6 +86,11 @@ struct SocketError : std::runtime_error {
 
 std::string worker_role(unsigned index) {
   return fmt::format("worker {}", index + 1);
+}
+
+/// What ps shows.
+void set_title(std::string_view role, const Settings& settings) {
+  support::set_process_title(fmt::format("appd: {} {}", role, settings.module));
 }
 
 }  // namespace
@@ -323,6 +329,7 @@ int Daemon::run() {
   touched_ = watch_touched(settings_);
   limit_rights();
   const Deployment& first = present_ ? *present_ : *next_;
+  set_title("master", first.settings);
   manager_.emplace(first.describe(), settings_.workers.least);
 
   supervisor::MasterHooks hooks;
@@ -451,6 +458,7 @@ supervisor::GenerationPlan Daemon::plan_of(const std::shared_ptr<Deployment>& de
           deployment->settings, deployment->crash_files, deployment->log, std::move(link),
           [&](unsigned index, observe::WorkerLink own_link, worker::Preloaded preloaded) {
             deployment->log.set_role(worker_role(index));
+            set_title(worker_role(index), deployment->settings);
             if (deployment->account) support::set_dumpable(support::Dumpable::yes);
             return deployment->run_worker(index, *inheritance_, std::move(own_link),
                                           std::move(preloaded));
@@ -469,6 +477,7 @@ gateway::LogStreams Daemon::logs_of(const Deployment& deployment) const noexcept
 /// What is the master's alone, its rights among it, ends in the processes that it forks.
 void Daemon::leave_master(Deployment& deployment, std::string role, unsigned place,
                           support::Dumpable dumpable) {
+  set_title(role, deployment.settings);
   deployment.log.set_role(std::move(role));
   for (const auto& each : deployments_) {
     const auto other = each.lock();
@@ -491,6 +500,7 @@ void Daemon::on_reloaded(bool taken_over) {
     present_->sockets.clear();  // what the new one does not have is closed
     present_ = std::move(next_);
     log_.set_threshold(threshold(present_->settings));
+    set_title("master", present_->settings);
     support::release_unchanged_file_pages();
   }
   next_.reset();

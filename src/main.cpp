@@ -24,6 +24,7 @@
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/leave_terminal.hpp"
 #include "runtime/support/privileges.hpp"
+#include "runtime/support/process_title.hpp"
 #include "runtime/worker/worker.hpp"
 #include "start_checks.hpp"
 
@@ -153,7 +154,7 @@ int main(int argc, char** argv) {
     // A front that goes away must be an error code, not the end of the process.
     std::signal(SIGPIPE, SIG_IGN);
     support::fill_standard_descriptors();
-    return run(argc, argv);
+    return run(argc, support::keep_arguments(argc, argv));
   } catch (const config::ConfigError& error) {
     complain(error);
     return config::ConfigError::exit_code();
