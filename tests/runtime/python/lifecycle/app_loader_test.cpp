@@ -50,9 +50,11 @@ class Methods:
     def __call__(self, environ, start_response): pass
     def run(self, environ, start_response): pass
     def make(self): return application
+    def one(self, environ): pass
 methods = Methods()
 run = methods.run
 make = methods.make
+one = methods.one
 def with_default(environ, start_response, cache=None): pass
 def with_any(*arguments): pass
 def three(environ, start_response, settings): pass
@@ -154,6 +156,7 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
                 ""},
            Case{"site_one:settings_factory", "write site_one:settings_factory()\n", ""},
            Case{"site_one:make", "write site_one:make()\n", ""},
+           Case{"site_one:one", "(environ, start_response), as WSGI does\n", ""},
            Case{"site_one:three", "(environ, start_response), as WSGI does\n", ""},
            Case{"site_one:by_name", "(environ, start_response), as WSGI does\n", ""},
            Case{"site_one:factory_of_three()", "(environ, start_response), as WSGI does\n", ""},
