@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-pytest.register_assert_rewrite("front_matrix", "wire")
+pytest.register_assert_rewrite("front_matrix", "wild", "wild_kinds", "wire")
 
 import processes
 import wire

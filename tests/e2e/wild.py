@@ -1,0 +1,190 @@
+"""Real applications over appd: what each must give (`Kind`), and what holds for all of them (`Life`).
+
+The applications are in tests/apps/wild. Those that Debian has the packages of run with all other tests
+(test_wild.py); all of them by hand, with packages from PyPI (tests/apps/wild/run).
+"""
+
+import os
+import re
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import wire
+from appd import Appd
+from processes import Place, wait_until
+
+EXIT_START = 4
+THREADS = 4
+WORKERS = 2
+VISITS = 24
+RELOADS = 2
+
+
+class Kind:
+    """One application. A test makes an object of its own, so that a kind may keep what it has seen."""
+
+    module = None  # in tests/apps/wild
+    options = ()
+    refused_at_preload = None  # what the log says then; None: it starts
+    expected = ()  # patterns of warnings and errors that are right
+
+    def surroundings(self, place: Place, ends: ExitStack) -> dict:
+        """Makes what the application needs, ended by `ends`; returns environment variables for it."""
+        return {}
+
+    def visit(self, site: "Site", number: int):
+        """Asks as a user would, and checks the answers; called by several threads, and while appd reloads."""
+        raise NotImplementedError
+
+    def look_once(self, site: "Site"):
+        """What needs no repetition."""
+
+    def after_stop(self, site: "Site"):
+        """What must have happened once appd has ended."""
+
+
+class Site(Appd):
+    """appd with an application of tests/apps/wild."""
+
+    def __init__(self, installed, kind, *options, environment):
+        self.visited = 0
+        self._lock = threading.Lock()
+        python = os.environ.get("APPD_WILD_VENV")
+        super().__init__(
+            installed, "--pythonpath", installed.apps / "wild", *(["--virtualenv", python] if python else ()),
+            *kind.options, *options, module=kind.module, workers=WORKERS, threads=THREADS, env=environment)
+
+    def get(self, path, query="", fields=(), status=200) -> wire.Answer:
+        return self._checked(status, wire.variables("GET", path, query, headers=fields))
+
+    def post(self, path, body: bytes, content_type, query="", fields=(), status=200) -> wire.Answer:
+        return self._checked(status, wire.variables("POST", path, query, len(body), fields,
+                                                    extra=[("CONTENT_TYPE", content_type)]), body)
+
+    def _checked(self, status, named, body=b"") -> wire.Answer:
+        with self._lock:
+            self.visited += 1
+            protocol = wire.WIRES[self.visited % len(wire.WIRES)]
+        with wire.begin(protocol, self.address, named, body) as connection:
+            answer = connection.read_answer(dict(named)["REQUEST_METHOD"])
+        assert (answer.status, answer.complete) == (status, True), f"{protocol} {named}: {answer}"
+        return answer
+
+
+def python() -> str:
+    """The interpreter that has the applications' packages."""
+    venv = os.environ.get("APPD_WILD_VENV")
+    return f"{venv}/bin/python" if venv else "/usr/bin/python3"
+
+
+def troubles(log: str, expected) -> list:
+    """The lines at warn, error, and those that are not appd's, but for what is `expected`."""
+    found = [line for line in log.splitlines() if not re.match(r"\S+Z (debug|info ) \[", line)]
+    return [line for line in found if not any(re.search(pattern, line) for pattern in expected)]
+
+
+class Life:
+    """Starts an application with all it needs; the end is checked: exit code 0, nobody killed, a clean log."""
+
+    def __init__(self, installed, kind: Kind, *options):
+        self.kind = kind
+        self._installed = installed
+        self._options = options
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Site:
+        with self._ends:
+            place = Place()
+            self._ends.callback(place.remove)
+            environment = self.kind.surroundings(place, self._ends)
+            self.site = Site(self._installed, self.kind, *self._options, environment=environment)
+            self._ends.callback(self.site.stop)
+            self._ends = self._ends.pop_all()
+        return self.site
+
+    def __exit__(self, failed, *_):
+        with self._ends:
+            if not failed:
+                self._stop()
+
+    def _stop(self):
+        self.site.send_signal(signal.SIGTERM)
+        assert self.site.wait_exit() == 0
+        assert troubles(self.site.log(), self.kind.expected) == [], self.site.log()
+        self.kind.after_stop(self.site)
+
+
+def visit_many(kind, site):
+    """As many at once as the site has threads, and more that wait for one."""
+    with ThreadPoolExecutor(WORKERS * THREADS + 2) as visitors:
+        for result in [visitors.submit(kind.visit, site, number) for number in range(VISITS)]:
+            result.result()
+
+
+def reload_under_traffic(kind, site):
+    """Visits go on all the time; every one of them must get what it asked for."""
+    done, counts = threading.Event(), [0] * WORKERS * 2
+
+    def visit_on(which):
+        while not done.is_set():
+            kind.visit(site, which + counts[which] * len(counts))
+            counts[which] += 1
+
+    def visited_again(before):
+        return not all_running() or all(now > then for now, then in zip(counts, before))
+
+    def all_running():
+        return not any(visitor.done() for visitor in running)
+
+    with ThreadPoolExecutor(len(counts)) as visitors:
+        running = [visitors.submit(visit_on, which) for which in range(len(counts))]
+        try:
+            for _ in range(RELOADS):
+                before = list(counts)
+                wait_until(lambda: visited_again(before), "each visitor is busy")
+                site.forget_log()
+                site.send_signal(signal.SIGHUP)
+                site.wait_event("^reloaded after", within=60)
+            before = list(counts)
+            wait_until(lambda: visited_again(before), "each visitor goes on")
+        finally:
+            done.set()
+    for visitor in running:
+        visitor.result()
+
+
+def refused_start(installed, kind, *options) -> str:
+    """The log of a start that appd refuses."""
+    place = Place()
+    with ExitStack() as ends:
+        ends.callback(place.remove)
+        environment = kind.surroundings(place, ends)
+        venv = os.environ.get("APPD_WILD_VENV")
+        ended = installed.run("--socket", place / "app.sock", "--pythonpath", installed.apps / "wild",
+                              *(["--virtualenv", venv] if venv else ()), "--module", kind.module,
+                              *kind.options, *options, env=environment)
+        assert ended.returncode == EXIT_START, ended.stderr
+        return ended.stderr
+
+
+def visits_concurrently(installed, kind):
+    with Life(installed, kind) as site:
+        kind.visit(site, 1)
+        kind.look_once(site)
+        visit_many(kind, site)
+
+
+def visits_during_reloads(installed, kind):
+    with Life(installed, kind) as site:
+        reload_under_traffic(kind, site)
+
+
+def visits_preloaded(installed, kind):
+    if kind.refused_at_preload:
+        assert re.search(kind.refused_at_preload, refused_start(installed, kind, "--preload"))
+        return
+    with Life(installed, kind, "--preload") as site:
+        visit_many(kind, site)
+        reload_under_traffic(kind, site)
