@@ -1,0 +1,67 @@
+"""multiprocessing with fork: a pool for a request, a process that is terminated, a daemon for the worker's life."""
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from urllib.parse import parse_qs
+
+processes = multiprocessing.get_context("fork")
+_lock = threading.Lock()
+_daemon = None
+
+
+def square(number):
+    return number * number
+
+
+def sleep_on():
+    while True:
+        time.sleep(60)
+
+
+def squares(environ):
+    numbers = json.loads(environ["wsgi.input"].read())
+    with processes.Pool(2) as pool:
+        return pool.map(square, numbers)
+
+
+def terminated():
+    """The exit code of a process that would not end by itself."""
+    child = processes.Process(target=sleep_on)
+    child.start()
+    child.terminate()
+    child.join(20)
+    return child.exitcode
+
+
+def through_a_queue(text):
+    queue = processes.Queue()
+    child = processes.Process(target=queue.put, args=(text,))
+    child.start()
+    got = queue.get(timeout=20)
+    child.join(20)
+    return [got, child.exitcode]
+
+
+def daemon():
+    """The process that helps this worker as long as it lives; its pid is noted for the test."""
+    global _daemon
+    with _lock:
+        if _daemon is None:
+            _daemon = processes.Process(target=sleep_on, daemon=True)
+            _daemon.start()
+            with open(os.environ["PROBE_DIR"] + "/daemons", "a") as notes:
+                notes.write(f"{_daemon.pid}\n")
+        return _daemon.is_alive()
+
+
+def application(environ, start_response):
+    if environ["REQUEST_METHOD"] == "POST":
+        answer = squares(environ)
+    else:
+        (text,) = parse_qs(environ["QUERY_STRING"])["text"]
+        answer = {"terminated": terminated(), "queue": through_a_queue(text), "daemon": daemon()}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(answer).encode()]
