@@ -7,15 +7,18 @@ The applications are in tests/apps/wild. Those that Debian has the packages of r
 import os
 import re
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import wire
-from appd import Appd
-from processes import Place, wait_until
+from appd import APPS, Appd
+from processes import Place, clean_environment, unprivileged, wait_until
 
 EXIT_START = 4
+VENV = os.environ.get("APPD_WILD_VENV")  # what tests/apps/wild/run has made; Debian's packages without
+PACKAGES = ("--virtualenv", VENV) if VENV else ()
 THREADS = 4
 WORKERS = 2
 VISITS = 24
@@ -51,9 +54,8 @@ class Site(Appd):
     def __init__(self, installed, kind, *options, environment):
         self.visited = 0
         self._lock = threading.Lock()
-        python = os.environ.get("APPD_WILD_VENV")
         super().__init__(
-            installed, "--pythonpath", installed.apps / "wild", *(["--virtualenv", python] if python else ()),
+            installed, "--pythonpath", installed.apps / "wild", *PACKAGES,
             *kind.options, *options, module=kind.module, workers=WORKERS, threads=THREADS, env=environment)
 
     def get(self, path, query="", fields=(), status=200) -> wire.Answer:
@@ -62,6 +64,9 @@ class Site(Appd):
     def post(self, path, body: bytes, content_type, query="", fields=(), status=200) -> wire.Answer:
         return self._checked(status, wire.variables("POST", path, query, len(body), fields,
                                                     extra=[("CONTENT_TYPE", content_type)]), body)
+
+    def head(self, path) -> wire.Answer:
+        return self._checked(200, wire.variables("HEAD", path))
 
     def _checked(self, status, named, body=b"") -> wire.Answer:
         with self._lock:
@@ -73,10 +78,12 @@ class Site(Appd):
         return answer
 
 
-def python() -> str:
-    """The interpreter that has the applications' packages."""
-    venv = os.environ.get("APPD_WILD_VENV")
-    return f"{venv}/bin/python" if venv else "/usr/bin/python3"
+def manage(*arguments, environment):
+    """Runs Python with the applications and their packages, as one who installs a site."""
+    python = f"{VENV}/bin/python" if VENV else "/usr/bin/python3"
+    done = subprocess.run([python, *arguments], cwd=APPS / "wild", env=clean_environment(environment),
+                          capture_output=True, text=True, timeout=120, **unprivileged())
+    assert done.returncode == 0, done.stderr
 
 
 def troubles(log: str, expected) -> list:
@@ -161,9 +168,8 @@ def refused_start(installed, kind, *options) -> str:
     with ExitStack() as ends:
         ends.callback(place.remove)
         environment = kind.surroundings(place, ends)
-        venv = os.environ.get("APPD_WILD_VENV")
         ended = installed.run("--socket", place / "app.sock", "--pythonpath", installed.apps / "wild",
-                              *(["--virtualenv", venv] if venv else ()), "--module", kind.module,
+                              *PACKAGES, "--module", kind.module,
                               *kind.options, *options, env=environment)
         assert ended.returncode == EXIT_START, ended.stderr
         return ended.stderr

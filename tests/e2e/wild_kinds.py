@@ -1,11 +1,13 @@
 """The applications of tests/apps/wild: what each is asked, and what it must answer."""
 
+import gzip
+import itertools
 import json
 import struct
 from urllib.parse import urlencode
 
 from processes import alive
-from wild import Kind, Site
+from wild import Kind, manage
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -18,7 +20,7 @@ def dumped(value) -> bytes:
 class Bottle(Kind):
     module = "bottle_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         page = site.get(f"/hello/visitor{number}<&>")
         assert f"<h1>Hello visitor{number}&lt;&amp;&gt;</h1>" in page.body.decode()
         sent = site.post("/form", urlencode({"name": f"gr\u00fc\u00dfe {number}"}).encode(), FORM)
@@ -31,7 +33,7 @@ class Bottle(Kind):
 class Falcon(Kind):
     module = "falcon_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         shown = site.get(f"/things/{number}", query=f"wanted=a&wanted={number}")
         assert shown.json() == {"number": number, "wanted": ["a", str(number)]}
         assert shown.field("X-Path") == f"/things/{number}"
@@ -54,7 +56,7 @@ def npy(rows: int, columns: int, values: list) -> bytes:
 class Numpy(Kind):
     module = "numpy_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         assert site.get("/", query=f"seed={number}").json()["error"] < 1e-9
         values = list(range(number, number + 20_000))
         turned = site.post("/", npy(200, 100, values), "application/octet-stream").body
@@ -67,7 +69,7 @@ class Numpy(Kind):
 class Lxml(Kind):
     module = "lxml_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         assert site.get("/", query=f"text=x{number}").body == f"/one /two?x{number}".encode()
         order = f"<order><item price='{number}'>caf\u00e9</item><item price='1'>&lt;tea&gt;</item></order>"
         page = site.post("/", order.encode(), "application/xml").body.decode()
@@ -84,7 +86,7 @@ class Lxml(Kind):
 class Multiprocessing(Kind):
     module = "multiprocessing_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         shown = site.get("/", query=f"text={number}").json()
         assert shown == {"terminated": -15, "queue": [str(number), 0], "daemon": True}
         assert site.post("/", dumped([number, 3]), JSON).json() == [number * number, 9]
@@ -97,13 +99,117 @@ class Multiprocessing(Kind):
 class Subprocess(Kind):
     module = "subprocess_site:application"
 
-    def visit(self, site: Site, number):
+    def visit(self, site, number):
         shown = site.get("/", query=f"text=c{number}").json()
         assert shown == {"shell": [f"a b c{number} ", 3], "late": True, "missing": "/nowhere/tool"}
         text = f"gr\u00fc\u00dfe {number} " * 10_000  # more than a pipe takes at once
         assert site.post("/", text.encode(), "text/plain").body.decode() == text.upper()
 
 
+class FlaskSqlAlchemy(Kind):
+    module = "flask_sqlalchemy_site:app"
+
+    def __init__(self):
+        self.added = itertools.count()
+
+    def surroundings(self, place, ends):
+        environment = {"SITE_DB": place / "site.sqlite3"}
+        manage("-m", "flask", "--app", "flask_sqlalchemy_site", "create", environment=environment)
+        return environment
+
+    def visit(self, site, number):
+        author = {"name": f"J\u00fcrgen {next(self.added)}", "books": [f"A {number}", f"B {number}"]}
+        assert site.post("/authors", dumped(author), JSON, status=201).json() == author
+        assert site.get(f"/authors/{author['name']}".encode().decode("latin-1")).json() == author
+
+    def look_once(self, site):
+        twice = {"name": "Jane", "books": ["One"]}
+        site.post("/authors", dumped(twice), JSON, status=201)
+        site.post("/authors", dumped({**twice, "books": ["Two"]}), JSON, status=409)
+        assert site.get("/authors/Jane").json() == twice
+        site.get("/authors/Nobody", status=404)
+
+
+class Pyramid(Kind):
+    module = "pyramid_site:application"
+
+    def visit(self, site, number):
+        page = site.get(f"/pages/p{number}").body.decode()
+        assert page == f"<a href='http://example.test/visits?of=p{number}'>visits</a>"
+        renamed = site.post(f"/pages/p{number}", urlencode({"name": f"q {number}"}).encode(), FORM, status=302)
+        assert renamed.field("Location") == f"http://example.test/pages/q%20{number}"
+        first = site.get("/visits", query=f"of={number}")
+        cookie = first.field("Set-Cookie").partition(";")[0]
+        second = site.get("/visits", query=f"of={number}", fields=[("Cookie", cookie)])
+        assert (first.json(), second.json()) == ({"visits": 1, "of": str(number)}, {"visits": 2, "of": str(number)})
+
+    def look_once(self, site):
+        assert site.get("/broken", status=410).body == b"no such shelf"
+
+
+class WhiteNoise(Kind):
+    module = "whitenoise_site:application"
+    content = b"".join(b"/* rule %d */\n" % number for number in range(100_000))
+
+    def surroundings(self, place, ends):
+        folder = place.folder("static")
+        place.write("static/site.css", self.content)
+        place.write("static/site.css.gz", gzip.compress(self.content))
+        return {"SITE_STATIC": folder}
+
+    def visit(self, site, number):
+        part = site.get("/static/site.css", fields=[("Range", f"bytes={number}-{number + 99}")], status=206)
+        assert part.body == self.content[number : number + 100]
+        assert part.field("Content-Range") == f"bytes {number}-{number + 99}/{len(self.content)}"
+        assert site.get("/static/site.css").body == self.content
+        assert site.post("/page", b"x" * number, "text/plain").body == b"a page, given %d" % number
+
+    def look_once(self, site):
+        whole = site.get("/static/site.css")
+        assert whole.field("Content-Type").startswith("text/css") and "max-age=60" in whole.field("Cache-Control")
+        known = [("If-None-Match", whole.field("ETag"))]
+        assert site.get("/static/site.css", fields=known, status=304).body == b""
+        packed = site.get("/static/site.css", fields=[("Accept-Encoding", "gzip")])
+        assert packed.field("Content-Encoding") == "gzip" and gzip.decompress(packed.body) == self.content
+        site.get("/static/site.css", fields=[("Range", "bytes=9999999-")], status=416)
+        assert site.head("/static/site.css").field("Content-Length") == str(len(self.content))
+
+
+class Pandas(Kind):
+    module = "pandas_site:application"
+
+    def visit(self, site, number):
+        lines = site.get("/", query=f"count={number + 4}").body.decode().splitlines()
+        assert lines[:5] == ["day,number", "2024-02-27,0", "2024-02-28,1", "2024-02-29,2", "2024-03-01,3"]
+        assert len(lines) == number + 5
+        rows = [f"2024-0{1 + each % 2}-03,{each},{'USD' if each % 2 else 'EUR'}" for each in range(1000)]
+        sent = "\n".join(["day,amount,currency", *rows, f"2024-03-01,{number},EUR"]).encode()
+        assert site.post("/", sent, "text/csv").json() == {
+            "2024-01": {"sum": 249500.0, "count": 500}, "2024-02": {"sum": 125000.0, "count": 500},
+            "2024-03": {"sum": float(number), "count": 1}}
+
+
+class Asyncio(Kind):
+    module = "asyncio_site:application"
+
+    def visit(self, site, number):
+        shown = site.get("/gathered", query=f"name=n{number}").json()
+        assert shown == {"doubled": [0, 2, 4, 6, 8], "name": f"n{number}"}
+        assert site.post("/sync", b"x" * number, "text/plain").json() == {"both": [number, 42]}
+        assert site.get("/streamed").body == b"".join(b"line %d\n" % line for line in range(100))
+
+
+class A2wsgi(Kind):
+    module = "a2wsgi_site:application"
+
+    def visit(self, site, number):
+        shown = site.get(f"/hello/n{number}", query=f"a={number}").json()
+        assert shown == {"hello": f"n{number}", "query": {"a": str(number)}}
+        sent = site.post("/upload", b"x" * (200_000 + number), "application/octet-stream", status=201).json()
+        assert sent == {"size": 200_000 + number, "type": "application/octet-stream"}
+        assert site.get("/stream").body == b"".join(b"line %d\n" % line for line in range(200))
+
+
 # Without packages, or with small ones of Debian's: these run with all other tests.
 OF_DEBIAN = [Bottle, Falcon, Numpy, Lxml, Multiprocessing, Subprocess]
-ALL = [*OF_DEBIAN]
+ALL = [*OF_DEBIAN, FlaskSqlAlchemy, Pyramid, WhiteNoise, Pandas, Asyncio, A2wsgi]
