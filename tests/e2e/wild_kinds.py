@@ -201,13 +201,22 @@ class Asyncio(Kind):
 
 class A2wsgi(Kind):
     module = "a2wsgi_site:application"
+    refused_at_preload = r'by the module asyncio\.base_events, started by the import of a2wsgi_site: "\S+ \(run_forever\)"'
+
+    def __init__(self):
+        self.greeted = itertools.count()
 
     def visit(self, site, number):
+        next(self.greeted)
         shown = site.get(f"/hello/n{number}", query=f"a={number}").json()
         assert shown == {"hello": f"n{number}", "query": {"a": str(number)}}
         sent = site.post("/upload", b"x" * (200_000 + number), "application/octet-stream", status=201).json()
         assert sent == {"size": 200_000 + number, "type": "application/octet-stream"}
         assert site.get("/stream").body == b"".join(b"line %d\n" % line for line in range(200))
+
+    def after_stop(self, site):
+        told = (site.gates / "told").read_text().splitlines()
+        assert len(told) == next(self.greeted), "the background tasks that have run"
 
 
 # Without packages, or with small ones of Debian's: these run with all other tests.

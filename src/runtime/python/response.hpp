@@ -40,8 +40,10 @@ class Response {
   bool takes_body() const noexcept { return takes_body_; }
   /// True when the answer is complete, or nobody is there to take it.
   bool satisfied() const noexcept { return ended_ || gone_; }
-  /// True while the iterable's next chunk is of use: it may call `start`, or go out.
-  bool wants_chunk() const noexcept { return !satisfied() && (!started_ || takes_body()); }
+  /// True while the iterable is to be asked for a chunk: it may call `start`, or go out. Also once
+  /// the announced length is reached, until more comes than that: the application may have work
+  /// after its last chunk, as a2wsgi does, which other servers let it do.
+  bool wants_chunk() const noexcept { return !gone_ && !excess_ && (!started_ || takes_body()); }
   bool gone() const noexcept { return gone_; }
 
   /// Announces the body's length when the application did not, and nothing is sent yet.

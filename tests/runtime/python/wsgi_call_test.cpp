@@ -352,6 +352,38 @@ def application(environ, start_response):
   CHECK(events() == "next next close");
 }
 
+TEST_CASE("an iterable that has given its Content-Length is asked to its end") {
+  // A generator's code after its last yield is run; a2wsgi ends the request's task there.
+  const auto exchange = host().run(R"(
+shared.events = []
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "3")])
+    try:
+        yield b"abc"
+        shared.events.append("sent")
+        yield b""
+        shared.events.append("done")
+    except GeneratorExit:
+        shared.events.append("left")
+)");
+  CHECK(exchange->sent == "abc");
+  check_complete(*exchange);
+  CHECK(events() == "sent done");
+}
+
+TEST_CASE("what is raised after the last byte is logged and leaves the answer whole") {
+  host().take_log(Level::error);
+  const auto exchange = host().run(R"(
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "3")])
+    yield b"abc"
+    raise ValueError("afterwards")
+)");
+  CHECK(exchange->sent == "abc");
+  check_complete(*exchange);
+  CHECK(contains(host().take_log(Level::error), "ValueError: afterwards"));
+}
+
 TEST_CASE("a list that is longer than its Content-Length is cut inside a piece") {
   const auto exchange = host().run(R"(
 def application(environ, start_response):
