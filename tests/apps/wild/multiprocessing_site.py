@@ -8,7 +8,8 @@ import time
 from urllib.parse import parse_qs
 
 processes = multiprocessing.get_context("fork")
-_lock = threading.Lock()
+# CPython's own fork for one thread keeps the pipes of another's open, by which that one waits for its child.
+_forking = threading.Lock()
 _daemon = None
 
 
@@ -32,14 +33,17 @@ def exit_code(child):
 
 def squares(environ):
     numbers = json.loads(environ["wsgi.input"].read())
-    with processes.Pool(2) as pool:
+    with _forking:
+        pool = processes.Pool(2)
+    with pool:
         return pool.map(square, numbers)
 
 
 def terminated():
     """The exit code of a process that would not end by itself."""
     child = processes.Process(target=sleep_on)
-    child.start()
+    with _forking:
+        child.start()
     child.terminate()
     return exit_code(child)
 
@@ -47,7 +51,8 @@ def terminated():
 def through_a_queue(text):
     queue = processes.Queue()
     child = processes.Process(target=queue.put, args=(text,))
-    child.start()
+    with _forking:
+        child.start()
     got = queue.get(timeout=20)
     return [got, exit_code(child)]
 
@@ -55,7 +60,7 @@ def through_a_queue(text):
 def daemon():
     """The process that helps this worker as long as it lives; its pid is noted for the test."""
     global _daemon
-    with _lock:
+    with _forking:
         if _daemon is None:
             _daemon = processes.Process(target=sleep_on, daemon=True)
             _daemon.start()
