@@ -87,9 +87,15 @@ def manage(*arguments, environment):
 
 
 def troubles(log: str, expected) -> list:
-    """The lines at warn, error, and those that are not appd's, but for what is `expected`."""
-    found = [line for line in log.splitlines() if not re.match(r"\S+Z (debug|info ) \[", line)]
-    return [line for line in found if not any(re.search(pattern, line) for pattern in expected)]
+    """What is at warn, error, or not appd's, each with its further lines, but for what is `expected`."""
+    entries = []
+    for line in log.splitlines():
+        if line.startswith("  ") and entries:
+            entries[-1] += "\n" + line
+        else:
+            entries.append(line)
+    found = [entry for entry in entries if not re.match(r"\S+Z (debug|info ) \[", entry)]
+    return [entry for entry in found if not any(re.search(pattern, entry) for pattern in expected)]
 
 
 class Life:

@@ -3,14 +3,22 @@
 import gzip
 import itertools
 import json
+import re
+import signal
 import struct
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlencode
 
-from processes import alive
+from processes import Place, Process, alive, clean_environment, unprivileged
+from test_flask import multipart
 from wild import Kind, manage
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+PASSWORD = "correct horse battery staple"
 
 
 def dumped(value) -> bytes:
@@ -219,6 +227,253 @@ class A2wsgi(Kind):
         assert len(told) == next(self.greeted), "the background tasks that have run"
 
 
+class DjangoRest(Kind):
+    module = "rest_site:application"
+
+    def __init__(self):
+        self.topics = itertools.count()
+
+    def surroundings(self, place, ends):
+        environment = {"SITE_DB": place / "site.sqlite3"}
+        manage("rest_site.py", environment=environment)
+        return environment
+
+    def visit(self, site, number):
+        topic = f"t{next(self.topics)}"
+        notes = [{"topic": topic, "text": f"caf\u00e9 {number} {which}"} for which in range(3)]
+        for note in notes:
+            made = site.post("/notes/", dumped(note), JSON, status=201).json()
+            assert {**note, "id": made["id"]} == made
+        page = site.get("/notes/", query=f"topic={topic}").json()
+        assert page["count"] == 3 and [each["text"] for each in page["results"]] == [each["text"] for each in notes[:2]]
+        assert page["next"] == f"http://example.test/notes/?limit=2&offset=2&topic={topic}"
+
+    def look_once(self, site):
+        assert site.post("/notes/", dumped({"topic": "x"}), JSON, status=400).json() == {
+            "text": ["This field is required."]}
+        fields, body = multipart({"note": "gr\u00fc\u00dfe"}, "file", "a.bin", b"x" * 300_000)
+        assert site.post("/upload/", body, fields[0][1]).json() == {
+            "name": "a.bin", "size": 300_000, "note": "gr\u00fc\u00dfe"}
+
+
+class Wagtail(Kind):
+    module = "wagtail_site.wsgi:application"
+    database = None  # made once: its migrations take long
+
+    def surroundings(self, place, ends):
+        file = place / "site.sqlite3"
+        environment = {"SITE_DB": file, "SITE_MEDIA": place.folder("media"), "SITE_PASSWORD": PASSWORD}
+        if Wagtail.database is None:
+            manage("-m", "wagtail_site.create", environment=environment)
+            Wagtail.database = file.read_bytes()
+        else:
+            place.write(file.name, Wagtail.database)
+        return environment
+
+    def visit(self, site, number):
+        page = site.get("/").body.decode()
+        assert "<title>Home</title>" in page and "Welcome" in page
+        refused = site.post("/cms/login/", urlencode({"username": "editor"}).encode(), FORM, status=403)
+        assert b"CSRF" in refused.body
+        login = site.get("/cms/login/")
+        cookie = login.field("Set-Cookie").partition(";")[0]
+        token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', login.body).group(1).decode()
+        wrong = {"username": "editor", "password": f"guess {number}", "csrfmiddlewaretoken": token}
+        again = site.post("/cms/login/", urlencode(wrong).encode(), FORM, fields=[("Cookie", cookie)])
+        assert b"Your username and password didn" in again.body
+
+    def look_once(self, site):
+        """An editor writes an article, which is shown and found."""
+        editor = Editor(site)
+        editor.enter(PASSWORD)
+        editor.publish("Caf\u00e9 & more", "cafe", "A text with the word marmalade.")
+        page = site.get("/cafe/").body.decode()
+        assert "<title>Caf\u00e9 &amp; more</title>" in page and "marmalade" in page and "Home /" in page
+        assert site.get("/search", query="q=marmalade").json() == ["Caf\u00e9 & more"]
+        site.get("/nowhere/", status=404)
+
+
+class Editor:
+    """A browser of Wagtail's editor."""
+
+    def __init__(self, site):
+        self.site = site
+        self.cookies = {}
+
+    def enter(self, password):
+        self.submit("/cms/login/", {"username": "editor", "password": password}, status=302)
+
+    def publish(self, title, slug, text):
+        blocks = {"entityMap": {}, "blocks": [{
+            "key": "a", "text": text, "type": "unstyled", "depth": 0, "inlineStyleRanges": [], "entityRanges": []}]}
+        self.submit("/cms/pages/add/wagtail_site/article/3/", {  # below the page that create.py has made
+            "title": title, "slug": slug, "body": json.dumps(blocks), "action-publish": "1", "comments-TOTAL_FORMS": 0,
+            "comments-INITIAL_FORMS": 0}, status=302)
+
+    def get(self, path):
+        return self._keep(self.site.get(path, fields=self._fields()))
+
+    def submit(self, path, values, status):
+        token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path).body).group(1).decode()
+        body = urlencode({**values, "csrfmiddlewaretoken": token}).encode()
+        return self._keep(self.site.post(path, body, FORM, fields=self._fields(), status=status))
+
+    def _fields(self):
+        return [("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))]
+
+    def _keep(self, answer):
+        for field in answer.all("Set-Cookie"):
+            name, _, value = field.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer
+
+
+class Postgres(Kind):
+    """The database of Debian in a folder of its own, on a Unix socket."""
+
+    module = "postgres_site:application"
+
+    def __init__(self):
+        self.names = itertools.count()
+
+    def surroundings(self, place, ends):
+        database = PostgresServer()
+        ends.callback(database.stop)
+        environment = {"SITE_DB": f"host={database.place.path} user=site dbname=postgres"}
+        manage("postgres_site.py", environment=environment)
+        return environment
+
+    def visit(self, site, number):
+        prefix = f"gr\u00fcn-{next(self.names)}-"
+        items = [[f"{prefix}{which}", which + 1] for which in range(50)]
+        assert site.post("/", dumped(items), JSON).json() == [50, 1275]
+        assert site.get("/", query=urlencode({"prefix": prefix})).json() == items
+
+    def look_once(self, site):
+        site.post("/", dumped([["twice", 1]]), JSON)
+        assert site.post("/", dumped([["new", 1], ["twice", 2]]), JSON, status=409).json() == "UniqueViolation"
+        assert site.post("/", dumped([["none", 0]]), JSON, status=409).json() == "CheckViolation"
+        assert site.get("/", query="prefix=new").json() == [], "it is rolled back"
+
+
+class PostgresEager(Postgres):
+    module = "postgres_eager_site:application"
+    refused_at_preload = r"a socket is left open by a C library: Unix socket connected to \S+\.s\.PGSQL"
+
+
+class PostgresServer(Process):
+    stop_signal = signal.SIGINT  # ends connections, and leaves no shared memory
+
+    def __init__(self):
+        place = Place()
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert found, "install Debian's postgresql-15 (tests/apps/wild/run says how)"
+        data = place / "data"
+        subprocess.run([found[-1] / "initdb", "--pgdata", data, "--username", "site", "--auth", "trust", "--no-sync",
+                        "--encoding", "UTF8", "--locale", "C.UTF-8"], env=clean_environment(), cwd=place.path,
+                       check=True, capture_output=True, timeout=120, **unprivileged())
+        super().__init__("postgres", [found[-1] / "postgres", "-D", data, "-k", place.path, "-c", "listen_addresses=",
+                                      "-c", "fsync=off"], place)
+        self.wait_ready(lambda: "ready to accept connections" in self.log())
+
+    def stop(self):
+        try:
+            return super().stop()
+        finally:
+            self.place.remove()
+
+
+class OpenTelemetry(Kind):
+    """Every span is in the file once appd has ended; also those of workers that reloads have ended."""
+
+    module = "opentelemetry_site:application"
+
+    def __init__(self):
+        self.traces = []
+
+    def visit(self, site, number):
+        for answer in (site.get("/spans", query=f"n={number}"), site.post("/spans", b"x" * number, "text/plain")):
+            self.traces.append(answer.json()["trace"])
+            assert answer.json()["size"] in (0, number)
+
+    def after_stop(self, site):
+        spans = [json.loads(line) for line in (site.gates / "spans").read_text().splitlines()]
+        assert len(self.traces) > 0 and len(set(self.traces)) == len(self.traces)
+        for wanted in ({"work"}, {"GET /spans", "POST /spans"}):
+            assert sorted(span["trace"] for span in spans if span["name"] in wanted) == sorted(self.traces)
+        assert all(span["parent"] == (span["name"] == "work") for span in spans)
+
+
+class Sentry(Kind):
+    module = "sentry_site:app"
+    expected = (r"ERROR in app: Exception on /broken/", "^Sentry is attempting to send", "^Waiting up to", "^Press Ctrl-C")
+
+    def __init__(self):
+        self.sent = set()
+        self.numbers = itertools.count()
+
+    def surroundings(self, place, ends):
+        self.sink = SentrySink()
+        ends.callback(self.sink.stop)
+        return {"SENTRY_DSN": f"http://key@127.0.0.1:{self.sink.port}/1"}
+
+    def visit(self, site, number):
+        own = next(self.numbers)
+        assert site.get(f"/fine/n{number}").body == b"fine, n%d" % number
+        text = f"gr\u00fc\u00dfe {own}"
+        assert len(site.post("/message", dumped({"text": text}), JSON).json()["event"]) == 32
+        site.get(f"/broken/{own}", status=500)
+        self.sent |= {text, f"no shelf {own}"}
+
+    def after_stop(self, site):
+        missing = self.sent - self.sink.events()
+        assert self.sent and not missing
+
+
+class SentrySink:
+    """Takes what sentry-sdk sends: envelopes of lines of JSON."""
+
+    def __init__(self):
+        envelopes = self._envelopes = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                envelopes.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # a worker that has ended leaves its connection
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def events(self) -> set:
+        """The messages and the texts of exceptions that have come."""
+        found = set()
+        for envelope in list(self._envelopes):
+            for line in envelope.splitlines():
+                event = json.loads(line)
+                found.add(event.get("message"))
+                found |= {each["value"] for each in event.get("exception", {}).get("values", ())}
+        return found
+
+
 # Without packages, or with small ones of Debian's: these run with all other tests.
 OF_DEBIAN = [Bottle, Falcon, Numpy, Lxml, Multiprocessing, Subprocess]
-ALL = [*OF_DEBIAN, FlaskSqlAlchemy, Pyramid, WhiteNoise, Pandas, Asyncio, A2wsgi]
+ALL = [*OF_DEBIAN, DjangoRest, Wagtail, FlaskSqlAlchemy, Pyramid, WhiteNoise, Pandas, Asyncio, A2wsgi, Postgres,
+       PostgresEager, OpenTelemetry, Sentry]
