@@ -418,8 +418,12 @@ class Sentry(Kind):
         return {"SENTRY_DSN": f"http://key@127.0.0.1:{self.sink.port}/1"}
 
     def visit(self, site, number):
-        own = next(self.numbers)
         assert site.get(f"/fine/n{number}").body == b"fine, n%d" % number
+        assert site.post("/fine/sent", b"x" * number, "text/plain").body == b"fine, sent, %d" % number
+        if number % 40 == 0:  # sentry-sdk sends one after the other, and slower than the site would fail
+            self.fail(site, next(self.numbers))
+
+    def fail(self, site, own):
         text = f"gr\u00fc\u00dfe {own}"
         assert len(site.post("/message", dumped({"text": text}), JSON).json()["event"]) == 32
         site.get(f"/broken/{own}", status=500)
@@ -438,6 +442,7 @@ class SentrySink:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # the answer in one packet: in two, the second waits 40 ms for an acknowledgement
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
