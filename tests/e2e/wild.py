@@ -119,7 +119,9 @@ class Life:
 
     def __exit__(self, failed, *_):
         with self._ends:
-            if not failed:
+            if failed:
+                print(self.site.log())  # for the report, which is made when the server is gone
+            else:
                 self._stop()
 
     def _stop(self):
