@@ -58,7 +58,8 @@ def npy(rows: int, columns: int, values: list) -> bytes:
     """An array of int64 in numpy's file format, version 1.0."""
     head = f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
     head += " " * (-(10 + len(head) + 1) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}q", *values)
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode()
+    return start + struct.pack(f"<{len(values)}q", *values)
 
 
 class Numpy(Kind):
@@ -209,7 +210,7 @@ class Asyncio(Kind):
 
 class A2wsgi(Kind):
     module = "a2wsgi_site:application"
-    refused_at_preload = r'by the module asyncio\.base_events, started by the import of a2wsgi_site: "\S+ \(run_forever\)"'
+    refused_at_preload = r'by the module asyncio\.base_events, started by the import of a2wsgi_site: "\S+ \(run_for'
 
     def __init__(self):
         self.greeted = itertools.count()
@@ -367,7 +368,7 @@ class PostgresServer(Process):
     def __init__(self):
         place = Place()
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-        assert found, "install Debian's postgresql-15 (tests/apps/wild/run says how)"
+        assert found, "install Debian's postgresql-15"
         data = place / "data"
         subprocess.run([found[-1] / "initdb", "--pgdata", data, "--username", "site", "--auth", "trust", "--no-sync",
                         "--encoding", "UTF8", "--locale", "C.UTF-8"], env=clean_environment(), cwd=place.path,
@@ -406,7 +407,8 @@ class OpenTelemetry(Kind):
 
 class Sentry(Kind):
     module = "sentry_site:app"
-    expected = (r"ERROR in app: Exception on /broken/", "^Sentry is attempting to send", "^Waiting up to", "^Press Ctrl-C")
+    expected = (r"ERROR in app: Exception on /broken/",
+                "^Sentry is attempting to send", "^Waiting up to", "^Press Ctrl-C")
 
     def __init__(self):
         self.sent = set()

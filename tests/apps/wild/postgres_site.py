@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import psycopg
 
-CREATE = "CREATE TABLE IF NOT EXISTS items (id serial PRIMARY KEY, name text UNIQUE, size int NOT NULL CHECK (size > 0))"
+CREATE = "CREATE TABLE items (id serial PRIMARY KEY, name text UNIQUE, size int NOT NULL CHECK (size > 0))"
 _free = LifoQueue()
 _pid = None
 _lock = threading.Lock()
