@@ -49,9 +49,9 @@ class ScriptedApplication : public gateway::Application {
   /// Before the threads run.
   void on(const std::string& path, Script script) { scripts_[path] = std::move(script); }
 
-  void serve(std::shared_ptr<gateway::Exchange> first,
-             gateway::ExchangeSource& source) noexcept override {
-    for (auto exchange = std::move(first); exchange; exchange = source.next(std::move(exchange))) {
+  void serve(gateway::ExchangeSource& source) noexcept override {
+    std::shared_ptr<gateway::Exchange> exchange;
+    while ((exchange = source.next(std::move(exchange)))) {
       const auto found = scripts_.find(std::string(exchange->request().find("PATH_INFO")));
       calls_.fetch_add(1);
       if (found == scripts_.end()) {

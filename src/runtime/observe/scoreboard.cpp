@@ -148,6 +148,7 @@ void Scoreboard::clear(unsigned index) noexcept {
   load.open.store(false);
   load.running.store(0);
   load.waiting.store(0);
+  load.stalled.store(0);
   load.spooled.store(0);
   for (ThreadSlot& slot : worker(index)) {
     slot.started.store(0, std::memory_order_relaxed);

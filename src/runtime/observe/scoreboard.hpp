@@ -52,9 +52,10 @@ static_assert(sizeof(ThreadSlot) == 256);
 struct alignas(64) WorkerLoad {
   std::atomic<std::uint32_t> open{0};     ///< not 0: it takes connections
   std::atomic<std::uint32_t> full{0};     ///< not 0: it has no room for one more just now
-  std::atomic<int> running{0};            ///< calls in progress
+  std::atomic<int> running{0};            ///< threads in calls, or on their way to one
   std::atomic<int> waiting{0};            ///< requests that wait for a thread
   std::atomic<int> incoming{0};           ///< connections on their way to it from others
+  std::atomic<std::uint32_t> stalled{0};  ///< not 0: its threads wait for the interpreter
   std::atomic<std::uint64_t> spooled{0};  ///< bytes that its spool files take
   /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
   std::atomic<std::int64_t> alive{0};
@@ -70,7 +71,7 @@ struct alignas(64) WorkerLoad {
                              waiting.load(std::memory_order_relaxed) +
                              std::max(incoming.load(std::memory_order_relaxed), 0);
     return open.load(std::memory_order_relaxed) != 0 && full.load(std::memory_order_relaxed) == 0 &&
-           sum < threads;
+           stalled.load(std::memory_order_relaxed) == 0 && sum < threads;
   }
 };
 

@@ -22,8 +22,21 @@ Interrupter::~Interrupter() {
 
 void Interrupter::interrupt(const RunningCall& call) {
   const std::lock_guard lock(mutex_);
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   calls_.push_back(call);
+  wake_locked();
+}
+
+std::chrono::nanoseconds Interrupter::wait_so_far() {
+  const Clock::time_point since = waits_since_.load();
+  if (since != Clock::time_point{}) return Clock::now() - since;
+  const std::lock_guard lock(mutex_);
+  asked_ = true;
+  wake_locked();
+  return {};
+}
+
+void Interrupter::wake_locked() {
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
 }
 
@@ -31,14 +44,16 @@ void Interrupter::run() {
   PyThreadState* const state = PyThreadState_New(interpreter_);
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !calls_.empty(); });
+    changed_.wait(lock, [this] { return stopping_ || asked_ || !calls_.empty(); });
     if (stopping_) break;
-    const RunningCall call = calls_.front();
-    calls_.pop_front();
+    asked_ = false;
+    const std::deque<RunningCall> calls = std::exchange(calls_, {});
     lock.unlock();
+    waits_since_.store(Clock::now());
     {
       const GilGuard held(state);
-      act_(call);
+      waits_since_.store({});
+      for (const RunningCall& call : calls) act_(call);
     }
     lock.lock();
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -13,7 +15,8 @@
 namespace appd::python {
 
 /// Interrupts calls from a thread of its own: that may have to wait for the interpreter for long,
-/// and nobody else should. There is none before the first call is to be interrupted.
+/// and nobody else should. Its wait shows that C code keeps the interpreter. There is no thread
+/// before it is needed.
 class Interrupter {
  public:
   /// `act` is called for each call, holding the interpreter; it may be over by then. Holding the
@@ -27,8 +30,14 @@ class Interrupter {
   /// Soon. By one thread, which need not hold the interpreter. Throws std::system_error when there
   /// can be no thread.
   void interrupt(const RunningCall& call);
+  /// How long its thread has been waiting for the interpreter. One that is not begins to, for
+  /// nothing else: then this is 0. As `interrupt`.
+  std::chrono::nanoseconds wait_so_far();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void wake_locked();
   void run();
 
   const std::function<void(const RunningCall&)> act_;
@@ -36,7 +45,9 @@ class Interrupter {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<RunningCall> calls_;  // guarded by mutex_
+  bool asked_ = false;             // guarded by mutex_: by `wait_so_far`
   bool stopping_ = false;          // guarded by mutex_
+  std::atomic<Clock::time_point> waits_since_{Clock::time_point{}};  // {}: it does not
   std::thread thread_;
 };
 

@@ -45,10 +45,12 @@ class PoolThreads::Presence {
  public:
   Presence(Place& place, PoolThread& thread) noexcept : place_(place) {
     place_.kernel_id = ::gettid();
+    place_.state = thread.state();
     place_.thread = &thread;
   }
   ~Presence() {
     place_.kernel_id = 0;
+    place_.state = nullptr;
     place_.thread = nullptr;
   }
   Presence(const Presence&) = delete;
@@ -89,6 +91,15 @@ void PoolThreads::start_one() {
   Ref thread = checked(PyObject_Call(type.get(), nothing.get(), named.get()));
   checked(PyObject_CallMethod(thread.get(), "start", nullptr));
   threads_.push_back(std::move(thread));
+}
+
+std::optional<unsigned> PoolThreads::holder() const noexcept {
+  const PyThreadState* const holder = compat::interpreter_holder();
+  if (holder == nullptr) return std::nullopt;
+  for (unsigned i = 0; i < places_.size(); ++i) {
+    if (places_[i].state.load() == holder) return i;
+  }
+  return kOtherThread;
 }
 
 void PoolThreads::interrupt(const RunningCall& call) noexcept {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "runtime/python/ref.hpp"
@@ -37,6 +38,9 @@ class PoolThreads {
 
   /// The kernel's number of a thread; 0: it does not run. Any thread.
   pid_t kernel_id(unsigned index) const noexcept { return places_[index].kernel_id.load(); }
+  /// Which of them has the interpreter now; kOtherThread: none of them, but one has. None if nobody
+  /// has it, or CPython does not tell. Any thread.
+  std::optional<unsigned> holder() const noexcept;
   /// Raises appd.RequestTimeout in that call, if it has not ended. Any thread that holds the
   /// interpreter.
   void interrupt(const RunningCall& call) noexcept;
@@ -45,6 +49,7 @@ class PoolThreads {
   /// Where a thread can be found while it runs.
   struct Place {
     std::atomic<pid_t> kernel_id{0};
+    std::atomic<const PyThreadState*> state{nullptr};
     PoolThread* thread = nullptr;  // set holding the interpreter
   };
   class Presence;

@@ -1,7 +1,7 @@
 #pragma once
 
 /// The one way to Python.h, and the one place that knows in which minor version a function came.
-/// Only CPython's public C API, 3.11 and newer.
+/// Only CPython's public C API, 3.11 and newer; one exception is told where it is.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -18,6 +18,17 @@ inline bool interpreter_held() noexcept {
   return PyThreadState_GetUnchecked() != nullptr;
 #else
   return PyGILState_Check() != 0;  // only asks; true wherever it cannot know (subinterpreters)
+#endif
+}
+
+/// The thread state that has the interpreter just now; null: none has, or CPython (3.12 and newer)
+/// does not tell. Any thread, without the interpreter. Only its address counts. (Exported, but not
+/// in the documented API.)
+inline const PyThreadState* interpreter_holder() noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  return nullptr;
+#else
+  return _PyThreadState_UncheckedGet();
 #endif
 }
 

@@ -170,6 +170,19 @@ void PythonRuntime::interrupt(const RunningCall& call) {
   }
 }
 
+std::chrono::nanoseconds PythonRuntime::wait_for_interpreter() {
+  try {
+    if (impl_->interrupter) return impl_->interrupter->wait_so_far();
+  } catch (const std::system_error&) {
+    // No thread can be had now: it is not known.
+  }
+  return {};
+}
+
+std::optional<unsigned> PythonRuntime::interpreter_holder() const noexcept {
+  return impl_->pool ? impl_->pool->holder() : std::nullopt;
+}
+
 std::size_t PythonRuntime::interrupts() const noexcept {
   return impl_->interrupts.load();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -119,6 +120,12 @@ class PythonRuntime {
   /// Has appd.RequestTimeout raised in that call, soon, unless it ends before: never in another. By
   /// the same thread as `stack_of`, and as long.
   void interrupt(const RunningCall& call);
+  /// How long the interpreter could not be had by a thread that asks for it; it asks from now on if
+  /// it has got it meanwhile (then 0). As `interrupt`.
+  std::chrono::nanoseconds wait_for_interpreter();
+  /// The pool thread that has the interpreter at this moment, or kOtherThread. None if nobody has
+  /// it, or CPython does not tell. As `stack_of`.
+  std::optional<unsigned> interpreter_holder() const noexcept;
   /// What `interrupt` has asked for and was done, also for nothing.
   std::size_t interrupts() const noexcept;
 

@@ -2,8 +2,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 
 namespace appd::python {
+
+/// In the place of a pool thread's index: a thread that the application has started.
+constexpr unsigned kOtherThread = std::numeric_limits<unsigned>::max();
 
 /// A call that a pool thread was seen in.
 struct RunningCall {

@@ -60,12 +60,11 @@ WsgiShared::WsgiShared(Ref callable, Ref timeout, bool multithread, bool multipr
       https(intern("https")),
       close(intern("close")) {}
 
-void WsgiApplication::serve(std::shared_ptr<gateway::Exchange> first,
-                            gateway::ExchangeSource& source) noexcept {
+void WsgiApplication::serve(gateway::ExchangeSource& source) noexcept {
   PoolThread& thread = PoolThread::current();
   const GilGuard held(thread.state());
-  for (auto exchange = std::move(first); exchange; exchange = source.next(std::move(exchange)))
-    thread.call().run(*exchange);
+  std::shared_ptr<gateway::Exchange> exchange;
+  while ((exchange = source.next(std::move(exchange)))) thread.call().run(*exchange);
 }
 
 void WsgiApplication::release_leftovers() noexcept {

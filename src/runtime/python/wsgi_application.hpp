@@ -44,8 +44,7 @@ class WsgiApplication final : public gateway::Application {
       : shared_(std::move(callable), std::move(request_timeout), multithread, multiprocess,
                 reporter, live, std::move(graveyard)) {}
 
-  void serve(std::shared_ptr<gateway::Exchange> first,
-             gateway::ExchangeSource& source) noexcept override;
+  void serve(gateway::ExchangeSource& source) noexcept override;
   bool has_leftovers() const noexcept override { return shared_.graveyard->occupied(); }
   void release_leftovers() noexcept override;
 

@@ -4,6 +4,8 @@
 #include <exception>
 #include <optional>
 
+#include "runtime/worker/entry.hpp"
+
 namespace appd::worker {
 namespace {
 
@@ -21,6 +23,9 @@ constexpr std::chrono::milliseconds kWatchInterval{1};
 constexpr std::chrono::milliseconds kCrowdedInterval{50};
 /// A request that has waited for so long may go to another worker; looked for as often.
 constexpr std::chrono::milliseconds kShareInterval{1};
+/// A thread that has been on its way into the interpreter for so long has its request taken back.
+/// (Threads that compute in Python have it for 5 ms each.)
+constexpr std::chrono::milliseconds kEntryPatience{50};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
@@ -37,25 +42,26 @@ struct Crew::Member {
   const Leadership::Member id;
   observe::ThreadSlot* const slot;  // null for the I/O thread
   std::condition_variable wake;
+  Entry entry;
   bool called = false;                        // guarded by the crew's mutex
   std::atomic<std::int64_t> call_started{0};  // steady nanoseconds; for the watcher
-  bool left_loop = false;                     // own thread: it led when this call began
+  bool left_loop = false;                     // own thread: it led when it went into its call
   Clock::time_point last_end{};               // own thread: of its last call
   std::atomic<const net::WireExchange*> call{nullptr};
   std::optional<std::uint32_t> given_up;  // the loop's: the slot's sequence in that call
 };
 
-/// Hands a pool thread its further calls. A thread that leads gets none: it goes back to the loop.
+/// Hands a pool thread its calls. A thread that leads gets no second: it goes back to the loop.
 class Crew::CallSource final : public gateway::ExchangeSource {
  public:
   CallSource(Crew& crew, Member& me) : crew_(crew), me_(me) {}
 
   std::shared_ptr<gateway::Exchange> next(
       std::shared_ptr<gateway::Exchange> done) noexcept override {
+    if (!done) return crew_.first_call(me_);
     crew_.end_call(me_, static_cast<net::WireExchange&>(*done));
     done.reset();
-    if (crew_.leadership_.is_leader(me_.id)) return nullptr;
-    return crew_.take_startable(me_);
+    return crew_.next_call(me_);
   }
 
  private:
@@ -98,6 +104,7 @@ Crew::Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlo
       shares_(shares),
       share_timer_(loop, [this] { share(); }),
       queue_timer_(loop, [this] { refuse_overdue(); }),
+      entry_timer_(loop, [this] { look_at_entries(); }),
       attendance_(loop) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
@@ -167,13 +174,19 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   ready_.push_back(exchange);
   note_ready_locked();
   if (all_given_up()) loop_.post([this] { refuse_waiting(); });
-  if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
-  if (queue_.time.count() > 0 && !queue_timer_.armed()) queue_timer_.expire_after(queue_.time);
+  watch_queue_locked();
   return true;
 }
 
+/// What waits is looked at from time to time.
+void Crew::watch_queue_locked() {
+  if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
+  if (queue_.time.count() > 0 && !queue_timer_.armed()) queue_timer_.expire_after(queue_.time);
+}
+
 bool Crew::saturated() const noexcept {
-  return load_.running.load(std::memory_order_relaxed) >= static_cast<int>(pool_.size());
+  return stalled() ||
+         load_.running.load(std::memory_order_relaxed) >= static_cast<int>(pool_.size());
 }
 
 bool Crew::has_time() const noexcept {
@@ -183,7 +196,7 @@ bool Crew::has_time() const noexcept {
 /// A pool thread that leads runs what it has read itself, unless older requests wait.
 bool Crew::keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
   const bool pool_thread = current.crew == this && current.member != io_->id;
-  if (!pool_thread || kept_ || any_ready_.load()) return false;
+  if (!pool_thread || kept_ || any_ready_.load() || stalled()) return false;
   kept_ = exchange;
   return true;
 }
@@ -222,7 +235,8 @@ bool Crew::is_mine(Leadership::Snapshot seen) const noexcept {
 }
 
 std::shared_ptr<net::WireExchange> Crew::take_next() {
-  return kept_ ? std::exchange(kept_, {}) : take_ready();
+  if (kept_) return std::exchange(kept_, {});
+  return stalled() ? nullptr : take_ready();
 }
 
 std::shared_ptr<net::WireExchange> Crew::take_ready() {
@@ -324,9 +338,15 @@ void Crew::give_up(unsigned thread, std::uint32_t sequence) {
   refuse_waiting();
 }
 
+/// No thread will serve what waits. One that was given up may be what keeps the others from the
+/// interpreter.
 bool Crew::all_given_up() const noexcept {
-  return std::all_of(pool_.begin(), pool_.end(), [](const auto& member) {
+  const auto given_up = [](const auto& member) {
     return member->given_up == member->slot->sequence.load(std::memory_order_acquire);
+  };
+  if (std::none_of(pool_.begin(), pool_.end(), given_up)) return false;
+  return std::all_of(pool_.begin(), pool_.end(), [&](const auto& member) {
+    return given_up(member) || (stalled() && member->call.load() == nullptr);
   });
 }
 
@@ -341,7 +361,9 @@ void Crew::refuse_waiting() {
 /// At a call's end: takes the oldest waiting request that was not given up, and begins its call.
 std::shared_ptr<net::WireExchange> Crew::take_startable(Member& me) {
   while (std::shared_ptr<net::WireExchange> exchange = take_ready()) {
-    if (begin_call(me, *exchange, me.last_end)) return exchange;
+    if (!begin_call(me, *exchange, me.last_end)) continue;
+    load_.running.fetch_add(1, std::memory_order_relaxed);
+    return exchange;
   }
   return nullptr;
 }
@@ -351,7 +373,11 @@ bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
   if (stopping()) return false;
   if (leadership_.vacant()) leadership_.give(me.id);
   if (leadership_.is_leader(me.id)) return true;
-  if (work = pop_ready_locked(); work) return true;
+  if (work = pop_ready_locked(); work) {
+    // Who leads may be waiting, and has not seen this one go.
+    loop_.post([this] { watch_entries(); });
+    return true;
+  }
   idle_.push_back(&me);
   me.wake.wait(lock, [&] { return me.called || stopping(); });
   me.called = false;
@@ -362,6 +388,7 @@ bool Crew::wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work) {
 // ---------------------------------------------------------------------------------------
 
 void Crew::lead(Member& me) {
+  watch_entries();
   while (leadership_.is_leader(me.id) && !stopping()) {
     // In this order: a look uses up the wake-up of whoever has left something to attend to, and
     // attending may be what ends everything.
@@ -373,14 +400,25 @@ void Crew::lead(Member& me) {
     } else {
       // Large bodies must not stay until the next request because the loop could not release them.
       if (application_->has_leftovers() && load_.running.load(std::memory_order_relaxed) == 0) {
-        application_->release_leftovers();
+        release_leftovers(me);
+      } else {
+        loop_.run_one();
       }
-      loop_.run_one();
     }
   }
 }
 
+/// Like a call: a thread of the application's may have the interpreter, and keep it.
+void Crew::release_leftovers(Member& me) {
+  load_.running.fetch_add(1, std::memory_order_relaxed);
+  leave_loop(me, Clock::now());
+  application_->release_leftovers();
+  come_back(me);
+  load_.running.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void Crew::lead_until_request() {
+  watch_entries();
   while (!stopping()) {
     attendance_.attend();
     {
@@ -431,9 +469,43 @@ Crew::Clock::time_point Crew::time_in_loop(const Member& me) const {
 }
 
 void Crew::run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock::time_point now) {
-  if (!begin_call(me, *first, now)) return;
+  load_.running.fetch_add(1, std::memory_order_relaxed);
+  me.entry.begin(std::move(first), now);
+  leave_loop(me, now);
   CallSource source(*this, me);
-  application_->serve(std::move(first), source);
+  application_->serve(source);
+}
+
+/// A leader is about to be away, for how long is not known.
+void Crew::leave_loop(Member& me, Clock::time_point now) {
+  me.left_loop = false;
+  if (!leadership_.is_leader(me.id)) return;
+  if (calls_are_slow()) return hand_on(me);
+  me.call_started.store(to_nanoseconds(now), std::memory_order_relaxed);
+  me.left_loop = true;
+  leadership_.leave_for_call(me.id);
+  if (watcher_sleeps_.load()) wake_watcher();
+}
+
+/// It leads on, unless the loop was taken from it meanwhile.
+void Crew::come_back(Member& me) {
+  if (std::exchange(me.left_loop, false)) leadership_.return_from_call(me.id);
+}
+
+/// This thread has the interpreter now.
+std::shared_ptr<net::WireExchange> Crew::first_call(Member& me) {
+  const Clock::time_point asked = me.entry.since();
+  std::shared_ptr<net::WireExchange> first = me.entry.finish();
+  if (first && begin_call(me, *first, asked)) return first;
+  if (!first) end_stall();
+  load_.running.fetch_sub(1, std::memory_order_relaxed);
+  me.last_end = Clock::now();
+  come_back(me);
+  return next_call(me);
+}
+
+std::shared_ptr<net::WireExchange> Crew::next_call(Member& me) {
+  return leadership_.is_leader(me.id) ? nullptr : take_startable(me);
 }
 
 bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now) {
@@ -443,21 +515,8 @@ bool Crew::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point
     return false;
   }
   if (!exchange.try_start(now, &me.slot->progress)) return false;
-  const std::int64_t started = to_nanoseconds(now);
-  me.slot->begin(started, exchange.request().method(), exchange.request().uri());
+  me.slot->begin(to_nanoseconds(now), exchange.request().method(), exchange.request().uri());
   me.call.store(&exchange, std::memory_order_release);
-  me.left_loop = false;
-  if (leadership_.is_leader(me.id)) {
-    if (calls_are_slow()) {
-      hand_on(me);
-    } else {
-      me.call_started.store(started, std::memory_order_relaxed);
-      me.left_loop = true;
-      leadership_.leave_for_call(me.id);
-      if (watcher_sleeps_.load()) wake_watcher();
-    }
-  }
-  load_.running.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
@@ -470,8 +529,55 @@ void Crew::end_call(Member& me, net::WireExchange& exchange) {
   load_.running.fetch_sub(1, std::memory_order_relaxed);
   me.call.store(nullptr, std::memory_order_release);
   me.slot->end(exchange.front_lost());
-  if (me.left_loop) leadership_.return_from_call(me.id);
+  come_back(me);
   exchange.finish();
+}
+
+// -- Ways into the interpreter
+// -------------------------------------------------------------------
+
+/// By who takes the loop: calls begin on the loop's threads, so that one which does not get into
+/// the interpreter loses the loop, and is seen here.
+void Crew::watch_entries() {
+  const auto pending = [](const auto& member) { return member->entry.pending(); };
+  if (entry_timer_.armed() || std::none_of(pool_.begin(), pool_.end(), pending)) return;
+  entry_timer_.expire_after(kEntryPatience);
+}
+
+void Crew::look_at_entries() {
+  if (take_back_late()) {
+    if (shares_) share();
+    refuse_waiting();
+  }
+  watch_entries();
+}
+
+/// What threads wait for that C code keeps may be free in another worker.
+bool Crew::take_back_late() {
+  const Clock::time_point limit = Clock::now() - kEntryPatience;
+  const std::lock_guard lock(mutex_);
+  const std::size_t waiting = ready_.size();
+  for (const auto& member : pool_) {
+    if (Entry::Request request = member->entry.take_back(limit))
+      ready_.push_front(std::move(request));
+  }
+  if (ready_.size() == waiting) return false;
+  std::stable_sort(ready_.begin(), ready_.end(), [](const auto& one, const auto& other) {
+    return one->queued_since() < other->queued_since();
+  });
+  load_.stalled.store(1, std::memory_order_relaxed);
+  note_ready_locked();
+  watch_queue_locked();
+  return true;
+}
+
+/// By a thread whose request was taken back, when it has the interpreter after all.
+void Crew::end_stall() {
+  {
+    const std::lock_guard lock(mutex_);
+    load_.stalled.store(0, std::memory_order_relaxed);
+  }
+  loop_.wake();
 }
 
 bool Crew::calls_are_slow() const noexcept {

@@ -88,16 +88,27 @@ class Crew final : public net::Dispatcher {
 
   void lead(Member& me);
   void lead_until_request();
+  void release_leftovers(Member& me);
   Clock::time_point time_in_loop(const Member& me) const;
   void run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock::time_point now);
+  void leave_loop(Member& me, Clock::time_point now);
+  void come_back(Member& me);
+  std::shared_ptr<net::WireExchange> first_call(Member& me);
+  std::shared_ptr<net::WireExchange> next_call(Member& me);
   bool begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now);
   void end_call(Member& me, net::WireExchange& exchange);
+  bool stalled() const noexcept { return load_.stalled.load(std::memory_order_relaxed) != 0; }
+  void watch_entries();
+  void look_at_entries();
+  bool take_back_late();
+  void end_stall();
   std::size_t capacity() const noexcept;
   bool keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept;
   std::shared_ptr<net::WireExchange> take_next();
   std::shared_ptr<net::WireExchange> take_ready();
   std::shared_ptr<net::WireExchange> pop_ready_locked();
   void note_ready_locked() noexcept;
+  void watch_queue_locked();
   std::shared_ptr<net::WireExchange> take_sharable();
   bool has_waited_too_long(const net::WireExchange& exchange, Clock::time_point now) const noexcept;
   std::shared_ptr<net::WireExchange> take_overdue();
@@ -125,6 +136,7 @@ class Crew final : public net::Dispatcher {
   const bool shares_;
   net::EventLoop::Timer share_timer_;
   net::EventLoop::Timer queue_timer_;
+  net::EventLoop::Timer entry_timer_;
   gateway::Application* application_ = nullptr;
   std::function<void()> offer_time_;
   std::chrono::nanoseconds crowded_wait_{};

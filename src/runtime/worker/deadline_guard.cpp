@@ -10,6 +10,10 @@ namespace {
 
 using gateway::Level;
 
+/// Who has the interpreter for so long while another asks for it runs C code that keeps it: Python
+/// code gives it up within 5 ms.
+constexpr std::chrono::milliseconds kKept{50};
+
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -18,10 +22,13 @@ double seconds(std::chrono::nanoseconds time) {
 
 DeadlineGuard::DeadlineGuard(boost::asio::io_context& control, const DeadlineLimits& limits,
                              std::span<const observe::ThreadSlot> slots,
-                             python::PythonRuntime& python, gateway::Reporter& reporter)
+                             const observe::WorkerLoad& load, python::PythonRuntime& python,
+                             gateway::Reporter& reporter)
     : timer_(control),
       slots_(slots),
+      load_(load),
       watches_(slots.size(), DeadlineWatch(limits)),
+      told_(slots.size()),
       python_(python),
       reporter_(reporter) {}
 
@@ -43,6 +50,7 @@ void DeadlineGuard::look_later(Clock::time_point when) {
 }
 
 void DeadlineGuard::look() {
+  look_at_interpreter();
   for (unsigned thread = 0; thread < slots_.size(); ++thread) look_at(thread);
   const Clock::time_point at = now();
   Clock::time_point next = Clock::time_point::max();
@@ -50,20 +58,61 @@ void DeadlineGuard::look() {
   look_later(next);
 }
 
+/// Only while a request makes no progress, or has not begun for lack of the interpreter: to ask for
+/// it has a price.
+void DeadlineGuard::look_at_interpreter() {
+  const auto half_way = [at = now()](const DeadlineWatch& watch) { return watch.half_way(at); };
+  const bool wanted = load_.stalled.load(std::memory_order_relaxed) != 0 ||
+                      std::any_of(watches_.begin(), watches_.end(), half_way);
+  keeper_.reset();
+  if (wanted && python_.wait_for_interpreter() >= kKept) keeper_ = python_.interpreter_holder();
+  if (keeper_) return tell_of_keeper_to_queue();
+  told_queue_ = false;
+}
+
+void DeadlineGuard::tell_of_keeper_to_queue() {
+  const int waiting = load_.waiting.load(std::memory_order_relaxed);
+  if (waiting <= 0 || std::exchange(told_queue_, true)) return;
+  reporter_.report(
+      Level::warning,
+      fmt::format("in the queue {} for the interpreter, {}",
+                  waiting == 1 ? "a request waits" : fmt::format("{} requests wait", waiting),
+                  describe_keeper()));
+}
+
+void DeadlineGuard::tell_of_keeper(unsigned thread, const Reading& reading) {
+  if (reading.started == 0) return;
+  if (std::exchange(told_[thread], reading.sequence) == reading.sequence) return;
+  reporter_.report(Level::warning, fmt::format("{} (thread {}) waits for the interpreter, {}",
+                                               reading.text, thread + 1, describe_keeper()));
+}
+
+std::string DeadlineGuard::describe_keeper() const {
+  if (*keeper_ == python::kOtherThread) return "held by a thread that the application has started";
+  return fmt::format("held by {} (thread {})", slots_[*keeper_].read().text, *keeper_ + 1);
+}
+
 void DeadlineGuard::look_at(unsigned thread) {
   const Reading reading = slots_[thread].read();
+  if (is_kept_out(thread)) tell_of_keeper(thread, reading);
   while (true) {
     const Clock::time_point at = now();  // before the view, which lies on the same line
-    const DeadlineEvent event = watches_[thread].look(view_of(reading), at);
+    const DeadlineEvent event = watches_[thread].look(view_of(thread, reading), at);
     if (event == DeadlineEvent::none) return;
     act(event, thread, reading);
   }
 }
 
-DeadlineWatch::View DeadlineGuard::view_of(const Reading& reading) const noexcept {
-  const Clock::time_point started{std::chrono::nanoseconds(reading.started)};
-  return {reading.started != 0, reading.sequence, time_.at(started), reading.progress,
-          reading.waiting};
+/// A keeper that has been given up does not come back, so that who waits for it does not either.
+DeadlineWatch::View DeadlineGuard::view_of(unsigned thread, const Reading& reading) const noexcept {
+  const bool waits_for_keeper =
+      is_kept_out(thread) && *keeper_ != python::kOtherThread && !watches_[*keeper_].stuck();
+  return {reading.started != 0, reading.sequence, begin_of(reading), reading.progress,
+          reading.waiting || waits_for_keeper};
+}
+
+DeadlineGuard::Clock::time_point DeadlineGuard::begin_of(const Reading& reading) const noexcept {
+  return time_.at(Clock::time_point{std::chrono::nanoseconds(reading.started)});
 }
 
 void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& reading) {
@@ -90,7 +139,7 @@ std::string DeadlineGuard::describe(unsigned thread, const Reading& reading, con
   const Clock::time_point at = now();
   return fmt::format("{} has made no progress for {:.1f} s ({}; thread {}, began {:.1f} s ago){}",
                      reading.text, seconds(at - watches_[thread].still_since()), what, thread + 1,
-                     seconds(at - view_of(reading).started), stack_of(thread, reading));
+                     seconds(at - begin_of(reading)), stack_of(thread, reading));
 }
 
 python::RunningCall DeadlineGuard::call_of(unsigned thread, const Reading& reading) const {

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,10 +24,10 @@ class DeadlineGuard {
  public:
   using Clock = DeadlineWatch::Clock;
 
-  /// `slots`: one for each pool thread. All references must outlive it.
+  /// `slots`: one for each pool thread; `load`: of this worker. All references must outlive it.
   DeadlineGuard(boost::asio::io_context& control, const DeadlineLimits& limits,
-                std::span<const observe::ThreadSlot> slots, python::PythonRuntime& python,
-                gateway::Reporter& reporter);
+                std::span<const observe::ThreadSlot> slots, const observe::WorkerLoad& load,
+                python::PythonRuntime& python, gateway::Reporter& reporter);
 
   /// Before `control` runs: it watches for as long as that does. `on_stuck` is called there for a
   /// call that does not come back: with the pool thread, the sequence of its slot, and a line that
@@ -38,9 +39,15 @@ class DeadlineGuard {
 
   void look_later(Clock::time_point when);
   Clock::time_point now() noexcept { return time_.read(Clock::now()); }
-  DeadlineWatch::View view_of(const Reading& reading) const noexcept;
+  DeadlineWatch::View view_of(unsigned thread, const Reading& reading) const noexcept;
+  Clock::time_point begin_of(const Reading& reading) const noexcept;
   void look();
+  void look_at_interpreter();
   void look_at(unsigned thread);
+  bool is_kept_out(unsigned thread) const noexcept { return keeper_ && *keeper_ != thread; }
+  void tell_of_keeper(unsigned thread, const Reading& reading);
+  void tell_of_keeper_to_queue();
+  std::string describe_keeper() const;
   void act(DeadlineEvent event, unsigned thread, const Reading& reading);
   std::string describe(unsigned thread, const Reading& reading, const char* what);
   python::RunningCall call_of(unsigned thread, const Reading& reading) const;
@@ -49,7 +56,11 @@ class DeadlineGuard {
   boost::asio::steady_timer timer_;
   support::RunningTime time_{Clock::now()};  // what the watches are told
   const std::span<const observe::ThreadSlot> slots_;
+  const observe::WorkerLoad& load_;
   std::vector<DeadlineWatch> watches_;  // one for each slot
+  std::optional<unsigned> keeper_;      // the thread that keeps the interpreter from others
+  std::vector<std::uint32_t> told_;     // for each slot: the last request that was kept out
+  bool told_queue_ = false;             // since there is this keeper
   python::PythonRuntime& python_;
   gateway::Reporter& reporter_;
   std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck_;

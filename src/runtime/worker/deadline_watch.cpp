@@ -60,10 +60,14 @@ void DeadlineWatch::begin(const View& view) noexcept {
 }
 
 void DeadlineWatch::note_progress(const View& view, Clock::time_point now) noexcept {
-  if (progress_ == view.progress && !view.waits_for_front) return;
+  if (progress_ == view.progress && !view.waits_for_others) return;
   progress_ = view.progress;
   since_ = now;
   if (state_ == State::overdue) state_ = State::going_on;
+}
+
+bool DeadlineWatch::half_way(Clock::time_point now) const noexcept {
+  return state_ != State::idle && now - since_ >= first_limit(limits_) / 2;
 }
 
 DeadlineWatch::Clock::time_point DeadlineWatch::next_look(Clock::time_point now) const noexcept {

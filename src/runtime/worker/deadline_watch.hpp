@@ -26,9 +26,10 @@ enum class DeadlineEvent : std::uint8_t {
 /// does every now and then.
 ///
 /// Progress is what the client gets: the head, then each block of the answer. Time in which the
-/// request waits for its front (for body bytes, or for room) is not the application's, so that its
-/// end is as good as progress. When a block went out is not known, only that one has since the last
-/// look: the time begins at that look then, up to `next_look` late.
+/// request waits for its front (for body bytes, or for room), or for an interpreter that another
+/// request keeps, is not its own, so that its end is as good as progress. When a block went out is
+/// not known, only that one has since the last look: the time begins at that look then, up to
+/// `next_look` late.
 ///
 ///     going on ──limit──► overdue ──grace──► stuck
 ///        ▲────progress───────┘
@@ -38,11 +39,11 @@ class DeadlineWatch {
 
   /// What the thread does.
   struct View {
-    bool runs = false;            ///< a request
-    std::uint32_t request = 0;    ///< another number for each
-    Clock::time_point started{};  ///< of it
-    std::uint32_t progress = 0;   ///< another number after each progress; 0: none yet
-    bool waits_for_front = false;
+    bool runs = false;              ///< a request
+    std::uint32_t request = 0;      ///< another number for each
+    Clock::time_point started{};    ///< of it
+    std::uint32_t progress = 0;     ///< another number after each progress; 0: none yet
+    bool waits_for_others = false;  ///< its front, or who keeps the interpreter
   };
 
   explicit DeadlineWatch(DeadlineLimits limits) noexcept : limits_(limits) {}
@@ -53,6 +54,10 @@ class DeadlineWatch {
   Clock::time_point next_look(Clock::time_point now) const noexcept;
   /// Since when the request has made no progress.
   Clock::time_point still_since() const noexcept { return since_; }
+  /// It has made no progress for half of the time that it may go without.
+  bool half_way(Clock::time_point now) const noexcept;
+  /// It was given up.
+  bool stuck() const noexcept { return state_ == State::stuck; }
 
  private:
   enum class State : std::uint8_t { idle, going_on, overdue, stuck };

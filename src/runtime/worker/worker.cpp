@@ -197,7 +197,8 @@ class Worker {
     const DeadlineLimits limits = make_deadline_limits(context_.settings);
     if (!limits.any()) return;
     python_->watch_pool();
-    deadlines_.emplace(control_, limits, context_.slots, *python_, context_.reporter);
+    deadlines_.emplace(control_, limits, context_.slots, context_.loads[context_.index], *python_,
+                       context_.reporter);
     deadlines_->start([this](unsigned thread, std::uint32_t sequence, const std::string& what) {
       on_stuck(thread, sequence, what);
     });

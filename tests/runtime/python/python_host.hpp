@@ -87,7 +87,7 @@ class PythonHost {
   class Batch final : public gateway::ExchangeSource {
    public:
     std::shared_ptr<gateway::Exchange> next(std::shared_ptr<gateway::Exchange>) noexcept override {
-      return ++position < exchanges.size() ? exchanges[position] : nullptr;
+      return position < exchanges.size() ? exchanges[position++] : nullptr;
     }
 
     std::vector<ExchangePointer> exchanges;
@@ -160,7 +160,7 @@ class PythonHost {
       batches_.pop_front();
       batch->thread = thread;
       lock.unlock();
-      runtime_.application().serve(batch->exchanges.front(), *batch);
+      runtime_.application().serve(*batch);
       lock.lock();
       batch->done = true;
       changed_.notify_all();

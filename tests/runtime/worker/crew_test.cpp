@@ -66,6 +66,17 @@ struct Scripts : ScriptedApplication {
   }
 };
 
+/// The way into its interpreter is closed until `interpreter` opens.
+struct Kept : Scripts {
+  Gate interpreter;
+  std::atomic<bool> kept{false};
+
+  void serve(gateway::ExchangeSource& source) noexcept override {
+    if (kept) interpreter.wait();
+    Scripts::serve(source);
+  }
+};
+
 /// A request that its body's length tells from others.
 Asked numbered(const std::string& path, std::size_t number) {
   Asked asked;
@@ -114,6 +125,52 @@ TEST_SUITE("crew") {
         }
       }
     }
+  }
+
+  TEST_CASE(
+      "a request whose thread does not get into the interpreter waits, and the next ones do") {
+    for (const bool calls_are_slow : {false, true}) {
+      CAPTURE(calls_are_slow);
+      Kept scripts;
+      RunningServer server(scripts, {.threads = 4, .queue_time = 100ms});
+      for (int i = 0; calls_are_slow && i < 20; ++i) server.ask(Speech::uwsgi, {"/slow"});
+      const int before = scripts.calls();
+      scripts.kept = true;
+      for (int i = 0; i < 5; ++i) CHECK(server.ask(Speech::uwsgi, {"/hello"}).status() == "503");
+      CHECK(scripts.interpreter.waiting() == 1);
+      scripts.kept = false;
+      scripts.interpreter.open();
+      CHECK(eventually([&] { return server.ask(Speech::uwsgi, {"/hello"}).status() == "200"; }));
+      CHECK(scripts.calls() == before + 1);
+    }
+  }
+
+  TEST_CASE("what waits for the interpreter when a call was given up is refused") {
+    Kept scripts;
+    RunningServer server(scripts, {.threads = 2});
+    FrontSocket stuck = server.connect();
+    REQUIRE(stuck.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    server.give_up_calls();
+    CHECK(answer_in(Speech::uwsgi, stuck.receive()).status() == "504");
+    scripts.kept = true;
+    for (int i = 0; i < 2; ++i) CHECK(server.ask(Speech::uwsgi, {"/hello"}).status() == "503");
+    scripts.interpreter.open();
+  }
+
+  TEST_CASE("a thread that is in the interpreter begins what another waits with") {
+    Kept scripts;
+    RunningServer server(scripts, {.threads = 2});
+    FrontSocket in_call = server.connect();
+    REQUIRE(in_call.send(request(Speech::uwsgi, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    scripts.kept = true;
+    FrontSocket waiting = server.connect();
+    REQUIRE(waiting.send(request(Speech::uwsgi, {"/hello"})));
+    CHECK(eventually([&] { return server.waiting() == 1; }));
+    scripts.gate.open();
+    CHECK(answer_in(Speech::uwsgi, waiting.receive()).body() == "hello");
+    scripts.interpreter.open();
   }
 
   TEST_CASE("streams of every speed arrive whole, beside each other") {

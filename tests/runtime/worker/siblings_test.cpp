@@ -392,6 +392,16 @@ TEST_SUITE("siblings") {
     CHECK(team[1].adopted.size() == 1);
   }
 
+  TEST_CASE("a worker whose threads do not get into the interpreter is given nothing") {
+    Team team(2);
+    team.load(1).stalled.store(1);
+    CHECK_FALSE(team[0].siblings.any_idle());
+    CHECK_FALSE(team.give(0));
+    team.kill(1);
+    team.begin(1);
+    CHECK(team[0].siblings.any_idle());
+  }
+
   TEST_CASE("a worker without others opens, gives nothing and closes") {
     const std::size_t before = open_descriptors();
     const Mailboxes boxes(1);

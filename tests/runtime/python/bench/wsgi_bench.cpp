@@ -82,14 +82,17 @@ class NullExchange final : public gateway::Exchange {
 
 class Repeat final : public gateway::ExchangeSource {
  public:
-  explicit Repeat(long calls) : left_(calls) {}
+  Repeat(std::shared_ptr<NullExchange> exchange, long calls)
+      : exchange_(std::move(exchange)), left_(calls) {}
   std::shared_ptr<gateway::Exchange> next(
       std::shared_ptr<gateway::Exchange> done) noexcept override {
-    static_cast<NullExchange&>(*done).reset();
+    if (!done) return exchange_;
+    exchange_->reset();
     return --left_ > 0 ? std::move(done) : nullptr;
   }
 
  private:
+  const std::shared_ptr<NullExchange> exchange_;
   long left_;
 };
 
@@ -109,8 +112,8 @@ int main(int count, char** arguments) {
   runtime.start_pool(1, [&](unsigned) {
     const auto exchange = std::make_shared<NullExchange>();
     const auto serve = [&](long repeats) {
-      Repeat repeat(repeats);
-      runtime.application().serve(exchange, repeat);
+      Repeat repeat(exchange, repeats);
+      runtime.application().serve(repeat);
     };
     serve(calls / 10 + 1);
     auto start = std::chrono::steady_clock::now();
