@@ -22,9 +22,10 @@ enum class Cause : std::uint8_t {
   stalled,        ///< the front sends or takes nothing
   not_admitted,   ///< a peer that may not connect
   no_descriptor,  ///< a connection cannot be accepted
-  no_memory,      ///< the kernel has none for a socket or a file; the last one
+  no_memory,      ///< the kernel has none for a socket or a file
+  silent_error,   ///< the application has answered with 5xx, and has not said why; the last one
 };
-inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::no_memory) + 1;
+inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::silent_error) + 1;
 
 /// What is known of one answered (or given up) request when it ends.
 struct AccessRecord {

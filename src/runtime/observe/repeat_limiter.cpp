@@ -53,6 +53,8 @@ std::string_view name(Cause cause) noexcept {
       return "connections that could not be accepted";
     case Cause::no_memory:
       return "what the kernel refused for want of memory";
+    case Cause::silent_error:
+      return "errors that the application has not explained";
   }
   return "of the same kind";
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/python/boxed.hpp"
+#include "runtime/python/console_writes.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/gil.hpp"
 #include "runtime/support/application_forks.hpp"
@@ -59,6 +60,7 @@ void ErrorStream::write(PyObject* text) {
     raise(PyExc_TypeError, "wsgi.errors takes str, not %s", Py_TYPE(text)->tp_name);
   std::string utf8 = to_utf8(text);
   if (utf8.empty()) return;
+  count_console_write();
   if (ErrorText* const sink = ErrorText::of_this_thread()) return sink->write(utf8);
   if (utf8.back() == '\n') utf8.pop_back();
   gateway::Reporter& reporter = reporter_;

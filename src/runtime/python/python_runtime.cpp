@@ -8,6 +8,7 @@
 
 #include "runtime/python/app_loader.hpp"
 #include "runtime/python/appd_module.hpp"
+#include "runtime/python/console_writes.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/forked_child.hpp"
 #include "runtime/python/graveyard.hpp"
@@ -75,6 +76,7 @@ void PythonRuntime::load_application() {
   const ImportGuard guard(impl_->reporter);
   Ref callable = impl_->import_application();
   guard.check(impl_->options.module);
+  watch_console();
   try {
     impl_->application.emplace(std::move(callable),
                                Ref::borrow(impl_->module->request_timeout().get()),

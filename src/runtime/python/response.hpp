@@ -35,6 +35,8 @@ class Response {
   /// start_response: PEP 3333. `exc_info`: null, or the tuple.
   void start(PyObject* status, PyObject* headers, PyObject* exc_info);
   bool started() const noexcept { return started_; }
+  /// The application's; 0: it has not started.
+  unsigned status() const noexcept { return started_ ? head().status() : 0; }
 
   /// False: the answer's head goes alone, for HEAD, 204, 205 and 304. After `start`.
   bool takes_body() const noexcept { return takes_body_; }

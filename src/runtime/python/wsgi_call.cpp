@@ -10,6 +10,7 @@
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/chunk_iterator.hpp"
+#include "runtime/python/console_writes.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/file_wrapper.hpp"
 #include "runtime/python/forked_child.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 /// More pieces than this are sent one by one.
 constexpr Py_ssize_t kMostPieces = 256;
+constexpr unsigned kServerError = 500;  // and more
 
 PyObject* client_disconnected_slot(PyObject* input, PyObject*) noexcept {
   return PyBool_FromLong(unboxed<InputStream>(input).client_disconnected());
@@ -53,6 +55,8 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
   shared_.graveyard->clear();
   exchange_ = &exchange;
   failure_ = Response::Failure::error;
+  failed_ = false;
+  written_before_ = console_writes();
   response_.begin(exchange);
   error_text_.begin(exchange);
   Ref result;
@@ -204,9 +208,11 @@ void WsgiCall::attempt(Step step) noexcept {
     end_if_forked();
   } catch (const PythonError&) {
     end_if_forked();
+    failed_ = true;
     on_python_exception();
     response_.fail(failure_);
   } catch (const std::exception& error) {
+    failed_ = true;
     report(gateway::Level::error, error.what());
     response_.fail(failure_);
   }
@@ -246,6 +252,18 @@ void WsgiCall::report_oddities() noexcept {
     report(gateway::Level::warning,
            "the application's status has a number only, and no reason: that was added");
   if (gone_) report(gateway::Level::debug, "the client went away before the end of the call");
+  if (response_.status() >= kServerError && !failed_) report_silent_error();
+}
+
+/// What other calls write meanwhile counts too: an application that logs is not silent.
+void WsgiCall::report_silent_error() noexcept {
+  if (console_writes() != written_before_) return;
+  const std::string message = fmt::format(
+      "{}: the application answered with {} and has written nothing about it to sys.stderr, "
+      "sys.stdout or wsgi.errors",
+      gateway::request_text(exchange_->request()), response_.status());
+  const GilRelease released;
+  shared_.reporter.report_provoked(gateway::Cause::silent_error, gateway::Level::warning, message);
 }
 
 void WsgiCall::report(gateway::Level level, std::string_view what,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ class WsgiCall {
   bool is_of_interrupt(PyObject* exception) const noexcept;
   void drop_interrupt() noexcept;
   void report_oddities() noexcept;
+  void report_silent_error() noexcept;
   void report(gateway::Level level, std::string_view what,
               std::string_view traceback = {}) noexcept;
 
@@ -63,10 +65,12 @@ class WsgiCall {
   BoundFunction input_;           // with appd.client_disconnected
   BoundFunction start_response_;  // with write
 
-  gateway::Exchange* exchange_ = nullptr;                 // of the call under way
-  bool gone_ = false;                                     // the client, before the end of the call
-  const unsigned long thread_;                            // Python's name for the thread
-  bool interrupted_ = false;                              // changed holding the interpreter
+  gateway::Exchange* exchange_ = nullptr;  // of the call under way
+  bool gone_ = false;                      // the client, before the end of the call
+  bool failed_ = false;                    // in a way that the log has, or need not have
+  std::uint64_t written_before_ = 0;       // to the console, by anyone
+  const unsigned long thread_;             // Python's name for the thread
+  bool interrupted_ = false;               // changed holding the interpreter
   Response::Failure failure_ = Response::Failure::error;  // what a failure is now
 };
 

@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds kCrowdedInterval{50};
 /// A request that has waited for so long may go to another worker; looked for as often.
 constexpr std::chrono::milliseconds kShareInterval{1};
 /// A thread that has been on its way into the interpreter for so long has its request taken back.
-/// (Threads that compute in Python have it for 5 ms each.)
+/// (Threads that compute in Python have it for a millisecond each.)
 constexpr std::chrono::milliseconds kEntryPatience{50};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;

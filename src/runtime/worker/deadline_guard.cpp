@@ -11,7 +11,7 @@ namespace {
 using gateway::Level;
 
 /// Who has the interpreter for so long while another asks for it runs C code that keeps it: Python
-/// code gives it up within 5 ms.
+/// code gives it up within some milliseconds.
 constexpr std::chrono::milliseconds kKept{50};
 
 double seconds(std::chrono::nanoseconds time) {
