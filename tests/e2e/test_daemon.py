@@ -171,6 +171,27 @@ C=first C
     assert [found[name] for name in "ABCD"] == ['first "A"', "second B", "own C", "inherited"]
 
 
+@with_and_without_preload
+def test_the_files_are_read_again_at_a_reload(start, installed, place, preload):
+    file = place.write("secrets", "SECRET=old\nGONE=soon\n")
+    control = place / "control"
+    options, module = application(place, SHOW_ENVIRONMENT)
+    server = start("--env-file", file, "--control", control, *preload, *options, module=module)
+
+    def secrets():
+        return tuple(environment(server).get(name) for name in ("SECRET", "GONE"))
+
+    assert secrets() == ("old", "soon")
+    file.write_text("SECRET=new\n")
+    assert secrets() == ("old", "soon")
+    assert installed.run("reload", "--control", control).returncode == 0
+    assert secrets() == ("new", None)
+    file.write_text("SECRET\n")
+    refused = installed.run("reload", "--control", control)
+    assert refused.returncode != 0 and f"{file}:1" in refused.stderr
+    assert secrets() == ("new", None), "a mistake in the file changes nothing"
+
+
 # ---- --user and --group
 
 
