@@ -107,7 +107,7 @@ def test_the_template_differs_from_the_service_in_what_an_instance_has_of_its_ow
     assert [line for line in template if "%i" not in line] == [
         line for line in service if line in template]
     assert sorted(line.partition("=")[0] for line in own) == [
-        "Description", "ExecReload", "ExecStart", "RuntimeDirectory", "StateDirectory", "User"]
+        "Description", "Environment", "ExecReload", "ExecStart", "RuntimeDirectory", "StateDirectory", "User"]
     as_service = {line.replace("-%i", "").replace("%i.ini", "appd.ini").replace(": %i", "") for line in own}
     assert as_service - set(service) == {"User=appd"} and set(service) - set(template) <= as_service
 

@@ -25,6 +25,15 @@ def application(environ, start_response):
     return [str(os.getpid()).encode()]
 """
 
+HOME_SITE = """
+from pathlib import Path
+
+def application(environ, start_response):
+    (Path.home() / "kept").write_text("so")
+    start_response("200 OK", [])
+    return [str(Path.home()).encode()]
+"""
+
 
 def documented(section, *words) -> str:
     """The block of commands, or of configuration, in that section that has all of the words."""
@@ -71,6 +80,14 @@ def test_the_service_serves_reloads_and_stops(service):
     assert answers(service, OWN_SOCKET)
     service.do("systemctl stop appd")
     assert service.show("appd", "Result") == "success"
+
+
+def test_the_application_has_a_home_that_it_can_write_to(service):
+    """Libraries keep caches and settings there, and some cannot be imported without."""
+    service.write("/srv/site/app.py", HOME_SITE)
+    service.do("systemctl reload appd")
+    answer = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
+    assert (answer.status, answer.body.decode()) == (200, "/var/lib/appd")
 
 
 def test_a_running_service_gets_its_socket_from_systemd(service):
