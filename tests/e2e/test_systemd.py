@@ -34,6 +34,16 @@ def application(environ, start_response):
     return [str(Path.home()).encode()]
 """
 
+UPLOADS_SITE = """
+from pathlib import Path
+
+def application(environ, start_response):
+    upload = Path("/srv/site/uploads/one")
+    upload.write_text("so")
+    start_response("200 OK", [])
+    return [upload.owner().encode()]
+"""
+
 
 def documented(section, *words) -> str:
     """The block of commands, or of configuration, in that section that has all of the words."""
@@ -88,6 +98,15 @@ def test_the_application_has_a_home_that_it_can_write_to(service):
     service.do("systemctl reload appd")
     answer = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
     assert (answer.status, answer.body.decode()) == (200, "/var/lib/appd")
+
+
+def test_a_user_of_its_own_may_write_to_a_folder_of_its_own(service):
+    service.write("/srv/site/app.py", UPLOADS_SITE)
+    service.do("systemctl reload appd")
+    assert wire.call("uwsgi", service.path(OWN_SOCKET), "/").status == 500
+    service.do(documented("## systemd", "DynamicUser=no", "ReadWritePaths="))
+    answer = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
+    assert (answer.status, answer.body.decode()) == (200, "mysite")
 
 
 def test_a_running_service_gets_its_socket_from_systemd(service):
