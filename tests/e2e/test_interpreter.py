@@ -3,6 +3,7 @@
 import os
 import signal
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -79,20 +80,34 @@ def keep_interpreter_in_thread(server, connection):
     return then
 
 
+def runs_a_program(pid):
+    return any((thread / "children").read_text() for thread in Path(f"/proc/{pid}/task").iterdir())
+
+
 class Pair:
     """Two workers; the interpreter of one of them, `kept`, will be kept until `gate` opens."""
 
-    def __init__(self, server, connect, keep=keep_interpreter, threads=4, before=lambda waiting: None):
+    def __init__(self, server, connect, keep=keep_interpreter, before=None):
         self.server = server
         connections = [connect(server) for _ in range(12)]
-        owners = [whoami(connection) for connection in connections]
-        self.kept = max(owners, key=owners.count)
-        (self.other,) = set(server.worker_pids()) - {self.kept}
-        self.keeper, *self.waiting = [connection for connection, owner in zip(connections, owners)
-                                      if owner == self.kept]
-        assert len(self.waiting) > threads, "more than the worker has threads"
-        before(self.waiting)
-        self.gate = keep(server, self.keeper)
+        for _ in range(20):
+            owners = [whoami(connection) for connection in connections]
+            self.kept = max(owners, key=owners.count)
+            self.keeper, *self.waiting = [connection for connection, owner in zip(connections, owners)
+                                          if owner == self.kept]
+            if before:
+                before(self.waiting)
+            self.gate = keep(server, self.keeper)
+            # Where everything takes long the request may have gone to the other worker.
+            if runs_a_program(self.kept) and len(self.waiting) > 4:
+                (self.other,) = set(server.worker_pids()) - {self.kept}
+                return
+            self.gate.open()
+            if before:
+                self.waiting[0].read_answer()
+            if keep is keep_interpreter:
+                self.keeper.read_answer()
+        raise AssertionError("the interpreter of the worker with more connections was never kept")
 
     def finish(self):
         self.gate.open()
@@ -140,8 +155,9 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     gate = keep_interpreter(server, keeper)
     for connection in waiting:
         send(connection, "/")
-    event = server.wait_event(r"^in the queue 6 requests wait for the interpreter, held by GET /hold\?")
-    assert event.level == "warn" and event.text.endswith("(thread 1)")
+    event = server.wait_event(r"^in the queue (a request waits|\d requests wait) for the interpreter, held by "
+                              r"GET /hold\?\S+ \(thread \d\)$")
+    assert event.level == "warn"
     server.wait_event(r"^GET /hold\?\S+ has made no progress for ")
     gate.open()
     assert {connection.read_answer().json() for connection in [keeper, *waiting]} == {server.only_worker()}
@@ -162,7 +178,7 @@ def test_requests_in_the_queue_are_refused_when_it_is_time(site, connect):
 
 
 def test_only_who_keeps_the_interpreter_is_overdue(site, connect):
-    server = site("--slow-request", "400ms", "--request-timeout", "1s", "--timeout-grace", "1m", threads=4)
+    server = site("--slow-request", "400ms", "--request-timeout", "2s", "--timeout-grace", "1m", threads=4)
     innocents = [connect(server) for _ in range(2)]
     gates = []
     for connection in innocents:
@@ -225,6 +241,7 @@ def test_it_is_said_that_a_thread_of_the_applications_own_keeps_the_interpreter(
     keeper, waiting = connect(server), connect(server)
     gate = keep_interpreter_in_thread(server, keeper)
     send(waiting, "/")
-    server.wait_event("^in the queue a request waits for the interpreter, held by a thread that the application has started$")
+    server.wait_event("^in the queue a request waits for the interpreter, held by a thread that the application "
+                      "has started$")
     gate.open()
     assert waiting.read_answer().status == 200
