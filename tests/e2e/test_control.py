@@ -90,12 +90,13 @@ def test_status_tells_what_is_served_and_by_whom(controlled):
         version(server)
     asked = ask("status")
     assert asked.returncode == 0
-    first, second, *workers = asked.stdout.splitlines()
+    first, second, *workers, queue = asked.stdout.splitlines()
     assert f"(pid {server.pid}): site_under_control on {server.address}" in first
     assert second == "generation 1 serves"
     pids = children(server.pid)
     assert [line.split(",")[0] for line in workers] == [f"  worker {i + 1} (pid {pids[i]}): ready" for i in range(2)]
     assert sum(int(line.split(", ")[1].split()[0]) for line in workers) == 3
+    assert queue == "  queue: 0 (of at most 512 in each worker)"
 
 
 def test_status_names_what_runs(start, installed, place):
@@ -106,6 +107,30 @@ def test_status_names_what_runs(start, installed, place):
     assert "serving GET /hold?gate=held (thread " in installed.run("status", "--control", place / "control").stdout
     gate.open()
     assert connection.read_answer().status == 200
+
+
+def test_status_tells_what_waits_and_for_how_long(start, installed, place):
+    server = start("--control", place / "control", "--queue", "7", workers=2, threads=1)
+
+    def queue():
+        return installed.run("status", "--control", place / "control").stdout.splitlines()[-1]
+
+    gates = [server.gate(name) for name in ("one", "two")]
+    held = [wire.begin("scgi", server.address, wire.variables(path="/hold", query=f"gate={gate.name}")) for gate in gates]
+    for gate in gates:
+        gate.wait_entered()
+    waiting = [wire.begin("scgi", server.address, wire.variables(path="/")) for _ in range(5)]
+    wait_until(lambda: queue().startswith("  queue: 5 (of at most 7 in each worker), the oldest for "), "five wait")
+
+    def age():
+        return float(queue().rpartition("for ")[2].removesuffix(" s"))
+
+    first = age()
+    wait_until(lambda: age() > first, "the oldest grows older")
+    for gate in gates:
+        gate.open()
+    assert {connection.read_answer().status for connection in held + waiting} == {200}
+    wait_until(lambda: queue() == "  queue: 0 (of at most 7 in each worker)", "nothing waits")
 
 
 def test_stop_waits_until_the_process_is_gone(controlled, place):

@@ -143,12 +143,27 @@ std::uint64_t Scoreboard::lost(unsigned index) const noexcept {
   return sum;
 }
 
+WaitingRequests Scoreboard::waiting() const noexcept {
+  const std::int64_t now = support::monotonic_ns();
+  WaitingRequests all;
+  for (const WorkerLoad& load : loads()) {
+    const int count = load.waiting.load(std::memory_order_relaxed);
+    if (count <= 0) continue;
+    all.count += static_cast<unsigned>(count);
+    const std::int64_t since = load.waiting_since.load(std::memory_order_relaxed);
+    if (since <= 0) continue;  // it was being noted
+    all.oldest = std::max(all.oldest, std::chrono::nanoseconds(now - std::min(since, now)));
+  }
+  return all;
+}
+
 void Scoreboard::clear(unsigned index) noexcept {
   WorkerLoad& load = loads_[index];
   load.open.store(false);
   load.running.store(0);
   load.waiting.store(0);
   load.stalled.store(0);
+  load.waiting_since.store(0);
   load.spooled.store(0);
   for (ThreadSlot& slot : worker(index)) {
     slot.started.store(0, std::memory_order_relaxed);

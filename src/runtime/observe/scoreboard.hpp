@@ -59,6 +59,8 @@ struct alignas(64) WorkerLoad {
   std::atomic<std::uint64_t> spooled{0};  ///< bytes that its spool files take
   /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
   std::atomic<std::int64_t> alive{0};
+  /// support::monotonic_ns() when the first of the waiting was queued; nothing while none waits
+  std::atomic<std::int64_t> waiting_since{0};
 
   /// Requests that run or wait; 0 to `most`, whatever is written there.
   unsigned busy(unsigned most) const noexcept {
@@ -80,6 +82,12 @@ struct RunningRequest {
   unsigned thread;  ///< from 1
   std::chrono::nanoseconds age;
   std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
+};
+
+/// The requests that wait for a thread, of all workers.
+struct WaitingRequests {
+  std::uint64_t count = 0;
+  std::chrono::nanoseconds oldest{0};  ///< how long it has waited
 };
 
 /// The shared mapping: a row of thread slots for each worker. Workers can write anything there, so
@@ -106,6 +114,8 @@ class Scoreboard {
   std::uint64_t answered(unsigned index) const noexcept;
   /// Of these, those whose front had gone away before the answer was complete.
   std::uint64_t lost(unsigned index) const noexcept;
+  /// One whose front has gone away counts until its turn.
+  WaitingRequests waiting() const noexcept;
   /// After a worker's death, before its place is given to a new one; counters stay, and so does
   /// what is on its way to it. Its spool files are gone with it.
   void clear(unsigned index) noexcept;

@@ -318,7 +318,17 @@ std::string Generation::describe() const {
     const auto lost = scoreboard_.lost(*child->index);
     if (lost > 0) text += fmt::format(" ({} when the front had gone away)", lost);
   }
-  return text;
+  return text + describe_queue();
+}
+
+/// Workers of another program have a scoreboard that is not known here.
+std::string Generation::describe_queue() const {
+  if (!serving_ || !can_start_workers()) return "";
+  const observe::WaitingRequests waiting = scoreboard_.waiting();
+  const std::string oldest =
+      waiting.count == 0 ? "" : ", the oldest for " + describe_duration(waiting.oldest);
+  return fmt::format("\n  queue: {} (of at most {} in each worker){}", waiting.count, plan_.queue,
+                     oldest);
 }
 
 bool Generation::finished() const noexcept {

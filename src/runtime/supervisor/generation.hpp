@@ -160,6 +160,7 @@ class Generation {
   ProcessEnd on_death(Child& child, std::optional<int> wait_status);
   bool had_requests(const Child& dead) const;
   std::string describe_death(const Child& dead, std::optional<int> wait_status) const;
+  std::string describe_queue() const;
   std::string describe_work(const Child& child, std::string_view introduction) const;
   void fail(std::string why);
 

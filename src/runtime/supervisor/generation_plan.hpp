@@ -30,6 +30,7 @@ struct GenerationPlan {
   unsigned workers = 1;       ///< at the start, and the fewest
   unsigned most_workers = 1;  ///< when requests wait
   unsigned threads = 1;       ///< of each
+  unsigned queue = 0;         ///< requests that may wait for a thread, in each
   std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
   /// A worker that has not exited so long after its last request is ended; 0: it may take for ever.

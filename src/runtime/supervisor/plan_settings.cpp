@@ -13,6 +13,7 @@ GenerationPlan make_plan(const config::Settings& settings) {
   plan.most_workers = settings.workers.most;
   plan.scale_down_idle = settings.scale_down_idle;
   plan.threads = settings.threads;
+  plan.queue = settings.queue;
   plan.strategy = settings.reload_strategy == config::ReloadStrategy::rolling
                       ? RolloverStrategy::rolling
                       : RolloverStrategy::overlap;

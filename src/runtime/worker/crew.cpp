@@ -256,6 +256,8 @@ std::shared_ptr<net::WireExchange> Crew::pop_ready_locked() {
 void Crew::note_ready_locked() noexcept {
   any_ready_.store(!ready_.empty());
   load_.waiting.store(static_cast<int>(ready_.size()), std::memory_order_relaxed);
+  load_.waiting_since.store(ready_.empty() ? 0 : to_nanoseconds(ready_.front()->queued_since()),
+                            std::memory_order_relaxed);
 }
 
 // -- Sharing with other workers

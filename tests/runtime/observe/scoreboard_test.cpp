@@ -161,11 +161,32 @@ TEST_SUITE("scoreboard") {
         board.lost(worker);
         CHECK(board.loads()[worker].busy(10) <= 10);
         board.loads()[worker].has_idle_thread(3);
+        CHECK(board.waiting().oldest >= 0ns);
+        CHECK(board.waiting().oldest <= std::chrono::nanoseconds(monotonic_ns()));
       }
       if (monotonic_ns() - begin > 2'000'000'000) break;
     }
     done = true;
     scribbler.join();
+  }
+
+  TEST_CASE("what waits is counted in all workers, and the oldest is found among them") {
+    Scoreboard board(4, 1);
+    CHECK(board.waiting().count == 0);
+    CHECK(board.waiting().oldest == 0ns);
+    const std::int64_t now = monotonic_ns();
+    board.loads()[1].waiting = 3;
+    board.loads()[1].waiting_since = now - 5'000'000'000;
+    board.loads()[2].waiting = 2;
+    board.loads()[2].waiting_since = now - 7'000'000'000;
+    board.loads()[3].waiting_since = now - 9'000'000'000;  // of a queue that is empty again
+    CHECK(board.waiting().count == 5);
+    CHECK(board.waiting().oldest >= 7s);
+    CHECK(board.waiting().oldest < 9s);
+
+    board.clear(2);
+    CHECK(board.waiting().count == 3);
+    CHECK(board.waiting().oldest < 7s);
   }
 
   TEST_CASE("a reader never sees the text of one request mixed with another's") {

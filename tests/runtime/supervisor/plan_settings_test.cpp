@@ -15,6 +15,7 @@ config::Settings distinct() {
   config::Settings settings;
   settings.workers = {2, 3};
   settings.threads = 4;
+  settings.queue = 77;
   settings.scale_up_wait = 5ms;
   settings.scale_down_idle = 6ms;
   settings.graceful_timeout = 7ms;
@@ -41,6 +42,7 @@ TEST_SUITE("plan settings") {
     CHECK(plan.workers == 2);
     CHECK(plan.most_workers == 3);
     CHECK(plan.threads == 4);
+    CHECK(plan.queue == 77);
     CHECK(plan.scale_down_idle == 6ms);
     CHECK(plan.graceful_timeout == 7ms);
     CHECK(plan.exit_timeout == 8ms);
