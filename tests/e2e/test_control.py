@@ -109,6 +109,49 @@ def test_status_names_what_runs(start, installed, place):
     assert connection.read_answer().status == 200
 
 
+def test_status_tells_by_its_exit_code_when_no_worker_is_ready(installed, place):
+    """While the first start goes on, when all have died, and in an end that takes its time."""
+    place.write("slow_to_start.py", """
+import os, pathlib, time
+while not pathlib.Path(os.environ["GO"]).exists():
+    time.sleep(0.01)
+from wsgi_probe import application
+""")
+    server = Appd(installed, "--pythonpath", place.path, "--control", place / "control", module="slow_to_start",
+                  env={"GO": str(place / "go")}, wait=False)
+
+    def status():
+        return installed.run("status", "--control", place / "control")
+
+    try:
+        wait_until(lambda: (place / "control").is_socket() and server.worker_pids(), "a worker starts")
+        starting = wait_until(lambda: (asked := status()).stdout and asked, "it answers")
+        assert (starting.returncode, starting.stderr) == (EXIT_START, "no worker is ready\n")
+        assert "worker 1 (pid " in starting.stdout and ": starting" in starting.stdout
+        place.write("go", "")
+        wait_until(lambda: status().returncode == 0, "a worker is ready")
+
+        (place / "go").unlink()
+        os.kill(server.only_worker(), signal.SIGKILL)
+        server.wait_event("was killed by SIGKILL")
+        died = status()
+        assert (died.returncode, died.stderr) == (EXIT_START, "no worker is ready\n")
+        assert "generation 1 serves" in died.stdout
+        place.write("go", "")
+        wait_until(lambda: status().returncode == 0, "another is ready")
+
+        gate = server.gate("held")
+        connection = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+        gate.wait_entered()
+        server.send_signal(signal.SIGTERM)
+        ending = wait_until(lambda: (asked := status()).returncode and asked, "it ends")
+        assert ending.returncode == EXIT_START and "ending" in ending.stdout
+        gate.open()
+        assert connection.read_answer().status == 200
+    finally:
+        server.stop()
+
+
 def test_status_tells_what_waits_and_for_how_long(start, installed, place):
     server = start("--control", place / "control", "--queue", "7", workers=2, threads=1)
 

@@ -364,7 +364,9 @@ void Master::on_request(ControlSocket::Request request) {
   ControlSocket& control = *ears_.control;
   switch (request.verb) {
     case ControlVerb::status:
-      return control.succeed(request.caller, describe());
+      if (count_serving() > 0) return control.succeed(request.caller, describe());
+      control.say(request.caller, describe());
+      return control.fail(request.caller, "no worker is ready");
     case ControlVerb::stop:
       // The outcome is the end of this process.
       if (phase_ != Phase::stopping) stop("asked to stop");
