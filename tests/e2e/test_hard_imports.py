@@ -178,7 +178,7 @@ def test_signals_that_appd_needs_reach_it_through_the_mask_of_an_import(serve):
     assert "in application" in server.wait_event("--slow-request").text
     pid = server.only_worker()
     os.kill(pid, signal.SIGTERM)
-    server.wait_event(rf"^worker 1 \(pid {pid}\) exited with code 0")
+    server.wait_event(rf"^worker 1 \(pid {pid}\) was asked to end by SIGTERM and has ended")
     assert server.find_events("drains: SIGTERM")
 
 

@@ -316,3 +316,52 @@ def application(environ, start_response):
     return [str(seen.wait(10)).encode()]
 """)
     assert start("--pythonpath", place.path, module="signals").call("fastcgi").body == b"True"
+
+
+# ---- one worker is asked to end
+
+
+def ask_worker_to_end(server, pid):
+    os.kill(pid, signal.SIGTERM)
+    event = server.wait_event(rf"\(pid {pid}\) was asked to end by SIGTERM and has ended")
+    assert event.level == "info" and event.text.startswith("worker ")
+
+
+def test_a_worker_that_is_asked_to_end_has_not_died(start):
+    server = start("--max-crashes", "1/60s", workers=1)
+    for _ in range(4):  # the second death of one that has no request would meet a pause
+        pid = server.only_worker()
+        ask_worker_to_end(server, pid)
+        wait_until(lambda: len(server.worker_pids()) == 1 and server.worker_pids() != [pid]
+                   and server.find_events(rf"\(pid {server.only_worker()}\) is ready"), "another serves")
+    assert server.call("fastcgi").status == 200
+    assert not [event for event in server.events() if event.level in ("warn", "error")], server.log()
+    assert not server.find_events("exited with|was killed|next start in")
+
+
+def test_one_that_takes_its_time_is_replaced_meanwhile(start):
+    server = start("--log-level", "debug", workers=1)
+    asked = server.only_worker()
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    os.kill(asked, signal.SIGTERM)
+    wait_until(lambda: len(server.find_events("is ready$")) >= 2, "another is ready", 20)
+    assert server.call("scgi", "/whoami").json()["pid"] != asked
+    assert alive(asked)
+    gate.open()
+    assert held.read_answer().json()["pid"] == asked
+    server.wait_event(rf"\(pid {asked}\) was asked to end by SIGTERM and has ended")
+    assert len(server.worker_pids()) == 1
+
+
+def test_all_of_them_asked_to_end_are_all_replaced(start):
+    server = start(workers=3)
+    pids = server.worker_pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    for pid in pids:
+        server.wait_event(rf"\(pid {pid}\) was asked to end by SIGTERM and has ended")
+    wait_until(lambda: len(set(server.worker_pids()) - set(pids)) == 3, "three others")
+    assert server.call("uwsgi").status == 200
+    assert not [event for event in server.events() if event.level in ("warn", "error")], server.log()

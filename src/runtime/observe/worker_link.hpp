@@ -30,7 +30,8 @@ struct WorkerMessage {
   enum class Kind : std::uint8_t {
     step,        ///< `step` begins
     ready,       ///< it could serve, and waits for the order; a zygote: for orders to fork
-    retired,     ///< it takes no connection any more
+    retired,     ///< it takes no connection any more; `text`: the signal that has asked it to end,
+                 ///< "" when that was its master, or itself
     failed,      ///< `step` failed, `text` says why in its first line (the traceback may
                  ///< follow); the process then exits with exit_code::kStart
     forked,      ///< a zygote has done what it was ordered

@@ -23,6 +23,8 @@ struct ChildProcess {
   /// Why it is being ended, such as "was not ready within 5.0 min (--start-timeout)"; "": it is
   /// not.
   std::string fault{};
+  /// The signal by which somebody has asked it alone to end: "SIGTERM"; "": nobody has.
+  std::string asked_by{};
   /// From when on it exits, and its threads then: see WorkerMessage::Kind::exiting.
   std::optional<Clock::time_point> exiting_since{};
   std::string exit_threads{};

@@ -33,10 +33,15 @@ WorkerSlot::Found found(const Legacy::Worker& worker) noexcept {
   return worker.ready ? WorkerSlot::Found::ready : WorkerSlot::Found::starting;
 }
 
+/// In order, by whoever has asked it alone.
+bool has_ended_as_asked(const ChildProcess& process, std::optional<int> wait_status) noexcept {
+  return !process.asked_by.empty() && process.fault.empty() && wait_status == 0;
+}
+
 /// As ordered, a surprise, or a crash. `wait_status`: none when it was never forked.
 Level level_of_death(bool was_wanted, std::optional<int> wait_status) {
   if (was_wanted) {
-    // Code 0 while serving: somebody sent SIGTERM to the worker alone.
+    // Code 0 while serving: the application has ended the process.
     return wait_status == 0 ? Level::warning : Level::error;
   }
   if (wait_status.value_or(0) == 0) return Level::debug;
@@ -512,9 +517,7 @@ void Generation::on_message(Child& child, const WorkerMessage& message) {
     case WorkerMessage::Kind::crowded:
       return on_crowded();
     case WorkerMessage::Kind::retired:
-      child.process->accepting = false;
-      child.process->heard_at = Clock::now();
-      return;
+      return on_retired(child, message.text);
     case WorkerMessage::Kind::failed:
       return on_failed(child, message);
     case WorkerMessage::Kind::stuck:
@@ -558,6 +561,17 @@ void Generation::on_ready(Child& child) {
   if (!serving_) return;
   order_to_serve(child);
   let_replaced_go(child);
+}
+
+/// Whoever has asked it alone wants another in its place: at once, since its requests may take
+/// long.
+void Generation::on_retired(Child& worker, const std::string& signal) {
+  worker.process->accepting = false;
+  worker.process->heard_at = Clock::now();
+  if (signal.empty() || !worker.slot.wanted()) return;
+  worker.process->asked_by = signal;
+  retire(worker);
+  grow(1);
 }
 
 void Generation::on_exiting(Child& worker, const std::string& threads) {
@@ -618,14 +632,21 @@ ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
 ProcessEnd Generation::on_death(Child& child, std::optional<int> wait_status) {
   read_messages(child);  // its last words
   const bool killed_by_us = child.slot.state() == SlotState::killed;
-  const bool was_wanted = child.slot.wanted();
   const bool has_fault = !child.process->fault.empty();
   const bool has_been_told = child.process->failure_reported || (killed_by_us && !has_fault);
+  // Another may be wanted in its place already.
+  const bool was_asked = !child.process->asked_by.empty();
+  const bool was_wanted = child.slot.wanted() && !was_asked;
   const std::string what = describe_death(child, wait_status);
-  if (!has_been_told) reporter_.report(level_of_death(was_wanted, wait_status), what);
+  if (!has_been_told) {
+    reporter_.report(has_ended_as_asked(*child.process, wait_status)
+                         ? Level::info
+                         : level_of_death(was_wanted, wait_status),
+                     what);
+  }
   if (was_wanted) fail(what);
   const Clock::time_point now = Clock::now();
-  child.slot.on_death(now, had_requests(child));
+  child.slot.on_death(now, was_asked || had_requests(child));
   child.process->link.end();
   child.process.reset();
   if (child.is_worker()) {
@@ -656,6 +677,10 @@ bool Generation::had_requests(const Child& dead) const {
 
 std::string Generation::describe_death(const Child& dead, std::optional<int> wait_status) const {
   const ChildProcess& process = *dead.process;
+  if (has_ended_as_asked(process, wait_status)) {
+    return fmt::format("{} was asked to end by {} and has ended after {}", title(dead),
+                       process.asked_by, describe_duration(Clock::now() - process.started));
+  }
   const auto& step = process.step;
   const std::string findings =
       wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "";

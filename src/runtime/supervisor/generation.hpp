@@ -153,6 +153,7 @@ class Generation {
   void on_message(Child& child, const observe::WorkerMessage& message);
   bool on_first_message(Child& child, pid_t sender);
   void on_ready(Child& child);
+  void on_retired(Child& worker, const std::string& signal);
   void on_exiting(Child& worker, const std::string& threads);
   void on_failed(Child& child, const observe::WorkerMessage& message);
   void on_answer(const observe::WorkerMessage& message);

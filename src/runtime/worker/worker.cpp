@@ -134,7 +134,7 @@ class Worker {
     // The application may have set a handler at import; draining is the server's promise.
     support::install_own_handler(SIGTERM, [this] { signals_.add(SIGTERM); });
     signals_.async_wait([this](boost::system::error_code error, int) {
-      if (!error) drain("SIGTERM", Idle::left);
+      if (!error) drain("SIGTERM", Idle::left, "SIGTERM");
     });
     if (context_.settings.heartbeat.count() > 0) beat();
     context_.reporter.on_behind(
@@ -227,10 +227,11 @@ class Worker {
   /// What becomes of idle connections: they are left to other workers, or closed.
   enum class Idle { left, closed };
 
-  void drain(const char* why, Idle idle) {
+  /// `signal`: see WorkerMessage::Kind::retired.
+  void drain(const char* why, Idle idle, const char* signal = "") {
     draining_ = true;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
-    loop_.post([this, idle] {
+    loop_.post([this, idle, signal] {
       siblings_.close();
       heir_.close();
       net::Server::Bequeath bequeath;
@@ -238,7 +239,7 @@ class Worker {
         bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
       }
       server_.drain([this] { on_drained(); }, std::move(bequeath));
-      tell({observe::WorkerMessage::Kind::retired, {}, {}});
+      tell({observe::WorkerMessage::Kind::retired, {}, signal});
     });
   }
 
