@@ -1,6 +1,7 @@
 """What imports do to the process that serves: appd bears it, or says at once what it cannot bear."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -39,7 +40,9 @@ def serve(start, place):
 
 def only_error(ended, of="worker 1"):
     """The one line with which a process says why it does not start."""
-    found = [line for line in ended.stderr.splitlines() if " error [" in line and f" {of}] " in line]
+    by_master = rf" master\] {of.replace(' 1', ' [0-9]+')} failed "  # in the place of all
+    found = [line for line in ended.stderr.splitlines()
+             if " error [" in line and (f" {of}] " in line or re.search(by_master, line))]
     assert len(found) == 1, ended.stderr
     return found[0]
 

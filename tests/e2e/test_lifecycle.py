@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import wire
+from appd import parse_log
 from processes import alive, wait_until
 
 EXIT_START = 4
@@ -252,6 +253,53 @@ def test_an_application_that_is_not_there_stops_the_start(installed, place, modu
     assert ended.returncode == EXIT_START
     assert shown in ended.stderr and "import_application" in ended.stderr
     assert not (place / "app.sock").exists()
+
+
+BROKEN_IN_ALL = """
+import os, pathlib, time
+here = pathlib.Path(os.environ["PROBE_DIR"])
+if (here / "broken").exists():
+    (here / f"met.{os.getpid()}").touch()
+    while len(list(here.glob("met.*"))) < 3:  # so that none ends before the others have failed
+        time.sleep(0.01)
+    raise RuntimeError("broken in all")
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"ok"]
+"""
+
+
+def test_broken_code_is_logged_once_and_not_by_each_worker(installed, start, place):
+    place.write("site_of_three.py", BROKEN_IN_ALL)
+    probe = place.folder("probe")
+    (probe / "broken").touch()
+    ended = installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", "site_of_three",
+                          "--workers", 3, env={"PROBE_DIR": str(probe)})
+    assert ended.returncode == EXIT_START
+    assert ended.stderr.count("Traceback (most recent call last)") == 1, ended.stderr
+    errors = [event.text for event in parse_log(ended.stderr) if event.level == "error"]
+    assert len(errors) == 2 and "failed at import_application" in errors[0], ended.stderr
+
+
+def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):
+    place.write("site_of_three.py", BROKEN_IN_ALL)
+    server = start("--pythonpath", place.path, workers=3, module="site_of_three")
+    (server.gates / "broken").touch()
+    server.send_signal(signal.SIGHUP)
+    server.wait_event("the reload has failed")
+    assert server.log().count("Traceback (most recent call last)") == 1, server.log()
+    assert len([event for event in server.events() if event.level == "error"]) == 2, server.log()
+    wait_until(lambda: len(server.worker_pids()) == 3, "the failed ones are gone")
+
+    server.forget_log()
+    for met in server.gates.glob("met.*"):
+        met.unlink()
+    for pid in server.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(server.find_events("failed at import_application: .*broken in all")) >= 3, "all fail")
+    assert server.log().count("Traceback (most recent call last)") == 2, server.log()
+    (server.gates / "broken").unlink()
+    wait_until(lambda: len(server.find_events("is ready$")) >= 3, "all serve", 60)
 
 
 def test_no_process_is_left_by_a_start_that_failed(installed, place):

@@ -26,7 +26,6 @@ namespace {
 //                     | reopen | which |, a bit for each descriptor beside it
 // One datagram each; never empty, so that a length of 0 is the end of the stream.
 constexpr std::size_t kHeadSize = 2;
-constexpr std::size_t kMaxText = 16 * 1024;  // a traceback
 using Index = std::uint32_t;
 constexpr std::size_t kForkSize = 1 + sizeof(Index);
 constexpr std::size_t kReopenSize = 2;
@@ -82,11 +81,13 @@ struct Datagram {
   std::array<support::UniqueFd, kStreams> descriptors{};
 };
 
+/// Where the other side has ended without having read all, the kernel says so once (ECONNRESET),
+/// before what that side has sent.
 ssize_t receive(int fd, msghdr& message, int flags) noexcept {
   ssize_t got = 0;
   do {
     got = ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   return got;
 }
 
@@ -215,10 +216,10 @@ void WorkerLink::send(const WorkerMessage& message) noexcept {
 }
 
 bool WorkerLink::try_send(const WorkerMessage& message) noexcept {
-  std::array<char, kHeadSize + kMaxText> bytes;
+  std::array<char, kHeadSize + kMostMessageText> bytes;
   bytes[0] = static_cast<char>(message.kind);
   bytes[1] = static_cast<char>(message.step);
-  const std::size_t size = std::min(message.text.size(), kMaxText);
+  const std::size_t size = std::min(message.text.size(), kMostMessageText);
   std::memcpy(bytes.data() + kHeadSize, message.text.data(), size);
   if (send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size))) return true;
   return !would_block(errno) && !has_no_memory(errno);
@@ -254,7 +255,7 @@ bool WorkerLink::send_reopen(const gateway::LogStreams& logs) noexcept {
 }
 
 std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept {
-  std::array<char, kHeadSize + kMaxText> bytes{};
+  std::array<char, kHeadSize + kMostMessageText> bytes{};
   const Datagram datagram = receive_with_sender(fd_.get(), bytes);
   if (datagram.got != Got::message) return {datagram.got, {}};
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);

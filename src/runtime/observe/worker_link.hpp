@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +49,9 @@ struct WorkerMessage {
   std::string text;
   pid_t sender = 0;  ///< of a message that was received: whose it is, as the kernel says
 };
+
+/// A longer `text` is cut.
+inline constexpr std::size_t kMostMessageText = 16 * 1024;
 
 /// What the master orders. As for messages: new ones are added at the end.
 enum class MasterOrder : std::uint8_t {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "runtime/observe/scoreboard.hpp"
 #include "runtime/support/signals.hpp"
@@ -15,6 +16,9 @@ std::string describe_exit(int wait_status);
 
 /// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)"; control bytes escaped; "" for none.
 std::string describe_requests(std::span<const observe::RunningRequest> requests);
+
+/// Without what follows, a traceback as a rule.
+std::string first_line(std::string_view text);
 
 /// "3.2 s"
 std::string describe_duration(std::chrono::nanoseconds duration);

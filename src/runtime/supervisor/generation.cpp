@@ -554,6 +554,7 @@ bool Generation::on_first_message(Child& child, pid_t sender) {
 void Generation::on_ready(Child& child) {
   child.slot.on_ready(Clock::now());
   child.process->step.reset();
+  failure_told_.clear();
   reporter_.report(established_ ? Level::info : Level::debug,
                    fmt::format("{} is ready", title(child)));
   if (!child.is_worker() || child.slot.state() != SlotState::ready) return;
@@ -583,9 +584,12 @@ void Generation::on_exiting(Child& worker, const std::string& threads) {
 void Generation::on_failed(Child& child, const WorkerMessage& message) {
   child.process->failure_reported = true;
   const std::string what = fmt::format("{} failed at {}: ", child.name, name(message.step));
-  // Broken code fails in every worker: once is enough to say it. The traceback it has told itself.
-  reporter_.report(child.slot.wanted() && !failure_ ? Level::error : Level::debug,
-                   what + message.text.substr(0, message.text.find('\n')));
+  // Broken code fails in every worker: once is enough to say it, and where.
+  const bool counts = child.slot.wanted() && !failure_;
+  const bool known = message.text == failure_told_;
+  reporter_.report(counts ? Level::error : Level::debug,
+                   what + (known ? first_line(message.text) : message.text));
+  if (counts) failure_told_ = message.text;
   fail(what + message.text);
 }
 

@@ -175,6 +175,7 @@ class Generation {
   bool serving_ = false;
   bool established_ = false;
   std::optional<std::string> failure_;
+  std::string failure_told_;  ///< what a process failed at last, and none has been ready since
   Inspection inspection_;
   Clock::time_point inspection_due_{};
   Scaling scaling_;

@@ -223,14 +223,16 @@ void Master::await_former() {
 void Master::discard() {
   present_->grow(reload_->replaced);
   next_->retire(next_->going_on());
-  end_reload(false, fmt::format("the reload has failed, generation {} goes on: {}",
-                                present_->number(), *next_->failure()));
+  const std::string what = fmt::format("the reload has failed, generation {} goes on: {}",
+                                       present_->number(), *next_->failure());
+  end_reload(false, first_line(what), what);  // further lines the log has already
 }
 
-void Master::end_reload(bool taken_over, const std::string& what) {
+/// `what` is logged, `told` is for who has asked.
+void Master::end_reload(bool taken_over, const std::string& what, const std::string& told) {
   reporter_.report(taken_over ? Level::info : Level::error, what);
   for (const ControlSocket::Caller caller : reload_->callers) {
-    taken_over ? ears_.control->succeed(caller, what) : ears_.control->fail(caller, what);
+    taken_over ? ears_.control->succeed(caller, told) : ears_.control->fail(caller, told);
   }
   next_ = nullptr;
   reload_.reset();

@@ -99,7 +99,8 @@ class Master {
   void take_over();
   void await_former();
   void discard();
-  void end_reload(bool taken_over, const std::string& what);
+  void end_reload(bool taken_over, const std::string& what, const std::string& told);
+  void end_reload(bool taken_over, const std::string& what) { end_reload(taken_over, what, what); }
   void begin_reload();
   void try_upgrade();
   void replace_inherited();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <utility>
 #include <vector>
 
 #include "runtime/support/exit_code.hpp"
@@ -37,8 +38,10 @@ int StartReport::fail() {
 }
 
 int StartReport::fail(const std::string& what, const std::string& traceback) {
-  reporter_.report(Level::error, with_traceback(what, traceback));
-  link_.send({WorkerMessage::Kind::failed, step_, with_traceback(what, traceback)});
+  // Logged by the master, once for all that fail at the same; unless the link would cut it.
+  std::string text = with_traceback(what, traceback);
+  if (text.size() > observe::kMostMessageText) reporter_.report(Level::error, text);
+  link_.send({WorkerMessage::Kind::failed, step_, std::move(text)});
   return support::exit_code::kStart;
 }
 

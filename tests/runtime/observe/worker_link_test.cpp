@@ -234,6 +234,17 @@ TEST_SUITE("worker link") {
     }
   }
 
+  TEST_CASE("what it said is not lost with an order that it did not read") {
+    auto [master, worker] = WorkerLink::make_pair();
+    master.send(MasterOrder::drain);
+    worker.send({Kind::failed, StartStep::import_application, "No module named 'app'"});
+    worker.close();
+    const auto [got, failed] = master.receive_message();
+    CHECK(got == Got::message);
+    CHECK(failed.kind == Kind::failed);
+    CHECK(master.receive_message().first == Got::closed);
+  }
+
   TEST_CASE("what is no message is passed over") {
     auto [master, worker] = WorkerLink::make_pair();
     for (const std::string& bytes :

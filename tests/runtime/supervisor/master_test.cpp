@@ -398,10 +398,10 @@ TEST_SUITE("master") {
     master.send(SIGHUP);
     CHECK(master.wait_for("error worker") ==
           "error worker 2 failed at import_application: No module named 'app'");
+    CHECK(master.wait_for("Traceback") == "Traceback: a line");
     CHECK(master.wait_for("the reload has failed")
               .find("generation 1 goes on: worker 2 failed at import_application: No module named "
                     "'app'") != std::string::npos);
-    CHECK(master.wait_for("Traceback") == "Traceback: a line");
     master.wait_for("on_reloaded: given up");
     master.wait_for("exited with code 0");  // the one that could start
     CHECK(::kill(first, 0) == 0);
