@@ -1,6 +1,7 @@
 """Limits on bodies: how large one may be, and how much all of them may take on the disk."""
 
 import os
+import re
 
 import pytest
 
@@ -98,3 +99,43 @@ def test_a_body_that_finds_no_room_while_the_application_runs_is_cut(start):
 def test_there_is_no_limit_when_it_is_0(start):
     server = start("--body-buffer", "64K", "--spool-limit", "0")
     assert spooled(server, 8 * MIB).json()["length"] == 8 * MIB
+
+
+# ---- what is said of requests that are refused
+
+
+def test_a_refusal_for_a_full_queue_does_not_hide_one_for_a_long_wait(start):
+    """Each cause has its line in the same second."""
+    server = start("--queue", 1, "--queue-timeout", "200ms", threads=1)
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    waiting = wire.begin("scgi", server.address, wire.variables(path="/waits"))
+    assert server.call("scgi", "/too-many").status == 503
+    assert waiting.read_answer().status == 503
+    gate.open()
+    assert held.read_answer().status == 200
+    server.wait_event("^GET /too-many: answered with 503 .*the queue .--queue. is full")
+    server.wait_event("^GET /waits: answered with 503 .*--queue-timeout")
+
+
+def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one(start):
+    server = start("--queue", 1, threads=1)
+    gate = server.gate("held")
+    held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
+    gate.wait_entered()
+    waiting = wire.begin("scgi", server.address, wire.variables(path="/"))
+    many = 300
+    with wire.FastCgi(server.address) as connection:
+        for _ in range(many):
+            assert connection.request(wire.variables(path="/too-many")).status == 503
+    gate.open()
+    assert [connection.read_answer().status for connection in (held, waiting)] == [200, 200]
+    pattern = r"and (\d+) more like this in the last second: requests answered with 503"
+
+    def told():
+        lines = [event.text for event in server.find_events("^GET /too-many: answered with 503")]
+        return len(lines) + sum(int(re.search(pattern, event.text)[1]) for event in server.find_events(pattern))
+
+    wait_until(lambda: told() == many, f"each of {many} is told or counted", 20)
+    assert len(server.find_events("503")) < many / 3, server.log()

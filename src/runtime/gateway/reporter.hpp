@@ -16,7 +16,8 @@ enum class Cause : std::uint8_t {
   bad_request,    ///< refused for what it says
   too_large,      ///< refused for its size
   too_slow,       ///< its body does not come
-  overload,       ///< no thread in time, or no room in the queue
+  overload,       ///< no room in the queue
+  too_late,       ///< no thread in time
   storage,        ///< its body could not be stored
   cut_body,       ///< the front ended it too early
   stalled,        ///< the front sends or takes nothing

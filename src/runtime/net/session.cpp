@@ -180,7 +180,7 @@ void Session::on_body(const Event& event) {
   }
   if (const std::string error = body.take_error(); !error.empty()) {
     if (waiting && body.over_quota()) {
-      refuse(*live, 503, error);
+      refuse(*live, 503, error, Cause::storage);
       return;
     }
     report(Cause::storage, Level::error, *live, error);
@@ -288,7 +288,11 @@ void Session::submit(Live& live) {
 }
 
 void Session::refuse(Live& live, unsigned status, std::string_view reason) {
-  report(cause_of(status), Level::warning, live,
+  refuse(live, status, reason, cause_of(status));
+}
+
+void Session::refuse(Live& live, unsigned status, std::string_view reason, gateway::Cause cause) {
+  report(cause, Level::warning, live,
          fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
@@ -325,7 +329,7 @@ void Session::cut_stalled_bodies() {
 
 void Session::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
   for (Live& live : live_) {
-    if (live.exchange.get() == &waiting) return refuse(live, 503, reason);
+    if (live.exchange.get() == &waiting) return refuse(live, 503, reason, Cause::too_late);
   }
 }
 

@@ -107,6 +107,7 @@ class Session {
   Live* find(protocol::RequestId id) noexcept;
   void submit(Live& live);
   void refuse(Live& live, unsigned status, std::string_view reason);
+  void refuse(Live& live, unsigned status, std::string_view reason, gateway::Cause cause);
   void count_in_flight() noexcept;
   bool has_begun_nothing() const noexcept;
   void give_back(Live& live);

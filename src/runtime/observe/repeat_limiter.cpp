@@ -40,7 +40,9 @@ std::string_view name(Cause cause) noexcept {
     case Cause::too_slow:
       return "requests answered with 408, or bodies that did not come";
     case Cause::overload:
-      return "requests answered with 503";
+      return "requests answered with 503 for want of room";
+    case Cause::too_late:
+      return "requests answered with 503 after a wait for a thread";
     case Cause::storage:
       return "bodies that could not be stored";
     case Cause::cut_body:
