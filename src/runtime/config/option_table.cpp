@@ -292,7 +292,8 @@ std::vector<Option> make_table() {
           deadlines,
           {"slow-request", "TIME", "5s",
            "A request that makes no progress for so long is logged with the Python stack of its "
-           "thread, once. 0: never."}),
+           "thread, once. Not above --request-timeout; with one of 5s or less the default is half "
+           "of it. 0: never."}),
       single<&S::request_timeout, Duration>(deadlines,
                                             {"request-timeout", "TIME", "55s",
                                              "How long a request may go without progress: until "

@@ -169,11 +169,28 @@ void SettingsBuilder::find_control(const Environment& environment) {
   if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
 }
 
+/// What would be slow only after it has been interrupted was a mistake of who said so. Where nobody
+/// has, it is half of the time.
+void SettingsBuilder::settle_slow_request() {
+  const std::chrono::milliseconds most = settings_.request_timeout;
+  std::chrono::milliseconds& slow = settings_.slow_request;
+  if (most.count() == 0 || slow < most) return;
+  const auto given = origins_.find("slow-request");
+  if (given == origins_.end()) {
+    slow = std::max(most / 2, std::chrono::milliseconds(1));
+  } else if (slow > most) {
+    throw error_at(given->second.front(), "slow-request",
+                   fmt::format("is above request-timeout ({}), so that it would never be reached",
+                               Duration::show(most)));
+  }
+}
+
 void SettingsBuilder::finish(const Environment& environment) {
   take_web_servers(environment.web_servers);
   if (settings_.workers == WorkerRange{}) settings_.workers = {environment.cpus, environment.cpus};
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
   find_control(environment);
+  settle_slow_request();
   if (!settings_.group.empty() && settings_.user.empty()) {
     throw error_at(origins_.at("group").front(), "group", "cannot be without user");
   }

@@ -39,6 +39,7 @@ class SettingsBuilder {
 
  private:
   void apply_one(const Option& option, const Given& given);
+  void settle_slow_request();
   void take_web_servers(std::string_view addresses);
 
   Settings settings_;

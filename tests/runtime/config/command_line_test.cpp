@@ -237,7 +237,7 @@ constexpr const char* kAll =
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\nspool-limit = 5M\n"
     "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
-    "queue-timeout = 9s\nslow-request = 8s\nrequest-timeout = 7s\ntimeout-grace = 6s\n"
+    "queue-timeout = 9s\nslow-request = 7s\nrequest-timeout = 8s\ntimeout-grace = 6s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
     "true\n";
 
@@ -293,8 +293,8 @@ Settings all_settings() {
   s.body_timeout = 2s;
   s.write_timeout = 3s;
   s.queue_timeout = 9s;
-  s.slow_request = 8s;
-  s.request_timeout = 7s;
+  s.slow_request = 7s;
+  s.request_timeout = 8s;
   s.timeout_grace = 6s;
   s.log_level = "debug";
   s.access_log = "-";
@@ -385,9 +385,9 @@ TEST_CASE("the command line can say everything") {
                                    "--queue-timeout",
                                    "9s",
                                    "--slow-request",
-                                   "8s",
-                                   "--request-timeout",
                                    "7s",
+                                   "--request-timeout",
+                                   "8s",
                                    "--timeout-grace",
                                    "6s",
                                    "--log-level",
@@ -626,6 +626,26 @@ TEST_CASE("the addresses of the environment are those that nothing else names") 
 TEST_CASE("a group needs a user") {
   CHECK(error_of({"--group=g"}) == "command line: --group: cannot be without user");
   CHECK(error_of({"--group=g", "--user=u"}) == "no error");
+}
+
+TEST_CASE("a request is not slow for the first time when it is interrupted") {
+  CHECK(error_of({"--slow-request=31s", "--request-timeout=30s"}) ==
+        "command line: --slow-request: is above request-timeout (30s), so that it would never be "
+        "reached");
+  CHECK(error_of_file("[appd]\nslow-request = 1h\n") ==
+        "F:2: slow-request: is above request-timeout (55s), so that it would never be reached");
+  CHECK(error_of({"--slow-request=30s", "--request-timeout=30s"}) == "no error");
+  CHECK(error_of({"--slow-request=1h", "--request-timeout=0"}) == "no error");
+  CHECK(error_of({"--slow-request=0", "--request-timeout=1s"}) == "no error");
+}
+
+TEST_CASE("where nobody says what is slow, that is so in time") {
+  CHECK(parse_more({"--request-timeout=6s"}).settings.slow_request == 5s);
+  CHECK(parse_more({"--request-timeout=5s"}).settings.slow_request == 2500ms);
+  CHECK(parse_more({"--request-timeout=300ms"}).settings.slow_request == 150ms);
+  CHECK(parse_more({"--request-timeout=1ms"}).settings.slow_request == 1ms);
+  CHECK(parse_more({"--request-timeout=0"}).settings.slow_request == 5s);
+  CHECK(parse_more({"--request-timeout=3s", "--slow-request=2s"}).settings.slow_request == 2s);
 }
 
 TEST_CASE("the environment is that of the process") {
