@@ -191,6 +191,37 @@ def test_time_in_the_queue_and_in_the_application_are_apart(start, protocol):
     assert 50 <= float(second["app"]) <= (done - opens) * 1000
 
 
+FILE_SIZE = 16 << 20  # more than sockets hold
+
+
+def test_the_line_of_a_file_is_written_when_it_has_been_sent(start, protocol):
+    server = start("--access-log", "access.log", threads=1)
+    (server.gates / "large").write_bytes(bytes(FILE_SIZE))
+    with wire.begin(protocol, server.address, wire.variables(path="/file", query="name=large&read")) as reader:
+        reader.pending = reader.read_some()
+        server.call("scgi", "/whoami")  # the only thread has done what it does for the file
+        lines_of(server, "/whoami")
+        assert "&read" not in (server.place / "access.log").read_text()
+        begun = time.monotonic()
+        time.sleep(0.05)  # for the reader to take its time
+        waited = (time.monotonic() - begun) * 1000
+        assert len(reader.read_answer().body) == FILE_SIZE
+    found = the_line(server, "&read")
+    assert (found["status"], int(found["bytes"])) == ("200", FILE_SIZE)
+    assert float(found["app"]) >= waited
+
+
+def test_a_file_whose_reader_goes_away_has_499_and_what_was_sent(start, protocol):
+    server = start("--access-log", "access.log", threads=1)
+    (server.gates / "large").write_bytes(bytes(FILE_SIZE))
+    with wire.begin(protocol, server.address, wire.variables(path="/file", query="name=large&left")) as reader:
+        reader.pending = reader.read_some()
+        server.call("scgi", "/whoami")
+    found = the_line(server, "&left")
+    assert found["status"] == "499"
+    assert 0 < int(found["bytes"]) < FILE_SIZE
+
+
 def test_the_access_log_may_go_to_stdout(start):
     server = start("--access-log", "-")
     server.call("fastcgi", "/hello", query="to=stdout")

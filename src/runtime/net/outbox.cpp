@@ -185,7 +185,8 @@ Outbox::Status Outbox::write_always(std::string_view bytes) {
 }
 
 Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
-                                  protocol::Wire wire, const std::atomic<bool>& cancelled) {
+                                  protocol::Wire wire, const std::atomic<bool>& cancelled,
+                                  FileTold told) {
   Lock lock(mutex_);
   if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
   queue_held();
@@ -193,6 +194,7 @@ Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::Answ
   item.file = std::move(range);
   item.framer = framer;
   item.wire = wire;
+  item.told = std::move(told);
   queue(std::move(item), 0);
   return Status::queued;
 }
@@ -227,13 +229,14 @@ Outbox::Flushed Outbox::flush() {
     const Send result = send_item(queue_.front());
     moved = moved || waiting() != before || queue_.front().file.length != file_before;
     if (result == Send::broken || result == Send::short_file) {
-      break_connection();
-      return result == Send::broken ? Flushed::broken : Flushed::short_file;
+      const bool broken = result == Send::broken;
+      break_connection(broken ? FileEnd::front_gone : FileEnd::broken_off);
+      return broken ? Flushed::broken : Flushed::short_file;
     }
     if (waiters_ > 0) room_.notify_all();
     if (result == Send::starved) return Flushed::starved;
     if (result == Send::some) break;
-    drop_first();
+    drop_first(FileEnd::sent);
     if (waiting() < budget_end) break;
   }
   if (queue_.empty()) return Flushed::all;
@@ -258,10 +261,10 @@ void Outbox::shut() {
   break_connection();
 }
 
-void Outbox::break_connection() {
+void Outbox::break_connection(FileEnd why) {
   shut_ = true;
   held_ = {};
-  while (!queue_.empty()) drop_first();
+  while (!queue_.empty()) drop_first(why);
   take_waiting(waiting());
   room_.notify_all();
 }
@@ -442,8 +445,10 @@ void Outbox::queue(Item item, std::size_t size) {
   items_.fetch_add(1, std::memory_order_release);
 }
 
-void Outbox::drop_first() {
-  if (queue_.front().file.file) files_.fetch_sub(1, std::memory_order_relaxed);
+void Outbox::drop_first(FileEnd end) {
+  Item& first = queue_.front();
+  if (first.file.file) files_.fetch_sub(1, std::memory_order_relaxed);
+  if (first.told) first.told(end, first.file.length);
   queue_.pop_front();
   items_.fetch_sub(1, std::memory_order_release);
 }

@@ -60,9 +60,19 @@ class Outbox {
   /// Writes bytes of the server's own, copied where they must wait.
   Status write_always(std::string_view bytes);
 
-  /// Queues a file's range behind what waits; FastCGI framing is added as it goes.
+  /// How the sending of a file ended.
+  enum class FileEnd : std::uint8_t {
+    sent,
+    front_gone,  ///< or the connection was closed
+    broken_off,  ///< a file could not be read, this one or one before it
+  };
+  /// Told with the bytes of the file that have not been sent. In any thread, under the lock.
+  using FileTold = std::function<void(FileEnd end, std::uint64_t left)>;
+
+  /// Queues a file's range behind what waits; FastCGI framing is added as it goes. `told` may be
+  /// empty; it is called once, but not when the front is `gone`.
   Status write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
-                    protocol::Wire wire, const std::atomic<bool>& cancelled);
+                    protocol::Wire wire, const std::atomic<bool>& cancelled, FileTold told = {});
 
   /// Bytes that wait in memory (files count nothing). Any thread.
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
@@ -131,6 +141,7 @@ class Outbox {
     protocol::AnswerFramer framer;
     protocol::Wire wire = protocol::Wire::fastcgi;
     bool read = false;  // sendfile cannot do it
+    FileTold told;
 
     bool has_parts() const noexcept { return first < parts.size(); }
   };
@@ -141,7 +152,7 @@ class Outbox {
       APPD_REQUIRES(mutex_);
   void queue_held() APPD_REQUIRES(mutex_);
   void queue(Item item, std::size_t size) APPD_REQUIRES(mutex_);
-  void drop_first() APPD_REQUIRES(mutex_);
+  void drop_first(FileEnd end) APPD_REQUIRES(mutex_);
   void add_waiting(std::size_t bytes) noexcept;
   void take_waiting(std::size_t bytes) noexcept;
   std::size_t send_as_one(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
@@ -153,7 +164,7 @@ class Outbox {
   bool keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
   bool try_append(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
   bool spool(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
-  void break_connection() APPD_REQUIRES(mutex_);
+  void break_connection(FileEnd why = FileEnd::front_gone) APPD_REQUIRES(mutex_);
 
   const int socket_;
   OutgoingMemory& memory_;

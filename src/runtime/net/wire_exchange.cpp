@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <list>
 
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
@@ -58,6 +59,25 @@ class TailKeeper final : public gateway::Keeper {
   gateway::Keeper& bytes_;
 };
 
+/// The status of an answer that its front has not waited for.
+constexpr unsigned kFrontGone = 499;
+
+/// A record with texts of its own.
+struct KeptRecord {
+  explicit KeptRecord(const gateway::AccessRecord& from) : record(from) {
+    for (std::string_view* const text :
+         {&record.remote_address, &record.remote_user, &record.method, &record.uri,
+          &record.protocol, &record.host, &record.referer, &record.user_agent}) {
+      *text = texts.emplace_back(*text);
+    }
+  }
+  KeptRecord(const KeptRecord&) = delete;
+  KeptRecord& operator=(const KeptRecord&) = delete;
+
+  std::list<std::string> texts;
+  gateway::AccessRecord record;
+};
+
 /// A small answer of the server's own.
 struct OwnAnswer {
   OwnAnswer(unsigned code, std::string_view reason)
@@ -92,7 +112,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   head_.clear();
   error_text_.clear();
   head_taken_ = error_stream_used_ = length_announced_ = false;
-  ended_ = refused_ = broken_off_ = false;
+  ended_ = refused_ = broken_off_ = reported_by_file_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
@@ -158,7 +178,8 @@ void WireExchange::wait_for_front(Wait wait) noexcept {
 
 void WireExchange::finish() noexcept {
   // Only an exchange whose front is gone may come back unanswered. Who answers it says so.
-  if (ended_ || try_end() || !abandoned_.load()) report_access();
+  const bool reports = ended_ || try_end() || !abandoned_.load();
+  if (reports && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Dispatcher& dispatcher = connection->server().dispatcher();
   const bool broken_off = broken_off_;
@@ -254,13 +275,28 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!may_end()) return gateway::SendStatus::gone;
-  add_body_bytes(range.length);
-  const Outbox::Status queued =
-      connection_->outbox().write_file(std::move(range), framer_, wire_, kNeverCancelled);
+  const Outbox::Status queued = connection_->outbox().write_file(
+      std::move(range), framer_, wire_, kNeverCancelled, report_when_sent(range.length));
   refused_ = queued == Outbox::Status::gone;
   if (refused_) return gateway::SendStatus::gone;
+  reported_by_file_ = true;
   connection_->server().dispatcher().attend(connection_);
   return gateway::SendStatus::ok;
+}
+
+/// The call is over before its file is out, and this exchange may serve another request then.
+Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
+  gateway::Reporter& reporter = connection_->server().reporter();
+  if (!reporter.wants_access()) return {};
+  const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
+  return [kept = std::make_shared<KeptRecord>(access_record(status_, before + length)), &reporter,
+          started = started_](Outbox::FileEnd end, std::uint64_t left) {
+    gateway::AccessRecord& record = kept->record;
+    if (end == Outbox::FileEnd::front_gone) record.status = kFrontGone;
+    record.body_bytes -= left;
+    record.running = Clock::now() - started;
+    reporter.access(record);
+  };
 }
 
 void WireExchange::wait_room() noexcept {
@@ -417,13 +453,17 @@ void WireExchange::report_given_up() noexcept {
 
 void WireExchange::report_access() noexcept {
   const bool answered = head_out_.load(std::memory_order_relaxed) && !front_lost();
-  report_access(connection_->server().reporter(), answered ? status_ : 499,
+  report_access(connection_->server().reporter(), answered ? status_ : kFrontGone,
                 body_bytes_.load(std::memory_order_relaxed));
 }
 
 void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
                                  std::uint64_t body_bytes) const noexcept {
-  if (!reporter.wants_access()) return;
+  if (reporter.wants_access()) reporter.access(access_record(status, body_bytes));
+}
+
+gateway::AccessRecord WireExchange::access_record(unsigned status,
+                                                  std::uint64_t body_bytes) const noexcept {
   gateway::AccessRecord record;
   record.remote_address = request_.find("REMOTE_ADDR");
   record.remote_user = request_.find("REMOTE_USER");
@@ -437,7 +477,7 @@ void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
   record.body_bytes = body_bytes;
   record.queued = started_ - queued_since();
   record.running = Clock::now() - started_;
-  reporter.access(record);
+  return record;
 }
 
 }  // namespace appd::net

@@ -142,6 +142,8 @@ class WireExchange final : public gateway::Exchange,
   void report_access() noexcept;
   void report_access(gateway::Reporter& reporter, unsigned status,
                      std::uint64_t body_bytes) const noexcept;
+  gateway::AccessRecord access_record(unsigned status, std::uint64_t body_bytes) const noexcept;
+  Outbox::FileTold report_when_sent(std::uint64_t length) const;
 
   // Set by the loop while arriving, read by the pool thread while running.
   std::shared_ptr<Connection> connection_;
@@ -176,10 +178,11 @@ class WireExchange final : public gateway::Exchange,
   bool ended_ = false;    // by this side: it took the last part of the answer, or broke it off
   bool refused_ = false;  // by the outbox, which may see before the loop that the front is gone
   bool broken_off_ = false;
-  bool holding_ = false;         // the last block is held, if nobody has sent it since
-  bool quick_ = false;           // blocks follow each other fast
-  unsigned blocks_ = 0;          // of a streamed answer
-  Clock::time_point last_look_;  // at their speed
+  bool reported_by_file_ = false;  // the access log's line is written when that is out
+  bool holding_ = false;           // the last block is held, if nobody has sent it since
+  bool quick_ = false;             // blocks follow each other fast
+  unsigned blocks_ = 0;            // of a streamed answer
+  Clock::time_point last_look_;    // at their speed
   unsigned status_ = 0;
 };
 

@@ -494,6 +494,47 @@ TEST_SUITE("outbox") {
     }
   }
 
+  TEST_CASE("whoever gave a file is told how it ended, once") {
+    TemporaryFolder folder;
+    TemporaryFolder other;
+    using FileEnd = Outbox::FileEnd;
+    std::vector<std::pair<FileEnd, std::uint64_t>> told;
+    const auto tell = [&told](FileEnd end, std::uint64_t left) { told.emplace_back(end, left); };
+    for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
+      told.clear();
+      {
+        Pair pair;
+        pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
+                                kNeverCancelled, tell);
+        CHECK(told.empty());
+        pair.drain();
+        CHECK(told == std::vector{std::pair<FileEnd, std::uint64_t>(FileEnd::sent, 0)});
+        pair.outbox->shut();
+        CHECK(told.size() == 1);
+        CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
+                                      kNeverCancelled, tell) == Outbox::Status::gone);
+        CHECK(told.size() == 1);
+      }
+      told.clear();
+      Pair pair;
+      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, protocol,
+                              kNeverCancelled, tell);
+      pair.outbox->write_file(file_of(other, "a file", 2, 4), {protocol, 1}, protocol,
+                              kNeverCancelled, tell);
+      for (int turn = 0; turn < 10 && told.empty(); ++turn) pair.outbox->flush();
+      REQUIRE(told.size() == 2);
+      CHECK(told[0] == std::pair<FileEnd, std::uint64_t>(FileEnd::broken_off, 95));
+      CHECK(told[1] == std::pair<FileEnd, std::uint64_t>(FileEnd::broken_off, 4));
+
+      told.clear();
+      Pair left;
+      left.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
+                              kNeverCancelled, tell);
+      left.outbox->shut();
+      CHECK(told == std::vector{std::pair<FileEnd, std::uint64_t>(FileEnd::front_gone, 4)});
+    }
+  }
+
   TEST_CASE("a file that became shorter is told apart from a front that is gone") {
     TemporaryFolder folder;
     for (const Wire protocol : {Wire::uwsgi, Wire::fastcgi}) {
