@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 
 import pytest
 
@@ -139,3 +140,41 @@ def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one(start):
 
     wait_until(lambda: told() == many, f"each of {many} is told or counted", 20)
     assert len(server.find_events("503")) < many / 3, server.log()
+
+
+# ---- all threads in streams
+
+STREAMS = """
+import os, pathlib, time
+here = pathlib.Path(os.environ["PROBE_DIR"])
+def blocks(environ):
+    yield b"begun,"
+    while not (here / environ["QUERY_STRING"]).exists():
+        time.sleep(0.01)
+    yield b"ended"
+def application(environ, start_response):
+    start_response("200 OK", [("X-Accel-Buffering", "no")])
+    return blocks(environ) if environ["PATH_INFO"] == "/events" else [b"served"]
+"""
+ALL_STREAM = r"^all 2 threads are in calls whose answers have begun .longest: GET /events\?\S+, \d+\.\d s., and requests wait"
+
+
+def stream(server, name):
+    connection = wire.begin("scgi", server.address, wire.variables(path="/events", query=name))
+    connection.pending = connection.read_some()
+    return connection
+
+
+def test_when_all_threads_stream_and_a_request_waits_that_is_said_once(start, place):
+    place.write("streams.py", STREAMS)
+    server = start("--pythonpath", place.path, threads=2, module="streams")
+    first = [stream(server, name) for name in ("first", "first")]
+    waiting = [wire.begin("uwsgi", server.address, wire.variables()) for _ in range(3)]
+    event = server.wait_event(ALL_STREAM)
+    assert (event.level, event.role) == ("warn", "worker 1") and "--threads" in event.text
+    waiting.append(wire.begin("uwsgi", server.address, wire.variables()))
+    time.sleep(0.3)  # several looks
+    assert len(server.find_events("^all 2 threads")) == 1
+    (server.gates / "first").touch()
+    for connection in first + waiting:
+        assert connection.read_answer().status == 200

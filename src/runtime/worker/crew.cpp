@@ -26,6 +26,8 @@ constexpr std::chrono::milliseconds kShareInterval{1};
 /// A thread that has been on its way into the interpreter for so long has its request taken back.
 /// (Threads that compute in Python have it for a millisecond each.)
 constexpr std::chrono::milliseconds kEntryPatience{50};
+/// Until whoever wants to know is told that requests wait, and between further times.
+constexpr std::chrono::milliseconds kWaitingInterval{100};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
 /// A leader with many short calls in a row looks after the loop between them this often.
@@ -105,6 +107,7 @@ Crew::Crew(net::EventLoop& loop, QueueLimits queue, std::span<observe::ThreadSlo
       share_timer_(loop, [this] { share(); }),
       queue_timer_(loop, [this] { refuse_overdue(); }),
       entry_timer_(loop, [this] { look_at_entries(); }),
+      waiting_timer_(loop, [this] { look_at_waiting(); }),
       attendance_(loop) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     pool_.push_back(std::make_unique<Member>(static_cast<Leadership::Member>(i), &slots[i]));
@@ -182,6 +185,7 @@ bool Crew::submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept {
 void Crew::watch_queue_locked() {
   if (shares_ && !share_timer_.armed()) share_timer_.expire_after(patience());
   if (queue_.time.count() > 0 && !queue_timer_.armed()) queue_timer_.expire_after(queue_.time);
+  if (tell_waiting_ && !waiting_timer_.armed()) waiting_timer_.expire_after(kWaitingInterval);
 }
 
 bool Crew::saturated() const noexcept {
@@ -285,6 +289,12 @@ void Crew::tell_if_crowded(const net::WireExchange& oldest) {
   if (now - crowded_told_ < kCrowdedInterval) return;
   crowded_told_ = now;
   tell_crowded_();
+}
+
+void Crew::look_at_waiting() {
+  if (!any_ready_.load()) return;  // the next request that waits begins this anew
+  if (saturated()) tell_waiting_();
+  waiting_timer_.expire_after(kWaitingInterval);
 }
 
 /// How long a request waits for a thread of this worker alone: longer than short calls take. When

@@ -57,6 +57,10 @@ class Crew final : public net::Dispatcher {
     tell_crowded_ = std::move(tell);
   }
 
+  /// Once, before the threads run: called, not too often, while a request waits and every thread is
+  /// in a call. Loop's thread.
+  void set_waiting(std::function<void()> tell) { tell_waiting_ = std::move(tell); }
+
   /// What pool thread `index` does until `stop`. Called without the interpreter.
   void run_pool_thread(unsigned index);
   /// What the I/O thread does until `stop`.
@@ -117,6 +121,7 @@ class Crew final : public net::Dispatcher {
   void refuse_waiting();
   std::chrono::milliseconds patience() const noexcept;
   bool has_time() const noexcept;
+  void look_at_waiting();
   void tell_if_crowded(const net::WireExchange& oldest);
   std::shared_ptr<net::WireExchange> take_startable(Member& me);
   bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
@@ -137,11 +142,13 @@ class Crew final : public net::Dispatcher {
   net::EventLoop::Timer share_timer_;
   net::EventLoop::Timer queue_timer_;
   net::EventLoop::Timer entry_timer_;
+  net::EventLoop::Timer waiting_timer_;
   gateway::Application* application_ = nullptr;
   std::function<void()> offer_time_;
   std::chrono::nanoseconds crowded_wait_{};
   std::function<void()> tell_crowded_;
   Clock::time_point crowded_told_{};  // the loop's
+  std::function<void()> tell_waiting_;
 
   std::vector<std::unique_ptr<Member>> pool_;
   std::unique_ptr<Member> io_;

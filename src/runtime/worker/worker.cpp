@@ -30,6 +30,7 @@
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/last_words.hpp"
+#include "runtime/worker/long_answers.hpp"
 #include "runtime/worker/rehearsal.hpp"
 #include "runtime/worker/spool_share.hpp"
 #include "runtime/worker/start_report.hpp"
@@ -67,6 +68,7 @@ class Worker {
         siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
                   context.settings.threads),
         heir_(loop_, context.inheritance),
+        long_answers_(context.slots),
         spool_share_(context.loads, context.index, context.settings.spool_limit),
         server_(loop_, make_server_options(context.settings, context.admission, &spool_share_),
                 crew_, context.reporter, &siblings_),
@@ -186,6 +188,11 @@ class Worker {
         link_.try_send({observe::WorkerMessage::Kind::crowded, {}, {}});  // it is said again
       });
     }
+    crew_.set_waiting([this] {
+      if (const auto line = long_answers_.look(support::monotonic_ns())) {
+        context_.reporter.report(Level::warning, *line);
+      }
+    });
     crew_.set_time_offer([this] { siblings_.offer_time(); });
     io_thread_ = std::thread([this] { crew_.run_io_thread(); });
     watch_deadlines();
@@ -299,6 +306,7 @@ class Worker {
   Crew crew_;
   Siblings siblings_;
   Heir heir_;
+  LongAnswers long_answers_;
   SpoolShare spool_share_;
   net::Server server_;
   support::DescriptorClaim control_claim_;  // of what follows
