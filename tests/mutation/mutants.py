@@ -9,7 +9,7 @@ class Mutant:
     file: str
     old: str
     new: str
-    tests: list  # that should notice, first the quickest: "net: a case", "e2e: test_x.py::test_y"
+    tests: list  # that should notice, first the quickest: "net: a case", "net: *", "e2e: test_x.py::test_y"
 
 
 def removed(name, file, old, *tests) -> Mutant:
@@ -22,6 +22,7 @@ def changed(name, file, old, new, *tests) -> Mutant:
 
 PROTOCOL, NET, PYTHON = "src/protocol", "src/runtime/net", "src/runtime/python"
 CONFIG, WORKER, SUPERVISOR = "src/runtime/config", "src/runtime/worker", "src/runtime/supervisor"
+GATEWAY = "src/runtime/gateway"
 
 # What no test noticed once; each has one since.
 SURVIVORS = [
@@ -112,4 +113,123 @@ SURVIVORS = [
             "e2e: test_daemon.py::test_of_two_starts_at_the_same_time_on_one_pid_file_exactly_one_serves"),
 ]
 
-MUTANTS = SURVIVORS
+# Chosen by what would hurt an operator or a client, whether or not a test looks there: they tell how many such
+# defects are noticed. So what is named is whole suites.
+OWN = [
+    # -- protocol
+    removed("an id is waited for although its next request has begun", f"{PROTOCOL}/fastcgi_decoder.cpp",
+            "  owing_.remove(id);\n", "protocol: *", "net: *"),
+    removed("that a body has ended is still known of the last request", f"{PROTOCOL}/fastcgi_decoder.cpp",
+            "  request.stdin_ended = false;\n", "protocol: *", "net: *"),
+    changed("one request more than allowed is multiplexed", f"{PROTOCOL}/fastcgi_decoder.cpp",
+            "if (active_ >= limits_.max_requests)", "if (active_ > limits_.max_requests)", "protocol: *", "net: *"),
+    changed("the end of a record that came in two pieces is taken for all of it", f"{PROTOCOL}/fastcgi_decoder.cpp",
+            "if (piece.last && arriving_.empty()) return piece.bytes;", "if (piece.last) return piece.bytes;",
+            "protocol: *", "net: *"),
+    changed("a broken-off answer of unknown length looks complete beside others", f"{PROTOCOL}/answer_framer.cpp",
+            "if (siblings && length_announced) return", "if (siblings) return", "protocol: *", "net: *"),
+    changed("/application counts as below the mount /app", f"{PROTOCOL}/uwsgi_decoder.cpp",
+            "if (rest.empty() || rest.front() == '/') path->value = rest;", "path->value = rest;",
+            "protocol: *", "e2e: test_fronts_nginx.py"),
+    changed("a netstring's length may have a digit too many", f"{PROTOCOL}/scgi_decoder.cpp",
+            "digits_.size() == kMaxDigits", "digits_.size() > kMaxDigits", "protocol: *", "net: *"),
+    changed("the refusal of too large a head names not the largest variable", f"{PROTOCOL}/variable_parsers.cpp",
+            "if (size_of(variable) <= size) continue;", "if (size_of(variable) >= size) continue;",
+            "protocol: *", "e2e: test_bad_input.py"),
+
+    # -- net
+    changed("an idle connection is closed although a request has just come", f"{NET}/connection.cpp",
+            "if (n > 0) return false;", "if (n > 1) return false;", "net: *", "e2e: test_limits.py"),
+    removed("a connection is not given away after an answer that is just over", f"{NET}/connection.cpp",
+            "  session_.forget_answered();  // an earlier call on it may have ended since\n",
+            "net: *", "worker: *", "e2e: test_workers.py"),
+    changed("an end that came with the last bytes is not seen", f"{NET}/connection.cpp",
+            "if (got < buffer.size() && !hung_up_) readable_ = false;", "if (got < buffer.size()) readable_ = false;",
+            "net: *", "e2e: test_client_gone.py"),
+    changed("a connection whose times were watched once never is again", f"{NET}/connection.cpp",
+            "    watched_ = false;\n    return false;", "    return false;",
+            "net: *", "e2e: test_back_pressure.py", "e2e: test_bad_input.py"),
+    removed("a head has no longer than since the one before it began", f"{NET}/session.cpp",
+            "  connection_.restart_head_timeout();  // of another head that may have begun meanwhile\n",
+            "net: *", "e2e: test_bad_input.py"),
+    changed("a connection whose front has closed its side stays", f"{NET}/session.cpp",
+            "  input_ended_ = true;\n  ending_ = true;\n", "  input_ended_ = true;\n",
+            "net: *", "e2e: test_client_gone.py", "e2e: test_bad_input.py"),
+    changed("the disk's space of a body that was not read stays taken", f"{NET}/body_pipe.cpp",
+            "  file_.reset();\n  file_read_ = file_end_ = 0;\n  give_back_space();\n",
+            "  file_.reset();\n  file_read_ = file_end_ = 0;\n", "net: *", "e2e: test_limits.py"),
+    removed("a body is over the quota since the last one was", f"{NET}/body_pipe.cpp", "  over_quota_ = false;\n",
+            "net: *", "e2e: test_limits.py"),
+    changed("who waits for a body is not told that it is cut", f"{NET}/body_pipe.cpp",
+            "  state_ = State::cut;\n  wake_reader();\n  return full_;", "  state_ = State::cut;\n  return full_;",
+            "net: *", "e2e: test_client_gone.py"),
+    removed("the disk's space of an answer is never given back", f"{NET}/outbox.cpp",
+            "    if (quota != nullptr) item.owner = std::make_shared<SpoolPart>(*quota, size);\n",
+            "net: *", "e2e: test_limits.py"),
+    removed("what a broken connection was to send is counted for ever", f"{NET}/outbox.cpp",
+            "  take_waiting(waiting());\n", "net: *", "e2e: test_back_pressure.py", "e2e: test_memory.py"),
+    changed("a Unix socket of systemd's is said to be open to other machines", f"{NET}/listening_socket.cpp",
+            "made.private_ = !made.tcp_ || is_loopback", "made.private_ = made.tcp_ && is_loopback",
+            "net: *", "e2e: test_sockets.py", "e2e: test_admission.py"),
+    changed("an event reaches a watcher that has just ended", f"{NET}/event_loop.cpp",
+            "for (std::size_t i = next_; i < end_; ++i)", "for (std::size_t i = next_ + 1; i < end_; ++i)",
+            "net: *", "e2e: test_memory.py"),
+    removed("a connection that a draining worker is given stays open", f"{NET}/server.cpp",
+            "  if (draining()) connection->drain();\n",
+            "net: *", "worker: *", "e2e: test_reload.py", "e2e: test_workers.py"),
+    changed("the text of one request's errors goes out with the next answer", f"{NET}/wire_exchange.cpp",
+            "  head_.clear();\n  error_text_.clear();\n", "  head_.clear();\n", "net: *", "e2e: test_wsgi.py"),
+
+    # -- gateway
+    changed("a header Content_Type passes beside the front's own", f"{GATEWAY}/variable_name.cpp",
+            "if (field == \"PROXY\" || field == \"CONTENT_TYPE\")", "if (field == \"PROXY\")",
+            "gateway: *", "e2e: test_fronts_names.py"),
+    removed("a body of unknown length has the last one's", f"{GATEWAY}/request.cpp", "  content_length_.reset();\n",
+            "gateway: *", "net: *", "e2e: test_wsgi.py"),
+    changed("a mount takes what only begins like it", f"{GATEWAY}/path_derivation.cpp",
+            "return path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/');",
+            "return path.starts_with(mount);", "gateway: *", "e2e: test_fronts_nginx.py"),
+    changed("HTTPS counts more than a trusted X-Forwarded-Proto", f"{GATEWAY}/request.cpp",
+            "if (!https && is_on(value_of(KnownName::https))) https = true;",
+            "if (is_on(value_of(KnownName::https))) https = true;", "gateway: *"),
+    changed("a Host that was sent twice becomes a list", f"{GATEWAY}/request.cpp",
+            "if (is_header(variable.name) && variable.name != \"HTTP_HOST\")", "if (is_header(variable.name))",
+            "gateway: *", "e2e: test_bad_input.py"),
+    removed("after other names a variable is looked for in a wrong place", f"{GATEWAY}/name_layout.cpp",
+            "  passing_ = 0;\n", "gateway: *", "net: *", "e2e: test_wsgi.py"),
+
+    # -- python
+    removed("a client has gone since that of the last request had", f"{PYTHON}/input_stream.cpp",
+            "  was_cut_ = false;\n", "python: *", "e2e: test_client_gone.py"),
+    removed("after one exception no silent 5xx is reported any more", f"{PYTHON}/wsgi_call.cpp",
+            "  failed_ = false;\n", "python: *", "e2e: test_silent_errors.py"),
+    removed("after one timeout each exception is a 504", f"{PYTHON}/wsgi_call.cpp",
+            "  failure_ = Response::Failure::error;\n", "python: *", "e2e: test_deadlines.py"),
+    removed("a request is interrupted for the one before it", f"{PYTHON}/wsgi_call.cpp",
+            "  drop_interrupt();  // the last thing: the interpreter is held from here to the end of the exchange\n",
+            "python: *", "python_lifecycle: *", "e2e: test_deadlines.py"),
+    removed("write() beyond the end raises as if the client had gone", f"{PYTHON}/response.cpp",
+            "  if (ended_) return;\n", "python: *", "e2e: test_wsgi.py"),
+    removed("a file is sent beyond its Content-Length", f"{PYTHON}/response.cpp",
+            "  range.length = std::min(range.length, wanted());\n", "python: *", "e2e: test_wsgi.py"),
+    changed("an answer of 304 has a body", f"{PYTHON}/header_rules.cpp",
+            "return status == 204 || status == 205 || status == 304;", "return status == 204 || status == 205;",
+            "python: *", "e2e: test_wsgi.py"),
+    removed("a variable's value of an earlier request comes back", f"{PYTHON}/environ_builder.cpp",
+            "    slot.text = view_latin1(value.get());\n", "python: *", "e2e: test_wsgi.py"),
+    changed("a file that was read in part is sent beyond its end", f"{PYTHON}/file_wrapper.cpp",
+            "status.st_size > position ? status.st_size - position : 0",
+            "status.st_size > position ? status.st_size : 0", "python: *", "e2e: test_wsgi.py"),
+    removed("a line of one request is logged with the next ones, too", f"{PYTHON}/error_stream.cpp",
+            "  partial_.clear();\n", "python: *", "e2e: test_wsgi.py", "e2e: test_logs.py"),
+    changed("a thread that a request starts is a daemon", f"{PYTHON}/pool_threads.cpp",
+            "static_cast<Py_ssize_t>(threads_.size()), \"daemon\", Py_False",
+            "static_cast<Py_ssize_t>(threads_.size()), \"daemon\", Py_True",
+            "python_lifecycle: *", "e2e: test_exit.py"),
+    changed("a forked child that calls sys.exit() says that it failed", f"{PYTHON}/forked_child.cpp",
+            "if (code.get() == Py_None) return support::exit_code::kOk;",
+            "if (code.get() == Py_None) return support::exit_code::kFailure;",
+            "python: *", "e2e: test_forks.py"),
+]
+
+MUTANTS = SURVIVORS + OWN
