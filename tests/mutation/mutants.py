@@ -22,7 +22,7 @@ def changed(name, file, old, new, *tests) -> Mutant:
 
 PROTOCOL, NET, PYTHON = "src/protocol", "src/runtime/net", "src/runtime/python"
 CONFIG, WORKER, SUPERVISOR = "src/runtime/config", "src/runtime/worker", "src/runtime/supervisor"
-GATEWAY = "src/runtime/gateway"
+GATEWAY, OBSERVE, SUPPORT = "src/runtime/gateway", "src/runtime/observe", "src/runtime/support"
 
 # What no test noticed once; each has one since.
 SURVIVORS = [
@@ -245,8 +245,9 @@ OWN = [
             "  loads_[index_].incoming.fetch_sub(1);\n", "worker: *", "e2e: test_workers.py"),
     removed("a connection that could not be given is on its way for ever", f"{WORKER}/siblings.cpp",
             "  load->incoming.fetch_sub(1);\n", "worker: *", "e2e: test_workers.py"),
-    removed("room is made for one given connection and for no later one", f"{WORKER}/siblings.cpp",
-            "    made_room_ = false;\n", "worker: *", "e2e: test_workers.py", "e2e: test_faults.py"),
+    changed("of what an import has left only the last counts against --preload", f"{WORKER}/start_report.cpp",
+            "torn = torn || !finding.harmless;", "torn = !finding.harmless;",
+            "e2e: test_preload.py", "e2e: test_hard_imports.py"),
     removed("a worker that ends goes on to inherit after a pause", f"{WORKER}/inheritance.cpp",
             "  pause_.cancel();\n", "worker: *", "e2e: test_reload.py"),
     removed("a preloaded worker is in the session of its zygote", f"{WORKER}/zygote.cpp",
@@ -307,6 +308,77 @@ OWN = [
     changed("a rolling reload does not wait for the end of old workers", f"{SUPERVISOR}/rollover.cpp",
             "if (view.ready < view.started || view.old_ending)", "if (view.ready < view.started)",
             "supervisor: *", "e2e: test_reload.py"),
+
+    # -- config
+    removed("sockets of the command line are added to those of the file", f"{CONFIG}/settings_builder.cpp",
+            "      if (option.repeatable) option.clear(settings_);\n", "config: *", "e2e: test_config.py"),
+    changed("FCGI_WEB_SERVER_ADDRS lets in more than --allow says", f"{CONFIG}/settings_builder.cpp",
+            "if (addresses.empty() || !settings_.allow.empty()) return;", "if (addresses.empty()) return;",
+            "config: *", "e2e: test_admission.py"),
+    changed("a mount may end with a slash, and nothing is below it", f"{CONFIG}/value_formats.cpp",
+            "if (!text.starts_with('/') || text.ends_with('/')) {", "if (!text.starts_with('/')) {", "config: *"),
+    changed("an env file counts more than --env", f"{CONFIG}/env_file.cpp",
+            "std::move(settings.env.begin(), settings.env.end(), std::back_inserter(all));",
+            "all.insert(all.begin(), settings.env.begin(), settings.env.end());",
+            "config: *", "e2e: test_config.py", "e2e: test_daemon.py"),
+    changed("--print-config doubles the percents of --env", f"{CONFIG}/expansion.cpp",
+            "(value[i] == '%' && !has_percents(option))", "(value[i] == '%' && option != kWithPercents.front())",
+            "config: *", "e2e: test_config.py"),
+    changed("a file that cannot be read counts as empty", f"{CONFIG}/config_file.cpp",
+            "if (size < 0 && errno != EINTR) throw fail({errno, std::generic_category()});",
+            "if (size < 0 && errno != EINTR) return content;", "config: *", "e2e: test_config.py"),
+
+    # -- observe
+    changed("what the master could not log its workers log too", f"{OBSERVE}/log_sink.cpp",
+            "  owner_ = forks.load(std::memory_order_relaxed);\n  kept_ = {};\n",
+            "  owner_ = forks.load(std::memory_order_relaxed);\n", "observe: *", "e2e: test_unread_logs.py"),
+    removed("the disk's space of a worker that died stays taken", f"{OBSERVE}/scoreboard.cpp",
+            "  load.spooled.store(0);\n", "observe: *", "worker: *", "e2e: test_limits.py"),
+    removed("once a line was held back some always are", f"{OBSERVE}/repeat_limiter.cpp",
+            "    held_back_ -= held_back;\n", "observe: *", "e2e: test_unread_logs.py"),
+    changed("a client's backslash looks like an escape of the access log's", f"{OBSERVE}/line.cpp",
+            "if (plain && byte != '\"' && byte != '\\\\')", "if (plain && byte != '\"')",
+            "observe: *", "e2e: test_logs.py"),
+    changed("after SIGUSR1 workers write the access log into the log", f"{OBSERVE}/worker_link.cpp",
+            "{logs.out, logs.err, logs.access}", "{logs.out, logs.err, logs.err}",
+            "observe: *", "e2e: test_rotation.py"),
+
+    # -- support
+    removed("a worker under --user keeps root's groups", f"{SUPPORT}/account.cpp",
+            "  if (::setgroups(account.groups.size(), account.groups.data()) != 0) throw_errno(\"setgroups\");\n",
+            "support: *", "e2e: test_rights.py"),
+    changed("the end removes a socket that another appd has put there", f"{SUPPORT}/socket_file.cpp",
+            "status.st_dev == device_ && status.st_ino == inode_;", "status.st_dev == device_;",
+            "support: *", "e2e: test_sockets.py"),
+    removed("the master makes files with the group of another since it acted as that", f"{SUPPORT}/path_actor.cpp",
+            "  ::setfsgid(group_);\n", "support: *", "e2e: test_rights.py"),
+    changed("times before the first standstill are shifted by it", f"{SUPPORT}/running_time.cpp",
+            "back <= std::min(count_, kGaps); ++back", "back < std::min(count_, kGaps); ++back",
+            "support: *", "e2e: test_freezes.py"),
+
+    # -- the program
+    removed("the application is told how to reach systemd in appd's name", "src/daemon.cpp",
+            "  supervisor::ServiceManager::leave();\n", "e2e: test_daemon.py", "e2e: test_systemd.py"),
+    changed("a stop during a reload leaves new sockets open", "src/daemon.cpp",
+            "for (const auto& deployment : {present_, next_})", "for (const auto& deployment : {present_})",
+            "e2e: test_reload.py", "e2e: test_lifecycle.py"),
+    removed("a reload does not change the master's --log-level", "src/daemon.cpp",
+            "    log_.set_threshold(threshold(present_->settings));\n", "e2e: test_reload.py", "e2e: test_logs.py"),
+    changed("each reload warns again of what was said", "src/daemon.cpp",
+            "if (warned_.insert(warning).second) log_.report(Level::warning, warning);",
+            "log_.report(Level::warning, warning);", "e2e: test_daemon.py", "e2e: test_rights.py"),
+    changed("after an upgrade the stop leaves the socket file", "src/listeners.cpp",
+            "if (owns_file) socket.own_file(account);", "if (!owns_file) socket.own_file(account);",
+            "e2e: test_upgrade.py", "e2e: test_sockets.py"),
+    removed("--check imports the application as root", "src/main.cpp",
+            "  if (account) support::become(*account);\n", "e2e: test_rights.py", "e2e: test_config.py"),
+    removed("systemd is not told why a start has failed", "src/main.cpp",
+            "  supervisor::ServiceManager::tell_failure(error.what());\n",
+            "e2e: test_daemon.py", "e2e: test_systemd.py"),
+    changed("a spool folder that is a file is found by the first upload", "src/start_checks.cpp",
+            "  if (!std::filesystem::is_directory(status)) {\n"
+            "    reject(\"spool-dir\", fmt::format(\"{} is no folder\", folder.string()));\n  }\n", "",
+            "e2e: test_config.py", "e2e: test_limits.py"),
 ]
 
 MUTANTS = SURVIVORS + OWN
