@@ -208,8 +208,19 @@ def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
     pair.finish()
 
 
-def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, connect):
-    server = start("--queue-timeout", "500ms", "--graceful-timeout", "30s", workers=2, threads=2)
+SLOW_TO_REPLACE = """
+import os, time
+while os.path.exists(os.environ["PROBE_DIR"] + "/two-are-enough"):
+    time.sleep(0.01)
+from wsgi_probe import application
+"""
+
+
+def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, connect, place):
+    place.write("slow_to_replace.py", SLOW_TO_REPLACE)
+    server = start("--queue-timeout", "500ms", "--graceful-timeout", "30s", "--pythonpath", place.path,
+                   module="slow_to_replace", workers=2, threads=2)
+    (server.gates / "two-are-enough").touch()
     leaving, staying = server.worker_pids()
     kept = {}
     for pid, sibling in ((leaving, staying), (staying, leaving)):
