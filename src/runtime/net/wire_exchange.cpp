@@ -112,7 +112,8 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   head_.clear();
   error_text_.clear();
   head_taken_ = error_stream_used_ = length_announced_ = false;
-  ended_ = refused_ = broken_off_ = reported_by_file_ = false;
+  ended_ = refused_ = broken_off_ = false;
+  reported_by_file_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
