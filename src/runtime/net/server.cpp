@@ -145,10 +145,12 @@ void Server::answer_instead(const WireExchange* running) {
 }
 
 void Server::drain(std::function<void()> on_done, Bequeath heir) {
-  if (!draining_.exchange(true)) on_drained_ = std::move(on_done);
+  const bool begins = !draining_.exchange(true);
   heir_ = std::move(heir);
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
+  // Not before: of those that have just come, the first may be gone when the next is accepted.
+  if (begins) on_drained_ = std::move(on_done);
   drain_connections();
   if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
