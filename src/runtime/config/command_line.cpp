@@ -86,6 +86,7 @@ std::vector<Given> read_arguments(int argc, const char* const* argv) {
 
 std::vector<Given> to_given(std::vector<FileEntry> entries, const std::string& name) {
   std::vector<Given> all;
+  all.reserve(entries.size());
   for (FileEntry& entry : entries) {
     all.push_back(
         {std::move(entry.key), std::move(entry.value), {Origin::Kind::file, name, entry.line}});

@@ -276,8 +276,9 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!may_end()) return gateway::SendStatus::gone;
-  const Outbox::Status queued = connection_->outbox().write_file(
-      std::move(range), framer_, wire_, kNeverCancelled, report_when_sent(range.length));
+  Outbox::FileTold told = report_when_sent(range.length);
+  const Outbox::Status queued = connection_->outbox().write_file(std::move(range), framer_, wire_,
+                                                                 kNeverCancelled, std::move(told));
   refused_ = queued == Outbox::Status::gone;
   if (refused_) return gateway::SendStatus::gone;
   reported_by_file_ = true;

@@ -437,7 +437,9 @@ TEST_SUITE("generation") {
   }
 
   TEST_CASE("no more than a quarter is replaced at the same time, but one may always be") {
-    for (const auto& [workers, at_once] : {std::pair{1u, 1u}, {3u, 1u}, {5u, 1u}, {8u, 2u}}) {
+    for (const auto& row : {std::pair{1u, 1u}, {3u, 1u}, {5u, 1u}, {8u, 2u}}) {
+      const unsigned workers = row.first;
+      const unsigned at_once = row.second;
       CAPTURE(workers);
       Fleet fleet(Wearing{workers, 2 * workers});
       for (unsigned index = 0; index < workers; ++index) fleet.wear_out(index);
