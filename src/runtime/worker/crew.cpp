@@ -571,16 +571,20 @@ bool Crew::take_back_late() {
   const std::size_t waiting = ready_.size();
   for (const auto& member : pool_) {
     if (Entry::Request request = member->entry.take_back(limit))
-      ready_.push_front(std::move(request));
+      queue_by_age_locked(std::move(request));
   }
   if (ready_.size() == waiting) return false;
-  std::stable_sort(ready_.begin(), ready_.end(), [](const auto& one, const auto& other) {
-    return one->queued_since() < other->queued_since();
-  });
   load_.stalled.store(1, std::memory_order_relaxed);
   note_ready_locked();
   watch_queue_locked();
   return true;
+}
+
+void Crew::queue_by_age_locked(std::shared_ptr<net::WireExchange> request) {
+  const auto place = std::upper_bound(
+      ready_.begin(), ready_.end(), request->queued_since(),
+      [](Clock::time_point since, const auto& other) { return since < other->queued_since(); });
+  ready_.insert(place, std::move(request));
 }
 
 /// By a thread whose request was taken back, when it has the interpreter after all.

@@ -105,6 +105,7 @@ class Crew final : public net::Dispatcher {
   void watch_entries();
   void look_at_entries();
   bool take_back_late();
+  void queue_by_age_locked(std::shared_ptr<net::WireExchange> request);
   void end_stall();
   std::size_t capacity() const noexcept;
   bool keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept;
