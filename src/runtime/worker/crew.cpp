@@ -506,8 +506,7 @@ void Crew::come_back(Member& me) {
 
 /// This thread has the interpreter now.
 std::shared_ptr<net::WireExchange> Crew::first_call(Member& me) {
-  const Clock::time_point asked = me.entry.since();
-  std::shared_ptr<net::WireExchange> first = me.entry.finish();
+  auto [first, asked] = me.entry.finish();
   if (first && begin_call(me, *first, asked)) return first;
   if (!first) end_stall();
   load_.running.fetch_sub(1, std::memory_order_relaxed);

@@ -14,7 +14,7 @@ namespace appd::worker {
 /// keep the interpreter for as long as it likes, and the thread cannot be called back; but its
 /// request has not begun, and can be had from it.
 ///
-///     out ──begin──► on its way ──finish──► out, with the request
+///     out ──begin──► on its way ──finish──► out, with the request and the time of `begin`
 ///                        └──take_back──► without ──finish──► out, with nothing
 class Entry {
  public:
@@ -24,17 +24,19 @@ class Entry {
   /// The thread is about to ask for the interpreter, at `now`. Its own thread.
   void begin(Request request, Clock::time_point now) noexcept {
     request_ = std::move(request);
-    began_ = now;
     since_.store(now.time_since_epoch().count(), std::memory_order_release);
   }
 
-  /// When `begin` was called last. Its own thread.
-  Clock::time_point since() const noexcept { return began_; }
-
-  /// The thread has the interpreter: its request, or null if that was taken back. Then `request_`
-  /// is not touched: it is the taker's, until both have had the crew's lock. Its own thread.
-  Request finish() noexcept {
-    return since_.exchange(kOut, std::memory_order_acq_rel) == kOut ? nullptr : std::move(request_);
+  struct Begun {
+    Request request;            ///< null: it was taken back
+    Clock::time_point asked{};  ///< as `begin` was told
+  };
+  /// The thread has the interpreter. A request that was taken back is not touched: it is the
+  /// taker's, until both have had the crew's lock. Its own thread.
+  Begun finish() noexcept {
+    const Clock::rep since = since_.exchange(kOut, std::memory_order_acq_rel);
+    if (since == kOut) return {};
+    return {std::move(request_), Clock::time_point(Clock::duration(since))};
   }
 
   /// True while there is a request to take back. Any thread.
@@ -54,7 +56,6 @@ class Entry {
 
   std::atomic<Clock::rep> since_{kOut};
   Request request_;
-  Clock::time_point began_{};
 };
 
 }  // namespace appd::worker
