@@ -52,7 +52,6 @@ void Connection::start(std::string_view first) {
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
   if (!server_.has_idle_neighbour()) return HandOver::nobody;
-  session_.forget_answered();  // an earlier call on it may have ended since
   const auto bytes = session_.try_retell(waiting);
   if (!bytes || bytes->size() > Neighbours::kMostBytes) return HandOver::impossible;
   if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;

@@ -361,6 +361,25 @@ TEST_SUITE("connection") {
     CHECK(answer_in(Speech::uwsgi, front.receive()).status() == "400");
   }
 
+  TEST_CASE("an end that comes together with the last bytes is seen") {
+    for (const bool tcp : {false, true}) {
+      CAPTURE(tcp);
+      Scripts scripts;
+      RunningServer server(scripts, {.tcp = tcp});
+      FrontSocket front = server.connect();
+      REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
+      REQUIRE(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+      {
+        const StoppedLoop stopped(server);
+        REQUIRE(front.send(wire::begin(3, wire::kKeep)));
+        front.end_sending();
+      }
+      CHECK(front.sees_end());
+      CHECK(server.connections() == 0);
+      CHECK(server.reporter().count("--header-timeout") == 0);
+    }
+  }
+
   TEST_CASE("a half-closed connection does not wait for the rest of another head") {
     Scripts scripts;
     RunningServer server(scripts);

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "fakes/running_server.hpp"
+#include "fakes/wired.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -246,6 +247,25 @@ TEST_SUITE("server") {
     CHECK(scripts.calls() == 0);
   }
 
+  TEST_CASE("a kept connection's time is watched again after it has been idle") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.header_timeout = 1s;
+    RunningServer server(scripts, {options});
+    FrontSocket kept = server.connect();
+    const std::string bytes = request(Speech::fastcgi_kept, {"/hello"});
+    REQUIRE(kept.send(std::string_view(bytes).substr(0, 20)));
+    server.on_loop([] {});  // that has been read, and its time runs
+    REQUIRE(kept.send(std::string_view(bytes).substr(20)));
+    REQUIRE(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    // Until another one's time is over, which began later.
+    FrontSocket stalled = server.connect();
+    REQUIRE(stalled.send("12"));
+    CHECK(stalled.sees_end());
+    REQUIRE(kept.send(std::string_view(bytes).substr(0, 20)));
+    CHECK(kept.sees_end());
+  }
+
   TEST_CASE("an idle kept connection outlives every timeout") {
     Scripts scripts;
     net::ServerOptions options;
@@ -357,6 +377,26 @@ TEST_SUITE("server") {
     const Answer answer = answer_in(Speech::fastcgi_kept, front.receive());
     CHECK(answer.body().size() == 16 << 20);
     CHECK(answer.ends == 1);
+    CHECK(eventually([&] { return server.drained(); }));
+  }
+
+  TEST_CASE("a connection that is given to a server which drains is answered, and ended") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    FrontSocket blocked = server.connect();
+    REQUIRE(blocked.send(request(Speech::fastcgi_kept, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    server.drain();
+    Wired wired;
+    FrontSocket given(std::move(wired.front));
+    server.on_loop([&] {
+      server.server().adopt(std::move(wired.server), request(Speech::fastcgi_kept, {"/hello"}));
+    });
+    CHECK(answer_in(Speech::fastcgi_kept, given.receive()).body() == "hello");
+    CHECK(given.ended());
+    CHECK_FALSE(server.drained());
+    scripts.gate.open();
+    CHECK(answer_in(Speech::fastcgi_kept, blocked.receive()).body() == "waited");
     CHECK(eventually([&] { return server.drained(); }));
   }
 
