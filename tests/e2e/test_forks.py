@@ -141,6 +141,7 @@ def test_a_daemon_child_of_multiprocessing_ends_with_its_worker(site):
 RETURNS = """
 import os, signal, socket, sys, threading
 come_back = {{"return": lambda: None, "raise": lambda: 1 / 0, "exit": lambda: sys.exit(3),
+             "quiet": sys.exit, "words": lambda: sys.exit("no more"),
              "exec": lambda: os.execvp("/nowhere/tool", ["tool"])}}["{end}"]
 ended = []
 
@@ -202,7 +203,9 @@ def application(environ, start_response):
     return globals()[where]()
 """
 
-CODES = {"return": 1, "raise": 1, "exit": 3, "exec": 1}
+CODES = {"return": 1, "raise": 1, "exit": 3, "quiet": 0, "words": 1, "exec": 1}
+SAID = {"return": "", "raise": "ZeroDivisionError", "exit": "SystemExit: 3", "quiet": "SystemExit",
+        "words": "SystemExit: no more", "exec": "FileNotFoundError"}
 CAME_BACK = r": the application forked, and its child \(pid \d+\) came back"
 
 
@@ -221,7 +224,7 @@ def test_a_child_that_comes_back_from_its_call_is_ended_and_the_parent_answers(s
     assert len(said) == 2
     for event in said:
         assert event.text.startswith(f"GET /{where}: ") and "\n" not in event.text
-        assert {"return": "", "raise": "ZeroDivisionError", "exit": "SystemExit", "exec": "FileNotFoundError"}[end] in event.text
+        assert SAID[end] in event.text
     assert len(server.events()) == len(server.find_events("ready|" + CAME_BACK))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -163,6 +164,25 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     assert {connection.read_answer().json() for connection in [keeper, *waiting]} == {server.only_worker()}
     assert len(server.find_events("has made no progress")) == 1
     assert len(server.find_events("wait")) == 1
+
+
+def test_that_requests_wait_for_the_interpreter_is_said_again_the_next_time(site, connect):
+    server = site("--slow-request", "400ms", threads=2)
+    keeper, *waiting = [connect(server) for _ in range(5)]
+    for times in range(1, 21):  # it is said no more often than is looked between the times
+        gate = keep_interpreter(server, keeper)
+        for connection in waiting:
+            send(connection, "/")
+        wait_until(lambda: len(server.find_events("^GET /hold")) == times, "that it is kept is seen")
+        gate.open()
+        for connection in (keeper, *waiting):
+            assert connection.read_answer().status == 200
+        if len(server.find_events("^in the queue ")) == 2:
+            return
+        until = time.monotonic() + 0.4
+        while time.monotonic() < until:
+            assert whoami(keeper) == server.only_worker()
+    raise AssertionError("it was said once")
 
 
 def test_requests_in_the_queue_are_refused_when_it_is_time(site, connect):

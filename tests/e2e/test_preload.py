@@ -133,6 +133,12 @@ def test_it_is_imported_once_and_served_by_all_workers_over_every_wire(preload, 
     no_zombie(server)
 
 
+def test_what_one_sends_to_its_process_group_reaches_no_other(preload):
+    server = preload("probe", PROBE)
+    for pid in (zygote(server), *workers(server)):
+        assert os.getpgid(pid) == os.getsid(pid) == pid
+
+
 def test_workers_differ_in_what_must_be_random_and_agree_in_what_they_are(preload):
     server = preload("probe", PROBE)
     one, other = ask_each(server, workers(server)).values()
@@ -266,6 +272,14 @@ def test_a_thread_that_its_module_starts_again_at_a_fork_is_accepted(preload, pl
     (event,) = server.find_events('"flusher"')
     assert (event.level, event.role) == ("info", "zygote")
     assert "by the module flushing, started by the import of uses_flusher: " in event.text
+
+
+@pytest.mark.parametrize("left", [THREAD + USES_FLUSHER, USES_FLUSHER + THREAD], ids=["before", "after"])
+def test_one_that_is_accepted_makes_no_other_acceptable(installed, place, left):
+    place.write("flushing.py", FLUSHER)
+    ended = run(installed, place, "leaves", left, "--preload")
+    assert ended.returncode == EXIT_START
+    assert sorted(line.split()[1] for line in ended.stderr.splitlines() if '"flusher"' in line) == ["error", "info"]
 
 
 ALGEBRA = """

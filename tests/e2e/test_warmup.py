@@ -40,6 +40,7 @@ def fail(request, installed, place):
         ended = installed.run("--socket", place / "app.sock", "--chdir", place.path, "--module", "site_to_warm",
                               "--workers", 1, *actions[request.param], *options, within=60)
         assert ended.returncode == EXIT_START, ended.stderr
+        assert "this process ends" not in ended.stderr, "in order"
         return ended.stderr
 
     return run

@@ -100,7 +100,6 @@ class Fleet {
   explicit Fleet(Wearing fleet) {
     GenerationPlan plan = planned(fleet.places, 30s);
     plan.wear.requests = 1;
-    scoreboard_ = plan.scoreboard;
     plan.entry = [this, workers = fleet.workers](unsigned index, WorkerLink link) {
       if (index < workers) link.send({WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), false);
@@ -170,6 +169,7 @@ class Fleet {
     const std::string line = line_of(place);
     return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
   }
+  observe::WorkerLoad& load(unsigned index) { return scoreboard_->loads()[index]; }
   void wear_out(unsigned index) { scoreboard_->worker(index)[0].requests.fetch_add(1); }
   /// Until it has looked at its workers once more.
   bool looks_again() {
@@ -183,11 +183,11 @@ class Fleet {
   std::optional<ProcessEnd> last_end;
 
  private:
-  static GenerationPlan planned(unsigned places, std::chrono::nanoseconds grace) {
+  GenerationPlan planned(unsigned places, std::chrono::nanoseconds grace) {
     GenerationPlan plan;
     plan.workers = places;
     plan.graceful_timeout = grace;
-    plan.scoreboard = std::make_shared<observe::Scoreboard>(places, 1);
+    plan.scoreboard = scoreboard_ = std::make_shared<observe::Scoreboard>(places, 1);
     plan.mailbox = [](unsigned index) { return 100 + static_cast<int>(index); };
     return plan;
   }
@@ -199,7 +199,7 @@ class Fleet {
   }
 
   const std::function<void()> enter_child_ = [] {};
-  std::shared_ptr<observe::Scoreboard> scoreboard_;  ///< of a wearing one
+  std::shared_ptr<observe::Scoreboard> scoreboard_;
   std::optional<Generation> generation_;
 };
 
@@ -464,6 +464,22 @@ TEST_SUITE("generation") {
     CHECK(fleet.hears("1 retire"));
     CHECK(fleet.state(1) == "ready");
     CHECK(fleet->wanted() == 5);
+    fleet->stop();
+    CHECK(fleet.finishes());
+  }
+
+  TEST_CASE("the others do not count on a worker that has died, although none takes its place") {
+    Fleet fleet(2, true);
+    fleet->grow(2);
+    REQUIRE(fleet.becomes_ready(2));
+    fleet->establish();
+    fleet->serve();
+    for (unsigned index = 0; index < 2; ++index) fleet.load(index).open = true;
+    fleet->retire(1);
+    ::kill(fleet.pid(1), SIGKILL);
+    REQUIRE(fleet.lives_until([&] { return fleet.state(1).empty(); }));
+    CHECK_FALSE(fleet.load(0).open);
+    CHECK(fleet.load(1).open);
     fleet->stop();
     CHECK(fleet.finishes());
   }

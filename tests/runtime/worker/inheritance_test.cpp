@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -25,6 +26,7 @@
 
 using namespace appd;
 using namespace appd::test;
+using namespace std::chrono_literals;
 using support::UniqueFd;
 using worker::bequeath;
 using worker::Heir;
@@ -324,6 +326,26 @@ TEST_SUITE("inheritance") {
       member.turns(1);
       return member.adopted.size() == 2;
     }));
+  }
+
+  TEST_CASE("an heir that closes while it waits for a descriptor takes nothing more") {
+    const Inheritance box;
+    Member closed(box);
+    closed.open();
+    const Wired wired;
+    REQUIRE(bequeath(box, wired.server.get()));
+    {
+      const NoDescriptors none;
+      closed.turns(3);
+      closed.heir.close();
+    }
+    const auto until = std::chrono::steady_clock::now() + 100ms;  // many times longer than it waits
+    while (std::chrono::steady_clock::now() < until) closed.turns(1);
+    CHECK(closed.adopted.empty());
+    Member other(box);
+    other.open();
+    other.turns(3);
+    CHECK(other.adopted.size() == 1);
   }
 
   TEST_CASE("an heir without a descriptor that can make room takes the connection at once") {
