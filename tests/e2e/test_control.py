@@ -1,5 +1,6 @@
 """appd reload, stop and status: a running appd is asked over its control socket."""
 
+import concurrent.futures
 import os
 import signal
 import socket
@@ -75,13 +76,24 @@ def test_a_reload_of_a_wrong_configuration_says_what_is_wrong(controlled, place)
 
 
 def test_reloads_that_are_asked_for_at_once_are_all_answered(controlled, installed, place):
-    import concurrent.futures
     server, ask = controlled()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         asked = list(pool.map(ask, ["reload"] * 8))
     assert [each.returncode for each in asked] == [0] * 8
     assert all("serves (1 worker)" in each.stdout for each in asked)
     assert version(server) == b"1"
+
+
+def test_a_stop_answers_who_waits_for_a_reload(controlled, place):
+    server, ask = controlled()
+    rewrite(place, "2", extra="import threading; threading.Event().wait()")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, "reload")
+        server.wait_event("reloading")
+        server.send_signal(signal.SIGTERM)
+        assert (asked.result().returncode, asked.result().stdout) == (EXIT_START, "")
+    assert "appd is stopping" in asked.result().stderr
+    assert server.wait_exit() == 0
 
 
 def test_status_tells_what_is_served_and_by_whom(controlled):

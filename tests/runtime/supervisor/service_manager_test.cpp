@@ -80,6 +80,16 @@ TEST_SUITE("service manager") {
     CHECK(manager.told() == Messages{});
   }
 
+  TEST_CASE("after a reload it is told what is served now, although as many workers are ready") {
+    Manager manager;
+    ServiceManager service("app on /s", 2);
+    service.on_turn(kStart, 2);
+    manager.told();
+    service.on_reloaded("other on /s", 3);
+    service.on_turn(kStart, 2);
+    CHECK(manager.told() == Messages{"READY=1", "STATUS=other on /s: 2 of 3 workers ready"});
+  }
+
   TEST_CASE("the watchdog is fed at half of its time, and the next turn asked for by then") {
     Manager manager("4000000");
     ServiceManager service("app", 1);
