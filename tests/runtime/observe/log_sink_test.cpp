@@ -196,6 +196,22 @@ TEST_SUITE("log sink") {
     }
   }
 
+  TEST_CASE("what a process keeps is not its children's to write") {
+    const Pipe pipe;
+    LogSink sink(LogDescriptor(pipe.writing.get()));
+    int last = 0;
+    while (!sink.behind()) sink.write(line(++last));
+    CHECK(numbers(pipe.read()).size() == static_cast<std::size_t>(last) - 1);
+    CHECK(in_process([&] {
+            sink.adopt();
+            sink.write(line(last + 1));
+            return sink.behind() ? 1 : 0;
+          }) == 0);
+    CHECK(numbers(pipe.read()) == std::vector{last + 1});
+    CHECK(sink.resume() == 0);
+    CHECK(numbers(pipe.read()) == std::vector{last});
+  }
+
   TEST_CASE("who has nothing to read is gone: lines are dropped, and said when another reads") {
     ::signal(SIGPIPE, SIG_IGN);
     Pipe pipe;
