@@ -291,6 +291,14 @@ def test_a_reload_changes_the_umask_of_the_workers_and_not_of_their_master(from_
     assert umask_of(from_file.call("scgi", "/whoami").json()["pid"]) == started_with
 
 
+def test_a_reload_changes_the_log_level_of_the_master_too(from_file):
+    for extra, told in (["log-level = debug"], True), ([], False):
+        from_file.configure(from_file.address, extra=extra)
+        from_file.reload()
+        from_file.reload()  # of which all is told as it is set now
+        assert [event.role for event in from_file.find_events(r"^worker 1 started")] == ["master"] * told
+
+
 def test_a_socket_that_is_no_longer_configured_refuses_while_a_request_of_it_runs(from_file):
     port = Port()
     other = f"127.0.0.1:{port.number}"
@@ -303,6 +311,23 @@ def test_a_socket_that_is_no_longer_configured_refuses_while_a_request_of_it_run
         from_file.reload()
         assert not port.accepts()
         assert from_file.call("scgi", "/hello").status == 200
+        gate.open()
+        assert held.read_answer().status == 200
+    port.release()
+
+
+def test_a_stop_in_the_middle_of_a_reload_refuses_on_its_new_socket_too(from_file, place):
+    place.write("never_imported.py", "import threading; threading.Event().wait()")
+    port = Port()
+    other = f"127.0.0.1:{port.number}"
+    gate = from_file.gate("held")
+    with wire.begin("scgi", from_file.address, wire.variables(path="/hold", query="gate=held")) as held:
+        gate.wait_entered()
+        from_file.configure(from_file.address, other, module="never_imported", extra=[f"pythonpath = {place.path}"])
+        from_file.send_signal(signal.SIGHUP)
+        wait_until(port.accepts, "the new socket listens")
+        from_file.send_signal(signal.SIGTERM)
+        wait_until(lambda: not port.accepts(), "it refuses", within=5)  # before its backlog is full
         gate.open()
         assert held.read_answer().status == 200
     port.release()

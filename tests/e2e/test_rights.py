@@ -224,6 +224,19 @@ def test_master_and_workers_have_no_more_rights_than_they_need(start, preload):
         assert status(pid)["NoNewPrivs"].strip() == "1"
 
 
+def test_a_check_imports_the_application_with_the_workers_rights(installed, place):
+    place.write("tells_rights.py", """
+import os
+print(os.getresuid(), os.getgroups(), open("/proc/self/status").read().split("CapEff:")[1].split()[0])
+application = print
+""")
+    ended = installed.run("--check", "--socket", place / "app.sock", "--chdir", place.path, "--module", "tells_rights",
+                          "--user", USER, as_root=True)
+    uid, groups = pwd.getpwnam(USER).pw_uid, os.getgrouplist(USER, pwd.getpwnam(USER).pw_gid)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(f"{(uid,) * 3} {groups} {0:016x}")
+
+
 def test_programs_with_more_rights_work_where_they_are_to(start):
     before = sets(os.getpid(), "Bnd")
     server = start("--user", USER, "--no-new-privs=no", as_root=True)
