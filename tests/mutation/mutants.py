@@ -140,8 +140,8 @@ OWN = [
     # -- net
     changed("an idle connection is closed although a request has just come", f"{NET}/connection.cpp",
             "if (n > 0) return false;", "if (n > 1) return false;", "net: *", "e2e: test_limits.py"),
-    removed("what comes after the last answer is taken for a request", f"{NET}/connection.cpp",
-            "  if (state_ == State::lingering) return;\n", "net: *", "e2e: test_bad_input.py"),
+    changed("what comes after the last answer is taken for a request", f"{NET}/session.cpp",
+            "  while (connection_.is_open()) {\n", "  while (true) {\n", "net: *", "e2e: test_bad_input.py"),
     changed("an end that came with the last bytes is not seen", f"{NET}/connection.cpp",
             "if (got < buffer.size() && !hung_up_) readable_ = false;", "if (got < buffer.size()) readable_ = false;",
             "net: *", "e2e: test_client_gone.py"),

@@ -231,7 +231,6 @@ void Connection::try_again() {
 void Connection::on_input(std::string_view bytes) {
   last_input_ = server_.loop().running_now();
   silent_ = false;
-  if (state_ == State::lingering) return;
   const bool was_inside = session_.inside_head();
   session_.feed(bytes);
   if (session_.inside_head() && !was_inside) head_since_ = last_input_;

@@ -186,6 +186,22 @@ TEST_SUITE("server") {
     }
   }
 
+  TEST_CASE("what comes after the last answer is no request") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.body_buffer = 1000;
+    RunningServer server(scripts, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(unfinished(Speech::fastcgi_closed, upload("/hello", 2000, 4000))));
+    CHECK(answer_in(Speech::fastcgi_closed, front.receive()).body() == "hello");
+    Asked another{"/hello"};
+    another.id = 2;
+    REQUIRE(front.send(wire::stdin_of(1, std::string(2000, 'b')) + wire::stdin_of(1, "") +
+                       request(Speech::fastcgi_closed, another)));
+    CHECK(server.ask(Speech::scgi, {"/hello"}).body() == "hello");
+    CHECK(scripts.calls() == 2);
+  }
+
   TEST_CASE("bytes of no protocol, and broken frames, end the connection with a line") {
     Scripts scripts;
     RunningServer server(scripts);
