@@ -107,6 +107,23 @@ TEST_SUITE("idle connections") {
     CHECK(fronts[1].sees_end());
   }
 
+  TEST_CASE("one that was idle when there was a search, and is in use since, is not closed") {
+    Scripts scripts;
+    RunningServer server(scripts, at_most(3));
+    std::vector<FrontSocket> fronts = idle_fronts(server, 3);
+    std::this_thread::sleep_for(kLongEnough);
+    FrontSocket next = server.connect();
+    CHECK(ask(next) == "hello");
+    CHECK(fronts[0].sees_end());
+    REQUIRE(fronts[1].send(request(Speech::fastcgi_kept, {"/wait"})));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    FrontSocket one_more = server.connect();
+    CHECK(ask(one_more) == "hello");
+    CHECK(fronts[2].sees_end());
+    scripts.gate.open();
+    CHECK(answer_in(Speech::fastcgi_kept, fronts[1].receive(ended_answers(1))).body() == "waited");
+  }
+
   TEST_CASE("many at once find room one after another") {
     Scripts scripts;
     RunningServer server(scripts, at_most(100));
