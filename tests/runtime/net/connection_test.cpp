@@ -325,6 +325,20 @@ TEST_SUITE("connection") {
     CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "still there");
   }
 
+  TEST_CASE("a body of unknown length is measured against --max-body as a whole") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.max_body = 200'000;  // more than a read or a record brings
+    RunningServer server(scripts, {options});
+    for (const std::size_t size : {200'000u, 200'001u}) {
+      CAPTURE(size);
+      Asked asked = post("/length", pattern(size));
+      asked.length = "";
+      CHECK(server.ask(Speech::fastcgi_kept, asked).status() == (size > 200'000 ? "413" : "200"));
+    }
+    CHECK(scripts.calls() == 1);
+  }
+
   TEST_CASE("a front that ends its body early gets 400, or its reader is told") {
     Scripts scripts;
     net::ServerOptions options;
