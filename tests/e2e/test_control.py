@@ -257,6 +257,22 @@ def test_what_cannot_be_asked_is_an_error(installed, place):
         assert part in asked.stderr
 
 
+def test_a_worker_that_outlives_a_killed_master_does_not_keep_its_control_socket(start, installed, place):
+    server = start("--control", place / "control", workers=1)
+    gate = server.gate("held")
+    with wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held")) as held:
+        gate.wait_entered()
+        worker = server.only_worker()
+        server.send_signal(signal.SIGKILL)
+        server.wait_exit()
+        asked = installed.run("status", "--control", place / "control")
+        assert asked.returncode == EXIT_FAILURE and f"no appd answers on {place / 'control'}" in asked.stderr
+        assert alive(worker)
+        gate.open()
+        assert held.read_answer().status == 200
+    wait_until(lambda: not alive(worker), "the worker is gone")
+
+
 def test_a_stale_socket_is_replaced_and_one_in_use_refused(controlled, installed, place):
     server, ask = controlled()
     second = installed.run("--socket", place / "other.sock", "--module", "x", "--control", place / "control")

@@ -124,6 +124,8 @@ class RunningServer {
   }
   /// Requests that wait for a thread.
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
+  /// Threads that count as busy.
+  int running() const noexcept { return share_.loads[index_].running.load(); }
   /// True once all threads have come back from the crew.
   bool threads_ended() const noexcept { return running_.load() == 0; }
   void stop_threads() {

@@ -539,7 +539,7 @@ SECOND = [
             "    master_end.close();\n", "supervisor: *", "e2e: test_lifecycle.py", "e2e: test_processes.py"),
     changed("a worker that gets SIGTERM has no successor", f"{SUPERVISOR}/generation.cpp",
             "  retire(worker);\n  grow(1);\n", "  retire(worker);\n",
-            "supervisor: *", "e2e: test_signals.py", "e2e: test_workers.py"),
+            "supervisor: *", "e2e: test_lifecycle.py"),
     removed("workers that survive a killed master keep its control socket", f"{SUPERVISOR}/master.cpp",
             "  if (ears_.control) ears_.control->leave();\n", "supervisor: *", "e2e: test_control.py"),
     removed("what has served once and starts no more is started again without a pause",
@@ -580,7 +580,7 @@ SECOND = [
             "return make_complete(\n"
             "        config::parse_command_line(argc, argv, config::read_environment()).settings);",
             "return config::parse_command_line(argc, argv, config::read_environment()).settings;",
-            "e2e: test_reload.py", "e2e: test_config.py"),
+            "e2e: test_daemon.py"),
 ]
 
 MUTANTS = SURVIVORS + OWN + SECOND

@@ -198,4 +198,14 @@ TEST_SUITE("faults") {
     }
     CHECK(answers(server));
   }
+
+  TEST_CASE("waits that the kernel has refused at other times count no more") {
+    Scripts scripts;
+    RunningServer server(scripts);
+    for (int time = 0; time < 6; ++time) {
+      const FailingCalls fails("epoll_wait", EINVAL, {.count = 20});
+      CHECK(answers(server));
+      CHECK(eventually([&] { return fails.failed() == 20; }));
+    }
+  }
 }

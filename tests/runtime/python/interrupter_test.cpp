@@ -1,8 +1,12 @@
 #include "runtime/python/interrupter.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 
 #include "fakes/eventually.hpp"
 #include "python_host.hpp"
@@ -12,6 +16,7 @@ namespace {
 
 using gateway::Level;
 using python::RunningCall;
+using namespace std::chrono_literals;
 
 PythonHost& host() {
   return PythonHost::instance();
@@ -160,6 +165,24 @@ def application(environ, start_response):
   done = true;
   host().wait(*batch);
   CHECK(exchange->sent == "undisturbed");
+}
+
+TEST_CASE("how long the interpreter is waited for is told until it is had") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const auto exchange = PythonHost::make(fmt::format(R"(
+import ctypes
+def application(environ, start_response):
+    ctypes.PyDLL(None).read({}, ctypes.create_string_buffer(1), 1)
+    return answer(start_response, "")
+)",
+                                                     ends[0]));
+  const auto batch = host().start({exchange});
+  CHECK(eventually([] { return host().runtime().wait_for_interpreter() > 50ms; }));
+  CHECK(::write(ends[1], "x", 1) == 1);
+  host().wait(*batch);
+  CHECK(eventually([] { return host().runtime().wait_for_interpreter() == 0ms; }));
+  for (const int end : ends) ::close(end);
 }
 
 TEST_CASE("RequestTimeout that nobody asked for is an error as any other") {

@@ -87,6 +87,19 @@ TEST_CASE("a call that has ended, and a thread that does not exist, have no stac
   CHECK(idle->find("in application") == idle->npos);
 }
 
+TEST_CASE("however many stacks were asked for, the next one is there") {
+  for (int i = 0; i < 300; ++i) stacks(number, 2);
+  const std::string stack = stack_at(R"(
+import threading
+shared.done = threading.Event()
+def application(environ, start_response):
+    shared.done.wait()
+    return answer(start_response, "")
+)",
+                                     "in wait");
+  CHECK(stack.find("in application") != stack.npos);
+}
+
 TEST_CASE("an application's own use of faulthandler goes on beside") {
   const std::string stack = stack_at(R"(
 import faulthandler, signal, tempfile, threading

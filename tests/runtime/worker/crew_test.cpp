@@ -127,6 +127,33 @@ TEST_SUITE("crew") {
     }
   }
 
+  TEST_CASE("bursts of blocks arrive although the loop looks after them in their middle") {
+    constexpr std::size_t kBursts = 400;
+    Scripts scripts;
+    std::atomic<std::size_t> arrived{0};
+    std::atomic<std::size_t> sent{0};
+    scripts.on("/bursts", [&](gateway::Exchange& exchange) {
+      const gateway::ResponseHead head{"200 OK", {}};
+      bool whole = true;
+      for (std::size_t burst = 0; whole && burst < kBursts; ++burst) {
+        for (std::size_t i = 0; i < 3 + burst % 40; ++i) {
+          ScriptedApplication::stream(exchange, sent++ == 0 ? &head : nullptr, "b");
+        }
+        whole = eventually([&] { return arrived == sent; });
+      }
+      ScriptedApplication::end(exchange);
+    });
+    RunningServer server(scripts);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::uwsgi, {"/bursts"})));
+    front.receive([&](const std::string& got) {
+      arrived = answer_in(Speech::uwsgi, got).body().size();
+      return false;
+    });
+    CHECK(arrived == sent);
+    CHECK(sent > 20 * kBursts);
+  }
+
   TEST_CASE(
       "a request whose thread does not get into the interpreter waits, and the next ones do") {
     for (const bool calls_are_slow : {false, true}) {
@@ -142,6 +169,7 @@ TEST_SUITE("crew") {
       scripts.interpreter.open();
       CHECK(eventually([&] { return server.ask(Speech::uwsgi, {"/hello"}).status() == "200"; }));
       CHECK(scripts.calls() == before + 1);
+      CHECK(eventually([&] { return server.running() == 0; }));
     }
   }
 
@@ -296,22 +324,25 @@ TEST_SUITE("crew") {
   }
 
   TEST_CASE("a request whose front goes away while it waits is never started") {
-    for (const Speech speech : kSpeeches) {
-      CAPTURE(name(speech));
-      Scripts scripts;
-      RunningServer server(scripts, {{}, 1, 10});
-      FrontSocket blocked = server.connect();
-      REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
-      REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
-      FrontSocket waiting = server.connect();
-      REQUIRE(waiting.send(request(speech, {"/hello"})));
-      REQUIRE(eventually([&] { return server.waiting() == 1; }));
-      waiting.close();
-      REQUIRE(eventually([&] { return server.connections() == 1; }));
-      scripts.gate.open();
-      CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
-      CHECK(server.ask(speech, {"/note"}).body() == "noted");
-      CHECK(scripts.calls() == 2);
+    for (const bool tcp : {false, true}) {
+      for (const Speech speech : kSpeeches) {
+        CAPTURE(tcp);
+        CAPTURE(name(speech));
+        Scripts scripts;
+        RunningServer server(scripts, {{}, 1, 10, tcp});
+        FrontSocket blocked = server.connect();
+        REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
+        REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+        FrontSocket waiting = server.connect();
+        REQUIRE(waiting.send(request(speech, {"/hello"})));
+        REQUIRE(eventually([&] { return server.waiting() == 1; }));
+        waiting.close();
+        REQUIRE(eventually([&] { return server.connections() == 1; }));
+        scripts.gate.open();
+        CHECK(answer_in(Speech::uwsgi, blocked.receive()).body() == "waited");
+        CHECK(server.ask(speech, {"/note"}).body() == "noted");
+        CHECK(scripts.calls() == 2);
+      }
     }
   }
 
