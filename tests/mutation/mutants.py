@@ -449,7 +449,7 @@ SECOND = [
             "net: *", "e2e: test_limits.py"),
     changed("over TCP a call does not see that its front has gone", f"{NET}/connection.cpp",
             "state_ == State::open && local_ && session_.has_exchanges() &&",
-            "state_ == State::open && session_.has_exchanges() &&", "net: *", "e2e: test_client_gone.py"),
+            "state_ == State::open && session_.has_exchanges() &&", "net: *", "worker: *"),
     changed("waits that fail now and then end a worker some day", f"{NET}/event_loop.cpp",
             "if (got >= 0) {\n    failed_waits_ = 0;\n  } else if (error != EINTR) {",
             "if (got < 0 && error != EINTR) {", "net: *", "e2e: test_faults.py"),
