@@ -472,8 +472,7 @@ SECOND = [
             "python: *", "python_lifecycle: *", "worker: *", "e2e: test_interpreter.py", "e2e: test_deadlines.py"),
     changed("after many slow requests none says where it is", f"{PYTHON}/thread_stacks.cpp",
             "::ftruncate(frames_.get(), 0) != 0 || ::lseek(frames_.get(), 0, SEEK_SET) != 0",
-            "::ftruncate(frames_.get(), 0) != 0",
-            "python_lifecycle: *", "e2e: test_deadlines.py"),
+            "::ftruncate(frames_.get(), 0) != 0", "python: *", "python_lifecycle: *", "e2e: test_deadlines.py"),
     changed("an application's file takes the place of a module of that name", f"{PYTHON}/app_loader.cpp",
             "  const bool taken = checked(PyDict_Contains(PyImport_GetModuleDict(), text.get())) != 0;\n"
             "  return taken ? \"appd_application_\" + name : name;\n", "  return name;\n",
