@@ -15,7 +15,8 @@ int limit_signal() noexcept {
 }
 
 constexpr int kExitCode = 124;  // timeout(1)'s
-std::string overdue;            // what the handler says
+/// What the handler says; also when objects of the program are being destroyed.
+std::string& overdue = *new std::string;
 
 extern "C" void on_overdue(int) {
   [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, overdue.data(), overdue.size());
@@ -43,17 +44,18 @@ class CaseLimit final : public doctest::IReporter {
   }
 
   void test_case_start(const doctest::TestCaseData& test) override {
-    overdue = "\nTEST CASE:  " + std::string(test.m_name) + "\n" + test.m_file.c_str() + ":" +
-              std::to_string(test.m_line) + ": it has not ended within " + std::to_string(limit()) +
-              " s\n";
-    set(limit());
+    limit_time_of("\nTEST CASE:  " + std::string(test.m_name) + "\n" + test.m_file.c_str() + ":" +
+                  std::to_string(test.m_line));
   }
   void test_case_reenter(const doctest::TestCaseData&) override { set(limit()); }
   void test_case_end(const doctest::CurrentTestCaseStats&) override { set(0); }
+  /// What a case that failed has left running may keep the program from its end.
+  void test_run_end(const doctest::TestRunStats&) override {
+    limit_time_of("\nall cases have run");
+  }
 
   void report_query(const doctest::QueryData&) override {}
   void test_run_start() override {}
-  void test_run_end(const doctest::TestRunStats&) override {}
   void test_case_exception(const doctest::TestCaseException&) override {}
   void subcase_start(const doctest::SubcaseSignature&) override {}
   void subcase_end() override {}
@@ -62,6 +64,10 @@ class CaseLimit final : public doctest::IReporter {
   void test_case_skipped(const doctest::TestCaseData&) override {}
 
  private:
+  void limit_time_of(const std::string& what) {
+    overdue = what + ": it has not ended within " + std::to_string(limit()) + " s\n";
+    set(limit());
+  }
   void set(long seconds) {
     const itimerspec time{{}, {seconds, 0}};
     ::timer_settime(timer_, 0, &time, nullptr);

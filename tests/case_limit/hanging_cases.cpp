@@ -1,7 +1,19 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
+
+namespace {
+
+struct LeftRunning {
+  ~LeftRunning() {
+    while (runs) ::pause();
+  }
+  bool runs = false;
+} left_running;
+
+}  // namespace
 
 TEST_CASE("a case that ends in time") {
   CHECK(true);
@@ -12,4 +24,8 @@ TEST_CASE("a wake-up that never comes") {
   std::condition_variable wake;
   std::unique_lock lock(mutex);
   wake.wait(lock, [] { return false; });
+}
+
+TEST_CASE("a case that leaves something running") {
+  left_running.runs = true;
 }
