@@ -11,13 +11,14 @@
 #include <optional>
 #include <string>
 
-#include "daemon.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/start_checks.hpp"
 #include "runtime/config/command_line.hpp"
 #include "runtime/config/env_file.hpp"
 #include "runtime/config/help_text.hpp"
 #include "runtime/config/print_config.hpp"
-#include "runtime/observe/log.hpp"
-#include "runtime/observe/log_sink.hpp"
+#include "runtime/logging/log.hpp"
+#include "runtime/logging/log_sink.hpp"
 #include "runtime/supervisor/control_protocol.hpp"
 #include "runtime/supervisor/service_manager.hpp"
 #include "runtime/support/account.hpp"
@@ -26,7 +27,6 @@
 #include "runtime/support/privileges.hpp"
 #include "runtime/support/process_title.hpp"
 #include "runtime/worker/worker.hpp"
-#include "start_checks.hpp"
 
 namespace {
 
@@ -40,7 +40,7 @@ int check(const Settings& settings) {
   const std::optional<support::Account> account = find_account(settings);
   set_umask(settings);
   open_access_log(settings, account);
-  observe::Log log(threshold(settings), "check");
+  logging::Log log(threshold(settings), "check");
   for (const std::string& warning : find_warnings(settings)) {
     log.report(gateway::Level::warning, warning);
   }
@@ -67,10 +67,10 @@ Settings make_complete(const Settings& settings) {
 }
 
 int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited inherited) {
-  std::optional<supervisor::Legacy> legacy;
+  std::optional<supervisor::UpgradeState> upgrade_state;
   if (inherited.file) {
-    legacy = supervisor::load_legacy(inherited.file);
-    supervisor::keep_over_exec(*legacy, inherited.file, false);
+    upgrade_state = supervisor::load_upgrade_state(inherited.file);
+    supervisor::keep_over_exec(*upgrade_state, inherited.file, false);
     inherited.file.reset();
   }
   const Settings complete = make_complete(settings);
@@ -82,7 +82,7 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
     return make_complete(
         config::parse_command_line(argc, argv, config::read_environment()).settings);
   };
-  return Daemon(complete, reread, supervisor::Successor(argc, argv), std::move(legacy)).run();
+  return Daemon(complete, reread, supervisor::Upgrader(argc, argv), std::move(upgrade_state)).run();
 }
 
 /// gunicorn takes the application without an option, and uWSGI its file.
@@ -110,7 +110,7 @@ int ask(const config::Command& command) {
 
 int run(int argc, char** argv) {
   supervisor::Inherited inherited = supervisor::take_inherited(argc, argv);
-  if (inherited.trial) supervisor::ServiceManager::leave();
+  if (inherited.trial) supervisor::ServiceManager::close_after_fork();
   const config::Command command =
       config::parse_command_line(argc, argv, config::read_environment());
   switch (command.action) {
@@ -139,7 +139,7 @@ void complain(const std::exception& error) {
   supervisor::ServiceManager::tell_failure(error.what());
   constexpr int kTries = 20;
   constexpr std::chrono::milliseconds kPause{20};
-  observe::LogSink sink(STDERR_FILENO);
+  logging::LogSink sink(STDERR_FILENO);
   sink.write(fmt::format("appd: {}\n", error.what()));
   for (int i = 0; i < kTries && sink.behind(); ++i) {
     sink.wait(kPause);

@@ -35,7 +35,7 @@ struct Event {
     body_cut,  ///< the front ended the body of `id` before its expected length
     aborted,   ///< the front gave `id` up; the decoder has forgotten it
     reply,     ///< `bytes` must be sent to the front as they are, as soon as the connection can
-    refused,   ///< `id` gets an answer of `status`; `detail` says why, for log and answer. The
+    refused,   ///< `id` gets a response of `status`; `detail` says why, for log and response. The
                ///< decoder swallows the rest of that request; `release` it when answered
     fatal,  ///< the connection cannot go on: close it. `detail` says why; nothing can be answered
   };

@@ -233,15 +233,15 @@ Event FastcgiDecoder::on_management(const RecordPiece& piece) {
   const auto type = reader_.header().type;
   if (type == RecordType::get_values) {
     const auto asked = whole_content(piece);
-    return asked ? answer_values(*asked) : Event{};
+    return asked ? response_values(*asked) : Event{};
   }
   // A record of a request with the connection's id is ignored; what is no type at all gets an
-  // answer.
+  // response.
   const bool of_a_request = type >= RecordType::begin_request && type <= RecordType::data;
-  return piece.last && !of_a_request ? answer_unknown_type() : Event{};
+  return piece.last && !of_a_request ? reply_to_unknown_type() : Event{};
 }
 
-Event FastcgiDecoder::answer_values(std::string_view asked) {
+Event FastcgiDecoder::response_values(std::string_view asked) {
   const auto max_requests = fmt::to_string(limits_.max_requests);
   const std::array<gateway::Variable, 3> known{{{"FCGI_MAX_CONNS", kMaxConnections},
                                                 {"FCGI_MAX_REQS", max_requests},
@@ -262,7 +262,7 @@ Event FastcgiDecoder::answer_values(std::string_view asked) {
   return reply(std::string(view(header)) + content, true);
 }
 
-Event FastcgiDecoder::answer_unknown_type() {
+Event FastcgiDecoder::reply_to_unknown_type() {
   std::array<char, 8> content{static_cast<char>(reader_.header().type)};
   const auto header =
       fastcgi::encode_header(RecordType::unknown_type, fastcgi::kManagementId, content.size());

@@ -68,8 +68,8 @@ class FastcgiDecoder final : public Decoder {
   Event body_bytes(Request& request, std::string_view bytes);
   Event on_stdin_end(Request& request);
   Event on_management(const fastcgi::RecordPiece& piece);
-  Event answer_values(std::string_view asked);
-  Event answer_unknown_type();
+  Event response_values(std::string_view asked);
+  Event reply_to_unknown_type();
 
   Event refuse(Request& request, unsigned status, bool keep_connection, std::string detail);
   Event reply_end(RequestId id, fastcgi::ProtocolStatus status, bool keep_connection);

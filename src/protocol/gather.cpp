@@ -1,7 +1,7 @@
 #include <cassert>
 #include <cstring>
 
-#include "protocol/answer_framer.hpp"
+#include "protocol/response_framer.hpp"
 
 namespace appd::protocol {
 

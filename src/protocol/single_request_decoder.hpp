@@ -40,7 +40,7 @@ class SingleRequestDecoder : public Decoder {
 
   Event complete();
   Event refuse(unsigned status, std::string detail);
-  /// `bytes` (static) are all the answer there is; the connection is to be closed after them.
+  /// `bytes` (static) are all the response there is; the connection is to be closed after them.
   Event reply_and_close(std::string_view bytes);
 
   gateway::VariableBlock& block() noexcept { return *block_; }

@@ -79,7 +79,7 @@ std::uint64_t size_of(const gateway::Variable& variable) noexcept {
   return std::uint64_t{variable.name.size()} + variable.value.size();
 }
 
-/// A client chooses the names of its headers, and this one goes to log and answer.
+/// A client chooses the names of its headers, and this one goes to log and response.
 std::string printable(std::string_view name) {
   constexpr std::size_t kShown = 64;
   std::string text(name.substr(0, kShown));

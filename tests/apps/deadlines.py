@@ -9,7 +9,7 @@ import threading
 import time
 
 import appd
-from probe_state import Chunks, answer, count, counted, options, token, wait_gate
+from probe_state import Chunks, respond, count, counted, options, token, wait_gate
 
 PLAIN = [("Content-Type", "text/plain")]
 
@@ -30,7 +30,7 @@ def compute(environ):
 
 def loop(environ, start_response):
     compute(environ)
-    return answer(start_response, b"looped\n", "text/plain")
+    return respond(start_response, b"looped\n", "text/plain")
 
 
 def sleep(environ, start_response):
@@ -38,35 +38,35 @@ def sleep(environ, start_response):
     count(token(environ), "asleep")
     time.sleep(seconds(environ))
     count(token(environ), "slept")
-    return answer(start_response, b"slept\n", "text/plain")
+    return respond(start_response, b"slept\n", "text/plain")
 
 
 def hold(environ, start_response):
     """In C, with the interpreter; about as long, and no signal cuts it short."""
     sum(range(int(seconds(environ) * 3e7)))
-    return answer(start_response, b"held\n", "text/plain")
+    return respond(start_response, b"held\n", "text/plain")
 
 
 def gate(environ, start_response):
     wait_gate(environ)
-    return answer(start_response, b"waited\n", "text/plain")
+    return respond(start_response, b"waited\n", "text/plain")
 
 
 def framework(environ, start_response):
-    """As frameworks do: what goes wrong in a view becomes an answer."""
+    """As frameworks do: what goes wrong in a view becomes a response."""
     try:
         compute(environ)
     except Exception as error:
-        return answer(start_response, repr(error).encode(), "text/plain", "500 Handled")
-    return answer(start_response, b"looped\n", "text/plain")
+        return respond(start_response, repr(error).encode(), "text/plain", "500 Handled")
+    return respond(start_response, b"looped\n", "text/plain")
 
 
 def catch(environ, start_response):
     try:
         compute(environ)
     except appd.RequestTimeout as error:
-        return answer(start_response, type(error).__mro__[1].__name__.encode(), "text/plain", "503 Caught")
-    return answer(start_response, b"looped\n", "text/plain")
+        return respond(start_response, type(error).__mro__[1].__name__.encode(), "text/plain", "503 Caught")
+    return respond(start_response, b"looped\n", "text/plain")
 
 
 def swallow(environ, start_response):
@@ -78,7 +78,7 @@ def swallow(environ, start_response):
                 time.sleep(0.001)
         except BaseException:
             count(token(environ), "swallowed")
-    return answer(start_response, b"went on\n", "text/plain")
+    return respond(start_response, b"went on\n", "text/plain")
 
 
 def blocks(environ, start_response):
@@ -108,7 +108,7 @@ def stall(environ, start_response):
 
 def read(environ, start_response):
     body = environ["wsgi.input"].read()
-    return answer(start_response, {"length": len(body)})
+    return respond(start_response, {"length": len(body)})
 
 
 def big(environ, start_response):
@@ -118,11 +118,11 @@ def big(environ, start_response):
 
 
 def whoami(environ, start_response):
-    return answer(start_response, {"pid": os.getpid(), "thread": threading.current_thread().name})
+    return respond(start_response, {"pid": os.getpid(), "thread": threading.current_thread().name})
 
 
 def counters(environ, start_response):
-    return answer(start_response, counted(token(environ)))
+    return respond(start_response, counted(token(environ)))
 
 
 def application(environ, start_response):

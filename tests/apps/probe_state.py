@@ -1,4 +1,4 @@
-"""What the routes of wsgi_probe.py and wsgi_cases.py share: counters, gates, short answers.
+"""What the routes of wsgi_probe.py and wsgi_cases.py share: counters, gates, short responses.
 
 The directory PROBE_DIR holds files and gates: named pipes that a route opens for reading, so that a test
 knows when the route runs and decides when it goes on.
@@ -44,7 +44,7 @@ def wait_gate(environ):
         gate.read()
 
 
-def answer(start_response, body, content_type="application/json", status="200 OK", fields=()):
+def respond(start_response, body, content_type="application/json", status="200 OK", fields=()):
     """A whole answer with its length; what is no bytes becomes JSON."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()

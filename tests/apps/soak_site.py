@@ -39,13 +39,13 @@ class Call:
             fields.append(("Content-Length", str(length)))
         self._start_response("200 OK", fields)
 
-    def answer(self, body):
+    def respond(self, body):
         self.start(len(body))
         return [body]
 
 
 def short(call):
-    return call.answer(pattern(call.id, call.number("size")))
+    return call.respond(pattern(call.id, call.number("size")))
 
 
 def slow(call):
@@ -56,7 +56,7 @@ def slow(call):
 def upload(call):
     """Reads as it comes; a worker with the body of another request would be found out by the digest."""
     blocks = iter(lambda: call.environ["wsgi.input"].read(BLOCK), b"")
-    return call.answer(digest(blocks))
+    return call.respond(digest(blocks))
 
 
 def unread(call):
@@ -65,7 +65,7 @@ def unread(call):
 
 
 class Blocks:
-    """An answer piece by piece, which notes its one close()."""
+    """A response piece by piece, which notes its one close()."""
 
     def __init__(self, call, size, pause, end):
         self.id, self.length, self.sent = call.id, call.number("size"), 0
@@ -117,7 +117,7 @@ def application(environ, start_response):
     if path in IN_BLOCKS:
         return IN_BLOCKS[path](call, end)
     try:
-        answer = AT_ONCE[path](call)
+        response = AT_ONCE[path](call)
     except ConnectionError:
         end("gone")
         raise
@@ -125,4 +125,4 @@ def application(environ, start_response):
         end(type(error).__name__)
         raise
     end("done")
-    return answer
+    return response

@@ -9,7 +9,7 @@ import json
 import sys
 import weakref
 
-from probe_state import Chunks, answer, count, options, probe_path, token, wait_gate
+from probe_state import Chunks, respond, count, options, probe_path, token, wait_gate
 
 TEXT = [("Content-Type", "text/plain")]
 CASES = {}
@@ -37,7 +37,7 @@ def raised_by(function, *arguments):
 def environ_kind(environ, start_response):
     marked = "case.marker" in environ
     environ["case.marker"] = "set by the last request"
-    return answer(start_response, {"plain": type(environ) is dict, "marked": marked})
+    return respond(start_response, {"plain": type(environ) is dict, "marked": marked})
 
 
 @case
@@ -49,13 +49,13 @@ def environ_text(environ, start_response):
         if type(key) is not str
         or ("." not in key and (type(value) is not str or any(ord(letter) > 0xFF for letter in key + value)))
     ]
-    return answer(start_response, {"wrong": wrong})
+    return respond(start_response, {"wrong": wrong})
 
 
 @case
 def flags(environ, start_response):
     names = ("wsgi.version", "wsgi.url_scheme", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
-    return answer(start_response, {name: repr(environ[name]) for name in names})
+    return respond(start_response, {name: repr(environ[name]) for name in names})
 
 
 # ---- the call
@@ -65,7 +65,7 @@ def call_shape(*arguments, **named):
     environ, start_response = arguments
     count(token(environ), "called")
     shape = {"positional": len(arguments), "named": sorted(named), "start": callable(start_response)}
-    return answer(start_response, shape)
+    return respond(start_response, shape)
 
 
 case(call_shape)
@@ -154,7 +154,7 @@ def start_after_head(environ, start_response):
 @case
 def kept_exception(environ, start_response):
     """Whether the exception of start_after_head is still alive."""
-    return answer(start_response, {"alive": _kept[token(environ)]() is not None, "collecting": gc.isenabled()})
+    return respond(start_response, {"alive": _kept[token(environ)]() is not None, "collecting": gc.isenabled()})
 
 
 STATUSES = {
@@ -182,7 +182,7 @@ STATUSES = {
 @case
 def bad_statuses(environ, start_response):
     found = {name: raised_by(start_response, value, list(TEXT)) for name, value in STATUSES.items()}
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 @case
@@ -225,7 +225,7 @@ FIELDS = {
 @case
 def bad_fields(environ, start_response):
     found = {name: raised_by(start_response, "200 OK", value) for name, value in FIELDS.items()}
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 @case
@@ -237,7 +237,7 @@ def wide_letters(environ, start_response):
         "name": raised_by(start_response, "200 OK", [("X-\u20ac", "1")]),
         "reason": raised_by(start_response, "200 \u20ac", []),
     }
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 HOP_BY_HOP = (
@@ -249,7 +249,7 @@ HOP_BY_HOP = (
 @case
 def hop_by_hop(environ, start_response):
     found = {name: raised_by(start_response, "200 OK", [(name, "x")]) for name in HOP_BY_HOP}
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 @case
@@ -273,7 +273,7 @@ def bad_lengths(environ, start_response):
         "huge": [("Content-Length", "9" * 30)],
     }.items():
         found[name] = raised_by(start_response, "200 OK", head)
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 @case
@@ -286,7 +286,7 @@ def changed_list(environ, start_response):
 
 
 @case
-def bare_answer(environ, start_response):
+def bare_response(environ, start_response):
     """A streamed answer with one header field."""
     start_response("200 OK", [("X-Only", "this")])
     return iter([b"no content type"])
@@ -511,7 +511,7 @@ def watched(environ, start_response):
 
 @case
 def attributes(environ, start_response):
-    return answer(start_response, _kept.pop("attributes"))
+    return respond(start_response, _kept.pop("attributes"))
 
 
 class Apart:
@@ -682,7 +682,7 @@ def status_without_body(environ, start_response):
 def read_sizes(environ, start_response):
     stream = environ["wsgi.input"]
     found = [stream.read(0), stream.read(3), stream.read(4), stream.read(-1), stream.read(), stream.read(5)]
-    return answer(start_response, [part.decode() for part in found])
+    return respond(start_response, [part.decode() for part in found])
 
 
 @case
@@ -691,14 +691,14 @@ def read_all(environ, start_response):
     how = options(environ)["how"]
     read = {"none": lambda: stream.read(None), "minus": lambda: stream.read(-1), "bare": stream.read}[how]
     body = read()
-    return answer(start_response, {"exact": type(body) is bytes, "length": len(body)})
+    return respond(start_response, {"exact": type(body) is bytes, "length": len(body)})
 
 
 @case
 def read_filled(environ, start_response):
     """read(n) fills n bytes though they come in pieces."""
     part = environ["wsgi.input"].read(10)
-    return answer(start_response, part.decode())
+    return respond(start_response, part.decode())
 
 
 @case
@@ -716,7 +716,7 @@ def read_lines(environ, start_response):
         "at the end": [stream.readline().decode(), stream.read().decode(), stream.read(1).decode()],
         "iterated at the end": list(stream),
     }
-    return answer(start_response, found)
+    return respond(start_response, found)
 
 
 @case
@@ -724,7 +724,7 @@ def read_iterated(environ, start_response):
     stream = environ["wsgi.input"]
     lines = list(stream)
     again = iter(stream)
-    return answer(start_response, {
+    return respond(start_response, {
         "lines": [line.decode() for line in lines],
         "next": raised_by(next, again),
         "next again": raised_by(next, again),
@@ -735,7 +735,7 @@ def read_iterated(environ, start_response):
 def read_nothing(environ, start_response):
     stream = environ["wsgi.input"]
     found = [stream.read(), stream.read(1), stream.readline(), *stream.readlines(), *stream]
-    return answer(start_response, [part.decode() for part in found])
+    return respond(start_response, [part.decode() for part in found])
 
 
 @case
@@ -752,7 +752,7 @@ def read_cut(environ, start_response):
         count(name, "OSError")
         raise
     count(name, "complete" if length == int(environ["CONTENT_LENGTH"]) else "end of file")
-    return answer(start_response, {"length": length})
+    return respond(start_response, {"length": length})
 
 
 @case
@@ -761,7 +761,7 @@ def close_input(environ, start_response):
     close = getattr(stream, "close", None)
     if close:
         close()
-    return answer(start_response, {"read": stream.read(4).decode()})
+    return respond(start_response, {"read": stream.read(4).decode()})
 
 
 # ---- wsgi.errors
@@ -775,7 +775,7 @@ def errors_stream(environ, start_response):
     errors.write("case: snowman \u2603 and half a pair \udc80\n")
     errors.flush()
     print("case: printed", file=errors)
-    return answer(start_response, {"bytes": raised_by(errors.write, b"bytes")})
+    return respond(start_response, {"bytes": raised_by(errors.write, b"bytes")})
 
 
 # ---- wsgi.file_wrapper
@@ -816,7 +816,7 @@ def wrapper_shape(environ, start_response):
     chunks = [chunk.decode() for chunk in closing]
     if closing_has:
         closing.close()
-    return answer(start_response, {
+    return respond(start_response, {
         "plain has close": hasattr(plain, "close"),
         "plain": [chunk.decode() for chunk in plain],
         "closing has close": closing_has,

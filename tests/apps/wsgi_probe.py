@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from wsgiref.validate import validator
 
 import wsgi_cases
-from probe_state import Chunks, answer, counted, options, probe_path, token, wait_gate
+from probe_state import Chunks, respond, counted, options, probe_path, token, wait_gate
 
 BLOCK = 1 << 16
 PATTERN = bytes(range(256)) * (BLOCK // 256)
@@ -39,13 +39,13 @@ def patterned(size):
 
 def environ_route(environ, start_response):
     shown = {key: value if isinstance(value, str) else repr(value) for key, value in environ.items()}
-    return answer(start_response, shown)
+    return respond(start_response, shown)
 
 
 def echo(environ, start_response):
     """The body as it came."""
     body = b"".join(body_blocks(environ))
-    return answer(start_response, body, "application/octet-stream")
+    return respond(start_response, body, "application/octet-stream")
 
 
 def digest(environ, start_response):
@@ -55,34 +55,34 @@ def digest(environ, start_response):
         found.update(block)
         length += len(block)
     announced = environ.get("CONTENT_LENGTH")
-    return answer(start_response, {"length": length, "sha256": found.hexdigest(), "announced": announced})
+    return respond(start_response, {"length": length, "sha256": found.hexdigest(), "announced": announced})
 
 
 def swallow(environ, start_response):
     """Length of the body alone: for sizes where a digest takes too long."""
     length = sum(len(block) for block in body_blocks(environ))
-    return answer(start_response, {"length": length})
+    return respond(start_response, {"length": length})
 
 
 def ignore(environ, start_response):
     """Answers without reading the body."""
-    return answer(start_response, {"read": 0})
+    return respond(start_response, {"read": 0})
 
 
 def whoami(environ, start_response):
     thread = threading.current_thread()
-    return answer(start_response, {"pid": os.getpid(), "thread": thread.ident, "name": thread.name})
+    return respond(start_response, {"pid": os.getpid(), "thread": thread.ident, "name": thread.name})
 
 
 # ---- what goes out
 
 
 def hello(environ, start_response):
-    return answer(start_response, b"Hello, world!\n", "text/plain")
+    return respond(start_response, b"Hello, world!\n", "text/plain")
 
 
 def status(environ, start_response):
-    """An answer of any status, without a body."""
+    """A response of any status, without a body."""
     code = options(environ)["code"]
     bodiless = code in ("204", "304")
     fields = [("X-Probe", "kept")] if bodiless else [("Content-Type", "text/plain"), ("Content-Length", "0")]
@@ -93,7 +93,7 @@ def status(environ, start_response):
 def fields(environ, start_response):
     """The query's pairs as response header fields, in their order."""
     asked = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True, encoding="latin-1")
-    return answer(start_response, b"fields\n", "text/plain", fields=asked)
+    return respond(start_response, b"fields\n", "text/plain", fields=asked)
 
 
 def sized(environ, start_response):
@@ -141,12 +141,12 @@ def file(environ, start_response):
 
 def hold(environ, start_response):
     wait_gate(environ)
-    return answer(start_response, {"held": True, "pid": os.getpid()})
+    return respond(start_response, {"held": True, "pid": os.getpid()})
 
 
 def sleep(environ, start_response):
     time.sleep(float(options(environ)["seconds"]))
-    return answer(start_response, {"pid": os.getpid()})
+    return respond(start_response, {"pid": os.getpid()})
 
 
 def no_descriptors(environ, start_response):
@@ -155,7 +155,7 @@ def no_descriptors(environ, start_response):
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     threading.Timer(float(options(environ)["seconds"]), resource.setrlimit,
                     (resource.RLIMIT_NOFILE, limits)).start()
-    return answer(start_response, {"pid": os.getpid()})
+    return respond(start_response, {"pid": os.getpid()})
 
 
 def die(environ, start_response):
@@ -196,11 +196,11 @@ def returns(environ, start_response):
 def log(environ, start_response):
     environ["wsgi.errors"].write(options(environ)["text"] + "\n")
     environ["wsgi.errors"].flush()
-    return answer(start_response, {})
+    return respond(start_response, {})
 
 
 def counters(environ, start_response):
-    return answer(start_response, counted(token(environ)))
+    return respond(start_response, counted(token(environ)))
 
 
 ROUTES = {
@@ -236,7 +236,7 @@ def application(environ, start_response):
         return wsgi_cases.CASES[rest](environ, start_response)
     route = ROUTES.get(name)
     if route is None:
-        return answer(start_response, {"no route": name}, status="404 Not Found")
+        return respond(start_response, {"no route": name}, status="404 Not Found")
     return route(environ, start_response)
 
 

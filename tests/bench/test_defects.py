@@ -132,7 +132,7 @@ def test_what_works_is_no_failure(stage, server, wire):
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_an_answer_that_lacks_a_byte_once_in_a_thousand_is_noticed(stage, wire):
+def test_a_response_that_lacks_a_byte_once_in_a_thousand_is_noticed(stage, wire):
     application = Application("short:application", contains=b"Hello", length=14)
     (failure,) = failures(measured(stage, Appd, wire, application))
     assert "13 bytes" in failure
@@ -141,7 +141,7 @@ def test_an_answer_that_lacks_a_byte_once_in_a_thousand_is_noticed(stage, wire):
 @pytest.mark.parametrize("server", [ClosesConnections, SaysItIsBroken])
 def test_a_server_that_fails_now_and_then_is_noticed(stage, server):
     (failure,) = failures(measured(stage, server))
-    assert "after" in failure and "right answers" in failure
+    assert "after" in failure and "right responses" in failure
 
 
 def test_a_server_that_never_answers_is_noticed(stage, monkeypatch):

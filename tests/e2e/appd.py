@@ -97,7 +97,7 @@ class Appd(Process):
 
     # ---- requests
 
-    def call(self, protocol, path="/", **rest) -> wire.Answer:
+    def call(self, protocol, path="/", **rest) -> wire.Response:
         return wire.call(protocol, self.address, path, **rest)
 
     def accepts(self, address=None) -> bool:

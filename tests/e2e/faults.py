@@ -162,11 +162,11 @@ class Load:
                     self.hung.append(f"{what} after {time.monotonic() - began:.1f} s")
 
 
-def verdict(answer, body=None) -> str:
-    if not answer.complete or answer.status is None:
+def verdict(response, body=None) -> str:
+    if not response.complete or response.status is None:
         return "broken off"
-    if answer.status == 200:
-        return "right" if body is None or answer.body == body else "broken off"
+    if response.status == 200:
+        return "right" if body is None or response.body == body else "broken off"
     return "refused"
 
 

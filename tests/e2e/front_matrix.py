@@ -69,14 +69,14 @@ class FrontMatrix:
         assert reply.status == 200
         assert reply.json() == {"length": size, "sha256": upload.sha256, "announced": str(size)}
 
-    def test_a_body_that_the_application_does_not_read_leaves_its_answer_whole(self, port):
+    def test_a_body_that_the_application_does_not_read_leaves_its_response_whole(self, port):
         with web.Client(port) as client:
             upload = web.Upload(4 * MIB)
             reply = client.request("POST", "/ignore", body=upload, length=upload.size)
             assert (reply.status, reply.json()) == (200, {"read": 0})
         assert web.get(port, "/hello").status == 200
 
-    def test_a_large_answer_arrives_whole(self, port):
+    def test_a_large_response_arrives_whole(self, port):
         with web.Client(port) as client:
             client.send(web.head("GET", f"/sized?size={64 * MIB}"))
             response = client.start_reply()
@@ -143,7 +143,7 @@ class FrontMatrix:
             gate.open()
             assert response.read() == b"second"
 
-    def test_a_client_that_hangs_up_ends_the_answer(self, port, backend: Appd):
+    def test_a_client_that_hangs_up_ends_the_response(self, port, backend: Appd):
         worker = backend.only_worker()
         name = unique("abort")
         client = web.Client(port)
@@ -159,7 +159,7 @@ class FrontMatrix:
         assert reply.status == 500
         assert b"ValueError" not in reply.body, "the client must not see the traceback"
 
-    def test_an_error_after_the_head_shows_as_an_incomplete_answer(self, port):
+    def test_an_error_after_the_head_shows_as_an_incomplete_response(self, port):
         with web.Client(port) as client:
             client.send(web.head("GET", "/fail_later"))
             reply = client.read_reply()
@@ -168,7 +168,7 @@ class FrontMatrix:
 
     # ---- many at once
 
-    def test_many_clients_at_once_get_their_own_answers(self, port):
+    def test_many_clients_at_once_get_their_own_responses(self, port):
         wrong = []
 
         def run(number):

@@ -1,4 +1,4 @@
-"""Clients that ask a front server without a pause and account for every answer."""
+"""Clients that ask a front server without a pause and account for every response."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from processes import wait_until
 
 class Load:
     """Threads with a kept connection each, spread over a front's ports, that send GET and POST by turns while the
-    `with` block runs. Every answer must be right: `wrong` lists those that are not, `bodies` counts the
+    `with` block runs. Every response must be right: `wrong` lists those that are not, `bodies` counts the
     right ones of GET by their text."""
 
     def __init__(self, ports, connections=16):
@@ -34,10 +34,10 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def wait_more(self, answers):
+    def wait_more(self, responses):
         """Until so many more requests have been answered."""
-        wanted = self.answered + answers
-        wait_until(lambda: self.wrong or self.answered >= wanted, f"{answers} answers under load")
+        wanted = self.answered + responses
+        wait_until(lambda: self.wrong or self.answered >= wanted, f"{responses} answers under load")
 
     def _run(self, port, number):
         client = None

@@ -76,7 +76,7 @@ class Account:
     def _settle(self, request):
         begun = self._begun.get(request.id, [])
         alive = [one for one in begun if one.pid not in self._deaths]
-        # A front asks again when a connection ends before the answer.
+        # A front asks again when a connection ends before the response.
         if len(alive) > 1 and not self._any_fault(request.began, request.ended):
             self._fail(request.ended, f"{request}: run {len(alive)} times: {begun}")
         self._check_version(request, begun)

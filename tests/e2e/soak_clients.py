@@ -140,7 +140,7 @@ class Visit:
         self._read(request, digest([body]))
 
     def unread(self, request):
-        """As much as nginx takes at once: of more, its early answer could be cut by its own reset."""
+        """As much as nginx takes at once: of more, its early response could be cut by its own reset."""
         self._send("POST", request, "unread", body=pattern(request.id, 8000), size=200)
         self._read(request, pattern(request.id, 200))
 

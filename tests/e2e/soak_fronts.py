@@ -14,9 +14,9 @@ def upload_of(request, size) -> list:
     return wire.variables("POST", "/upload", f"id={request.id}", length=size)
 
 
-def judge(request, answer, expected):
-    request.note(answer.status, answer.field("X-Soak"))
-    request.judge(answer.complete, answer.body, expected)
+def judge(request, response, expected):
+    request.note(response.status, response.field("X-Soak"))
+    request.judge(response.complete, response.body, expected)
 
 
 def settle(requests, ask) -> bool:
@@ -77,7 +77,7 @@ class KeptFront:
         """The response comes before the body is all sent; what follows belongs to nobody."""
         body = pattern(request.id, TOO_LARGE)
         self._start(1, request, TOO_LARGE, body[:100_000])
-        request.judge_refused(self._connection.read_answer().status)
+        request.judge_refused(self._connection.read_response().status)
         self._connection.stdin(body[100_000:])
 
     def kept_aborted(self, request):
@@ -96,7 +96,7 @@ class KeptFront:
             for request_id, body in bodies.items():
                 self._connection.stdin(body[start:start + block], request_id, end=start + block >= LARGE)
         for request_id, request in ((1, one), (2, other)):
-            judge(request, self._connection.read_answer(request_id=request_id), digest([bodies[request_id]]))
+            judge(request, self._connection.read_response(request_id=request_id), digest([bodies[request_id]]))
 
     def _start(self, request_id, request, length, first):
         self._connection.begin(request_id)
@@ -136,12 +136,12 @@ class ClosingFront:
     def own_upload(self, mode, request):
         body = pattern(request.id, LARGE)
         with self._send(mode, request, LARGE, body) as connection:
-            judge(request, connection.read_answer(), digest([body]))
+            judge(request, connection.read_response(), digest([body]))
 
     def own_refused(self, mode, request):
         """All is sent before the response is read, as by Apache over uwsgi and SCGI."""
         with self._send(mode, request, TOO_LARGE, pattern(request.id, TOO_LARGE)) as connection:
-            request.judge_refused(connection.read_answer().status)
+            request.judge_refused(connection.read_response().status)
 
     def own_left(self, mode, request):
         self._send(mode, request, LARGE, pattern(request.id, self._chance.choice((1, SOME))), end=False).close()
@@ -150,7 +150,7 @@ class ClosingFront:
     def _get(self, mode, request, path, size, expected=None):
         named = wire.variables(path=path, query=f"id={request.id}&size={size}")
         with wire.begin(mode, self._address, named, timeout=PATIENCE) as connection:
-            judge(request, connection.read_answer(), expected or pattern(request.id, size))
+            judge(request, connection.read_response(), expected or pattern(request.id, size))
 
     def _send(self, mode, request, length, body, end=True):
         return wire.begin(mode, self._address, upload_of(request, length), body, end_body=end, timeout=PATIENCE)

@@ -25,9 +25,9 @@ class Request:
     mode: str
     streaming: bool
     began: float  # CLOCK_MONOTONIC, as all times
-    listened: float = 0.0  # when its client began to wait for the answer; 0: never
+    listened: float = 0.0  # when its client began to wait for the response; 0: never
     ended: float = 0.0
-    outcome: str = ""  # right, refused (as it should be), left, lost (an error of the front, or a part of the answer), wrong
+    outcome: str = ""  # right, refused (as it should be), left, lost (an error of the front, or a part of the response), wrong
     status: int = 0
     detail: str = ""
     after: str = ""  # what the same connection was used for before
@@ -35,11 +35,11 @@ class Request:
     version: int = 0
 
     def note(self, status, who):
-        """What the head of the answer says; `who`: X-Soak."""
+        """What the head of the response says; `who`: X-Soak."""
         self.status = status
         if who:
             name, pid, version = who.split()
-            assert name == self.id, f"an answer to {name} for {self.id}"
+            assert name == self.id, f"a response to {name} for {self.id}"
             self.pid, self.version = int(pid), int(version)
 
     def judge(self, complete, body, expected):

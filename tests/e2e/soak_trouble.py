@@ -18,7 +18,7 @@ from soak_request import FILE_SIZE, MAX_BODY, pattern
 WORKERS = 4
 HEARTBEAT = 2
 EXIT_START = 4
-ANSWER_WITHIN = 120.0  # of an order to appd
+RESPONSE_WITHIN = 120.0  # of an order to appd
 # System calls that fail, in whom; those of the second group may cost a request, or an idle connection.
 FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
           ("workers", "recv", "EINTR"), ("workers", "recvmsg", "ENOMEM"), ("workers", "sendmsg", "ENOBUFS"),
@@ -161,7 +161,7 @@ class Trouble:
         def signalled():
             seen = len(self._server.log())
             self._server.send_signal(signal.SIGHUP)
-            wait_until(lambda: ENDS.search(self._server.log(), seen), "an end of the reload", ANSWER_WITHIN)
+            wait_until(lambda: ENDS.search(self._server.log(), seen), "an end of the reload", RESPONSE_WITHIN)
             return ENDS.search(self._server.log(), seen).group() == "reloaded after", ""
 
         self._expect_new_version(self._begin("reload by signal"), signalled)
@@ -206,7 +206,7 @@ class Trouble:
 
     def _order(self, verb):
         try:
-            asked = self._server.installed.run(verb, "--control", self._server.control, within=ANSWER_WITHIN)
+            asked = self._server.installed.run(verb, "--control", self._server.control, within=RESPONSE_WITHIN)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"appd {verb} has no end") from None
         assert asked.returncode in (0, EXIT_START), f"appd {verb}: code {asked.returncode}: {asked.stderr}"

@@ -14,7 +14,7 @@ from processes import wait_until
 from test_memory import MIB, allowed, memory
 
 SITE = """
-from probe_state import answer, options, wait_gate
+from probe_state import respond, options, wait_gate
 
 def late(environ, start_response):
     wait_gate(environ)
@@ -25,14 +25,14 @@ def digest(environ, start_response):
     found = hashlib.sha256()
     while block := environ["wsgi.input"].read(65536):
         found.update(block)
-    return answer(start_response, {"sha256": found.hexdigest()})
+    return respond(start_response, {"sha256": found.hexdigest()})
 
 def stream(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return (b"s" * 10_000 for _ in range(30))
 
 def whole(environ, start_response):
-    return answer(start_response, b"w" * int(options(environ)["size"]), "text/plain")
+    return respond(start_response, b"w" * int(options(environ)["size"]), "text/plain")
 
 def application(environ, start_response):
     route = {"/late": late, "/digest": digest, "/stream": stream, "/whole": whole}
@@ -100,7 +100,7 @@ def test_two_uploads_share_a_connection_wherever_the_second_begins(site, start_a
             connection.send(more(1, 2_000) + more(2, 2_000))
         for request_id, body in bodies.items():
             connection.send_record(wire.STDIN, request_id)
-            assert connection.read_answer(request_id=request_id).json() == {"sha256": sha256(body)}
+            assert connection.read_response(request_id=request_id).json() == {"sha256": sha256(body)}
 
 
 def test_a_connection_hears_on_after_an_abort_of_what_it_had_paused_for(site):
@@ -128,15 +128,15 @@ def test_the_rest_of_a_body_is_taken_after_503(site, protocol, size):
             connection.begin(1)
             connection.params(post("/digest", body))
             connection.stdin(body)
-            assert connection.read_answer().status == 503
+            assert connection.read_response().status == 503
             gate.open()
             assert connection.request(post("/digest", body), body, 2).json() == {"sha256": sha256(body)}
         else:
             packet = wire.uwsgi_packet if protocol == "uwsgi" else wire.scgi_packet
             connection.send(packet(post("/digest", body)) + body)
-            assert connection.read_answer().status == 503
+            assert connection.read_response().status == 503
             gate.open()
-    assert busy.read_answer().status == 200
+    assert busy.read_response().status == 200
     busy.close()
 
 
@@ -160,8 +160,8 @@ def test_a_body_is_taken_while_the_application_streams_and_does_not_read(site, p
     server = site()
     body = pattern(2 * MIB)
     for _ in range(20):
-        answer = server.call(protocol, "/stream", body=body)
-        assert (answer.status, len(answer.body), answer.complete) == (200, 300_000, True)
+        response = server.call(protocol, "/stream", body=body)
+        assert (response.status, len(response.body), response.complete) == (200, 300_000, True)
 
 
 def test_no_time_of_the_front_runs_while_nobody_reads_from_it(site):
@@ -180,8 +180,8 @@ def test_no_time_of_the_front_runs_while_nobody_reads_from_it(site):
         gate.open()
         connection.send(later[20:] + wire.record(wire.STDIN, 2))
         connection.stdin(body[90_000:], 1)
-        assert connection.read_answer(request_id=1).json() == {"sha256": sha256(body)}
-        assert connection.read_answer(request_id=2).status == 200
+        assert connection.read_response(request_id=1).json() == {"sha256": sha256(body)}
+        assert connection.read_response(request_id=2).status == 200
     assert not server.find_events("timeout")
 
 
@@ -237,7 +237,7 @@ def test_who_does_not_read_replies_cannot_ask_for_more(site, installed, asked):
     wait_until(lambda: memory(worker, "VmRSS") < idle + allowed(installed, 8 * MIB), "the memory came back")
 
 
-def test_answers_that_nobody_reads_take_no_more_than_their_memory(site, installed):
+def test_responses_that_nobody_reads_take_no_more_than_their_memory(site, installed):
     server = site("--write-timeout", "60s")
     worker = server.only_worker()
     assert server.call("uwsgi", "/whole", query=f"size={4 * MIB}").status == 200
@@ -248,7 +248,7 @@ def test_answers_that_nobody_reads_take_no_more_than_their_memory(site, installe
     assert server.call("uwsgi", "/whole", query="size=10").status == 200
     assert memory(worker, "VmRSS") < idle + allowed(installed, 110 * MIB)
     for connection in asked[::3]:
-        assert connection.read_answer().body == b"w" * (4 * MIB)
+        assert connection.read_response().body == b"w" * (4 * MIB)
     for connection in asked:
         connection.close()
     wait_until(lambda: server.call("uwsgi", "/whole", query="size=10") and

@@ -1,4 +1,4 @@
-"""What bad input gets: a proper answer, one line in the log, a worker that goes on, undisturbed neighbours."""
+"""What bad input gets: a proper response, one line in the log, a worker that goes on, undisturbed neighbours."""
 
 import select
 import struct
@@ -25,9 +25,9 @@ class Neighbour:
 
     def finish(self):
         self.gate.open()
-        answer = self.connection.read_answer()
+        response = self.connection.read_response()
         self.connection.close()
-        assert (answer.status, answer.complete, answer.json()["held"]) == (200, True, True)
+        assert (response.status, response.complete, response.json()["held"]) == (200, True, True)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def server(installed):
 
 @pytest.fixture(autouse=True)
 def undisturbed(server, request):
-    """Round each test: the same worker, a neighbour that gets its answer, and service afterwards."""
+    """Round each test: the same worker, a neighbour that gets its response, and service afterwards."""
     protocol = request.getfixturevalue("protocol") if "protocol" in request.fixturenames else "fastcgi"
     worker = server.only_worker()
     neighbour = Neighbour(server, protocol)
@@ -69,16 +69,16 @@ def test_variables_above_the_limit_are_a_431_and_the_largest_is_named(server, pr
     if protocol == "uwsgi":
         size = min(size, 64_000)  # the protocol itself ends at 65535
     headers = [("X-Small", "s" * 900), ("X-Huge", "h" * size)]
-    answer = server.call(protocol, "/hello", headers=headers)
-    assert (answer.status, answer.complete) == (431, True)
+    response = server.call(protocol, "/hello", headers=headers)
+    assert (response.status, response.complete) == (431, True)
     event = the_one_event(server, "HTTP_X_HUGE")
     assert "max-params" in event.text
     assert "hhhhhh" not in event.text, "values do not belong in the log"
 
 
 def test_variables_just_below_the_limit_pass(server, protocol):
-    answer = server.call(protocol, "/environ", headers=[("X-Large", "l" * 30_000)])
-    assert answer.status == 200 and len(answer.json()["HTTP_X_LARGE"]) == 30_000
+    response = server.call(protocol, "/environ", headers=[("X-Large", "l" * 30_000)])
+    assert response.status == 200 and len(response.json()["HTTP_X_LARGE"]) == 30_000
 
 
 def test_a_kept_connection_survives_a_431(server):
@@ -90,8 +90,8 @@ def test_a_kept_connection_survives_a_431(server):
 
 @pytest.mark.parametrize("count, status", [(900, 200), (1001, 431)])
 def test_more_variables_than_any_front_sends_are_a_431(server, protocol, count, status):
-    answer = server.call(protocol, "/hello", headers=[(f"X{number}", "") for number in range(count)])
-    assert (answer.status, answer.complete) == (status, True)
+    response = server.call(protocol, "/hello", headers=[(f"X{number}", "") for number in range(count)])
+    assert (response.status, response.complete) == (status, True)
     if status == 431:
         the_one_event(server, "more than 1000 variables")
 
@@ -125,8 +125,8 @@ def test_a_malformed_fastcgi_frame_is_answered_where_it_can_be_and_logged(server
         if status is None:
             assert b"Status: 200" not in connection.read_to_end()
         else:
-            answer = connection.read_answer()
-            assert answer.status in (status if isinstance(status, tuple) else (status,))
+            response = connection.read_response()
+            assert response.status in (status if isinstance(status, tuple) else (status,))
             assert connection.read_to_end() == b""
     event = the_one_event(server, r"(?i)fastcgi")
     if offset is not None:
@@ -155,7 +155,7 @@ SCGI_FRAMES = {
 def test_a_malformed_uwsgi_block_is_a_400_and_logged(server, name):
     with wire.Uwsgi(server.address) as connection:
         connection.send(UWSGI_FRAMES[name])
-        assert connection.read_answer().status == 400
+        assert connection.read_response().status == 400
     event = the_one_event(server, r"(?i)uwsgi")
     assert any(letter.isdigit() for letter in event.text)
 
@@ -164,7 +164,7 @@ def test_a_malformed_uwsgi_block_is_a_400_and_logged(server, name):
 def test_a_malformed_scgi_head_is_a_400_and_logged(server, name):
     with wire.Scgi(server.address) as connection:
         connection.send(SCGI_FRAMES[name])
-        assert connection.read_answer().status == 400
+        assert connection.read_response().status == 400
     event = the_one_event(server, r"(?i)scgi")
     assert any(letter.isdigit() for letter in event.text)
 
@@ -172,7 +172,7 @@ def test_a_malformed_scgi_head_is_a_400_and_logged(server, name):
 def test_an_impossible_scgi_length_is_refused_without_waiting_for_it(server):
     with wire.Scgi(server.address, timeout=10) as connection:
         connection.send(b"9999999999:CONTENT_LENGTH\x000\0")
-        assert connection.read_answer().status in (400, 431)
+        assert connection.read_response().status in (400, 431)
     the_one_event(server, r"(?i)scgi")
 
 
@@ -182,8 +182,8 @@ def test_other_uwsgi_modifiers_are_refused_so_that_front_and_log_show_it(start):
         pinned.forget_log()
         with wire.Uwsgi(pinned.address) as connection:
             connection.send(wire.uwsgi_packet(wire.variables(path="/hello"), modifier1=modifier))
-            answer = connection.read_answer()
-        assert answer.status >= 400 and b"Hello" not in answer.body
+            response = connection.read_response()
+        assert response.status >= 400 and b"Hello" not in response.body
         assert str(modifier) in the_one_event(pinned, "modifier").text
     assert pinned.call("uwsgi", "/hello").status == 200
 
@@ -230,7 +230,7 @@ def test_several_requests_at_once_on_one_connection_are_answered_under_their_ids
             named = wire.variables("POST", "/echo", length=len(str(number)))
             assert connection.request(named, str(number).encode(), number).body == str(number).encode()
         gate.open()
-        assert connection.read_answer(request_id=5).json()["held"] is True
+        assert connection.read_response(request_id=5).json()["held"] is True
 
 
 def test_an_abort_ends_the_request_and_leaves_its_siblings(server):
@@ -256,10 +256,10 @@ def test_an_abort_ends_the_request_and_leaves_its_siblings(server):
 def test_http_and_tls_get_a_400_that_names_the_directives(server, first):
     with wire.Uwsgi(server.address) as connection:
         connection.send(first)
-        answer = connection.read_answer()
-    assert answer.status == 400
+        response = connection.read_response()
+    assert response.status == 400
     for directive in (b"fastcgi_pass", b"uwsgi_pass", b"scgi_pass"):
-        assert directive in answer.body
+        assert directive in response.body
     event = the_one_event(server, "(?i)http" if first[0] != 0x16 else "(?i)tls")
     assert "fastcgi_pass" in event.text
 
@@ -276,8 +276,8 @@ def test_bytes_of_no_known_protocol_close_the_connection_and_are_logged(server):
 
 @pytest.mark.parametrize("size", [MIB + 1, 8 * MIB])
 def test_a_body_above_the_limit_is_a_413_though_it_is_unread(server, protocol, size):
-    answer = server.call(protocol, "/digest", body=b"x" * size)
-    assert (answer.status, answer.complete) == (413, True)
+    response = server.call(protocol, "/digest", body=b"x" * size)
+    assert (response.status, response.complete) == (413, True)
     assert "max-body" in the_one_event(server, "/digest").text
 
 
@@ -309,7 +309,7 @@ def test_a_413_reaches_the_client_of_a_real_front(server, front):
                         for block in upload:
                             client.send(block)
                     except OSError:
-                        pass  # the front may close after the answer
+                        pass  # the front may close after the response
                     assert client.read_reply().status == 413, mode
     finally:
         running.stop()
@@ -332,8 +332,8 @@ def test_a_413_reaches_the_client_of_a_real_front(server, front):
     [("REQUEST_METHOD", "GET"), ("REQUEST_METHOD", "POST")],
 ], ids=str)
 def test_missing_method_and_impossible_length_are_a_400(server, protocol, extra):
-    answer = server.call(protocol, "/hello", extra=extra)
-    assert (answer.status, answer.complete) == (400, True)
+    response = server.call(protocol, "/hello", extra=extra)
+    assert (response.status, response.complete) == (400, True)
     the_one_event(server, extra[0][0])
 
 
@@ -392,32 +392,32 @@ def test_an_idle_kept_connection_is_left_open(server):
 
 
 def test_an_application_that_raises_before_the_head_is_a_500_with_its_traceback_logged(server, protocol):
-    answer = server.call(protocol, "/fail", query="a=1")
-    assert (answer.status, answer.complete) == (500, True)
+    response = server.call(protocol, "/fail", query="a=1")
+    assert (response.status, response.complete) == (500, True)
     event = the_one_event(server, "Traceback")
     assert "GET /fail?a=1" in event.text and "ValueError: probe: failed before the head" in event.text
 
 
 @pytest.mark.parametrize("what, kind", [("None", "NoneType"), ("str", "str"), ("int", "int")])
 def test_an_application_that_returns_no_iterable_is_a_500_and_its_type_is_named(server, protocol, what, kind):
-    answer = server.call(protocol, "/returns", query=f"what={what}")
-    assert (answer.status, answer.complete) == (500, True)
+    response = server.call(protocol, "/returns", query=f"what={what}")
+    assert (response.status, response.complete) == (500, True)
     event = the_one_event(server, rf"\b{kind}\b")
     assert f"GET /returns?what={what}" in event.text
 
 
-def test_an_application_that_raises_after_the_head_leaves_a_visibly_incomplete_answer(server, protocol):
+def test_an_application_that_raises_after_the_head_leaves_a_visibly_incomplete_response(server, protocol):
     token = unique("late")
-    answer = server.call(protocol, "/fail_later", query=f"token={token}")
-    assert (answer.status, answer.body, answer.complete) == (200, b"half of it", False)
+    response = server.call(protocol, "/fail_later", query=f"token={token}")
+    assert (response.status, response.body, response.complete) == (200, b"half of it", False)
     event = the_one_event(server, "Traceback")
     assert "/fail_later" in event.text and "ValueError: probe: failed after the head" in event.text
     assert server.wait_counted(token, "close")["close"] == 1
 
 
 @pytest.mark.parametrize("protocol", ["uwsgi", "scgi"])
-def test_a_broken_off_answer_without_length_ends_in_a_reset_over_tcp(start, protocol):
-    """Its end would look like the answer's end."""
+def test_a_broken_off_response_without_length_ends_in_a_reset_over_tcp(start, protocol):
+    """Its end would look like the response's end."""
     port = Port()
     start(socket_option=f"127.0.0.1:{port.number}")
     asked = wire.variables(path="/fail_later", query="length=no")
@@ -439,15 +439,15 @@ def test_a_full_queue_is_a_503_with_retry_after(start, protocol):
     answered, _, _ = select.select([each.socket for each in waiting], [], [], wire.TIMEOUT)
     assert len(answered) == 1, "one waits, the other is refused while the first request still runs"
     (refused,) = [each for each in waiting if each.socket in answered]
-    answer = refused.read_answer()
-    assert (answer.status, answer.complete) == (503, True)
-    assert int(answer.field("Retry-After")) > 0
+    response = refused.read_response()
+    assert (response.status, response.complete) == (503, True)
+    assert int(response.field("Retry-After")) > 0
     assert "queue" in the_one_event(busy, "/hello").text
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     for each in waiting:
         if each is not refused:
-            assert each.read_answer().status == 200
+            assert each.read_response().status == 200
     for each in (running, *waiting):
         each.close()
     assert busy.call(protocol, "/hello").status == 200

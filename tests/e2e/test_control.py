@@ -118,7 +118,7 @@ def test_status_names_what_runs(start, installed, place):
     gate.wait_entered()
     assert "serving GET /hold?gate=held (thread " in installed.run("status", "--control", place / "control").stdout
     gate.open()
-    assert connection.read_answer().status == 200
+    assert connection.read_response().status == 200
 
 
 def test_status_tells_by_its_exit_code_when_no_worker_is_ready(installed, place):
@@ -159,7 +159,7 @@ from wsgi_probe import application
         ending = wait_until(lambda: (asked := status()).returncode and asked, "it ends")
         assert ending.returncode == EXIT_START and "ending" in ending.stdout
         gate.open()
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
     finally:
         server.stop()
 
@@ -184,7 +184,7 @@ def test_status_tells_what_waits_and_for_how_long(start, installed, place):
     wait_until(lambda: age() > first, "the oldest grows older")
     for gate in gates:
         gate.open()
-    assert {connection.read_answer().status for connection in held + waiting} == {200}
+    assert {connection.read_response().status for connection in held + waiting} == {200}
     wait_until(lambda: queue() == "  queue: 0 (of at most 7 in each worker)", "nothing waits")
 
 
@@ -269,7 +269,7 @@ def test_a_worker_that_outlives_a_killed_master_does_not_keep_its_control_socket
         assert asked.returncode == EXIT_FAILURE and f"no appd answers on {place / 'control'}" in asked.stderr
         assert alive(worker)
         gate.open()
-        assert held.read_answer().status == 200
+        assert held.read_response().status == 200
     wait_until(lambda: not alive(worker), "the worker is gone")
 
 

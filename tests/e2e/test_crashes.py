@@ -163,8 +163,8 @@ def test_where_the_import_has_set_its_own_file_the_stacks_are_there(crashes, pre
 @with_and_without_preload
 def test_a_process_that_the_application_forks_tells_on_stderr_and_the_worker_lives(crashes, preload):
     server = crashes(*preload)
-    answer = server.call("fastcgi", "/fork")
-    assert answer.body == str(signal.SIGSEGV.value).encode()
+    response = server.call("fastcgi", "/fork")
+    assert response.body == str(signal.SIGSEGV.value).encode()
     wait_until(lambda: "in read_nowhere" in server.log(), "the stack of the forked process")
     die(server, "/abort")
     assert "read_nowhere" not in death(server, "SIGABRT").text
@@ -240,7 +240,7 @@ def test_more_deaths_than_are_borne_stop_it_and_what_runs_is_finished(start, pre
     assert (event.level, event.role) == ("error", "master")
     wait_until(lambda: not server.accepts(), "new connections are refused")
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     running.close()
     assert server.wait_exit() == EXIT_CRASHES
     assert not os.path.exists(server.address)

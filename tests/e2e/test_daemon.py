@@ -79,7 +79,7 @@ def test_the_pid_file_of_a_killed_master_is_taken_over_while_its_worker_finishes
     assert path.read_text() == f"{second.pid}\n"
     assert alive(worker)
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     running.close()
     wait_until(lambda: not alive(worker), "the worker has ended")
     assert path.read_text() == f"{second.pid}\n"
@@ -418,7 +418,7 @@ def test_the_watchdog_is_fed_while_a_stop_waits_for_a_request(start, manager):
     for _ in range(2):
         manager.wait("WATCHDOG=1")
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     running.close()
     assert server.wait_exit() == 0
 

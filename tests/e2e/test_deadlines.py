@@ -12,7 +12,7 @@ from processes import wait_until
 
 
 def ask(server, protocol, path, query=""):
-    """Sends a request whose answer is read later."""
+    """Sends a request whose response is read later."""
     return wire.begin(protocol, server.address, wire.variables(path=path, query=query))
 
 
@@ -25,16 +25,16 @@ def test_a_request_that_waits_for_too_long_gets_503_and_is_never_started(start, 
     with ask(server, protocol, "/hold", "gate=busy") as running:
         gate.wait_entered()
         begun = time.monotonic()
-        answer = server.call(protocol, "/parts", query="token=late&gate=none")
+        response = server.call(protocol, "/parts", query="token=late&gate=none")
         waited = time.monotonic() - begun
-        assert (answer.status, answer.complete) == (503, True)
-        assert int(answer.field("Retry-After")) > 0
-        assert b"--queue-timeout" in answer.body
+        assert (response.status, response.complete) == (503, True)
+        assert int(response.field("Retry-After")) > 0
+        assert b"--queue-timeout" in response.body
         assert 0.3 <= waited < 10
         event = server.wait_event("--queue-timeout")
         assert (event.level, event.text.startswith("GET /parts?token=late")) == ("warn", True)
         gate.open()
-        assert running.read_answer().status == 200
+        assert running.read_response().status == 200
     assert server.counted("late") == {}
     (line,) = [line for line in server.output().splitlines() if "/parts" in line]
     assert '" 503 ' in line and float(line.split("queue=")[1].split()[0]) >= 300
@@ -52,7 +52,7 @@ def test_without_a_queue_timeout_requests_wait_as_long_as_it_takes(start):
         except TimeoutError:
             waiting.socket.settimeout(wire.TIMEOUT)
         gate.open()
-        assert [running.read_answer().status, waiting.read_answer().status] == [200, 200]
+        assert [running.read_response().status, waiting.read_response().status] == [200, 200]
 
 
 def test_a_request_whose_front_goes_away_while_it_waits_is_never_started(start, protocol):
@@ -63,7 +63,7 @@ def test_a_request_whose_front_goes_away_while_it_waits_is_never_started(start, 
         ask(server, protocol, "/parts", "token=gone&gate=none").close()
         server.wait_event("the front went away during GET /parts")
         gate.open()
-        assert running.read_answer().status == 200
+        assert running.read_response().status == 200
     assert server.counted("gone") == {}
     wait_until(lambda: any("/parts" in line and '" 499 ' in line for line in server.output().splitlines()),
                "its line in the access log")
@@ -80,8 +80,8 @@ def watched(start):
 
 def test_a_slow_request_is_logged_once_with_its_stack_and_goes_on(watched, protocol):
     server = watched("--slow-request", "200ms")
-    answer = server.call(protocol, "/loop", query="seconds=0.8")
-    assert (answer.status, answer.body) == (200, b"looped\n")
+    response = server.call(protocol, "/loop", query="seconds=0.8")
+    assert (response.status, response.body) == (200, b"looped\n")
     (event,) = server.find_events("--slow-request")
     assert event.level == "warn"
     assert event.text.startswith("GET /loop?seconds=0.8 has made no progress for 0.")
@@ -98,7 +98,7 @@ def test_a_thread_in_c_code_shows_its_stack_also_with_the_interpreter_held(watch
     with ask(server, "uwsgi", f"/{path}", "seconds=1.5") as connection:
         event = server.wait_event("--slow-request", within=1.4)
         assert f"GET /{path}" in event.text and f"in {path}" in event.text
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
 
 
 def test_the_stacks_are_there_when_every_pool_thread_is_stuck(watched):
@@ -107,7 +107,7 @@ def test_the_stacks_are_there_when_every_pool_thread_is_stuck(watched):
     for number in range(3):
         event = server.wait_event(f"number={number} ", within=1.1)
         assert event.text.count("in sleep") == 1
-    assert [connection.read_answer().status for connection in asked] == [200] * 3
+    assert [connection.read_response().status for connection in asked] == [200] * 3
     for connection in asked:
         connection.close()
     threads = {re.search(r"thread (\d)", event.text).group(1) for event in server.find_events("--slow-request")}
@@ -125,7 +125,7 @@ def test_blocks_are_progress_and_a_stream_that_stops_is_slow(watched, protocol):
 
 
 def dawdle(server, protocol, seconds):
-    """A front that pauses in the middle of a body that it sends, and before it reads a large answer."""
+    """A front that pauses in the middle of a body that it sends, and before it reads a large response."""
     named = wire.variables("POST", "/read", length=5000)
     with wire.begin(protocol, server.address, named, body=bytes(4000), end_body=False) as front:
         time.sleep(seconds)
@@ -133,10 +133,10 @@ def dawdle(server, protocol, seconds):
             front.stdin(bytes(1000))
         else:
             front.send_body(bytes(1000))
-        assert front.read_answer().json() == {"length": 5000}
+        assert front.read_response().json() == {"length": 5000}
     with ask(server, protocol, "/big", "token=big") as front:
         time.sleep(seconds)
-        assert len(front.read_answer().body) == 20_000_000
+        assert len(front.read_response().body) == 20_000_000
 
 
 def test_the_time_of_the_front_is_not_the_applications(watched, protocol):
@@ -161,8 +161,8 @@ def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
     server = watched(*SHORT, "--access-log", "-")
     pid = server.only_worker()
     begun = time.monotonic()
-    answer = server.call(protocol, "/loop", query="seconds=60&token=overdue")
-    assert (answer.status, answer.complete) == (504, True)
+    response = server.call(protocol, "/loop", query="seconds=60&token=overdue")
+    assert (response.status, response.complete) == (504, True)
     assert 0.3 <= time.monotonic() - begun < 5
     assert server.counted("overdue") == {"finally": 1}
     (event,) = server.find_events("--request-timeout")
@@ -182,7 +182,7 @@ def test_the_thread_takes_the_next_request_and_neighbours_notice_nothing(watched
             while not select.select([overdue.socket], [], [], 0)[0]:
                 assert server.call("scgi", "/loop", query="seconds=0.02&token=short").status == 200
                 asked += 1
-            assert overdue.read_answer().status == 504
+            assert overdue.read_response().status == 504
             assert asked >= 2
     assert server.counted("short")["finally"] >= 10
     names = {server.call("uwsgi", "/whoami").json()["thread"] for _ in range(200)}
@@ -204,8 +204,8 @@ def test_a_framework_that_answers_exceptions_does_not_answer_this_one(watched):
 
 def test_an_application_may_answer_by_itself(watched, protocol):
     server = watched(*SHORT)
-    answer = server.call(protocol, "/catch", query="seconds=60")
-    assert (answer.status, answer.body) == (503, b"BaseException")
+    response = server.call(protocol, "/catch", query="seconds=60")
+    assert (response.status, response.body) == (503, b"BaseException")
 
 
 def test_a_stream_that_stops_is_broken_off_and_one_that_goes_on_is_not(watched, protocol):
@@ -262,8 +262,8 @@ def test_a_stuck_request_gets_504_and_its_worker_is_replaced(watched, protocol, 
     server = watched(*STUCK, "--access-log", "-")
     pid = server.only_worker()
     begun = time.monotonic()
-    answer = server.call(protocol, f"/{path}", query="seconds=60")
-    assert (answer.status, answer.complete) == (504, True)
+    response = server.call(protocol, f"/{path}", query="seconds=60")
+    assert (response.status, response.complete) == (504, True)
     assert 0.6 <= time.monotonic() - begun < 10
     wait_replaced(server, pid)
     (interrupted,) = server.find_events("--request-timeout: interrupted")
@@ -285,12 +285,12 @@ def test_the_other_requests_of_a_stuck_worker_end_normally(watched):
             ask(server, "scgi", "/blocks", "seconds=0.25&token=stream") as stream, \
             ask(server, "uwsgi", "/sleep", "seconds=60") as stuck:
         assert idle.request(wire.variables(path="/whoami")).json()["pid"] == pid
-        assert stuck.read_answer().status == 504
+        assert stuck.read_response().status == 504
         server.wait_event("is stuck")
         # The master may hear of it a moment before the worker's loop.
         wait_until(lambda: server.call("scgi", "/whoami").json()["pid"] != pid, "another serves")
         assert pid in server.worker_pids(), "before the stream is at its end"
-        assert stream.read_answer().body == b"block," * 10
+        assert stream.read_response().body == b"block," * 10
         wait_replaced(server, pid)
         assert idle.request(wire.variables(path="/whoami")).json()["pid"] == server.only_worker()
 
@@ -310,8 +310,8 @@ def test_what_waits_is_refused_when_all_threads_are_stuck(watched, protocol):
     stuck = [ask(server, protocol, "/sleep", f"seconds=60&number={number}") for number in range(2)]
     wait_until(lambda: len(server.find_events("interrupted")) == 2, "both are overdue")
     with ask(server, protocol, "/whoami") as waiting:
-        assert waiting.read_answer().status in (503, 200)
-    assert [each.read_answer().status for each in stuck] == [504, 504]
+        assert waiting.read_response().status in (503, 200)
+    assert [each.read_response().status for each in stuck] == [504, 504]
     wait_replaced(server, pid)
     for each in stuck:
         each.close()
@@ -331,7 +331,7 @@ def test_a_stop_while_a_thread_is_stuck_does_not_wait_for_the_graceful_timeout(w
         server.wait_event("interrupted")
         begun = time.monotonic()
         server.send_signal(signal.SIGTERM)
-        assert front.read_answer().status == 504
+        assert front.read_response().status == 504
         assert server.wait_exit() == 0
         assert time.monotonic() - begun < 10
 

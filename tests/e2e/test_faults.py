@@ -80,6 +80,6 @@ def test_that_a_worker_is_stuck_is_told_later_when_it_cannot_be_told_at_once(ins
                 server.wait_event("is stuck: ")
             server.wait_event(r"worker \d \(pid \d+\) is ready")  # another, while the first is still there
             upload.send_body(b"2")
-            assert upload.read_answer().json() == {"length": 2}
+            assert upload.read_response().json() == {"length": 2}
     finally:
         server.stop()

@@ -88,7 +88,7 @@ def test_a_redirect_keeps_its_status_and_target(port):
     assert reply.status == 301 and reply.field("Location").endswith("/visits")
 
 
-def test_a_streamed_answer_is_whole(port):
+def test_a_streamed_response_is_whole(port):
     assert web.get(port, "/stream").body == b"".join(b"line %d\n" % number for number in range(1000))
 
 

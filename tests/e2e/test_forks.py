@@ -217,7 +217,7 @@ def test_a_child_that_comes_back_from_its_call_is_ended_and_the_parent_answers(s
     with wire.FastCgi(server.address) as kept:
         for _ in range(2):
             assert kept.request(wire.variables(path=f"/{where}")).body == body
-        ended = repr([CODES[end]] * 2).encode()  # an answer is out before its close() is called
+        ended = repr([CODES[end]] * 2).encode()  # a response is out before its close() is called
         wait_until(lambda: kept.request(wire.variables(path="/ended")).body == ended, "both children have ended")
     assert children(server.pid) == [worker] and children(worker) == []
     said = server.find_events(CAME_BACK)
@@ -238,13 +238,13 @@ def test_a_child_can_neither_write_to_its_parents_client_nor_read_from_it(site):
     assert len(server.find_events(CAME_BACK + r" .*RuntimeError: .*belongs to the process that serves the request")) == 2
 
 
-def test_a_child_writes_no_answer_wherever_that_would_go(site):
+def test_a_child_writes_no_response_wherever_that_would_go(site):
     server = site(RETURNS.format(end="return"))
     assert server.call("fastcgi", "/in_taken_places").body == b"first b''"
     assert len(server.find_events(CAME_BACK)) == 1
 
 
-def test_two_clients_of_one_connection_get_their_own_answers_while_a_child_comes_back(site):
+def test_two_clients_of_one_connection_get_their_own_responses_while_a_child_comes_back(site):
     server = site(RETURNS.format(end="return"), threads=2)
     with wire.FastCgi(server.address) as kept:
         for number in (1, 2):
@@ -252,8 +252,8 @@ def test_two_clients_of_one_connection_get_their_own_answers_while_a_child_comes
             kept.begin(number)
             kept.params(wire.variables(path="/in_call" if number == 1 else "/in_body"), number)
             kept.stdin(b"", number)
-        assert kept.read_answer(request_id=1).body == b"parent"
-        assert kept.read_answer(request_id=2).body == b"first parent"
+        assert kept.read_response(request_id=1).body == b"parent"
+        assert kept.read_response(request_id=2).body == b"first parent"
     assert len(server.find_events(CAME_BACK)) == 2
 
 

@@ -48,12 +48,12 @@ def test_after_a_freeze_no_worker_is_killed_and_requests_are_answered(start, mas
 
     arriving.params(wire.variables(path="/hello"))
     arriving.stdin(b"")
-    assert arriving.read_answer().status == 200
+    assert arriving.read_response().status == 200
     upload.send_body(b"67890")
-    assert upload.read_answer().status == 200
+    assert upload.read_response().status == 200
     for gate, connection in zip(gates, held):
         gate.open()
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
     settle(server)
     assert sorted(server.worker_pids()) == sorted(workers)
     assert not server.find_events("sign of life|--request-timeout|--header-timeout|--body-timeout")

@@ -27,11 +27,11 @@ def mode(request):
 
 
 class TestApache(FrontMatrix):
-    def test_an_error_after_the_head_shows_as_an_incomplete_answer(self, port, mode, backend):
+    def test_an_error_after_the_head_shows_as_an_incomplete_response(self, port, mode, backend):
         if mode != "scgi":
-            super().test_an_error_after_the_head_shows_as_an_incomplete_answer(port)
+            super().test_an_error_after_the_head_shows_as_an_incomplete_response(port)
             return
-        # mod_proxy_scgi takes the end of a Unix connection for the end of the answer and gives it a
+        # mod_proxy_scgi takes the end of a Unix connection for the end of the response and gives it a
         # length of its own; only a reset tells it more, and a Unix socket has none. What is left:
         assert web.get(port, "/fail_later").status == 200
         backend.wait_event(r"GET /fail_later: the application raised ValueError")
@@ -54,20 +54,20 @@ def test_apache_itself_refuses_a_chunked_upload_over_uwsgi_and_scgi(front, mode)
 
 
 @pytest.mark.parametrize("mode", ["fastcgi-kept", "fastcgi-closed"])
-def test_an_error_after_a_head_without_length_shows_as_an_incomplete_answer(front, mode):
+def test_an_error_after_a_head_without_length_shows_as_an_incomplete_response(front, mode):
     with web.Client(front.port(mode)) as client:
         client.send(web.head("GET", "/fail_later?length=no"))
         assert not client.read_reply().complete
 
 
-def test_a_large_answer_beside_an_unread_body_does_not_deadlock(front, mode):
-    """Apache over uwsgi and SCGI writes the whole body before it reads a byte of the answer."""
+def test_a_large_response_beside_an_unread_body_does_not_deadlock(front, mode):
+    """Apache over uwsgi and SCGI writes the whole body before it reads a byte of the response."""
     upload = web.Upload(16 * MIB)
     with web.Client(front.port(mode)) as client, ThreadPoolExecutor(1) as reader:
-        # Over FastCGI Apache sends on the answer while the body still comes.
-        answer = reader.submit(client.read_reply)
+        # Over FastCGI Apache sends on the response while the body still comes.
+        response = reader.submit(client.read_reply)
         client.send_request("POST", f"/sized?size={16 * MIB}", body=upload, length=upload.size)
-        reply = answer.result()
+        reply = response.result()
     assert (reply.status, len(reply.body)) == (200, 16 * MIB)
 
 

@@ -156,7 +156,7 @@ def test_kept_connections_are_reused_and_the_others_closed(installed):
 
 @pytest.mark.parametrize("mode", ["fastcgi-kept", "fastcgi-closed"])
 @pytest.mark.parametrize("streaming", [False, True])
-def test_an_error_after_a_head_without_length_shows_as_an_incomplete_answer(front, mode, streaming):
+def test_an_error_after_a_head_without_length_shows_as_an_incomplete_response(front, mode, streaming):
     with web.Client(front.port(mode, streaming)) as client:
         client.send(web.head("GET", "/fail_later?length=no"))
         try:

@@ -75,7 +75,7 @@ def keep_interpreter_in_thread(server, connection):
     first, then = (Gate(server.gates, unique("gate")) for _ in range(2))
     send(connection, "/thread", f"{first.path},{then.path}")
     first.wait_entered()
-    assert connection.read_answer().status == 200
+    assert connection.read_response().status == 200
     first.open()
     then.wait_entered()
     return then
@@ -105,14 +105,14 @@ class Pair:
                 return
             self.gate.open()
             if before:
-                self.waiting[0].read_answer()
+                self.waiting[0].read_response()
             if keep is keep_interpreter:
-                self.keeper.read_answer()
+                self.keeper.read_response()
         raise AssertionError("the interpreter of the worker with more connections was never kept")
 
     def finish(self):
         self.gate.open()
-        assert self.keeper.read_answer().json() == self.kept
+        assert self.keeper.read_response().json() == self.kept
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def pair(site, connect):
 def test_requests_go_to_another_worker_while_the_interpreter_is_kept(pair):
     for connection in pair.waiting:
         send(connection, "/")
-    assert {connection.read_answer().json() for connection in pair.waiting} == {pair.other}
+    assert {connection.read_response().json() for connection in pair.waiting} == {pair.other}
     pair.finish()
     assert not pair.server.find_events("no progress|stuck")
 
@@ -138,7 +138,7 @@ def test_one_request_after_another_goes_there(pair):
 def test_new_connections_are_served_by_the_other_worker(pair, protocol):
     with ExitStack() as ends:
         begun = [ends.enter_context(wire.begin(protocol, pair.server.address, wire.variables())) for _ in range(40)]
-        assert {one.read_answer().json() for one in begun} == {pair.other}
+        assert {one.read_response().json() for one in begun} == {pair.other}
     pair.finish()
 
 
@@ -161,7 +161,7 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     assert event.level == "warn"
     server.wait_event(r"^GET /hold\?\S+ has made no progress for ")
     gate.open()
-    assert {connection.read_answer().json() for connection in [keeper, *waiting]} == {server.only_worker()}
+    assert {connection.read_response().json() for connection in [keeper, *waiting]} == {server.only_worker()}
     assert len(server.find_events("has made no progress")) == 1
     assert len(server.find_events("wait")) == 1
 
@@ -176,7 +176,7 @@ def test_that_requests_wait_for_the_interpreter_is_said_again_the_next_time(site
         wait_until(lambda: len(server.find_events("^GET /hold")) == times, "that it is kept is seen")
         gate.open()
         for connection in (keeper, *waiting):
-            assert connection.read_answer().status == 200
+            assert connection.read_response().status == 200
         if len(server.find_events("^in the queue ")) == 2:
             return
         until = time.monotonic() + 0.4
@@ -191,9 +191,9 @@ def test_requests_in_the_queue_are_refused_when_it_is_time(site, connect):
     gate = keep_interpreter(server, keeper)
     for connection in waiting:
         send(connection, "/")
-    assert {connection.read_answer().status for connection in waiting} == {503}
+    assert {connection.read_response().status for connection in waiting} == {503}
     gate.open()
-    assert keeper.read_answer().status == 200
+    assert keeper.read_response().status == 200
     assert server.call("uwsgi").status == 200
 
 
@@ -213,8 +213,8 @@ def test_only_who_keeps_the_interpreter_is_overdue(site, connect):
         server.wait_event(r"^GET /wait\S+ \(thread \d\) waits for the interpreter, held by GET /hold\S+ \(thread \d\)")
     server.wait_event(r"^GET /hold\S+ has made no progress for \S+ s \(--request-timeout: interrupted")
     gate.open()
-    assert {connection.read_answer().status for connection in innocents} == {200}
-    assert keeper.read_answer().status in (200, 504), "as it is, or is not, interrupted before it answers"
+    assert {connection.read_response().status for connection in innocents} == {200}
+    assert keeper.read_response().status in (200, 504), "as it is, or is not, interrupted before it answers"
     assert len(server.find_events("interrupted")) == 1
 
 
@@ -229,8 +229,8 @@ def test_what_waits_behind_a_call_that_never_ends_is_answered_and_the_worker_rep
     first.open()
     for connection in waiting:
         send(connection, "/")
-    assert {connection.read_answer().status for connection in waiting} == {503}
-    assert [connection.read_answer().status for connection in (begun, keeper)] == [504, 504]
+    assert {connection.read_response().status for connection in waiting} == {503}
+    assert [connection.read_response().status for connection in (begun, keeper)] == [504, 504]
     wait_until(lambda: server.worker_pids() not in ([], [worker]), "another is in its place")
     assert server.call("uwsgi").status == 200
     gate.open()
@@ -240,7 +240,7 @@ def test_a_thread_of_the_applications_own_that_keeps_the_interpreter(site, conne
     pair = Pair(site(workers=2, threads=4), connect, keep_interpreter_in_thread)
     for connection in pair.waiting:
         send(connection, "/")
-    assert {connection.read_answer().json() for connection in pair.waiting} == {pair.other}
+    assert {connection.read_response().json() for connection in pair.waiting} == {pair.other}
     pair.gate.open()
     wait_until(lambda: whoami(pair.waiting[0]), "it serves")
 
@@ -248,11 +248,11 @@ def test_a_thread_of_the_applications_own_that_keeps_the_interpreter(site, conne
 def test_the_loop_does_not_wait_for_the_interpreter_to_release_what_it_has_sent(site, connect):
     pair = Pair(site(workers=2, threads=4), connect, keep_interpreter_in_thread,
                 before=lambda waiting: send(waiting[0], "/big"))
-    answer = pair.waiting[0].read_answer()
-    assert answer.complete and answer.body.startswith(str(pair.kept).encode())
+    response = pair.waiting[0].read_response()
+    assert response.complete and response.body.startswith(str(pair.kept).encode())
     for connection in pair.waiting[1:]:
         send(connection, "/")
-    assert {connection.read_answer().json() for connection in pair.waiting[1:]} == {pair.other}
+    assert {connection.read_response().json() for connection in pair.waiting[1:]} == {pair.other}
     pair.gate.open()
 
 
@@ -264,4 +264,4 @@ def test_it_is_said_that_a_thread_of_the_applications_own_keeps_the_interpreter(
     server.wait_event("^in the queue a request waits for the interpreter, held by a thread that the application "
                       "has started$")
     gate.open()
-    assert waiting.read_answer().status == 200
+    assert waiting.read_response().status == 200

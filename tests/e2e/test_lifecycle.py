@@ -38,8 +38,8 @@ def test_a_stop_finishes_what_runs_and_exits_0(held, number):
     accepts_no_more(server)
     assert server.running(), "it waits for the running request"
     gate.open()
-    answer = connection.read_answer()
-    assert (answer.status, answer.complete) == (200, True)
+    response = connection.read_response()
+    assert (response.status, response.complete) == (200, True)
     assert server.wait_exit() == 0
     assert not os.path.exists(server.address)
 
@@ -49,7 +49,7 @@ def test_a_stop_sent_to_the_whole_group_as_by_a_terminal_is_no_different(held):
     os.killpg(server.pid, signal.SIGINT)
     accepts_no_more(server)
     gate.open()
-    assert connection.read_answer().status == 200
+    assert connection.read_response().status == 200
     assert server.wait_exit() == 0
 
 
@@ -62,7 +62,7 @@ def test_a_stop_also_answers_what_was_accepted_and_not_yet_begun(start, protocol
     server.send_signal(signal.SIGTERM)
     accepts_no_more(server)
     gate.open()
-    assert [first.read_answer().status, second.read_answer().status] == [200, 200]
+    assert [first.read_response().status, second.read_response().status] == [200, 200]
     assert server.wait_exit() == 0
     first.close()
     second.close()
@@ -135,7 +135,7 @@ def test_as_many_requests_run_at_once_as_there_are_threads(start, protocol):
     for gate in gates:
         gate.open()
     for connection in running:
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
         connection.close()
 
 
@@ -148,11 +148,11 @@ def test_all_workers_serve(start):
         asked = [wire.begin("uwsgi", server.address, wire.variables(path="/sleep", query="seconds=0.05"))
                  for _ in range(6)]
         for connection in asked:
-            seen.add(connection.read_answer().json()["pid"])
+            seen.add(connection.read_response().json()["pid"])
             connection.close()
         return seen == pids
 
-    wait_until(ask_several, "an answer of each worker")
+    wait_until(ask_several, "a response of each worker")
 
 
 def test_workers_are_as_many_as_cpus_by_default(start):
@@ -398,7 +398,7 @@ def test_one_that_takes_its_time_is_replaced_meanwhile(start):
     assert server.call("scgi", "/whoami").json()["pid"] != asked
     assert alive(asked)
     gate.open()
-    assert held.read_answer().json()["pid"] == asked
+    assert held.read_response().json()["pid"] == asked
     server.wait_event(rf"\(pid {asked}\) was asked to end by SIGTERM and has ended")
     assert len(server.worker_pids()) == 1
 

@@ -18,7 +18,7 @@ def spooled(server, size):
         connection.begin(1, keep=False)
         connection.params(wire.variables("POST", "/digest"))
         connection.stdin(bytes(size))
-        return connection.read_answer("POST")
+        return connection.read_response("POST")
 
 
 def served(server, size) -> bool:
@@ -39,21 +39,21 @@ def hold(server, size):
 
 
 def test_a_body_has_a_limit_unless_told_otherwise(probe, protocol):
-    answer = probe.call(protocol, "/digest", method="POST", length=GIB + 1)
-    assert (answer.status, b"--max-body" in answer.body) == (413, True)
+    response = probe.call(protocol, "/digest", method="POST", length=GIB + 1)
+    assert (response.status, b"--max-body" in response.body) == (413, True)
 
 
 def test_a_body_of_that_size_is_within_it(probe):
     """It is refused for another reason: it does not come."""
-    answer = probe.call("fastcgi", "/digest", method="POST", length=GIB)
-    assert (answer.status, b"of 1073741824 bytes" in answer.body) == (400, True)
+    response = probe.call("fastcgi", "/digest", method="POST", length=GIB)
+    assert (response.status, b"of 1073741824 bytes" in response.body) == (400, True)
 
 
 def test_bodies_on_the_disk_have_a_limit_together(start):
     server = start("--body-buffer", "64K", "--spool-limit", "1M")
-    answer = spooled(server, 2 * MIB)
-    assert (answer.status, answer.field("Retry-After")) == (503, "1")
-    assert b"--spool-limit" in answer.body
+    response = spooled(server, 2 * MIB)
+    assert (response.status, response.field("Retry-After")) == (503, "1")
+    assert b"--spool-limit" in response.body
     assert server.wait_event("503.*--spool-limit").level == "warn"
     for _ in range(5):  # what was read, or refused, takes no room
         assert spooled(server, 900 * KIB).json()["length"] == 900 * KIB
@@ -91,9 +91,9 @@ def test_a_body_that_finds_no_room_while_the_application_runs_is_cut(start):
         event = server.wait_event("no room for the body")
         assert event.level == "error" and "/case/read_cut" in event.text
         connection.stdin(b"x", 2)
-        assert connection.read_answer(request_id=2).json()["length"] == 1
+        assert connection.read_response(request_id=2).json()["length"] == 1
         gate.open()
-        assert connection.read_answer(request_id=1).status == 500
+        assert connection.read_response(request_id=1).status == 500
     assert server.wait_counted("late", "OSError")
 
 
@@ -113,9 +113,9 @@ def test_a_refusal_for_a_full_queue_does_not_hide_one_for_a_long_wait(start):
     gate.wait_entered()
     waiting = wire.begin("scgi", server.address, wire.variables(path="/waits"))
     assert server.call("scgi", "/too-many").status == 503
-    assert waiting.read_answer().status == 503
+    assert waiting.read_response().status == 503
     gate.open()
-    assert held.read_answer().status == 200
+    assert held.read_response().status == 200
     server.wait_event("^GET /too-many: answered with 503 .*the queue .--queue. is full")
     server.wait_event("^GET /waits: answered with 503 .*--queue-timeout")
 
@@ -131,7 +131,7 @@ def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one(start):
         for _ in range(many):
             assert connection.request(wire.variables(path="/too-many")).status == 503
     gate.open()
-    assert [connection.read_answer().status for connection in (held, waiting)] == [200, 200]
+    assert [connection.read_response().status for connection in (held, waiting)] == [200, 200]
     pattern = r"and (\d+) more like this in the last second: requests answered with 503"
 
     def told():
@@ -156,7 +156,7 @@ def application(environ, start_response):
     start_response("200 OK", [("X-Accel-Buffering", "no")])
     return blocks(environ) if environ["PATH_INFO"] == "/events" else [b"served"]
 """
-ALL_STREAM = r"^all 2 threads are in calls whose answers have begun .longest: GET /events\?\S+, \d+\.\d s., and requests wait"
+ALL_STREAM = r"^all 2 threads are in calls whose responses have begun .longest: GET /events\?\S+, \d+\.\d s., and requests wait"
 
 
 def stream(server, name):
@@ -177,4 +177,4 @@ def test_when_all_threads_stream_and_a_request_waits_that_is_said_once(start, pl
     assert len(server.find_events("^all 2 threads")) == 1
     (server.gates / "first").touch()
     for connection in first + waiting:
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200

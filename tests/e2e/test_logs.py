@@ -123,12 +123,12 @@ def test_a_request_is_one_line_in_the_access_log(logged, protocol):
     ("/nowhere", "mark={}", "GET", "404", None),
     ("/fail", "mark={}", "GET", "500", None),
 ])
-def test_status_and_size_are_those_of_the_answer(logged, protocol, path, query, method, status, size):
+def test_status_and_size_are_those_of_the_response(logged, protocol, path, query, method, status, size):
     mark = f"{protocol}{path[1:]}{method}"
-    answer = logged.call(protocol, path, query=query.format(mark), method=method)
+    response = logged.call(protocol, path, query=query.format(mark), method=method)
     line = the_line(logged, f"mark={mark} ")
     assert line["status"] == status
-    assert line["bytes"] == (size if size is not None else str(len(answer.body)))
+    assert line["bytes"] == (size if size is not None else str(len(response.body)))
 
 
 def test_refused_requests_are_in_the_access_log_too(logged, protocol):
@@ -181,7 +181,7 @@ def test_time_in_the_queue_and_in_the_application_are_apart(start, protocol):
     opens = time.monotonic()
     gate.open()
     for connection in (first, second):
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
         connection.close()
     done = time.monotonic()
     first, second = the_line(server, "gate=first"), the_line(server, "&second")
@@ -205,7 +205,7 @@ def test_the_line_of_a_file_is_written_when_it_has_been_sent(start, protocol):
         begun = time.monotonic()
         time.sleep(0.05)  # for the reader to take its time
         waited = (time.monotonic() - begun) * 1000
-        assert len(reader.read_answer().body) == FILE_SIZE
+        assert len(reader.read_response().body) == FILE_SIZE
     found = the_line(server, "&read")
     assert (found["status"], int(found["bytes"])) == ("200", FILE_SIZE)
     assert float(found["app"]) >= waited

@@ -72,13 +72,13 @@ def test_a_4_gib_upload_over_fastcgi(peak: Appd):
         for _ in range(count):
             connection.send(UPLOAD)
         connection.stdin(bytes(rest))
-        assert connection.read_answer().json() == {"length": 4 * GIB}
+        assert connection.read_response().json() == {"length": 4 * GIB}
 
 
 @pytest.mark.parametrize("protocol", ["uwsgi"])
 def test_a_4_gib_upload_over_a_raw_body(peak: Appd, protocol):
-    answer = peak.call(protocol, "/swallow", body=(BLOCK for _ in range(4 * GIB // MIB)), length=4 * GIB)
-    assert answer.json() == {"length": 4 * GIB}
+    response = peak.call(protocol, "/swallow", body=(BLOCK for _ in range(4 * GIB // MIB)), length=4 * GIB)
+    assert response.json() == {"length": 4 * GIB}
 
 
 def test_a_4_gib_upload_through_nginx_without_buffering(peak: Appd):
@@ -122,7 +122,7 @@ def test_a_4_gib_download_through_nginx_without_buffering(peak: Appd):
         nginx.stop()
 
 
-def test_a_reader_that_stops_does_not_make_the_answer_pile_up(peak: Appd):
+def test_a_reader_that_stops_does_not_make_the_response_pile_up(peak: Appd):
     """Nobody reads for a while: the application must be held back."""
     token = unique("slow")
     named = wire.variables(path="/sized", query=f"size={GIB}&length=no&token={token}")
@@ -169,7 +169,7 @@ def test_an_idle_connection_that_has_been_served_costs_little(many_descriptors, 
                 connection.begin()
                 connection.params(wire.variables(path="/hello", headers=[("Cookie", "c" * 1000)]))
                 connection.stdin(b"")
-                assert connection.read_answer().status == 200
+                assert connection.read_response().status == 200
 
         open_idle(FEW_IDLE)
         after_few = memory(worker, "VmRSS")

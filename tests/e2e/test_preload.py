@@ -87,19 +87,19 @@ def workers(server, count=2) -> list:
 
 
 def ask_each(server, pids) -> dict:
-    """An answer of each of these workers: pid → its fields."""
-    answers = {}
+    """A response of each of these workers: pid → its fields."""
+    responses = {}
 
     def ask_several():
         asked = [wire.begin("uwsgi", server.address, wire.variables(query="wait")) for _ in range(6)]
         for connection in asked:
-            fields = connection.read_answer().body.decode().split()
-            answers[int(fields[0])] = fields
+            fields = connection.read_response().body.decode().split()
+            responses[int(fields[0])] = fields
             connection.close()
-        return set(pids) <= set(answers)
+        return set(pids) <= set(responses)
 
-    wait_until(ask_several, f"an answer of each of {pids}")
-    return answers
+    wait_until(ask_several, f"a response of each of {pids}")
+    return responses
 
 
 def no_zombie(server):
@@ -301,8 +301,8 @@ def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_work
     for event in found:
         assert re.search(r"started by the import of numpy\.\S*_multiarray_umath \(lib\S*openblas\S*\): ", event.text)
         assert "OPENBLAS_NUM_THREADS=1" in event.text
-    answers = ask_each(server, workers(server))
-    assert {answer[1] for answer in answers.values()} == {"True"}
+    responses = ask_each(server, workers(server))
+    assert {response[1] for response in responses.values()} == {"True"}
 
 
 def test_the_variable_that_is_named_keeps_openblas_from_its_threads(preload):
@@ -419,7 +419,7 @@ def test_a_stop_finishes_what_runs(start, protocol):
     os.killpg(server.pid, signal.SIGINT)  # as a terminal does: it is not the workers' to answer
     wait_until(lambda: not server.accepts(), "new connections are refused")
     gate.open()
-    assert connection.read_answer().status == 200
+    assert connection.read_response().status == 200
     assert server.wait_exit() == 0
     connection.close()
 

@@ -131,7 +131,7 @@ def test_as_process_1_it_serves_replaces_and_drains(contain, preload):
     server.send_signal(signal.SIGTERM)
     wait_until(lambda: not server.accepts(), "new connections are refused")
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     running.close()
     assert server.wait_exit() == 0
     assert not os.path.exists(server.address)
@@ -223,8 +223,8 @@ def test_programs_inherit_no_descriptor_of_appd(start, place, preload):
     with wire.FastCgi(server.address) as kept:
         assert kept.request(wire.variables()).status == 200
         for _ in range(2):
-            answer = server.call("fastcgi", method="POST", body=b"x" * 300_000)
-            assert answer.body == repr([[[], [], []]] * 2).encode()
+            response = server.call("fastcgi", method="POST", body=b"x" * 300_000)
+            assert response.body == repr([[[], [], []]] * 2).encode()
 
 
 # ---- kill -9 of the master
@@ -251,11 +251,11 @@ def test_the_next_start_takes_the_place_of_a_killed_master_while_its_workers_fin
     second = start(*options, socket_option=address, workers=1)
     assert pid_file.read_text() == f"{second.pid}\n"
     for _ in range(20):
-        answer = wire.call("fastcgi", str(address), "/whoami").json()
-        assert answer["pid"] in below(second.pid)
+        response = wire.call("fastcgi", str(address), "/whoami").json()
+        assert response["pid"] in below(second.pid)
     wait_until(lambda: sum(map(alive, family)) == 1, "only the worker with the request is left of the first")
     gate.open()
-    assert running.read_answer().status == 200
+    assert running.read_response().status == 200
     running.close()
     wait_until(lambda: not any(map(alive, family)), "all of the first are gone")
     assert wire.call("fastcgi", str(address), "/hello").status == 200, "none of them removed the second's socket"

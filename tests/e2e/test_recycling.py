@@ -165,9 +165,9 @@ def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generat
     given = wire.begin("scgi", server.address, wire.variables(path="/hello"))
     server.send_signal(signal.SIGHUP)
     server.wait_event("no sign of life")
-    assert given.read_answer().status == 200
+    assert given.read_response().status == 200
     gate.open()
-    assert held.read_answer().status == 200
+    assert held.read_response().status == 200
 
 
 def test_what_the_application_does_at_its_exit_may_take_longer_than_a_sign_of_life(site, place):

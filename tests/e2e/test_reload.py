@@ -170,7 +170,7 @@ def test_a_request_that_lasts_longer_than_reloads_ends_and_its_connection_goes_o
         assert alive(worker)
         assert site.version() == "3"
         gate.open()
-        assert connection.read_answer().body == b"1"
+        assert connection.read_response().body == b"1"
         wait_until(lambda: not alive(worker), "the first worker has ended")
         assert connection.ask() == b"3"
 
@@ -211,7 +211,7 @@ def test_a_stop_closes_what_is_idle_and_waits_for_requests_of_all_generations(si
         assert idle.closed_by_peer()
         assert site.server.running()
         gate.open()
-        assert busy.read_answer().body == b"1"
+        assert busy.read_response().body == b"1"
         assert site.server.wait_exit() == 0
 
 
@@ -312,7 +312,7 @@ def test_a_socket_that_is_no_longer_configured_refuses_while_a_request_of_it_run
         assert not port.accepts()
         assert from_file.call("scgi", "/hello").status == 200
         gate.open()
-        assert held.read_answer().status == 200
+        assert held.read_response().status == 200
     port.release()
 
 
@@ -329,7 +329,7 @@ def test_a_stop_in_the_middle_of_a_reload_refuses_on_its_new_socket_too(from_fil
         from_file.send_signal(signal.SIGTERM)
         wait_until(lambda: not port.accepts(), "it refuses", within=5)  # before its backlog is full
         gate.open()
-        assert held.read_answer().status == 200
+        assert held.read_response().status == 200
     port.release()
 
 

@@ -140,14 +140,14 @@ def test_no_worker_can_make_its_master_wait(start, installed, place, workers):
     server = start("--user", USER, *options, "--control", place / "control", "--graceful-timeout", "1s",
                    "--heartbeat", "2s", module=module, workers=workers, as_root=True)
 
-    def answers():
+    def responses():
         asked = installed.run("status", "--control", place / "control", as_root=True, within=20)
         return "generation 1 serves" in asked.stdout  # also while no worker is ready
 
     for _ in range(2):
         with pytest.raises((OSError, ValueError)):
             server.call("fastcgi", timeout=5)
-        assert answers()
+        assert responses()
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit(within=20) == 0
 

@@ -18,7 +18,7 @@ def hold(server, count):
 def let_go(held):
     for gate, connection in held:
         gate.open()
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
 
 
 def test_workers_come_when_requests_wait_and_go_when_they_do_not(start):

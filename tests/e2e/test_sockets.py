@@ -172,7 +172,7 @@ def test_a_pinned_protocol_takes_no_other(start):
             try:
                 assert wire.call(other, server.address, "/hello", timeout=20).status >= 400
             except (ValueError, AssertionError, TimeoutError):
-                pass  # an answer in the pinned protocol's form, or none
+                pass  # a response in the pinned protocol's form, or none
             assert server.call(pinned, "/hello").status == 200
 
 
@@ -191,7 +191,7 @@ def test_one_connection_may_come_byte_by_byte(probe, protocol):
             connection.expect(1)
         for at in range(len(whole)):
             connection.send(whole[at : at + 1])
-        assert connection.read_answer().body == b"Hello, world!\n"
+        assert connection.read_response().body == b"Hello, world!\n"
 
 
 def test_many_connections_wait_in_the_backlog(start):
@@ -202,7 +202,7 @@ def test_many_connections_wait_in_the_backlog(start):
     gate.wait_entered()
     waiting = [wire.begin("fastcgi", server.address, wire.variables(path="/hello")) for _ in range(400)]
     gate.open()
-    assert running.read_answer().status == 200
-    assert [each.read_answer().status for each in waiting] == [200] * 400
+    assert running.read_response().status == 200
+    assert [each.read_response().status for each in waiting] == [200] * 400
     for each in (running, *waiting):
         each.close()

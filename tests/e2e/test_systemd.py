@@ -76,18 +76,18 @@ def service(machine):
     return machine
 
 
-def answers(machine, socket) -> bool:
+def responses(machine, socket) -> bool:
     return wire.call("uwsgi", machine.path(socket), "/").status == 200
 
 
 def test_the_service_serves_reloads_and_stops(service):
-    assert answers(service, OWN_SOCKET)
+    assert responses(service, OWN_SOCKET)
     assert re.search(r"app:application on /run/appd/app.sock: \d+ of \d+ workers ready",
                      service.do("systemctl status appd"))
     service.do("systemctl reload appd")
-    assert answers(service, OWN_SOCKET)
+    assert responses(service, OWN_SOCKET)
     service.do("systemctl restart appd")
-    assert answers(service, OWN_SOCKET)
+    assert responses(service, OWN_SOCKET)
     service.do("systemctl stop appd")
     assert service.show("appd", "Result") == "success"
 
@@ -96,8 +96,8 @@ def test_the_application_has_a_home_that_it_can_write_to(service):
     """Libraries keep caches and settings there, and some cannot be imported without."""
     service.write("/srv/site/app.py", HOME_SITE)
     service.do("systemctl reload appd")
-    answer = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
-    assert (answer.status, answer.body.decode()) == (200, "/var/lib/appd")
+    response = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
+    assert (response.status, response.body.decode()) == (200, "/var/lib/appd")
 
 
 def test_a_user_of_its_own_may_write_to_a_folder_of_its_own(service):
@@ -105,17 +105,17 @@ def test_a_user_of_its_own_may_write_to_a_folder_of_its_own(service):
     service.do("systemctl reload appd")
     assert wire.call("uwsgi", service.path(OWN_SOCKET), "/").status == 500
     service.do(documented("## systemd", "DynamicUser=no", "ReadWritePaths="))
-    answer = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
-    assert (answer.status, answer.body.decode()) == (200, "mysite")
+    response = wire.call("uwsgi", service.path(OWN_SOCKET), "/")
+    assert (response.status, response.body.decode()) == (200, "mysite")
 
 
 def test_a_running_service_gets_its_socket_from_systemd(service):
     service.do(documented("## Socket activation", "systemctl stop appd", "enable --now appd.socket"))
-    assert answers(service, PASSED_SOCKET)
+    assert responses(service, PASSED_SOCKET)
     service.do("systemctl restart appd")
-    assert answers(service, PASSED_SOCKET)
+    assert responses(service, PASSED_SOCKET)
     service.do("systemctl stop appd")
-    assert answers(service, PASSED_SOCKET), "the request starts it"
+    assert responses(service, PASSED_SOCKET), "the request starts it"
 
 
 class Client:
@@ -131,10 +131,10 @@ class Client:
         while not self.ended:
             socket = self.socket
             try:
-                answer = wire.call("uwsgi", self.machine.path(socket), "/").status
+                response = wire.call("uwsgi", self.machine.path(socket), "/").status
             except (OSError, EOFError) as error:
-                answer = repr(error)
-            self.statuses.append((socket, answer))
+                response = repr(error)
+            self.statuses.append((socket, response))
 
     def turn_to(self, socket):
         """As a front that is reloaded: returns when nothing is asked of the former socket any more."""
@@ -144,7 +144,7 @@ class Client:
     def end(self) -> set:
         self.ended = True
         self.thread.join()
-        return {answer for _, answer in self.statuses}
+        return {response for _, response in self.statuses}
 
 
 def test_a_second_service_answers_meanwhile(service):
@@ -172,7 +172,7 @@ def test_without_its_socket_the_service_says_what_to_do(service, socket):
     assert f"{socket}: the service manager has passed no socket: " in status
     (cure,) = re.findall('"(systemctl .*)"', status)
     service.do(cure)
-    assert answers(service, PASSED_SOCKET)
+    assert responses(service, PASSED_SOCKET)
 
 
 @pytest.mark.parametrize("change, reason, code", [
@@ -191,5 +191,5 @@ def test_a_failed_start_is_told_in_the_status(service, change, reason, code):
     service.write("/srv/site/app.py", SITE)
     service.write("/etc/appd/appd.ini", configuration())
     service.do("systemctl restart appd")
-    assert answers(service, OWN_SOCKET)
+    assert responses(service, OWN_SOCKET)
     assert "workers ready" in service.show("appd", "StatusText")

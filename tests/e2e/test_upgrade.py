@@ -83,7 +83,7 @@ def test_what_runs_and_what_is_kept_survives(server):
         assert kept.ask().status == 200
         assert alive(worker)
         gate.open()
-        assert held.read_answer().status == 200
+        assert held.read_response().status == 200
         wait_until(lambda: not alive(worker), "the first worker has ended")
         assert kept.ask().status == 200
 

@@ -61,37 +61,37 @@ PAGES = {
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_answers_of_every_kind_pass(server, protocol, method, request):
+def test_responses_of_every_kind_pass(server, protocol, method, request):
     pages = PAGES[next(kind for kind in PAGES if kind in request.node.callspec.id)]
     for page in pages:
         path, _, query = page.partition("?")
-        answer = server.call(protocol, path, method=method, query=query)
-        assert answer.status < 500, f"{method} {page}: {answer}"
-        assert answer.complete
+        response = server.call(protocol, path, method=method, query=query)
+        assert response.status < 500, f"{method} {page}: {response}"
+        assert response.complete
 
 
 def test_a_request_body_passes(validated, protocol):
     server = validated("wsgi_probe", "application")
     body = bytes(range(256)) * (2 * MIB // 256)
     for path, size in (("/digest", 0), ("/digest", 1), ("/digest", 2 * MIB), ("/ignore", 10)):
-        answer = server.call(protocol, path, body=body[:size], method="POST")
-        assert answer.status == 200, server.log()
+        response = server.call(protocol, path, body=body[:size], method="POST")
+        assert response.status == 200, server.log()
         if path == "/digest":
-            assert answer.json()["sha256"] == hashlib.sha256(body[:size]).hexdigest()
+            assert response.json()["sha256"] == hashlib.sha256(body[:size]).hexdigest()
 
 
 def test_a_post_with_form_and_json_passes(validated, protocol):
     server = validated("flask_app", "app")
-    answer = server.call(protocol, "/json", body=b'{"a": [1, 2]}', extra=[("CONTENT_TYPE", "application/json")])
-    assert answer.json() == {"received": {"a": [1, 2]}}
+    response = server.call(protocol, "/json", body=b'{"a": [1, 2]}', extra=[("CONTENT_TYPE", "application/json")])
+    assert response.json() == {"received": {"a": [1, 2]}}
 
 
 def test_the_validator_is_really_there(validated, protocol):
     """An application that breaks the rules is caught by it: otherwise these tests would prove nothing."""
     server = validated("wsgi_probe", "application")
     server.forget_log()
-    answer = server.call(protocol, "/case/close_input")
-    assert answer.status == 500
+    response = server.call(protocol, "/case/close_input")
+    assert response.status == 500
     server.wait_event("AssertionError")
 
 

@@ -83,7 +83,7 @@ def test_what_is_accepted_passes_with_a_warning(site):
     ]
 
 
-def test_a_check_passes_when_the_answers_do(installed, place):
+def test_a_check_passes_when_the_responses_do(installed, place):
     place.write("site_to_warm.py", SITE)
     ended = installed.run("--check", "--socket", place / "app.sock", "--chdir", place.path, "--module", "site_to_warm",
                           "--warmup", "https://example.org/secure", "--warmup", "/404", "--warmup-accept", "404")

@@ -41,7 +41,7 @@ class Pair:
                             if owner == self.blocked and connection is not self.blocker]
             if not self.waiting:
                 self.gate.open()
-                self.blocker.read_answer()
+                self.blocker.read_response()
 
     def wait_for_other(self):
         """Until it is in the middle of nothing: for its sibling it has time, and needs none of the sibling's."""
@@ -53,8 +53,8 @@ class Pair:
 
     def finish(self):
         self.gate.open()
-        answer = self.blocker.read_answer()
-        assert (answer.status, answer.complete, answer.json()["pid"]) == (200, True, self.blocked)
+        response = self.blocker.read_response()
+        assert (response.status, response.complete, response.json()["pid"]) == (200, True, self.blocked)
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_a_body_goes_over_with_its_request(pair, size):
     body = os.urandom(size)
     named = wire.variables("POST", "/echo", length=size)
     for connection in pair.waiting:
-        answer = connection.request(named, body)
-        assert (answer.status, answer.body == body) == (200, True)
+        response = connection.request(named, body)
+        assert (response.status, response.body == body) == (200, True)
     pair.finish()
 
 
@@ -111,7 +111,7 @@ def test_what_is_given_to_a_worker_without_descriptors_is_not_lost(pair):
         send(connection, "/hello")
     pair.server.wait_event("a connection that another worker has given waits for a free descriptor")
     for connection in pair.waiting:
-        assert connection.read_answer().status == 200
+        assert connection.read_response().status == 200
     pair.finish()
 
 
@@ -151,7 +151,7 @@ def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(
     send(given, "/whoami")
     wait_until(lambda: descriptors(pair.blocked) == before - 1, "the connection is given away")
     os.kill(pair.other, signal.SIGKILL)
-    assert given.read_answer().json()["pid"] not in (pair.blocked, pair.other)
+    assert given.read_response().json()["pid"] not in (pair.blocked, pair.other)
     pair.finish()
 
 
@@ -192,7 +192,7 @@ def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_successor(inherit
     os.kill(pair.other, signal.SIGKILL)
     pair.server.wait_event(rf"\(pid {pair.other}\) was killed by SIGKILL")
     pair.finish()
-    assert given.read_answer().json()["pid"] == pair.blocked
+    assert given.read_response().json()["pid"] == pair.blocked
 
 
 def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
@@ -204,7 +204,7 @@ def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
         send(connection, "/whoami")
     # They have waited, and been looked at each millisecond, for half a second; now they are answered here.
     for connection in pair.waiting:
-        assert connection.read_answer().status == 503
+        assert connection.read_response().status == 503
     pair.finish()
 
 
@@ -244,11 +244,11 @@ def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, conne
     for connection in waiting:
         send(connection, "/whoami")
     # They have been looked at each millisecond meanwhile.
-    assert [connection.read_answer().status for connection in waiting] == [503] * len(waiting)
+    assert [connection.read_response().status for connection in waiting] == [503] * len(waiting)
     for gate in gates:
         gate.open()
-    answers = [connection.read_answer() for connection in (last, first, second)]
-    assert [answer.json()["pid"] for answer in answers] == [leaving, staying, staying]
+    responses = [connection.read_response() for connection in (last, first, second)]
+    assert [response.json()["pid"] for response in responses] == [leaving, staying, staying]
 
 
 def test_a_stop_while_requests_go_over_loses_none(start, connect):
@@ -265,7 +265,7 @@ def test_a_stop_while_requests_go_over_loses_none(start, connect):
         time.sleep(number * 0.0005)  # at another moment of what is going on
         server.send_signal(signal.SIGTERM)
         for connection in kept + single:
-            answer = connection.read_answer()
-            assert (answer.status, answer.complete) == (200, True), f"in round {number}"
+            response = connection.read_response()
+            assert (response.status, response.complete) == (200, True), f"in round {number}"
             connection.close()
         assert server.wait_exit() == 0

@@ -27,7 +27,7 @@ def case(probe, protocol):
 
 @pytest.fixture
 def begin_case(probe, protocol):
-    """Like `case`, for an answer that is read later."""
+    """Like `case`, for a response that is read later."""
     probe.forget_log()
     open_ones = []
 
@@ -55,7 +55,7 @@ def nothing_comes(connection, within=0.1) -> bool:
 
 
 def read_until(connection, protocol, wanted: bytes) -> bytes:
-    """The answer's bytes without framing, until `wanted` is among them."""
+    """The response's bytes without framing, until `wanted` is among them."""
     found = b""
     while wanted not in found:
         if protocol == "fastcgi":
@@ -146,12 +146,12 @@ def test_09_the_application_is_called_once_with_two_positional_arguments(case, p
 
 
 def test_10_an_exception_before_the_head_is_a_500_with_a_traceback_and_close(case, probe):
-    answer = probe.call("fastcgi", "/fail")
-    assert (answer.status, answer.complete) == (500, True)
+    response = probe.call("fastcgi", "/fail")
+    assert (response.status, response.complete) == (500, True)
     probe.wait_event("(?s)Traceback.*ValueError: probe: failed before the head")
     name = unique("close")
-    answer = case("raise_in_first_next", f"token={name}")
-    assert answer.status == 500 and b"ValueError" not in answer.body
+    response = case("raise_in_first_next", f"token={name}")
+    assert response.status == 500 and b"ValueError" not in response.body
     event = probe.wait_event("(?s)Traceback.*ValueError: case: raised in the first next")
     assert "/case/raise_in_first_next" in event.text
     assert probe.counted(name) == {"next": 1, "close": 1}
@@ -161,8 +161,8 @@ def test_10_an_exception_before_the_head_is_a_500_with_a_traceback_and_close(cas
 
 
 def test_11_start_response_takes_two_or_three_arguments_and_returns_write(case):
-    answer = case("start_arguments")
-    assert (answer.status, answer.json()) == (202, [True, True])
+    response = case("start_arguments")
+    assert (response.status, response.json()) == (202, [True, True])
 
 
 def test_12_start_response_sends_nothing_itself(begin_case, probe):
@@ -171,76 +171,76 @@ def test_12_start_response_sends_nothing_itself(begin_case, probe):
     gate.wait_entered()
     assert nothing_comes(connection)
     gate.open()
-    assert connection.read_answer().body == b"after the gate"
+    assert connection.read_response().body == b"after the gate"
 
 
 def test_13_a_second_call_without_exc_info_raises_and_keeps_the_first_head(case):
-    answer = case("start_twice")
-    assert (answer.status, answer.field("X-Head")) == (201, "first")
-    assert answer.body in (b"AssertionError", b"RuntimeError")
+    response = case("start_twice")
+    assert (response.status, response.field("X-Head")) == (201, "first")
+    assert response.body in (b"AssertionError", b"RuntimeError")
 
 
 def test_14_a_second_call_with_exc_info_replaces_an_unsent_head_completely(case):
-    answer = case("start_replaced")
-    assert (answer.status, answer.reason, answer.field("X-Head")) == (503, "Replaced", "second")
-    assert answer.field("Content-Type") is None and answer.field("Content-Length") in (None, "8")
-    assert answer.body == b"replaced"
+    response = case("start_replaced")
+    assert (response.status, response.reason, response.field("X-Head")) == (503, "Replaced", "second")
+    assert response.field("Content-Type") is None and response.field("Content-Length") in (None, "8")
+    assert response.body == b"replaced"
 
 
 def test_15_with_exc_info_after_the_head_the_exception_is_raised_again_and_not_kept(case, probe):
     name = unique("again")
-    answer = case("start_after_head", f"token={name}")
-    assert (answer.status, answer.body, answer.complete) == (200, b"abcdef", True)
+    response = case("start_after_head", f"token={name}")
+    assert (response.status, response.body, response.complete) == (200, b"abcdef", True)
     assert probe.counted(name) == {"same": 1, "traceback": 1}
     assert case("kept_exception", f"token={name}").json()["alive"] is False
 
 
 def test_16_a_bad_status_raises_at_the_call(case):
-    answer = case("bad_statuses")
-    accepted = [name for name, raised in answer.json().items() if raised == "nothing"]
-    assert (answer.status, accepted) == (200, [])
+    response = case("bad_statuses")
+    accepted = [name for name, raised in response.json().items() if raised == "nothing"]
+    assert (response.status, accepted) == (200, [])
 
 
 def test_16_a_bare_status_is_tolerated_with_a_warning(case, probe):
-    answer = case("bare_status")
-    assert (answer.status, answer.body) == (200, b"bare")
-    assert answer.reason, "the fronts need a reason"
+    response = case("bare_status")
+    assert (response.status, response.body) == (200, b"bare")
+    assert response.reason, "the fronts need a reason"
     assert probe.wait_event("status").level == "warn"
 
 
 def test_17_bad_header_lists_names_and_values_raise_at_the_call(case):
-    answer = case("bad_fields")
-    accepted = [name for name, raised in answer.json().items() if raised == "nothing"]
-    assert (answer.status, accepted) == (200, [])
+    response = case("bad_fields")
+    accepted = [name for name, raised in response.json().items() if raised == "nothing"]
+    assert (response.status, accepted) == (200, [])
 
 
 def test_18_letters_beyond_latin_1_raise_at_the_call(case):
-    answer = case("wide_letters")
-    accepted = [name for name, raised in answer.json().items() if raised == "nothing"]
-    assert (answer.status, accepted) == (200, [])
+    response = case("wide_letters")
+    accepted = [name for name, raised in response.json().items() if raised == "nothing"]
+    assert (response.status, accepted) == (200, [])
 
 
 def test_19_hop_by_hop_fields_raise_at_the_call(case):
-    answer = case("hop_by_hop")
-    accepted = [name for name, raised in answer.json().items() if raised == "nothing"]
-    assert (answer.status, accepted) == (200, [])
+    response = case("hop_by_hop")
+    accepted = [name for name, raised in response.json().items() if raised == "nothing"]
+    assert (response.status, accepted) == (200, [])
 
 
 def test_20_repeated_fields_keep_their_order_whatever_their_case(case):
-    answer = case("repeated_fields")
-    assert answer.all("Set-Cookie") == ["a=1", "b=2", "c=3"]
-    assert answer.field("X-Other") == "between"
+    response = case("repeated_fields")
+    assert response.all("Set-Cookie") == ["a=1", "b=2", "c=3"]
+    assert response.field("X-Other") == "between"
 
 
 def test_20_a_repeated_or_unreadable_content_length_raises_at_the_call(case):
-    answer = case("bad_lengths")
-    accepted = [name for name, raised in answer.json().items() if raised == "nothing"]
-    assert (answer.status, accepted) == (200, [])
+    response = case("bad_lengths")
+    accepted = [name for name, raised in response.json().items() if raised == "nothing"]
+    assert (response.status, accepted) == (200, [])
 
 
 def test_21_later_changes_of_the_list_have_no_effect(case):
-    answer = case("changed_list")
-    assert (answer.field("X-Head"), answer.field("X-Late")) == ("given", None)
+    response = case("changed_list")
+    assert (response.field("X-Head"), response.field("X-Late")) == ("given", None)
 
 
 def test_22_date_and_server_are_left_to_the_front(case):
@@ -255,10 +255,10 @@ def test_23_write_takes_bytes_only(case):
 
 
 def test_24_the_first_write_with_content_sends_the_head(case):
-    answer = case("write_nothing")
-    assert (answer.status, answer.body) == (202, b"replaced")
-    answer = case("write_then_replace")
-    assert (answer.status, answer.body) == (200, b"sent,ValueError")
+    response = case("write_nothing")
+    assert (response.status, response.body) == (202, b"replaced")
+    response = case("write_then_replace")
+    assert (response.status, response.body) == (200, b"sent,ValueError")
 
 
 def test_25_what_write_was_given_is_sent_while_the_application_goes_on(begin_case, probe, protocol):
@@ -272,8 +272,8 @@ def test_25_what_write_was_given_is_sent_while_the_application_goes_on(begin_cas
 
 def test_26_a_write_past_content_length_is_cut_with_a_warning(case, probe):
     probe.forget_log()
-    answer = case("write_too_much")
-    assert (answer.body, answer.complete) == (b"abcd", True)
+    response = case("write_too_much")
+    assert (response.body, response.complete) == (b"abcd", True)
     probe.wait_event(r"write_too_much.*more body than its head allows; the excess was dropped")
 
 
@@ -283,9 +283,9 @@ def test_26_written_bytes_precede_the_iterables(case):
 
 def test_27_with_write_no_length_is_made_of_the_iterable(case):
     for name, body in (("write_and_return", b"written,returned"), ("write_and_return_nothing", b"written")):
-        answer = case(name)
-        assert answer.body == body
-        assert answer.field("Content-Length") in (None, str(len(body)))
+        response = case(name)
+        assert response.body == body
+        assert response.field("Content-Length") in (None, str(len(body)))
 
 
 # ---- the iterable
@@ -293,21 +293,21 @@ def test_27_with_write_no_length_is_made_of_the_iterable(case):
 
 @pytest.mark.parametrize("kind, shown", [("none", "NoneType"), ("int", "int"), ("str", "str")])
 def test_28_a_return_value_that_is_no_iterable_of_bytes_is_a_500_and_named(case, probe, kind, shown):
-    answer = case(f"returns_{kind}")
-    assert (answer.status, answer.complete) == (500, True)
+    response = case(f"returns_{kind}")
+    assert (response.status, response.complete) == (500, True)
     event = probe.wait_event(rf"\b{shown}\b")
     assert f"GET /case/returns_{kind}" in event.text
 
 
 def test_28_a_bytes_object_is_refused_or_sent_whole_with_a_warning(case, probe):
-    answer = case("returns_bytes")
-    assert (answer.status, answer.body) == (200, b"plain bytes") or answer.status == 500
+    response = case("returns_bytes")
+    assert (response.status, response.body) == (200, b"plain bytes") or response.status == 500
     assert probe.wait_event("bytes").level in ("warn", "error")
 
 
 def test_29_start_response_may_be_called_in_the_first_next(case):
-    answer = case("start_in_first_next")
-    assert (answer.status, answer.body) == (201, b"late")
+    response = case("start_in_first_next")
+    assert (response.status, response.body) == (201, b"late")
 
 
 @pytest.mark.parametrize("name", ["never_started", "never_started_empty", "started_after_chunk"])
@@ -324,19 +324,19 @@ def test_30_a_chunk_that_is_no_bytes_is_a_500_before_the_head(case, probe, name,
     assert probe.counted(counted)["close"] == 1
 
 
-def test_30_a_chunk_that_is_no_bytes_breaks_the_answer_after_the_head(case, probe):
+def test_30_a_chunk_that_is_no_bytes_breaks_the_response_after_the_head(case, probe):
     counted = unique("chunk")
-    answer = case("chunk_str_later", f"token={counted}")
-    assert (answer.status, answer.body, answer.complete) == (200, b"fine", False)
+    response = case("chunk_str_later", f"token={counted}")
+    assert (response.status, response.body, response.complete) == (200, b"fine", False)
     probe.wait_event(r"\bstr\b")
     assert probe.counted(counted)["close"] == 1
 
 
-def test_31_empty_chunks_are_skipped_and_neither_send_the_head_nor_end_the_answer(case):
-    answer = case("empty_chunks")
-    assert (answer.body, answer.complete) == (b"ab", True)
-    answer = case("empty_chunk_before_head")
-    assert (answer.status, answer.body) == (202, b"replaced")
+def test_31_empty_chunks_are_skipped_and_neither_send_the_head_nor_end_the_response(case):
+    response = case("empty_chunks")
+    assert (response.body, response.complete) == (b"ab", True)
+    response = case("empty_chunk_before_head")
+    assert (response.status, response.body) == (202, b"replaced")
 
 
 def test_32_each_chunk_is_sent_before_the_next_is_asked_for(begin_case, probe, protocol):
@@ -358,7 +358,7 @@ def test_32_no_chunk_waits_for_the_application_to_make_the_next(begin_case, prob
     read_until(connection, protocol, b"after")
 
 
-def test_33_the_length_of_one_chunk_is_the_length_of_the_answer(case):
+def test_33_the_length_of_one_chunk_is_the_length_of_the_response(case):
     assert case("one_chunk").field("Content-Length") == "12"
     assert case("no_chunk").field("Content-Length") == "0"
     assert case("status_without_body", "code=204").field("Content-Length") is None
@@ -411,9 +411,9 @@ def test_35_close_is_called_when_the_client_goes(begin_case, probe, protocol):
     assert found["close"] == 1 and "never stopped" not in found
 
 
-def test_36_an_error_in_close_is_logged_and_the_answer_stays(case, probe):
-    answer = case("close_raises", f"token={unique('close')}")
-    assert (answer.status, answer.body, answer.complete) == (200, b"sent", True)
+def test_36_an_error_in_close_is_logged_and_the_response_stays(case, probe):
+    response = case("close_raises", f"token={unique('close')}")
+    assert (response.status, response.body, response.complete) == (200, b"sent", True)
     probe.wait_event("case: raised in close")
     probe.forget_log()
     assert case("close_raises_before_head", f"token={unique('close')}").status == 500
@@ -432,30 +432,30 @@ def test_36_a_generator_that_yields_in_reaction_to_its_close_is_logged(case, pro
     assert "/case/generator_resists" in probe.wait_event("RuntimeError").text
 
 
-def test_37_an_answer_ends_at_its_content_length_and_the_rest_is_dropped_and_logged_once(case, probe):
+def test_37_a_response_ends_at_its_content_length_and_the_rest_is_dropped_and_logged_once(case, probe):
     counted = unique("long")
-    answer = case("too_long", f"token={counted}")
-    assert (answer.body, answer.complete) == (b"abcdef", True)
+    response = case("too_long", f"token={counted}")
+    assert (response.body, response.complete) == (b"abcdef", True)
     assert probe.wait_counted(counted, "close") == {"next": 2, "close": 1}
     assert probe.wait_event("/case/too_long").level == "warn"
     assert len(probe.find_events("/case/too_long")) == 1
 
 
-def test_38_an_answer_shorter_than_its_content_length_is_visibly_cut_and_logged(case, probe):
-    answer = case("too_short", f"token={unique('short')}")
-    assert (answer.body, answer.field("Content-Length"), answer.complete) == (b"abcdef", "100", False)
+def test_38_a_response_shorter_than_its_content_length_is_visibly_cut_and_logged(case, probe):
+    response = case("too_short", f"token={unique('short')}")
+    assert (response.body, response.field("Content-Length"), response.complete) == (b"abcdef", "100", False)
     assert "/case/too_short" in probe.wait_event("Content-Length").text
 
 
-def test_39_an_exception_after_the_head_cuts_the_answer_visibly(case, probe):
-    answer = case("raises_after_head")
-    assert (answer.status, answer.body, answer.complete) == (200, b"half", False)
+def test_39_an_exception_after_the_head_cuts_the_response_visibly(case, probe):
+    response = case("raises_after_head")
+    assert (response.status, response.body, response.complete) == (200, b"half", False)
     probe.wait_event("(?s)Traceback.*case: raised after the head")
 
 
 def test_40_an_exception_after_start_response_but_before_the_head_is_a_500(case, probe):
-    answer = case("raises_after_start")
-    assert (answer.status, answer.field("X-Head"), answer.complete) == (500, None, True)
+    response = case("raises_after_start")
+    assert (response.status, response.field("X-Head"), response.complete) == (500, None, True)
     probe.wait_event("case: raised after start_response")
 
 
@@ -473,18 +473,18 @@ def test_41_an_exit_of_the_application_is_an_error_of_its_request_alone(case, pr
 
 def test_42_head_calls_the_application_and_sends_its_head_alone(case, probe):
     counted = unique("head")
-    answer = case("length_for_head", f"token={counted}", method="HEAD")
-    assert (answer.status, answer.body, answer.field("Content-Length")) == (200, b"", "12")
+    response = case("length_for_head", f"token={counted}", method="HEAD")
+    assert (response.status, response.body, response.field("Content-Length")) == (200, b"", "12")
     assert probe.wait_counted(counted, "close")["close"] == 1
 
 
 @pytest.mark.parametrize("code", ["204", "205", "304"])
 def test_43_a_bodiless_status_has_no_body_and_the_excess_is_logged(case, probe, code):
-    answer = case("status_with_listed_body", f"code={code}")
-    assert (answer.status, answer.body, answer.field("X-Probe")) == (int(code), b"", "kept")
-    assert answer.field("Transfer-Encoding") is None
+    response = case("status_with_listed_body", f"code={code}")
+    assert (response.status, response.body, response.field("X-Probe")) == (int(code), b"", "kept")
+    assert response.field("Transfer-Encoding") is None
     if code == "204":
-        assert answer.field("Content-Length") is None
+        assert response.field("Content-Length") is None
     assert probe.wait_event("/case/status_with_listed_body").level == "warn"
 
 
@@ -518,7 +518,7 @@ def test_46_read_fills_its_size_from_a_body_that_comes_in_pieces(begin_case, pro
             connection.stdin(piece, end=False)
         else:
             connection.send(piece)
-    assert connection.read_answer().json() == "abcdefghij"
+    assert connection.read_response().json() == "abcdefghij"
 
 
 def test_47_lines_are_read_as_from_a_binary_file(case):
@@ -547,7 +547,7 @@ def test_49_a_body_that_the_front_cuts_short_is_an_error_and_no_end(begin_case, 
     connection = begin_case("read_cut", f"token={counted}", method="POST", length=4 * MIB,
                             body=b"x" * sent, end_body=True)
     if protocol == "fastcgi":
-        assert connection.read_answer().status >= 400
+        assert connection.read_response().status >= 400
         probe.wait_event("/case/read_cut")
     else:
         connection.close()
@@ -562,10 +562,10 @@ def test_50_closing_the_input_changes_nothing(case):
 
 
 @pytest.mark.parametrize("size", [1, 100_000, 3 * MIB])
-def test_50_an_unread_body_does_not_cost_the_answer(probe, protocol, size):
+def test_50_an_unread_body_does_not_cost_the_response(probe, protocol, size):
     for _ in range(3):
-        answer = probe.call(protocol, "/ignore", body=b"x" * size)
-        assert (answer.status, answer.json()) == (200, {"read": 0})
+        response = probe.call(protocol, "/ignore", body=b"x" * size)
+        assert (response.status, response.json()) == (200, {"read": 0})
 
 
 def test_50_an_unread_body_does_not_cost_the_kept_connection(probe):
@@ -576,8 +576,8 @@ def test_50_an_unread_body_does_not_cost_the_kept_connection(probe):
 
 
 def test_51_expect_is_the_fronts_business(case):
-    answer = case("read_sizes", body=b"abcdefghij", headers=[("Expect", "100-continue")])
-    assert (answer.status, answer.json()[1]) == (200, "abc")
+    response = case("read_sizes", body=b"abcdefghij", headers=[("Expect", "100-continue")])
+    assert (response.status, response.json()[1]) == (200, "abc")
 
 
 def test_51_a_body_of_unknown_length_is_given_its_true_one(probe):
@@ -624,17 +624,17 @@ def test_53_the_wrapper_iterates_in_blocks_and_has_close_when_the_file_has(case,
 
 def test_53_the_wrapper_sends_nothing_before_it_is_returned(case, probe):
     counted = unique("wrapper")
-    answer = case("wrapper_waits", f"token={counted}")
-    assert (answer.status, answer.body) == (202, b"wrapped")
+    response = case("wrapper_waits", f"token={counted}")
+    assert (response.status, response.body) == (202, b"wrapped")
     assert probe.wait_counted(counted, "close")["close"] == 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 100_000, 255_999, 256_000])
 def test_54_a_file_is_sent_from_its_position_to_its_end(case, stored, at):
     name, content = stored
-    answer = case("wrapper_of_file", f"name={name}&at={at}")
-    assert (answer.status, answer.body == content[at:], answer.complete) == (200, True, True)
-    assert answer.field("Content-Length") in (None, str(len(content) - at))
+    response = case("wrapper_of_file", f"name={name}&at={at}")
+    assert (response.status, response.body == content[at:], response.complete) == (200, True, True)
+    assert response.field("Content-Length") in (None, str(len(content) - at))
 
 
 def test_54_what_the_application_has_read_through_a_buffer_is_not_sent_again(case, stored):
@@ -644,15 +644,15 @@ def test_54_what_the_application_has_read_through_a_buffer_is_not_sent_again(cas
 
 def test_54_a_file_is_sent_no_further_than_content_length(case, stored):
     name, content = stored
-    answer = case("wrapper_of_file", f"name={name}&at=5&length=1000")
-    assert (answer.body == content[5:1005], answer.field("Content-Length"), answer.complete) == (
+    response = case("wrapper_of_file", f"name={name}&at=5&length=1000")
+    assert (response.body == content[5:1005], response.field("Content-Length"), response.complete) == (
         True, "1000", True)
 
 
 def test_54_a_file_shorter_than_content_length_is_refused_or_visibly_cut(case, probe, stored):
     name, content = stored
-    answer = case("wrapper_of_file", f"name={name}&at=255000&length=5000")
-    assert answer.status == 500 or (answer.body == content[255_000:], answer.complete) == (True, False)
+    response = case("wrapper_of_file", f"name={name}&at=255000&length=5000")
+    assert response.status == 500 or (response.body == content[255_000:], response.complete) == (True, False)
     assert "Content-Length" in probe.wait_event("/case/wrapper_of_file").text
 
 
@@ -665,8 +665,8 @@ def test_55_anything_with_read_works(case, probe):
 
 def test_55_head_reads_nothing_of_the_file_and_closes_it(case, probe, stored):
     name, _ = stored
-    answer = case("wrapper_of_file", f"name={name}", method="HEAD")
-    assert (answer.status, answer.body) == (200, b"")
+    response = case("wrapper_of_file", f"name={name}", method="HEAD")
+    assert (response.status, response.body) == (200, b"")
     counted = unique("wrapper")
     assert case("wrapper_of_memory", f"token={counted}", method="HEAD").body == b""
     assert probe.wait_counted(counted, "close") == {"close": 1}

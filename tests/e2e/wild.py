@@ -38,7 +38,7 @@ class Kind:
         return {}
 
     def visit(self, site: "Site", number: int):
-        """Asks as a user would, and checks the answers; called by several threads, and while appd reloads."""
+        """Asks as a user would, and checks the responses; called by several threads, and while appd reloads."""
         raise NotImplementedError
 
     def look_once(self, site: "Site"):
@@ -58,24 +58,24 @@ class Site(Appd):
             installed, "--pythonpath", installed.apps / "wild", *PACKAGES,
             *kind.options, *options, module=kind.module, workers=WORKERS, threads=THREADS, env=environment)
 
-    def get(self, path, query="", fields=(), status=200) -> wire.Answer:
+    def get(self, path, query="", fields=(), status=200) -> wire.Response:
         return self._checked(status, wire.variables("GET", path, query, headers=fields))
 
-    def post(self, path, body: bytes, content_type, query="", fields=(), status=200) -> wire.Answer:
+    def post(self, path, body: bytes, content_type, query="", fields=(), status=200) -> wire.Response:
         return self._checked(status, wire.variables("POST", path, query, len(body), fields,
                                                     extra=[("CONTENT_TYPE", content_type)]), body)
 
-    def head(self, path) -> wire.Answer:
+    def head(self, path) -> wire.Response:
         return self._checked(200, wire.variables("HEAD", path))
 
-    def _checked(self, status, named, body=b"") -> wire.Answer:
+    def _checked(self, status, named, body=b"") -> wire.Response:
         with self._lock:
             self.visited += 1
             protocol = wire.WIRES[self.visited % len(wire.WIRES)]
         with wire.begin(protocol, self.address, named, body) as connection:
-            answer = connection.read_answer(dict(named)["REQUEST_METHOD"])
-        assert (answer.status, answer.complete) == (status, True), f"{protocol} {named}: {answer}"
-        return answer
+            response = connection.read_response(dict(named)["REQUEST_METHOD"])
+        assert (response.status, response.complete) == (status, True), f"{protocol} {named}: {response}"
+        return response
 
 
 def manage(*arguments, environment):

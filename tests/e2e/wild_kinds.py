@@ -322,11 +322,11 @@ class Editor:
     def _fields(self):
         return [("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))]
 
-    def _keep(self, answer):
-        for field in answer.all("Set-Cookie"):
+    def _keep(self, response):
+        for field in response.all("Set-Cookie"):
             name, _, value = field.partition(";")[0].partition("=")
             self.cookies[name] = value
-        return answer
+        return response
 
 
 class Postgres(Kind):
@@ -393,9 +393,9 @@ class OpenTelemetry(Kind):
         self.traces = []
 
     def visit(self, site, number):
-        for answer in (site.get("/spans", query=f"n={number}"), site.post("/spans", b"x" * number, "text/plain")):
-            self.traces.append(answer.json()["trace"])
-            assert answer.json()["size"] in (0, number)
+        for response in (site.get("/spans", query=f"n={number}"), site.post("/spans", b"x" * number, "text/plain")):
+            self.traces.append(response.json()["trace"])
+            assert response.json()["size"] in (0, number)
 
     def after_stop(self, site):
         spans = [json.loads(line) for line in (site.gates / "spans").read_text().splitlines()]
@@ -444,7 +444,7 @@ class SentrySink:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # the answer in one packet: in two, the second waits 40 ms for an acknowledgement
+            wbufsize = -1  # the response in one packet: in two, the second waits 40 ms for an acknowledgement
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -30,7 +30,7 @@ def connect(address: Address, timeout: float = TIMEOUT) -> socket.socket:
 
 
 @dataclass
-class Answer:
+class Response:
     """A CGI response as it came, and how it ended."""
 
     status: int
@@ -52,7 +52,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def parse_answer(raw: bytes, complete=None, errors: bytes = b"", method="GET") -> Answer:
+def parse_response(raw: bytes, complete=None, errors: bytes = b"", method="GET") -> Response:
     """Splits head and body. Without `complete` the body's length tells. Raises ValueError where `raw` is no
     complete head."""
     head, found, body = raw.partition(b"\r\n\r\n")
@@ -76,12 +76,12 @@ def parse_answer(raw: bytes, complete=None, errors: bytes = b"", method="GET") -
     if status_line is None:
         raise ValueError(f"no status in {head!r}")
     code, _, reason = status_line.partition(" ")
-    answer = Answer(int(code), reason, fields, body, True, errors)
+    response = Response(int(code), reason, fields, body, True, errors)
     if complete is None:
-        announced = None if method == "HEAD" or answer.status == 304 else answer.field("Content-Length")
+        announced = None if method == "HEAD" or response.status == 304 else response.field("Content-Length")
         complete = announced is None or len(body) == int(announced)
-    answer.complete = complete
-    return answer
+    response.complete = complete
+    return response
 
 
 def variables(method="GET", path="/", query="", length=None, headers=(), extra=()) -> list:
@@ -271,7 +271,7 @@ class FastCgi(Connection):
         self.send(record(kind, request_id, content, padding, version))
 
     def expect(self, request_id=1):
-        """Makes ready for an answer to a request that a test sends by itself."""
+        """Makes ready for a response to a request that a test sends by itself."""
         self._requests[request_id] = _Request()
 
     def begin(self, request_id=1, keep=True, role=RESPONDER):
@@ -311,17 +311,17 @@ class FastCgi(Connection):
             return None
         return Record(version, kind, request_id, content)
 
-    def read_answer(self, method="GET", request_id=1) -> Answer:
+    def read_response(self, method="GET", request_id=1) -> Response:
         """The answer to one request; what comes for others meanwhile is kept for them."""
         request = self._requests[request_id]
         while request.end is None and self._take_record():
             pass
         del self._requests[request_id]
         out, errors = b"".join(request.out), b"".join(request.errors)
-        return parse_answer(out, request.end is not None and request.out_ended, errors)
+        return parse_response(out, request.end is not None and request.out_ended, errors)
 
     def read_end(self, request_id=1) -> tuple:
-        """(appStatus, protocolStatus) of a request that gets no answer."""
+        """(appStatus, protocolStatus) of a request that gets no response."""
         request = self._requests.pop(request_id)
         while request.end is None:
             self._requests[request_id] = request
@@ -349,11 +349,11 @@ class FastCgi(Connection):
             raise AssertionError(f"unexpected record {got}")
         return True
 
-    def request(self, named, body: Body = b"", request_id=1, keep=True) -> Answer:
+    def request(self, named, body: Body = b"", request_id=1, keep=True) -> Response:
         self.begin(request_id, keep)
         self.params(named, request_id)
         self.stdin(body, request_id)
-        return self.read_answer(request_id=request_id)
+        return self.read_response(request_id=request_id)
 
 
 def uwsgi_packet(named, modifier1=0, modifier2=0) -> bytes:
@@ -365,13 +365,13 @@ def uwsgi_packet(named, modifier1=0, modifier2=0) -> bytes:
 
 
 class Uwsgi(Connection):
-    def request(self, named, body: Body = b"") -> Answer:
+    def request(self, named, body: Body = b"") -> Response:
         self.send(uwsgi_packet(named))
         self.send_body(body)
-        return self.read_answer()
+        return self.read_response()
 
-    def read_answer(self, method="GET") -> Answer:
-        return parse_answer(self.read_to_end(), method=method)
+    def read_response(self, method="GET") -> Response:
+        return parse_response(self.read_to_end(), method=method)
 
 
 def scgi_packet(named) -> bytes:
@@ -384,20 +384,20 @@ def scgi_packet(named) -> bytes:
 
 
 class Scgi(Connection):
-    def request(self, named, body: Body = b"") -> Answer:
+    def request(self, named, body: Body = b"") -> Response:
         self.send(scgi_packet(named))
         self.send_body(body)
-        return self.read_answer()
+        return self.read_response()
 
-    def read_answer(self, method="GET") -> Answer:
-        return parse_answer(self.read_to_end(), method=method)
+    def read_response(self, method="GET") -> Response:
+        return parse_response(self.read_to_end(), method=method)
 
 
 CLIENTS = {"fastcgi": FastCgi, "uwsgi": Uwsgi, "scgi": Scgi}
 
 
 def begin(wire: str, address: Address, named, body: Body = b"", end_body=True, timeout=TIMEOUT):
-    """Sends a request whose answer is read later, by `read_answer` of the connection returned."""
+    """Sends a request whose response is read later, by `read_answer` of the connection returned."""
     connection = CLIENTS[wire](address, timeout)
     if wire == "fastcgi":
         connection.begin(1, keep=False)
@@ -410,7 +410,7 @@ def begin(wire: str, address: Address, named, body: Body = b"", end_body=True, t
 
 
 def call(wire: str, address: Address, path="/", *, method=None, query="", headers=(), extra=(),
-         body: Body = b"", length=None, timeout=TIMEOUT) -> Answer:
+         body: Body = b"", length=None, timeout=TIMEOUT) -> Response:
     """One request over a connection of its own. `length` is needed for a body that is no bytes."""
     if length is None and isinstance(body, bytes) and (body or method in ("POST", "PUT")):
         length = len(body)
@@ -418,4 +418,4 @@ def call(wire: str, address: Address, path="/", *, method=None, query="", header
         method = "GET" if length is None else "POST"
     named = variables(method, path, query, length, headers, extra)
     with begin(wire, address, named, body, timeout=timeout) as connection:
-        return connection.read_answer(method)
+        return connection.read_response(method)

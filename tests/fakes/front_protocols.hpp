@@ -92,7 +92,7 @@ inline std::string request(Speech speech, const Asked& asked) {
          asked.body;
 }
 
-/// One answer as its front sees it.
+/// One response as its front sees it.
 struct Answer {
   std::string stdout_bytes;  ///< head and body
   std::string error_text;    ///< FastCGI STDERR
@@ -118,13 +118,13 @@ struct Answer {
   bool has(std::string_view text) const { return stdout_bytes.find(text) != std::string::npos; }
 };
 
-/// The answers in what a FastCGI server sent, by request id.
-struct FastcgiAnswers {
+/// The responses in what a FastCGI server sent, by request id.
+struct FastcgiResponses {
   std::map<unsigned, Answer> by_id;
   bool corrupt = false;       ///< a record of another version: nothing after it counts
   std::size_t left_over = 0;  ///< bytes of a record that is not all there
 
-  explicit FastcgiAnswers(std::string_view bytes) {
+  explicit FastcgiResponses(std::string_view bytes) {
     while (bytes.size() >= 8) {
       const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
       if (byte(0) != 1) {
@@ -143,23 +143,23 @@ struct FastcgiAnswers {
 
   std::size_t ended() const {
     std::size_t count = 0;
-    for (const auto& [id, answer] : by_id) count += answer.ends > 0 ? 1 : 0;
+    for (const auto& [id, response] : by_id) count += response.ends > 0 ? 1 : 0;
     return count;
   }
 
  private:
-  static void add(Answer& answer, unsigned type, std::string_view content) {
-    if (answer.ends > 0 || (answer.stdout_ended && type == 6)) answer.late_bytes = true;
-    if (type == 3) ++answer.ends;
-    if (type == 7) answer.error_text += content;
-    if (type == 7) answer.errors_ended = content.empty();
-    if (type == 6 && content.empty()) answer.stdout_ended = true;
-    if (type == 6) answer.stdout_bytes += content;
+  static void add(Answer& response, unsigned type, std::string_view content) {
+    if (response.ends > 0 || (response.stdout_ended && type == 6)) response.late_bytes = true;
+    if (type == 3) ++response.ends;
+    if (type == 7) response.error_text += content;
+    if (type == 7) response.errors_ended = content.empty();
+    if (type == 6 && content.empty()) response.stdout_ended = true;
+    if (type == 6) response.stdout_bytes += content;
   }
 };
 
 /// True once `bytes` hold `count` ended FastCGI answers. Cheap to ask again and again.
-inline auto ended_answers(std::size_t count) {
+inline auto ended_responses(std::size_t count) {
   return [count, seen = std::size_t{0}, at = std::size_t{0}](const std::string& bytes) mutable {
     while (bytes.size() >= at + 8) {
       const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[at + i]); };
@@ -172,12 +172,12 @@ inline auto ended_answers(std::size_t count) {
   };
 }
 
-/// The one answer in all that came.
-inline Answer answer_in(Speech speech, std::string_view bytes, unsigned id = 1) {
-  if (is_fastcgi(speech)) return FastcgiAnswers(bytes).by_id[id];
-  Answer answer;
-  answer.stdout_bytes = bytes;
-  return answer;
+/// The one response in all that came.
+inline Answer response_in(Speech speech, std::string_view bytes, unsigned id = 1) {
+  if (is_fastcgi(speech)) return FastcgiResponses(bytes).by_id[id];
+  Answer response;
+  response.stdout_bytes = bytes;
+  return response;
 }
 
 }  // namespace appd::test

@@ -43,8 +43,8 @@ inline void fill_request(gateway::Request& request, const Variables& variables) 
   if (request.prepare({}, gateway::BodyEnd::on_wire, layouts)) std::abort();
 }
 
-/// An exchange in memory: gives a scripted body, records the answer, and notes every breach of the
-/// contract by the application's side. Scripted before the call and looked at after it, by one
+/// An exchange in memory: gives a scripted body, records the response, and notes every breach of
+/// the contract by the application's side. Scripted before the call and looked at after it, by one
 /// thread.
 class MemoryExchange final : public gateway::Exchange {
  public:

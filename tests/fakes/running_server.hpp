@@ -11,19 +11,19 @@
 #include "fakes/scripted_application.hpp"
 #include "fakes/temporary_folder.hpp"
 #include "runtime/net/event_loop.hpp"
-#include "runtime/net/listening_socket.hpp"
 #include "runtime/net/server.hpp"
-#include "runtime/worker/crew.hpp"
-#include "runtime/worker/siblings.hpp"
+#include "runtime/peers/peer_workers.hpp"
+#include "runtime/pool/thread_pool.hpp"
+#include "runtime/sockets/listening_socket.hpp"
 
 namespace appd::test {
 
 /// What the workers of one application have in common.
 struct Share {
-  explicit Share(unsigned workers) : loads(workers), mailboxes(workers) {}
+  explicit Share(unsigned workers) : loads(workers), inboxes(workers) {}
 
-  std::vector<observe::WorkerLoad> loads;
-  worker::Mailboxes mailboxes;
+  std::vector<ipc::WorkerLoad> loads;
+  peers::Inboxes inboxes;
 };
 
 struct ServerSetup {
@@ -36,7 +36,7 @@ struct ServerSetup {
   std::chrono::milliseconds queue_time{0};
 };
 
-/// A worker without Python: the real loop, crew and server, and a scripted application.
+/// A worker without Python: the real loop, pool and server, and a scripted application.
 class RunningServer {
  public:
   explicit RunningServer(ScriptedApplication& application, ServerSetup setup = {})
@@ -59,8 +59,8 @@ class RunningServer {
     FrontSocket front = connect();
     const std::string sent = request(speech, asked);
     return speech == Speech::fastcgi_kept
-               ? answer_in(speech, front.exchange(sent, ended_answers(1)), asked.id)
-               : answer_in(speech, front.exchange(sent), asked.id);
+               ? response_in(speech, front.exchange(sent, ended_responses(1)), asked.id)
+               : response_in(speech, front.exchange(sent), asked.id);
   }
 
   /// How often pool threads have told that they have nothing to do.
@@ -81,28 +81,29 @@ class RunningServer {
   std::size_t connections() {
     return on_loop([this] { return server_.connections(); });
   }
-  /// Begins to drain, or goes on with another heir; the threads end when it is done.
-  void drain(net::Server::Bequeath heir = nullptr) {
-    on_loop([this, &heir] {
-      siblings_.close();
+  /// Begins to drain, or goes on with another way to hand connections over; the threads end when it
+  /// is done.
+  void drain(net::Server::HandOver hand_over = nullptr) {
+    on_loop([this, &hand_over] {
+      peers_.close();
       server_.drain(
           [this] {
             ++drained_;
-            crew_.stop();
+            pool_.stop();
           },
-          std::move(heir));
+          std::move(hand_over));
     });
   }
   bool drained() const noexcept { return times_drained() > 0; }
   int times_drained() const noexcept { return drained_.load(); }
-  /// Answers in the place of all calls that run now, as if their threads did not come back.
+  /// Responses in the place of all calls that run now, as if their threads did not come back.
   void give_up_calls() {
     on_loop([this] {
       for (unsigned thread = 0; thread < slots_.size(); ++thread) {
         const auto seen = slots_[thread].read();
         if (seen.started == 0) continue;
-        if (const auto* call = crew_.call_of(thread, seen.sequence)) server_.answer_instead(call);
-        crew_.give_up(thread, seen.sequence);
+        if (const auto* call = pool_.call_of(thread, seen.sequence)) server_.respond_instead(call);
+        pool_.give_up(thread, seen.sequence);
       }
     });
   }
@@ -110,8 +111,8 @@ class RunningServer {
   void give_up_calls(const std::vector<std::uint32_t>& sequences) {
     on_loop([&] {
       for (unsigned thread = 0; thread < slots_.size(); ++thread) {
-        if (const auto* call = crew_.call_of(thread, sequences[thread])) {
-          server_.answer_instead(call);
+        if (const auto* call = pool_.call_of(thread, sequences[thread])) {
+          server_.respond_instead(call);
         }
       }
     });
@@ -126,25 +127,25 @@ class RunningServer {
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   /// Threads that count as busy.
   int running() const noexcept { return share_.loads[index_].running.load(); }
-  /// True once all threads have come back from the crew.
+  /// True once all threads have come back from the pool.
   bool threads_ended() const noexcept { return running_.load() == 0; }
   void stop_threads() {
     stopped_ = true;
-    crew_.stop();
+    pool_.stop();
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
   }
 
   net::Server& server() noexcept { return server_; }
-  worker::Crew& crew() noexcept { return crew_; }
+  pool::ThreadPool& pool() noexcept { return pool_; }
   net::EventLoop& loop() noexcept { return loop_; }
   RecordingReporter& reporter() noexcept { return reporter_; }
   const TemporaryFolder& folder() const noexcept { return folder_; }
-  /// Calls whose front had gone away before the answer was complete.
+  /// Calls whose front had gone away before the response was complete.
   unsigned lost() const {
     unsigned count = 0;
-    for (const observe::ThreadSlot& slot : slots_) count += slot.lost.load();
+    for (const ipc::ThreadSlot& slot : slots_) count += slot.lost.load();
     return count;
   }
   std::uint64_t served_by(unsigned thread) const { return slots_[thread].requests.load(); }
@@ -157,38 +158,37 @@ class RunningServer {
         index_(setup.index),
         socket_(open_socket(folder_, setup.tcp)),
         slots_(setup.threads),
-        crew_(loop_, {setup.queue, setup.queue_time}, slots_, share_.loads[setup.index],
+        pool_(loop_, {setup.queue, setup.queue_time}, slots_, share_.loads[setup.index],
               share_.loads.size() > 1),
-        siblings_(loop_, setup.index, share_.loads, share_.mailboxes.boxes(), setup.threads),
-        server_(loop_, with_spool(std::move(setup.options), folder_), crew_, reporter_,
-                &siblings_) {
+        peers_(loop_, setup.index, share_.loads, share_.inboxes.boxes(), setup.threads),
+        server_(loop_, with_spool(std::move(setup.options), folder_), pool_, reporter_, &peers_) {
     if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
-    crew_.set_application(application);
-    crew_.set_time_offer([this] {
+    pool_.set_application(application);
+    pool_.set_time_offer([this] {
       ++time_offers_;
-      siblings_.offer_time();
+      peers_.offer_time();
     });
     server_.listen(socket_.take_fd());
-    siblings_.open([this](support::UniqueFd socket,
-                          std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
-                   [this] { crew_.share(); });
+    peers_.open([this](support::UniqueFd socket,
+                       std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
+                [this] { pool_.share(); });
     running_ = setup.threads + 1;
     threads_.emplace_back([this] {
-      crew_.run_io_thread();
+      pool_.run_io_thread();
       --running_;
     });
     for (unsigned i = 0; i < setup.threads; ++i) {
       threads_.emplace_back([this, i] {
-        crew_.run_pool_thread(i);
+        pool_.run_pool_thread(i);
         --running_;
       });
     }
   }
 
-  static net::ListeningSocket open_socket(const TemporaryFolder& folder, bool tcp) {
-    const net::Address address = tcp ? net::Address{net::TcpEndpoint{"127.0.0.1", "0"}}
-                                     : net::Address{net::UnixPath{folder / "socket"}};
-    return net::ListeningSocket::open(address, {});
+  static sockets::ListeningSocket open_socket(const TemporaryFolder& folder, bool tcp) {
+    const sockets::Address address = tcp ? sockets::Address{sockets::TcpEndpoint{"127.0.0.1", "0"}}
+                                         : sockets::Address{sockets::UnixPath{folder / "socket"}};
+    return sockets::ListeningSocket::open(address, {});
   }
   static net::ServerOptions with_spool(net::ServerOptions options, const TemporaryFolder& folder) {
     if (options.spool_dir == net::ServerOptions{}.spool_dir) options.spool_dir = folder.path();
@@ -204,12 +204,12 @@ class RunningServer {
   const unsigned index_;
   TemporaryFolder folder_;
   RecordingReporter reporter_;
-  net::ListeningSocket socket_;
+  sockets::ListeningSocket socket_;
   std::uint16_t port_ = 0;
-  std::vector<observe::ThreadSlot> slots_;
+  std::vector<ipc::ThreadSlot> slots_;
   net::EventLoop loop_;
-  worker::Crew crew_;
-  worker::Siblings siblings_;
+  pool::ThreadPool pool_;
+  peers::PeerWorkers peers_;
   net::Server server_;
   std::vector<std::thread> threads_;
   std::atomic<unsigned> running_{0};

@@ -55,7 +55,7 @@ class ScriptedApplication : public gateway::Application {
       const auto found = scripts_.find(std::string(exchange->request().find("PATH_INFO")));
       calls_.fetch_add(1);
       if (found == scripts_.end()) {
-        answer(*exchange, "no such script", "404 Not Found");
+        respond(*exchange, "no such script", "404 Not Found");
       } else {
         found->second(*exchange);
       }
@@ -68,9 +68,9 @@ class ScriptedApplication : public gateway::Application {
 
   // -- What scripts are made of
 
-  static gateway::Sent answer(gateway::Exchange& exchange, std::string_view body,
-                              std::string_view status = "200 OK",
-                              gateway::Keeper* keeper = nullptr) {
+  static gateway::Sent respond(gateway::Exchange& exchange, std::string_view body,
+                               std::string_view status = "200 OK",
+                               gateway::Keeper* keeper = nullptr) {
     const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
     const gateway::ResponseHead head{status, length, true};
     return exchange.send(&head, std::span(&body, 1), gateway::End::last, keeper);

@@ -33,7 +33,7 @@ class Silent final : public gateway::Reporter {
   std::size_t accesses = 0;
 };
 
-/// Keeps what is submitted, and what is to be attended to, until the script comes to it.
+/// Keeps what is submitted, and what is to be notified, until the script comes to it.
 class HandWorked final : public net::Dispatcher {
  public:
   bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override {
@@ -43,23 +43,23 @@ class HandWorked final : public net::Dispatcher {
     return true;
   }
   bool saturated() const noexcept override { return false; }
-  void attend(std::shared_ptr<net::Connection> connection) noexcept override {
+  void notify(std::shared_ptr<net::Connection> connection) noexcept override {
     seen = connection;
-    to_attend.push_back(std::move(connection));
+    notified.push_back(std::move(connection));
     ++words;
   }
-  void attend_later(std::shared_ptr<net::Connection> connection) noexcept override {
+  void notify_later(std::shared_ptr<net::Connection> connection) noexcept override {
     seen = connection;
     later.push_back(std::move(connection));
   }
-  void look_after(std::shared_ptr<net::Connection> connection) noexcept override {
+  void schedule_flush(std::shared_ptr<net::Connection> connection) noexcept override {
     seen = connection;
     holding.push_back(std::move(connection));
     ++words;
   }
 
   std::deque<std::shared_ptr<net::WireExchange>> queued;
-  std::vector<std::shared_ptr<net::Connection>> to_attend;
+  std::vector<std::shared_ptr<net::Connection>> notified;
   std::vector<std::shared_ptr<net::Connection>> later;
   std::vector<std::shared_ptr<net::Connection>> holding;
   std::weak_ptr<net::Connection> seen;
@@ -96,7 +96,7 @@ class Choices {
 class ConnectionScript {
  public:
   explicit ConnectionScript(std::string_view script)
-      : script_(script), options_(choose_options()), server_(loop_, options_, crew_, reporter_) {
+      : script_(script), options_(choose_options()), server_(loop_, options_, pool_, reporter_) {
     std::signal(SIGPIPE, SIG_IGN);  // as appd does
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
@@ -110,7 +110,7 @@ class ConnectionScript {
   }
   ~ConnectionScript() {
     server_.stop();
-    crew_.queued.clear();
+    pool_.queued.clear();
   }
 
   /// "", or what did not hold.
@@ -125,7 +125,7 @@ class ConnectionScript {
   struct Call {
     std::shared_ptr<net::WireExchange> exchange;
     std::size_t read = 0;
-    bool ended = false;  // its answer, or its front is gone
+    bool ended = false;  // its response, or its front is gone
   };
 
   static constexpr int kSocketRoom = 16 * 1024;
@@ -133,7 +133,7 @@ class ConnectionScript {
   static constexpr std::size_t kMostBeyond = 1 << 20;
   static constexpr std::array<std::size_t, 4> kBodies{0, 100, 3000, 100'000};
   static constexpr std::array<std::size_t, 4> kSome{1, 200, 3000, 60'000};
-  static constexpr std::array<std::size_t, 5> kAnswers{0, 100, 3000, 100'000, 700'000};
+  static constexpr std::array<std::size_t, 5> kResponses{0, 100, 3000, 100'000, 700'000};
 
   net::ServerOptions choose_options() {
     net::ServerOptions options;
@@ -177,9 +177,9 @@ class ConnectionScript {
       case 12:
         return read(script_.of(kSome));
       case 13:
-        return stream(script_.of(kAnswers));
+        return stream(script_.of(kResponses));
       case 14:
-        return answer(script_.of(kAnswers));
+        return respond(script_.of(kResponses));
       case 15:
         return break_off();
       case 16:
@@ -198,7 +198,7 @@ class ConnectionScript {
         if (script_.byte() % 4 == 0) server_.drain([] {});
         return;
       case 21:
-        return answer_instead();
+        return respond_instead();
       case 22:
         return turn();
       case 23:
@@ -268,9 +268,9 @@ class ConnectionScript {
   }
 
   void start_call() {
-    while (!crew_.queued.empty()) {
-      std::shared_ptr<net::WireExchange> next = std::move(crew_.queued.front());
-      crew_.queued.pop_front();
+    while (!pool_.queued.empty()) {
+      std::shared_ptr<net::WireExchange> next = std::move(pool_.queued.front());
+      pool_.queued.pop_front();
       if (!next->try_start(loop_.now())) {
         ++given_up_;
         continue;
@@ -299,7 +299,7 @@ class ConnectionScript {
   void stream(std::size_t size) {
     if (Call* one = call()) send(*one, size, gateway::End::more);
   }
-  void answer(std::size_t size) {
+  void respond(std::size_t size) {
     if (Call* one = call()) send(*one, size, gateway::End::last);
   }
   void send(Call& one, std::size_t size, gateway::End end) {
@@ -335,26 +335,26 @@ class ConnectionScript {
     ++finished_;
   }
   void refuse() {
-    if (crew_.queued.empty()) return;
-    const auto late = std::move(crew_.queued.front());
-    crew_.queued.pop_front();
+    if (pool_.queued.empty()) return;
+    const auto late = std::move(pool_.queued.front());
+    pool_.queued.pop_front();
     ++given_up_;
     late->refuse_waiting("too late");
   }
-  void answer_instead() {
+  void respond_instead() {
     Call* one = call();
     if (one == nullptr || one->ended) return;
-    server_.answer_instead(one->exchange.get());
+    server_.respond_instead(one->exchange.get());
   }
 
   // -- The loop
 
   void turn() {
-    const auto now = std::exchange(crew_.to_attend, {});
-    for (const auto& connection : now) connection->attend();
+    const auto now = std::exchange(pool_.notified, {});
+    for (const auto& connection : now) connection->on_notified();
     loop_.wake();
     loop_.run_one();
-    for (const auto& connection : std::exchange(crew_.later, {})) connection->attend();
+    for (const auto& connection : std::exchange(pool_.later, {})) connection->on_notified();
   }
   /// Until there is nothing more to do.
   void rest() {
@@ -365,14 +365,14 @@ class ConnectionScript {
         return;
       }
       const auto before = in_sight();
-      std::erase_if(crew_.holding, [](const auto& connection) { return !connection->send_held(); });
+      std::erase_if(pool_.holding, [](const auto& connection) { return !connection->send_held(); });
       turn();
       still = before == in_sight() ? still + 1 : 0;
     }
   }
   using Sight = std::array<std::size_t, 5>;
   Sight in_sight() const {
-    return {unread_input(), unread_output(), crew_.words, crew_.submitted, server_.connections()};
+    return {unread_input(), unread_output(), pool_.words, pool_.submitted, server_.connections()};
   }
   std::size_t unread_input() const { return in_socket(SIOCOUTQ); }
   std::size_t unread_output() const { return in_socket(FIONREAD); }
@@ -401,7 +401,7 @@ class ConnectionScript {
     }
   }
   bool blocked() const {
-    const auto connection = crew_.seen.lock();
+    const auto connection = pool_.seen.lock();
     return connection && connection->outbox().blocked();
   }
   /// A call that may read has more than half a buffer before it.
@@ -411,7 +411,7 @@ class ConnectionScript {
     };
     return std::any_of(calls_.begin(), calls_.end(),
                        [&](const Call& one) { return full(*one.exchange, one.read); }) ||
-           std::any_of(crew_.queued.begin(), crew_.queued.end(),
+           std::any_of(pool_.queued.begin(), pool_.queued.end(),
                        [&](const auto& one) { return full(*one, 0); });
   }
 
@@ -434,7 +434,7 @@ class ConnectionScript {
     if (!ends_friendly_) return pass_time();
     if (!unsent_.empty()) wrong_ = "the front cannot send the rest";
     if (unread_input() > 0) wrong_ = "the rest is not read";
-    if (blocked() || server_.outgoing_memory().used() > 0) wrong_ = "an answer is not sent";
+    if (blocked() || server_.outgoing_memory().used() > 0) wrong_ = "a response is not sent";
   }
   void end_calls() {
     do {
@@ -450,11 +450,11 @@ class ConnectionScript {
         calls_.pop_back();
         ++finished_;
       }
-    } while (!crew_.queued.empty());
+    } while (!pool_.queued.empty());
   }
   /// Of a front that does nothing any more, nothing is waited for for ever.
   void pass_time() {
-    const auto connection = crew_.seen.lock();
+    const auto connection = pool_.seen.lock();
     if (!connection) return;
     for (int hours = 1; hours < 10 && open(); ++hours) {
       connection->check_deadline(loop_.now() + std::chrono::hours(hours));
@@ -465,10 +465,10 @@ class ConnectionScript {
   }
   /// Nothing that was begun is lost.
   void account() {
-    if (!calls_.empty() || !crew_.queued.empty()) wrong_ = "a call is left";
-    if (crew_.submitted != started_ + given_up_) wrong_ = "a request is not accounted for";
+    if (!calls_.empty() || !pool_.queued.empty()) wrong_ = "a call is left";
+    if (pool_.submitted != started_ + given_up_) wrong_ = "a request is not accounted for";
     if (started_ != finished_) wrong_ = "a call did not come back";
-    if (reporter_.accesses < crew_.submitted - given_up_) wrong_ = "an access line is missing";
+    if (reporter_.accesses < pool_.submitted - given_up_) wrong_ = "an access line is missing";
     server_.stop();
     rest();
     if (open()) wrong_ = "a connection outlives the server's stop";
@@ -484,7 +484,7 @@ class ConnectionScript {
   bool ends_friendly_ = true;
   net::ServerOptions options_;
   net::EventLoop loop_;
-  HandWorked crew_;
+  HandWorked pool_;
   Silent reporter_;
   net::Server server_;
   support::UniqueFd front_;

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/answer_framer.hpp"
 #include "protocol/event_log.hpp"
 #include "protocol/fastcgi_records.hpp"
 #include "protocol/gathered.hpp"
+#include "protocol/response_framer.hpp"
 
 /// What must hold for every input. Each function gives "", or what does not hold.
 namespace appd::protocol::testing {
@@ -49,7 +49,7 @@ inline std::string check_sniff(std::string_view input) {
 }
 
 /// The content of the STDOUT records in `bytes`, or null when they are not one well-formed answer.
-inline std::optional<std::string> answer_content(std::string_view bytes, RequestId id) {
+inline std::optional<std::string> response_content(std::string_view bytes, RequestId id) {
   fastcgi::RecordReader reader;
   std::string content;
   bool stdout_ended = false;
@@ -66,7 +66,7 @@ inline std::optional<std::string> answer_content(std::string_view bytes, Request
   }
 }
 
-/// An answer, sent in portions of pieces, comes out of its frames as it went in.
+/// A response, sent in portions of pieces, comes out of its frames as it went in.
 inline std::string check_framer(std::string_view input) {
   const auto id = static_cast<RequestId>(take_byte(input) * 257);  // both bytes
   const std::size_t copies = 1 + take_byte(input);  // so that a piece may exceed a record
@@ -76,7 +76,7 @@ inline std::string check_framer(std::string_view input) {
   for (std::size_t i = 0; i < copies; ++i) piece += input;
   const std::array<std::string_view, 3> body{input, "", piece};
 
-  const AnswerFramer framer(Wire::fastcgi, id);
+  const ResponseFramer framer(Wire::fastcgi, id);
   Gather out;
   std::string expected;
   for (std::size_t i = 0; i < portions; ++i) {
@@ -84,7 +84,7 @@ inline std::string check_framer(std::string_view input) {
     expected += i == 0 ? head : "";
     for (const auto each : body) expected += each;
   }
-  return answer_content(joined(out), id) == expected ? "" : "an answer changed in its frames";
+  return response_content(joined(out), id) == expected ? "" : "a response changed in its frames";
 }
 
 }  // namespace appd::protocol::testing

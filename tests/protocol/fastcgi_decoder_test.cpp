@@ -344,7 +344,7 @@ TEST_SUITE("fastcgi decoder") {
              begin(1) + begin(1),
              {"fatal: a second BEGIN_REQUEST for request 1, which is active, at byte 16 of the "
               "connection"}},
-            {"BEGIN while the answer is made",
+            {"BEGIN while the response is made",
              head(1) + stdin_of(1, "") + begin(1),
              {"request 1 close", "A=1", "end 1",
               "fatal: a second BEGIN_REQUEST for request 1, which is active, at byte 44 of the "

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "protocol/answer_framer.hpp"
 #include "protocol/gathered.hpp"
+#include "protocol/response_framer.hpp"
 
 namespace appd::protocol {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "protocol/answer_framer.hpp"
+#include "protocol/response_framer.hpp"
 
 namespace appd::protocol::testing {
 

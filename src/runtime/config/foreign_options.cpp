@@ -116,7 +116,7 @@ constexpr ForeignOption kForeign[] = {
     {"uWSGI", "static-index", "", "not there: files are for the front server"},
     {"uWSGI", "static-expires", "", "not there: files are for the front server"},
     {"uWSGI", "check-static", "", "not there: files are for the front server"},
-    {"uWSGI", "offload-threads", "", "not needed: answers of files are sent by the event loop"},
+    {"uWSGI", "offload-threads", "", "not needed: responses of files are sent by the event loop"},
     {"uWSGI", "stats", "", "not there: appd status"},
     {"uWSGI", "stats-server", "", "not there: appd status"},
     {"uWSGI", "cheaper", "workers", "MIN..MAX"},

@@ -188,7 +188,7 @@ std::vector<Option> make_table() {
            "given several times."}),
       single<&S::warmup_accept, Statuses>(
           processes, {"warmup-accept", "STATUSES", "",
-                      "Statuses, such as 301,404 or 3xx, that pass as an answer to --warmup too; "
+                      "Statuses, such as 301,404 or 3xx, that pass as a response to --warmup too; "
                       "each is warned of."}),
       single<&S::reload_strategy, Strategy>(
           processes,
@@ -263,11 +263,11 @@ std::vector<Option> make_table() {
           limits,
           {"body-buffer", "SIZE", "1M", "How much of a request body is read ahead in memory."}),
       single<&S::spool_dir, Text>(
-          limits,
-          {"spool-dir", "DIR", "",
-           "Where bodies are kept that must be complete before the application runs and do "
-           "not fit in memory, and answers that slow readers leave; default: $TMPDIR, or /var/tmp, "
-           "which is seldom held in memory."}),
+          limits, {"spool-dir", "DIR", "",
+                   "Where bodies are kept that must be complete before the application runs and do "
+                   "not fit in memory, and responses that slow readers leave; default: $TMPDIR, or "
+                   "/var/tmp, "
+                   "which is seldom held in memory."}),
       single<&S::spool_limit, Size>(
           limits, {"spool-limit", "SIZE", "4G",
                    "How much what is kept there may take together, in all workers; a request "
@@ -282,7 +282,7 @@ std::vector<Option> make_table() {
                    "How long the front may send nothing of a request body."}),
       single<&S::write_timeout, SomeDuration>(
           limits,
-          {"write-timeout", "TIME", "75s", "How long the front may take nothing of an answer."}),
+          {"write-timeout", "TIME", "75s", "How long the front may take nothing of a response."}),
 
       single<&S::queue_timeout, Duration>(
           deadlines, {"queue-timeout", "TIME", "30s",

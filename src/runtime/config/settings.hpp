@@ -61,7 +61,7 @@ struct MaxCrashes {
 /// command line.
 struct Settings {
   // Sockets
-  std::vector<std::string> sockets;  ///< as written; parsed by net::Address
+  std::vector<std::string> sockets;  ///< as written; parsed by sockets::Address
   unsigned socket_mode = 0;
   std::string socket_owner;  ///< "": unchanged
   std::string socket_group;

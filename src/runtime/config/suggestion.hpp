@@ -6,7 +6,7 @@
 
 namespace appd::config {
 
-/// How many letters must be put in, left out, replaced or swapped with their neighbour.
+/// How many letters must be put in, left out, replaced or swapped with their peer.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The one of `names` that `typed` most probably means, or "".

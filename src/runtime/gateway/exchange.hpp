@@ -11,7 +11,7 @@
 
 namespace appd::gateway {
 
-/// The head of an answer: "200 OK" and the application's fields, without Status and hop-by-hop
+/// The head of a response: "200 OK" and the application's fields, without Status and hop-by-hop
 /// fields, as "Name: value\r\n" each: all wires have them so. The bytes are checked by who makes
 /// them (no control bytes).
 struct ResponseHead {
@@ -29,7 +29,7 @@ struct FileRange {
 
 enum class End : std::uint8_t {
   more,  ///< further body follows
-  last,  ///< the answer ends with these bytes
+  last,  ///< the response ends with these bytes
 };
 
 /// Makes an owner for the bytes of a `send` that the socket did not take, so that they need not be
@@ -66,7 +66,7 @@ struct BodyRead {
   std::size_t bytes;
 };
 
-/// One request and its answer, as the application's side sees it. Owned by connection and pool
+/// One request and its response, as the application's side sees it. Owned by connection and pool
 /// thread together. All members but `front_gone` are for the one pool thread that runs the call;
 /// those marked "waits" must not be called while the interpreter is held, all others never wait.
 ///
@@ -89,15 +89,15 @@ class Exchange {
   /// null). With End::more at most the outgoing buffer's room is taken: see Sent::consumed.
   virtual Sent send(const ResponseHead* head, std::span<const std::string_view> pieces, End end,
                     Keeper* keeper) noexcept = 0;
-  /// Sends the file's range as the rest of the answer (End::last); the loop does the work.
+  /// Sends the file's range as the rest of the response (End::last); the loop does the work.
   virtual SendStatus send_file(const ResponseHead* head, FileRange range) noexcept = 0;
   /// Waits until `send` can take more, or the front is gone.
   virtual void wait_room() noexcept = 0;
 
   /// True once a head was given to `send` or `send_file`.
   virtual bool head_sent() const noexcept = 0;
-  /// Ends an answer whose head is out but whose body cannot be completed, so that the front and the
-  /// client can see that it is incomplete.
+  /// Ends a response whose head is out but whose body cannot be completed, so that the front and
+  /// the client can see that it is incomplete.
   virtual void break_off() noexcept = 0;
 
   /// What the application wrote to wsgi.errors: reaches the front as FastCGI STDERR where the

@@ -9,7 +9,7 @@ namespace appd::gateway {
 /// call; threads that the application has started may do so too. Read by anyone.
 class Progress {
  public:
-  /// Something of the answer has gone out. It costs no more than a store: what is lost when two
+  /// Something of the response has gone out. It costs no more than a store: what is lost when two
   /// threads tell it at once is not missed, as the count has changed.
   void advance() noexcept {
     count_.store((count_.load(std::memory_order_relaxed) + 2) | 1, std::memory_order_relaxed);
@@ -24,8 +24,8 @@ class Progress {
   void reset() noexcept { count_.store(0, std::memory_order_release); }
 
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
-  /// Whether the answer had begun at that count.
-  static bool shows_answer(std::uint32_t count) noexcept { return (count & 1) != 0; }
+  /// Whether the response had begun at that count.
+  static bool shows_response(std::uint32_t count) noexcept { return (count & 1) != 0; }
   bool waits_for_front() const noexcept { return waiting_.load(std::memory_order_acquire) > 0; }
 
  private:

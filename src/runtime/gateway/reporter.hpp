@@ -38,10 +38,10 @@ struct AccessRecord {
   std::string_view host;
   std::string_view referer;
   std::string_view user_agent;
-  unsigned status = 0;                 ///< 499: the front went away before the answer was complete
-  std::uint64_t body_bytes = 0;        ///< of the answer, without head and framing
-  std::chrono::nanoseconds queued{};   ///< from complete request to the call of the application
-  std::chrono::nanoseconds running{};  ///< from the call to the end of the answer
+  unsigned status = 0;                ///< 499: the front went away before the response was complete
+  std::uint64_t body_bytes = 0;       ///< of the response, without head and framing
+  std::chrono::nanoseconds queued{};  ///< from complete request to the call of the application
+  std::chrono::nanoseconds running{};  ///< from the call to the end of the response
 };
 
 /// What logs are written to: descriptors, borrowed. −1: none.

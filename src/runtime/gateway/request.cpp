@@ -352,7 +352,7 @@ void Request::settle_server() {
   set(KnownName::server_name, host.empty() ? "localhost" : host);
   if (!is_digits(value_of(KnownName::server_port)))
     set(KnownName::server_port, https_ ? "443" : "80");
-  // What every front of today speaks; nothing in the answer depends on it.
+  // What every front of today speaks; nothing in the response depends on it.
   if (value_of(KnownName::server_protocol).empty()) set(KnownName::server_protocol, "HTTP/1.1");
   if (!look_up(KnownName::query_string)) set(KnownName::query_string, "");
 }

@@ -34,8 +34,8 @@ enum class BodyEnd : std::uint8_t {
 
 /// Why a request is not given to the application.
 struct Refusal {
-  unsigned status;     ///< HTTP status of the answer
-  std::string reason;  ///< one sentence for log and answer; nothing that the client may not see
+  unsigned status;     ///< HTTP status of the response
+  std::string reason;  ///< one sentence for log and response; nothing that the client may not see
 };
 
 /// Says which names environ has, without naming them: equal ones mean the same names in the same

@@ -19,8 +19,8 @@ using gateway::Level;
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Reads in a row before other connections get their turn.
 constexpr int kReadTurns = 8;
-/// After an answer to a request whose body is not all in: a reset would take the answer away from
-/// the front, so late input is read and dropped while it comes, at most for so long.
+/// After a response to a request whose body is not all in: a reset would take the response away
+/// from the front, so late input is read and dropped while it comes, at most for so long.
 constexpr std::chrono::seconds kLingerIdle{5};
 constexpr std::chrono::seconds kLingerTotal{60};
 /// A front that has just connected is about to send; draining waits so long for its first byte.
@@ -51,9 +51,9 @@ void Connection::start(std::string_view first) {
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
-  if (!server_.has_idle_neighbour()) return HandOver::nobody;
-  const auto bytes = session_.try_retell(waiting);
-  if (!bytes || bytes->size() > Neighbours::kMostBytes) return HandOver::impossible;
+  if (!server_.has_idle_peer()) return HandOver::nobody;
+  const auto bytes = session_.try_reencode(waiting);
+  if (!bytes || bytes->size() > Peers::kMostBytes) return HandOver::impossible;
   if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
@@ -66,8 +66,8 @@ void Connection::refuse_waiting(const WireExchange& waiting, std::string_view re
   advance();
 }
 
-bool Connection::try_answer_instead(const WireExchange& running) {
-  if (!session_.try_answer_instead(running)) return false;
+bool Connection::try_respond_instead(const WireExchange& running) {
+  if (!session_.try_respond_instead(running)) return false;
   advance();
   return true;
 }
@@ -80,7 +80,7 @@ bool Connection::send_held() {
 }
 
 void Connection::drain() {
-  if (!server_.has_heir()) session_.end_after_answers();
+  if (!server_.hands_over()) session_.end_after_responses();
   read_here();
   advance();
 }
@@ -91,7 +91,7 @@ void Connection::read_here() {
   if (may_read()) read();
 }
 
-bool Connection::awaits_answers() const noexcept {
+bool Connection::awaits_responses() const noexcept {
   return session_.ending() || server_.draining();
 }
 
@@ -148,8 +148,8 @@ void Connection::advance() {
   last_active_ = server_.loop().now();
   for (int turn = 0;; ++turn) {
     settle();
-    // Before more is read: that is the heir's.
-    if (try_bequeath()) return;
+    // Before more is read: that is for the next generation.
+    if (try_queue_for_handover()) return;
     const bool wanted = may_read();
     count_time(wanted);
     if (!wanted && gone_) on_lost(0);  // no read is going to tell
@@ -168,9 +168,9 @@ void Connection::advance() {
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || input_ended_ || session_.has_full_body()) return false;
-  if (server_.has_heir() && session_.is_finishing()) return false;
-  if (!outbox_.crowded()) return true;
-  // Some fronts write a whole body before they read a byte of its answer.
+  if (server_.hands_over() && session_.is_finishing()) return false;
+  if (!outbox_.overloaded()) return true;
+  // Some fronts write a whole body before they read a byte of its response.
   return session_.awaits_body() && outbox_.is_out(session_.asked_at());
 }
 
@@ -270,7 +270,7 @@ void Connection::settle() {
   session_.make_way(outbox_.blocked());
 }
 
-/// Is told of input at all times, of room while an answer waits for it, and of time.
+/// Is told of input at all times, of room while a response waits for it, and of time.
 void Connection::watch() {
   const std::uint32_t events = flushing_ ? kInput | EPOLLOUT : kInput;
   if (watch_.events() != events) watch_.want(events);
@@ -287,9 +287,9 @@ bool Connection::may_end() const noexcept {
 
 /// Gives it to the next generation when nothing is under way on it; what the front has sent since
 /// goes with the socket.
-bool Connection::try_bequeath() {
-  if (!server_.has_heir() || state_ != State::open || outbox_.blocked() ||
-      !session_.holds_nothing() || !server_.bequeath(socket_.get())) {
+bool Connection::try_queue_for_handover() {
+  if (!server_.hands_over() || state_ != State::open || outbox_.blocked() ||
+      !session_.holds_nothing() || !server_.hand_over(socket_.get())) {
     return false;
   }
   state_ = State::closed;
@@ -312,7 +312,7 @@ void Connection::flush() {
     case Outbox::Flushed::short_file:
       server_.reporter().report(
           Level::error,
-          "an answer was broken off: the file it sends became shorter, or cannot be read");
+          "a response was broken off: the file it sends became shorter, or cannot be read");
       close();
       return;
     case Outbox::Flushed::starved:
@@ -342,8 +342,8 @@ void Connection::end_or_linger() {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
-/// A plain close looks like a complete answer wherever the front knows no length; a reset does not.
-/// Unix sockets have none: there it is a plain close.
+/// A plain close looks like a complete response wherever the front knows no length; a reset does
+/// not. Unix sockets have none: there it is a plain close.
 void Connection::end_with_reset() {
   if (!local_) {
     const linger at_once{1, 0};
@@ -393,7 +393,7 @@ void Connection::on_deadline(Wait wait) {
 }
 
 void Connection::report_timeout(Wait wait) const {
-  const char* what = wait == Wait::room ? "took none of the answer for --write-timeout"
+  const char* what = wait == Wait::room ? "took none of the response for --write-timeout"
                      : wait == Wait::head
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";

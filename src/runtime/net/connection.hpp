@@ -18,7 +18,8 @@ class Server;
 /// All members are the loop's, but for those marked "any thread". The server and the exchanges in
 /// flight share its ownership.
 ///
-///     open ──► lingering ──► closed       lingering: answer sent, SHUT_WR done, late input dropped
+///     open ──► lingering ──► closed       lingering: response sent, SHUT_WR done, late input
+///     dropped
 class Connection final : public Watcher, public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -30,12 +31,13 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void start(std::string_view first = {});
   /// Gives the connection, with the request that waits on it, to another worker.
   HandOver try_hand_over(const WireExchange& waiting);
-  /// Answers the request with 503: no thread was free for it.
+  /// Responses the request with 503: no thread was free for it.
   void refuse_waiting(const WireExchange& waiting, std::string_view reason);
-  /// Answers in the place of a call that does not come back. False: it is none of this connection.
-  bool try_answer_instead(const WireExchange& running);
-  /// Something changed off the loop: an answer ended, bytes wait to go out, a body was read.
-  void attend() { advance(); }
+  /// Responses in the place of a call that does not come back. False: it is none of this
+  /// connection.
+  bool try_respond_instead(const WireExchange& running);
+  /// Something changed off the loop: a response ended, bytes wait to go out, a body was read.
+  void on_notified() { advance(); }
   /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.
   bool send_held();
   /// The server drains: ends, here at least, as soon as what runs is answered.
@@ -58,10 +60,10 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   Outbox& outbox() noexcept { return outbox_; }  // any thread
   Server& server() noexcept { return server_; }  // any thread
   /// True when other requests are on the connection. Any thread.
-  bool has_siblings() const noexcept { return session_.has_siblings(); }
+  bool has_other_requests() const noexcept { return session_.has_other_requests(); }
   /// True when an exchange that becomes free must be told at once: the connection is to end, here
   /// at least. Any thread.
-  bool awaits_answers() const noexcept;
+  bool awaits_responses() const noexcept;
 
   /// For the session: takes input; a head that is not complete may take its time from now on.
   bool is_open() const noexcept { return state_ == State::open; }
@@ -84,11 +86,11 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
   void advance();
   /// The one who knows whether input is taken now: never while a body that the application is to
-  /// read is full, nor while the front leaves too much unread, nor what the heir is to have.
-  /// Nothing of this is stored.
+  /// read is full, nor while the front leaves too much unread, nor what the next generation is to
+  /// have. Nothing of this is stored.
   bool may_read() const noexcept;
-  /// A request that is in the socket already is served here, also where there is an heir: there may
-  /// be no time for another.
+  /// A request that is in the socket already is served here, also while the server
+  /// hands connections over: there may be no time for that.
   void read_here();
   void count_time(bool reading);
   void read();
@@ -101,7 +103,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void watch();
   void flush();
   bool may_end() const noexcept;
-  bool try_bequeath();
+  bool try_queue_for_handover();
   void end_or_linger();
   void end_with_reset();
   void release();

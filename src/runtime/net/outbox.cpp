@@ -28,15 +28,15 @@ constexpr std::size_t kHeldRoom = 2 * kSmall;
 /// Room for more that an item has which is small itself: a flood of small writes costs no more
 /// memory than its bytes.
 constexpr std::size_t kItemRoom = 4096;
-/// More than this that waits is a crowd: a stream has twice its buffer at the most.
+/// With more than this waiting it is overloaded: a stream has twice its buffer at the most.
 constexpr std::size_t kCrowd = 2 * kOutgoingBuffer;
 constexpr std::size_t kCrowdedItems = 64;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = 1024 * 1024;
 /// File bytes that are framed at once for FastCGI.
-constexpr std::size_t kFileBlock = 4 * protocol::AnswerFramer::kMaxRecord;
+constexpr std::size_t kFileBlock = 4 * protocol::ResponseFramer::kMaxRecord;
 
-/// Of one write: an answer in one piece has no more parts than fit in here without an allocation.
+/// Of one write: a response in one piece has no more parts than fit in here without an allocation.
 using Parts = boost::container::small_vector<iovec, 8>;
 
 std::size_t size_of(std::span<const iovec> parts) {
@@ -87,7 +87,7 @@ bool write_all(int file, std::span<const iovec> parts) {
   return true;
 }
 
-/// What a spooled answer takes of the quota, for as long as it is there.
+/// What a spooled response takes of the quota, for as long as it is there.
 class SpoolPart {
  public:
   SpoolPart(SpoolQuota& quota, std::uint64_t bytes) noexcept : quota_(quota), bytes_(bytes) {}
@@ -184,7 +184,7 @@ Outbox::Status Outbox::write_always(std::string_view bytes) {
   return write(std::span(&part, 1), nullptr, kNeverCancelled);
 }
 
-Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
+Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
                                   protocol::Wire wire, const std::atomic<bool>& cancelled,
                                   FileTold told) {
   Lock lock(mutex_);
@@ -213,7 +213,7 @@ void Outbox::wake() {
   room_.notify_all();
 }
 
-bool Outbox::crowded() const noexcept {
+bool Outbox::overloaded() const noexcept {
   if (!blocked()) return false;
   return waiting() > kCrowd || items_.load(std::memory_order_relaxed) > kCrowdedItems ||
          files_.load(std::memory_order_relaxed) > 0 || memory_.used_up();
@@ -417,9 +417,10 @@ bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
   if (problem != nullptr) {
     memory_.reporter().report_provoked(
         gateway::Cause::storage, gateway::Level::error,
-        fmt::format("an answer was broken off: its front takes it too slowly, and there is no room "
-                    "for it in the spool directory {}: {}",
-                    memory_.spool_dir(), problem));
+        fmt::format(
+            "a response was broken off: its front takes it too slowly, and there is no room "
+            "for it in the spool directory {}: {}",
+            memory_.spool_dir(), problem));
     break_connection();
     return false;
   }

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "protocol/answer_framer.hpp"
+#include "protocol/response_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/net/outgoing_memory.hpp"
 #include "runtime/net/thread_safety.hpp"
@@ -23,7 +23,7 @@ inline const std::atomic<bool> kNeverCancelled{false};
 /// Bytes that may wait to go out before a streaming application has to wait.
 inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
 
-/// What goes out on one connection: written directly by whoever has an answer while nothing waits,
+/// What goes out on one connection: written directly by whoever has a response while nothing waits,
 /// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
 /// of several FastCGI requests never interleave.
 ///
@@ -71,7 +71,7 @@ class Outbox {
 
   /// Queues a file's range behind what waits; FastCGI framing is added as it goes. `told` may be
   /// empty; it is called once, but not when the front is `gone`.
-  Status write_file(gateway::FileRange range, const protocol::AnswerFramer& framer,
+  Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
                     protocol::Wire wire, const std::atomic<bool>& cancelled, FileTold told = {});
 
   /// Bytes that wait in memory (files count nothing). Any thread.
@@ -80,7 +80,7 @@ class Outbox {
   bool blocked() const noexcept { return items_.load(std::memory_order_acquire) > 0; }
   /// True while so much waits that nothing is to be read that may add to it: more than one stream
   /// keeps here, a file, or anything once the worker's memory is used up. Any thread.
-  bool crowded() const noexcept;
+  bool overloaded() const noexcept;
   /// A point in the order of what is queued: behind all that waits now. Loop's thread.
   using Place = std::uint64_t;
   Place place() const noexcept { return queued_.load(std::memory_order_relaxed); }
@@ -138,7 +138,7 @@ class Outbox {
     Bytes copy;
     std::shared_ptr<const void> owner;
     gateway::FileRange file;
-    protocol::AnswerFramer framer;
+    protocol::ResponseFramer framer;
     protocol::Wire wire = protocol::Wire::fastcgi;
     bool read = false;  // sendfile cannot do it
     FileTold told;

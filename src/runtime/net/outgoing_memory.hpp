@@ -10,7 +10,7 @@
 namespace appd::net {
 
 /// What all connections of a worker keep in memory of what their fronts do not take, and where an
-/// answer goes that would be too much. Any thread. Outlives the connections.
+/// response goes that would be too much. Any thread. Outlives the connections.
 class OutgoingMemory {
  public:
   /// `most`: bytes; from there on large leftovers go to files in `spool_dir`, as far as `quota`

@@ -29,9 +29,9 @@ constexpr std::size_t kDefaultConnections = 768;
 constexpr std::size_t kMostForOthers = 1024;
 /// Until a connection is tried again that the kernel had no memory for.
 constexpr std::chrono::milliseconds kMemoryPause{10};
-/// Until connections that the heir's box had no room for are tried again.
-constexpr std::chrono::milliseconds kBequestPause{5};
-/// Until what belonged to answers is free: a thread with the interpreter has to let go of it.
+/// Until connections are tried again that the handover queue had no room for.
+constexpr std::chrono::milliseconds kHandoverPause{5};
+/// Until what belonged to responses is free: a thread with the interpreter has to let go of it.
 constexpr std::chrono::seconds kTrimPause{1};
 
 bool is_local(int socket) {
@@ -52,7 +52,7 @@ bool only_this_one_failed(int error) {
 }
 
 /// A part of the descriptors is the application's: its files, databases, and what requests and
-/// answers are kept in.
+/// responses are kept in.
 std::size_t connections_for(std::size_t option) {
   if (option > 0) return option;
   rlimit limit{};
@@ -111,17 +111,17 @@ class Server::Listener final : public Watcher {
 };
 
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
-               gateway::Reporter& reporter, Neighbours* neighbours)
+               gateway::Reporter& reporter, Peers* peers)
     : loop_(loop),
       options_(std::move(options)),
       dispatcher_(dispatcher),
       reporter_(reporter),
       outgoing_memory_(options_.outgoing_memory, options_.spool_dir, options_.spool_quota,
                        reporter),
-      neighbours_(neighbours),
+      peers_(peers),
       max_connections_(connections_for(options_.max_connections)),
       watch_timer_(loop, [this] { check_deadlines(); }),
-      bequest_timer_(loop, [this] { attend_connections(); }),
+      handover_timer_(loop, [this] { notify_connections(); }),
       memory_timer_(loop,
                     [this] {
                       for (const auto& each : std::exchange(waiting_for_memory_, {})) {
@@ -137,16 +137,16 @@ void Server::listen(support::UniqueFd socket) {
   listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
 }
 
-void Server::answer_instead(const WireExchange* running) {
+void Server::respond_instead(const WireExchange* running) {
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     const std::shared_ptr<Connection> connection = connections_[i];  // it may close itself
-    if (connection->try_answer_instead(*running)) return;
+    if (connection->try_respond_instead(*running)) return;
   }
 }
 
-void Server::drain(std::function<void()> on_done, Bequeath heir) {
+void Server::drain(std::function<void()> on_done, HandOver hand_over) {
   const bool begins = !draining_.exchange(true);
-  heir_ = std::move(heir);
+  hand_over_ = std::move(hand_over);
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
   // Not before: of those that have just come, the first may be gone when the next is accepted.
@@ -160,14 +160,14 @@ void Server::drain_connections() {
   for (const auto& connection : all) connection->drain();
 }
 
-void Server::attend_connections() {
+void Server::notify_connections() {
   const std::vector<std::shared_ptr<Connection>> all = connections_;
-  for (const auto& connection : all) connection->attend();
+  for (const auto& connection : all) connection->on_notified();
 }
 
-bool Server::bequeath(int socket) {
-  if (heir_(socket)) return true;
-  if (!bequest_timer_.armed()) bequest_timer_.expire_after(kBequestPause);
+bool Server::hand_over(int socket) {
+  if (hand_over_(socket)) return true;
+  if (!handover_timer_.armed()) handover_timer_.expire_after(kHandoverPause);
   return false;
 }
 
@@ -178,7 +178,7 @@ void Server::stop() {
   watched_.clear();
   waiting_for_memory_.clear();
   watch_timer_.cancel();
-  bequest_timer_.cancel();
+  handover_timer_.cancel();
   memory_timer_.cancel();
   trim_timer_.cancel();
 }
@@ -289,7 +289,7 @@ bool Server::make_room_for_given() {
 /// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
 void Server::set_full(bool full) {
   if (std::exchange(full_, full) == full) return;
-  if (neighbours_ != nullptr) neighbours_->set_full(full);
+  if (peers_ != nullptr) peers_->set_full(full);
   if (full) return;
   for (const auto& listener : listeners_) listener->resume();
 }
@@ -330,7 +330,7 @@ void Server::check_deadlines() {
   for (auto& connection : watched) {
     if (connection->check_deadline(loop_.running_now())) watched_.push_back(std::move(connection));
   }
-  // Who was slow to take an answer is watched, so this comes after the last of them.
+  // Who was slow to take a response is watched, so this comes after the last of them.
   if (outgoing_memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);
   if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
 }

@@ -13,8 +13,8 @@
 #include "runtime/net/dispatcher.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/idle_connections.hpp"
-#include "runtime/net/neighbours.hpp"
 #include "runtime/net/outgoing_memory.hpp"
+#include "runtime/net/peers.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/net/told_names.hpp"
 #include "runtime/net/wire_exchange.hpp"
@@ -28,7 +28,7 @@ namespace appd::net {
 class Server {
  public:
   Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
-         gateway::Reporter& reporter, Neighbours* neighbours = nullptr);
+         gateway::Reporter& reporter, Peers* peers = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -39,15 +39,15 @@ class Server {
   void adopt(support::UniqueFd socket, std::string_view bytes);
   /// The same from a worker of another configuration: the peer may not be admitted any more.
   void inherit(support::UniqueFd socket, std::string_view bytes);
-  /// Answers in the place of a call that does not come back: with 504, or by breaking the answer
-  /// off. `running`: only its address counts.
-  void answer_instead(const WireExchange* running);
+  /// Responses in the place of a call that does not come back: with 504, or by breaking the
+  /// response off. `running`: only its address counts.
+  void respond_instead(const WireExchange* running);
   /// Takes an idle connection, of which it makes a descriptor of its own. False: not now.
-  using Bequeath = std::function<bool(int socket)>;
-  /// Stops accepting, gives idle connections to the heir (none: closes them), and the others when
-  /// their requests are answered; then calls `on_done` (once, on the loop). Once more: there is
-  /// another heir, or none.
-  void drain(std::function<void()> on_done, Bequeath heir = nullptr);
+  using HandOver = std::function<bool(int socket)>;
+  /// Stops accepting, hands idle connections over, and the others when their requests are answered;
+  /// then calls `on_done` (once, on the loop). Without `hand_over` it closes them. May be called
+  /// again with another `hand_over`, or none.
+  void drain(std::function<void()> on_done, HandOver hand_over = nullptr);
   /// Closes everything now.
   void stop();
 
@@ -88,16 +88,16 @@ class Server {
   /// May end the connection's life.
   void forget(Connection& connection);
   /// True when another worker has time for what waits here.
-  bool has_idle_neighbour() const noexcept {
-    return neighbours_ != nullptr && !draining() && neighbours_->any_idle();
+  bool has_idle_peer() const noexcept {
+    return peers_ != nullptr && !draining() && peers_->any_idle();
   }
   /// Loop's thread.
-  bool has_heir() const noexcept { return heir_ != nullptr; }
+  bool hands_over() const noexcept { return hand_over_ != nullptr; }
   /// False: not now, it will be tried again.
-  bool bequeath(int socket);
+  bool hand_over(int socket);
   /// Gives a copy of the descriptor to another worker, which reads `bytes` first. False: no.
   bool give_away(int socket, std::string_view bytes) noexcept {
-    return neighbours_ != nullptr && !draining() && neighbours_->give(socket, bytes);
+    return peers_ != nullptr && !draining() && peers_->give(socket, bytes);
   }
 
  private:
@@ -110,7 +110,7 @@ class Server {
   void open(support::UniqueFd socket, bool local, std::string_view first = {});
   void check_deadlines();
   void drain_connections();
-  void attend_connections();
+  void notify_connections();
   bool at_limit() const noexcept { return connections_.size() >= max_connections_; }
   bool make_room();
   void set_full(bool full);
@@ -121,11 +121,11 @@ class Server {
   Dispatcher& dispatcher_;
   gateway::Reporter& reporter_;
   OutgoingMemory outgoing_memory_;
-  Neighbours* const neighbours_;  // null: there are none
+  Peers* const peers_;  // null: there are none
   std::atomic<bool> draining_{false};
   std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
   std::function<void()> on_drained_;
-  Bequeath heir_;
+  HandOver hand_over_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> connections_;  // each knows its place
   const std::size_t max_connections_;
@@ -135,7 +135,7 @@ class Server {
   std::vector<std::shared_ptr<WireExchange>> spare_;
   std::vector<std::shared_ptr<Connection>> watched_;
   EventLoop::Timer watch_timer_;
-  EventLoop::Timer bequest_timer_;
+  EventLoop::Timer handover_timer_;
   std::vector<std::shared_ptr<Connection>> waiting_for_memory_;
   EventLoop::Timer memory_timer_;
   EventLoop::Timer trim_timer_;

@@ -7,8 +7,8 @@
 
 #include "protocol/decoder.hpp"
 #include "runtime/gateway/request.hpp"
-#include "runtime/net/admission.hpp"
 #include "runtime/net/spool_quota.hpp"
+#include "runtime/sockets/admission.hpp"
 
 namespace appd::net {
 
@@ -16,14 +16,14 @@ namespace appd::net {
 struct ServerOptions {
   std::size_t max_connections = 0;       ///< 0: as many as the limit of open files lets
   std::optional<protocol::Wire> pinned;  ///< none: told from each connection's first bytes
-  Admission admission;
+  sockets::Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;
   std::uint64_t max_body = 0;         ///< bytes; 0: no limit
   std::size_t body_buffer = 1 << 20;  ///< bytes of a body that are read ahead in memory
   std::string spool_dir = "/tmp";
   SpoolQuota* spool_quota = nullptr;  ///< null: none. Outlives the server
-  /// Bytes of unsent answers in memory, of all connections together; more goes to spool files.
+  /// Bytes of unsent responses in memory, of all connections together; more goes to spool files.
   std::size_t outgoing_memory = 64 << 20;
   bool spool_bodies = false;     ///< whole bodies are in before the application runs
   bool send_error_text = false;  ///< wsgi.errors also as FastCGI STDERR

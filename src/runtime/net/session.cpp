@@ -8,8 +8,8 @@
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
-#include "runtime/net/foreign_answer.hpp"
 #include "runtime/net/server.hpp"
+#include "runtime/net/wrong_protocol_reply.hpp"
 
 namespace appd::net {
 namespace {
@@ -93,7 +93,7 @@ void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   const std::string advice = foreign_advice(found, server_.options().pinned);
   server_.reporter().report_provoked(Cause::unreadable, Level::warning,
                                      "a request was refused with 400: " + advice);
-  connection_.outbox().write_always(foreign_answer(advice));
+  connection_.outbox().write_always(wrong_protocol_reply(advice));
   first_bytes_.clear();
   foreign_ = true;
   ending_ = true;
@@ -230,7 +230,7 @@ void Session::on_aborted(const Event& event) {
   connection_.outbox().wake();
   if (!ends_here) return;
   protocol::Gather end;
-  protocol::AnswerFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
+  protocol::ResponseFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
   connection_.outbox().write(end.parts(), nullptr, kNeverCancelled);
 }
 
@@ -304,7 +304,7 @@ void Session::refuse(Live& live, unsigned status, std::string_view reason, gatew
 }
 
 void Session::make_way(bool blocked) {
-  if (!blocked && !has_siblings()) return;
+  if (!blocked && !has_other_requests()) return;
   for (Live& live : live_) {
     if (live.holds_front()) live.exchange->body().start_spooling();
   }
@@ -333,13 +333,13 @@ void Session::refuse_waiting(const WireExchange& waiting, std::string_view reaso
   }
 }
 
-bool Session::try_answer_instead(const WireExchange& running) {
+bool Session::try_respond_instead(const WireExchange& running) {
   const auto live = std::find_if(live_.begin(), live_.end(), [&running](const Live& each) {
     return each.exchange.get() == &running;
   });
   if (live == live_.end()) return false;
   using Instead = WireExchange::Instead;
-  const Instead done = live->exchange->try_answer_instead(connection_);
+  const Instead done = live->exchange->try_respond_instead(connection_);
   if (done == Instead::no) return true;
   if (done == Instead::broken) {
     ending_ = true;
@@ -369,8 +369,7 @@ void Session::forget_answered() {
   count_in_flight();
 }
 
-/// One that is answered may be with its thread for a moment longer; it is nobody's sibling any
-/// more.
+/// A request that is answered may be with its thread for a moment longer. It does not count.
 void Session::count_in_flight() noexcept {
   const auto unanswered =
       std::count_if(live_.begin(), live_.end(), [](const Live& live) { return !live.released; });
@@ -398,14 +397,14 @@ void Session::abandon() {
   count_in_flight();
 }
 
-std::optional<std::string> Session::try_retell(const WireExchange& waiting) const {
+std::optional<std::string> Session::try_reencode(const WireExchange& waiting) const {
   const bool alone = live_.size() == 1 && live_.front().exchange.get() == &waiting;
   if (!alone || live_.front().released || input_ended_) return std::nullopt;
   // That an earlier request was to be the last is not told with this one.
   if (ending() && waiting.keeps_connection()) return std::nullopt;
   if (!decoder_->holds_only(waiting.id())) return std::nullopt;
   const BodyPipe& pipe = live_.front().exchange->body();
-  if (pipe.arrived() > Neighbours::kMostBytes) return std::nullopt;  // tried again and again
+  if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // tried again and again
   const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
   return protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),

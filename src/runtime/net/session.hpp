@@ -35,17 +35,18 @@ class Session {
   void make_way(bool blocked);
   /// No body byte came for too long.
   void cut_stalled_bodies();
-  /// Answers a request with 503 that waits for a pool thread, and is not waiting any more.
+  /// Responses a request with 503 that waits for a pool thread, and is not waiting any more.
   void refuse_waiting(const WireExchange& waiting, std::string_view reason);
-  /// Answers in the place of a call that does not come back. False: it is none of this connection.
-  bool try_answer_instead(const WireExchange& running);
+  /// Responses in the place of a call that does not come back. False: it is none of this
+  /// connection.
+  bool try_respond_instead(const WireExchange& running);
   /// No requests after those that are here.
-  void end_after_answers() noexcept { ending_ = true; }
+  void end_after_responses() noexcept { ending_ = true; }
   /// The connection is closed: gives up what has not begun, tells the rest.
   void abandon();
   /// All that the connection has brought, if it is `waiting` alone: whole, in memory, its body not
-  /// larger than neighbours take.
-  std::optional<std::string> try_retell(const WireExchange& waiting) const;
+  /// larger than peers take.
+  std::optional<std::string> try_reencode(const WireExchange& waiting) const;
   /// Another worker has it all now.
   void forget();
 
@@ -64,7 +65,7 @@ class Session {
   Outbox::Place asked_at() const noexcept { return asked_at_; }
   /// Bytes may come that nobody needs; to be read and dropped before closing.
   bool owes_input() const noexcept;
-  /// An answer of uwsgi or SCGI was broken off.
+  /// A response of uwsgi or SCGI was broken off.
   bool broken_off() const noexcept { return broken_off_; }
   /// For logs: "FastCGI", or "new" while it is not known.
   std::string_view protocol_name() const noexcept;
@@ -74,7 +75,9 @@ class Session {
   /// The connection is to be closed once all is answered. Any thread.
   bool ending() const noexcept { return ending_.load(); }
   /// There are several unanswered requests on the connection. Any thread.
-  bool has_siblings() const noexcept { return in_flight_.load(std::memory_order_relaxed) > 1; }
+  bool has_other_requests() const noexcept {
+    return in_flight_.load(std::memory_order_relaxed) > 1;
+  }
 
  private:
   struct Live {

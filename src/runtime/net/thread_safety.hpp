@@ -16,7 +16,7 @@
 namespace appd::net {
 
 /// A mutex that the analysis knows. Not std::mutex: one that nobody else wants is taken and given
-/// back inline, which makes a streamed answer 2 % cheaper.
+/// back inline, which makes a streamed response 2 % cheaper.
 class APPD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void lock() APPD_ATTRIBUTE(acquire_capability()) {

@@ -14,7 +14,7 @@
 namespace appd::net {
 namespace {
 
-/// nginx refuses a larger head by default (fastcgi_buffer_size and its siblings: one page).
+/// nginx refuses a larger head by default (fastcgi_buffer_size and the like: one page).
 constexpr std::size_t kSafeHead = 4000;
 
 unsigned parse_status(std::string_view text) {
@@ -35,8 +35,8 @@ std::string_view buffer_directive(protocol::Wire wire) {
   return "";
 }
 
-/// Blocks that go out at once, after that with the head: most answers have few, and the loop has to
-/// be told of the first that is held.
+/// Blocks that go out at once, after that with the head: most responses have few, and the loop has
+/// to be told of the first that is held.
 constexpr unsigned kFirstBlocks = 1;
 /// Blocks are held only while the application makes them so quickly on average: one that takes its
 /// time must not have every other block wait for the loop. Looked at once in so many blocks.
@@ -59,7 +59,7 @@ class TailKeeper final : public gateway::Keeper {
   gateway::Keeper& bytes_;
 };
 
-/// The status of an answer that its front has not waited for.
+/// The status of a response that its front has not waited for.
 constexpr unsigned kFrontGone = 499;
 
 /// A record with texts of its own.
@@ -78,9 +78,9 @@ struct KeptRecord {
   gateway::AccessRecord record;
 };
 
-/// A small answer of the server's own.
-struct OwnAnswer {
-  OwnAnswer(unsigned code, std::string_view reason)
+/// A small response of the server's own.
+struct ErrorResponse {
+  ErrorResponse(unsigned code, std::string_view reason)
       : status(fmt::format("{} {}", code, gateway::reason_phrase(code))),
         body(fmt::format("{}\n{}\n", status, reason)),
         fields(fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
@@ -98,7 +98,7 @@ struct OwnAnswer {
 void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
                         protocol::RequestId id, bool keep_connection) {
   connection_ = std::move(connection);
-  framer_ = protocol::AnswerFramer(wire, id);
+  framer_ = protocol::ResponseFramer(wire, id);
   wire_ = wire;
   id_ = id;
   keep_connection_ = keep_connection;
@@ -187,26 +187,26 @@ void WireExchange::finish() noexcept {
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
   state_.store(State::free);
-  if (broken_off || connection->awaits_answers()) {
-    dispatcher.attend(std::move(connection));
+  if (broken_off || connection->awaits_responses()) {
+    dispatcher.notify(std::move(connection));
   } else {
     // Without this an idle connection would keep the exchange until its next request.
-    dispatcher.attend_later(std::move(connection));
+    dispatcher.notify_later(std::move(connection));
   }
 }
 
-/// Nobody gets body bytes any more that come after the answer: a reader must not wait for them, nor
-/// the front for a reader.
+/// Nobody gets body bytes any more that come after the response: a reader must not wait for them,
+/// nor the front for a reader.
 bool WireExchange::may_end() noexcept {
   ended_ = !front_gone() && try_end();
-  if (ended_ && body_.cut()) connection_->server().dispatcher().attend(connection_);
+  if (ended_ && body_.cut()) connection_->server().dispatcher().notify(connection_);
   return ended_;
 }
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
-    connection_->server().dispatcher().attend(connection_);
+    connection_->server().dispatcher().notify(connection_);
   }
   if (read.status == gateway::BodyStatus::cut) {
     if (const std::string error = body_.take_error(); !error.empty()) {
@@ -282,7 +282,7 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   refused_ = queued == Outbox::Status::gone;
   if (refused_) return gateway::SendStatus::gone;
   reported_by_file_ = true;
-  connection_->server().dispatcher().attend(connection_);
+  connection_->server().dispatcher().notify(connection_);
   return gateway::SendStatus::ok;
 }
 
@@ -308,7 +308,7 @@ void WireExchange::wait_room() noexcept {
 void WireExchange::break_off() noexcept {
   broken_off_ = true;
   const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
-                                                     connection_->has_siblings());
+                                                     connection_->has_other_requests());
   // A connection that goes on for its other requests must not be closed.
   if (how == protocol::Break::end_and_keep) broken_off_ = false;
   gather_.clear();
@@ -329,7 +329,7 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
     Server& server = connection_->server();
     server.reporter().report(
         server.level_of(Server::Advice::large_head),
-        fmt::format("{}: the answer's head has {} bytes, which nginx refuses unless {} "
+        fmt::format("{}: the response's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
                     gateway::request_text(request_), head_.size(), buffer_directive(wire_)));
   }
@@ -375,8 +375,8 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic
   if (refused_) return gateway::SendStatus::gone;
   holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   Dispatcher& dispatcher = connection_->server().dispatcher();
-  if (status == Outbox::Status::queued) dispatcher.attend(connection_);
-  if (status == Outbox::Status::first_held) dispatcher.look_after(connection_);
+  if (status == Outbox::Status::queued) dispatcher.notify(connection_);
+  if (status == Outbox::Status::first_held) dispatcher.schedule_flush(connection_);
   return gateway::SendStatus::ok;
 }
 
@@ -395,10 +395,10 @@ void WireExchange::frame_error_text(bool last) {
 }
 
 void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
-  OwnAnswer answer(status, reason);
-  if (!retry_after.empty()) answer.fields += fmt::format("Retry-After: {}\r\n", retry_after);
-  const gateway::ResponseHead head = answer.head();
-  const std::string_view piece = answer.body;
+  ErrorResponse response(status, reason);
+  if (!retry_after.empty()) response.fields += fmt::format("Retry-After: {}\r\n", retry_after);
+  const gateway::ResponseHead head = response.head();
+  const std::string_view piece = response.body;
   const bool bodiless = request_.is_head();
   started_ = Clock::now();
   if (queued_since() == Clock::time_point{}) complete_.store(started_, std::memory_order_relaxed);
@@ -415,7 +415,7 @@ void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
 
 // The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
 // its head is seen here, or it finds itself cancelled there. What else it changes is not touched.
-WireExchange::Instead WireExchange::try_answer_instead(Connection& connection) {
+WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) {
   abandoned_.store(true);
   if (!try_end()) {
     abandoned_.store(false);
@@ -423,21 +423,21 @@ WireExchange::Instead WireExchange::try_answer_instead(Connection& connection) {
   }
   set_gone();
   connection.outbox().wake();
-  protocol::AnswerFramer framer(wire_, id_);
+  protocol::ResponseFramer framer(wire_, id_);
   protocol::Gather gather;
   if (head_out_.load(std::memory_order_acquire)) {
     const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
-                                                       connection.has_siblings());
+                                                       connection.has_other_requests());
     framer.frame_break(how, gather);
     connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
     report_access(connection.server().reporter(), status_,
                   body_bytes_.load(std::memory_order_relaxed));
     return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
   }
-  const OwnAnswer answer(504, "the application did not answer in time");
+  const ErrorResponse response(504, "the application did not answer in time");
   std::string head;
-  framer.write_head(answer.head(), head);
-  const std::string_view piece = answer.body;
+  framer.write_head(response.head(), head);
+  const std::string_view piece = response.body;
   const std::size_t pieces = request_.is_head() ? 0 : 1;
   framer.frame(head, std::span(&piece, pieces), true, gather);
   connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);

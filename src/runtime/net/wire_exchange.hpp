@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/answer_framer.hpp"
+#include "protocol/response_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/gateway/progress.hpp"
 #include "runtime/gateway/reporter.hpp"
@@ -23,7 +23,7 @@ enum class HandOver : std::uint8_t {
   nobody,      ///< no worker is idle now
 };
 
-/// One request on a connection and its answer. Lent by the server to the connection; given to a
+/// One request on a connection and its response. Lent by the server to the connection; given to a
 /// pool thread when the request is complete enough to run.
 ///
 ///     spare ──► arriving ──► queued ──► running ──► free      (loop)  (pool thread)
@@ -57,7 +57,7 @@ class WireExchange final : public gateway::Exchange,
   /// While it is queued and no pool thread can take it: gives it to another worker, with its
   /// connection.
   HandOver try_hand_over();
-  /// Answers it with 503, unless its front has given it up. It is queued, and no pool thread can
+  /// Responses it with 503, unless its front has given it up. It is queued, and no pool thread can
   /// take it any more.
   void refuse_waiting(std::string_view reason);
   /// Takes a request back that no pool thread has begun. False: one has.
@@ -65,9 +65,9 @@ class WireExchange final : public gateway::Exchange,
   /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The
   /// caller wakes the outbox for a writer.
   void set_gone() noexcept;
-  /// Claims the answer's end, once: who gets it sends what ends the answer. Any thread.
+  /// Claims the response's end, once: who gets it sends what ends the response. Any thread.
   bool try_end() noexcept { return !answered_.exchange(true); }
-  /// Its answer is complete (or it was given up): the id may be used again.
+  /// Its response is complete (or it was given up): the id may be used again.
   bool answered() const noexcept { return answered_.load(std::memory_order_acquire); }
   /// No pool thread will touch it again.
   bool free() const noexcept;
@@ -78,17 +78,17 @@ class WireExchange final : public gateway::Exchange,
   /// After a `try_give_up` because the front is gone: the access log's line (499).
   void report_given_up() noexcept;
   enum class Instead : std::uint8_t {
-    no,        ///< the call has just ended the answer itself
+    no,        ///< the call has just ended the response itself
     answered,  ///< with 504
-    broken,    ///< the head was out: the answer was broken off, and the connection must be closed
+    broken,    ///< the head was out: the response was broken off, and the connection must be closed
     ended,     ///< the same, but the connection goes on for its other requests
   };
   /// For a call that does not come back: answers in its place. What it gives from now on goes
   /// nowhere, and its thread may still come back. `connection`: its own.
-  Instead try_answer_instead(Connection& connection);
+  Instead try_respond_instead(Connection& connection);
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
-  /// Sends a complete small answer of the server's own.
+  /// Sends a complete small response of the server's own.
   void refuse(unsigned status, std::string_view reason, std::string_view retry_after = {});
 
   // -- Pool thread
@@ -100,7 +100,7 @@ class WireExchange final : public gateway::Exchange,
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
-  /// The front went away before the answer was complete.
+  /// The front went away before the response was complete.
   bool front_lost() const noexcept {
     return (refused_ || (!ended_ && front_gone())) && !abandoned_.load(std::memory_order_relaxed);
   }
@@ -148,7 +148,7 @@ class WireExchange final : public gateway::Exchange,
   // Set by the loop while arriving, read by the pool thread while running.
   std::shared_ptr<Connection> connection_;
   gateway::Request request_;
-  protocol::AnswerFramer framer_;
+  protocol::ResponseFramer framer_;
   protocol::Wire wire_ = protocol::Wire::fastcgi;
   protocol::RequestId id_ = 0;
   bool keep_connection_ = false;
@@ -165,7 +165,7 @@ class WireExchange final : public gateway::Exchange,
   std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
-  // The thread that answers: the pool thread while running, else the loop's.
+  // The thread that responses: the pool thread while running, else the loop's.
   Clock::time_point started_{};
   gateway::Progress* progress_ = nullptr;
   std::string head_;        // text of the head, framing not included
@@ -175,13 +175,13 @@ class WireExchange final : public gateway::Exchange,
   bool head_taken_ = false;
   bool error_stream_used_ = false;
   bool length_announced_ = false;
-  bool ended_ = false;    // by this side: it took the last part of the answer, or broke it off
+  bool ended_ = false;    // by this side: it took the last part of the response, or broke it off
   bool refused_ = false;  // by the outbox, which may see before the loop that the front is gone
   bool broken_off_ = false;
   bool reported_by_file_ = false;  // the access log's line is written when that is out
   bool holding_ = false;           // the last block is held, if nobody has sent it since
   bool quick_ = false;             // blocks follow each other fast
-  unsigned blocks_ = 0;            // of a streamed answer
+  unsigned blocks_ = 0;            // of a streamed response
   Clock::time_point last_look_;    // at their speed
   unsigned status_ = 0;
 };

@@ -13,7 +13,7 @@ class AppdModule {
   AppdModule();
 
   /// What is raised in a call that has been interrupted. It derives from BaseException: frameworks
-  /// make an answer of each Exception, and an application that is given up should not go on.
+  /// make a response of each Exception, and an application that is given up should not go on.
   const Ref& request_timeout() const noexcept { return request_timeout_; }
 
  private:

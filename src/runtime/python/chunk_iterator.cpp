@@ -13,7 +13,7 @@ bool says_one(PyObject* result) {
   const bool sized =
       (type->tp_as_sequence != nullptr && type->tp_as_sequence->sq_length != nullptr) ||
       (type->tp_as_mapping != nullptr && type->tp_as_mapping->mp_length != nullptr);
-  if (!sized) return false;  // asking a generator would make a TypeError for each answer
+  if (!sized) return false;  // asking a generator would make a TypeError for each response
   const Py_ssize_t length = PyObject_Size(result);
   if (length >= 0) return length == 1;
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();
@@ -25,7 +25,7 @@ Ref iterate_over(PyObject* result) {
   const PyTypeObject* const type = Py_TYPE(result);
   const bool iterable = type->tp_iter != nullptr || PySequence_Check(result) != 0;
   if (!iterable || PyUnicode_Check(result))
-    throw AnswerError(
+    throw ResponseError(
         fmt::format("the application returned {}, not an iterable of bytes", type->tp_name));
   return checked(PyObject_GetIter(result));
 }
@@ -34,7 +34,7 @@ Ref iterate_over(PyObject* result) {
 
 void require_bytes(PyObject* chunk) {
   if (!PyBytes_Check(chunk))
-    throw AnswerError(
+    throw ResponseError(
         fmt::format("the application's iterable gave {}, not bytes", Py_TYPE(chunk)->tp_name));
 }
 

@@ -4,14 +4,14 @@
 
 namespace appd::python {
 
-/// Throws AnswerError unless `chunk` is bytes.
+/// Throws ResponseError unless `chunk` is bytes.
 void require_bytes(PyObject* chunk);
 
 /// Iterates over what the application returned. Asks for nothing of it but __iter__, __next__ and
 /// __len__ (PEP 3333, "Specification Details").
 class ChunkIterator {
  public:
-  /// Throws AnswerError when `result` cannot be iterated over, or is a str; PythonError when its
+  /// Throws ResponseError when `result` cannot be iterated over, or is a str; PythonError when its
   /// __iter__ raises.
   explicit ChunkIterator(PyObject* result);
 

@@ -12,8 +12,8 @@
 
 namespace appd::python {
 
-/// The head of an answer: a checked copy of what the application gave to start_response, so that it
-/// may change its list afterwards. Reused: a warm one does not allocate. Used holding the
+/// The head of a response: a checked copy of what the application gave to start_response, so that
+/// it may change its list afterwards. Reused: a warm one does not allocate. Used holding the
 /// interpreter.
 class HeadBuffer {
  public:
@@ -21,7 +21,7 @@ class HeadBuffer {
   /// what is wrong; the buffer is then incomplete.
   void assign(PyObject* status, PyObject* headers);
 
-  /// For answers of the server's own; nothing is checked.
+  /// For responses of the server's own; nothing is checked.
   void assign(std::string_view status, unsigned code);
   void add(std::string_view name, std::string_view value);
 

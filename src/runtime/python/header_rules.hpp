@@ -16,7 +16,7 @@ std::optional<unsigned> parse_status(std::string_view status) noexcept;
 /// A token (RFC 9110, 5.6.2).
 bool is_header_name(std::string_view name) noexcept;
 
-/// No control bytes (not even a tab): what WSGI asks for; CR, LF and NUL would split the answer.
+/// No control bytes (not even a tab): what WSGI asks for; CR, LF and NUL would split the response.
 bool is_header_value(std::string_view value) noexcept;
 
 /// Headers that belong to the server's side of the connection, and Status.

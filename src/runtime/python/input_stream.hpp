@@ -41,7 +41,7 @@ class InputStream {
   Ref read_line(Py_ssize_t limit);
   /// `hint`: stops after lines of that many bytes in all; not positive: no limit.
   Ref read_lines(Py_ssize_t hint);
-  /// True when the front or its client does not wait for the answer any more.
+  /// True when the front or its client does not wait for the response any more.
   bool client_disconnected() const noexcept;
 
   /// A read of this request has met the end of a body that is not complete.

@@ -9,9 +9,9 @@
 #include "runtime/python/app_loader.hpp"
 #include "runtime/python/appd_module.hpp"
 #include "runtime/python/console_writes.hpp"
+#include "runtime/python/deferred_decrefs.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/forked_child.hpp"
-#include "runtime/python/graveyard.hpp"
 #include "runtime/python/import_guard.hpp"
 #include "runtime/python/interpreter.hpp"
 #include "runtime/python/interrupter.hpp"
@@ -50,7 +50,8 @@ struct PythonRuntime::Impl {
   const PythonOptions options;
   gateway::Reporter& reporter;
   LiveCounters live;  // outlives the interpreter, whose last objects count in it
-  const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>(live.kept_bodies);
+  const std::shared_ptr<DeferredDecrefs> deferred_decrefs =
+      std::make_shared<DeferredDecrefs>(live.kept_bodies);
   Interpreter interpreter;
   std::optional<AppdModule> module{std::in_place};
   std::optional<WsgiApplication> application;
@@ -81,7 +82,7 @@ void PythonRuntime::load_application() {
     impl_->application.emplace(std::move(callable),
                                Ref::borrow(impl_->module->request_timeout().get()),
                                impl_->options.multithread, impl_->options.multiprocess,
-                               impl_->reporter, impl_->live, impl_->graveyard);
+                               impl_->reporter, impl_->live, impl_->deferred_decrefs);
   } catch (const PythonError&) {
     Failure failure = take_failure();
     throw LoadError("cannot prepare the application: " + failure.line,
@@ -211,7 +212,7 @@ bool PythonRuntime::finalize() {
   impl_->pool.reset();
   impl_->application.reset();
   impl_->module.reset();
-  impl_->graveyard->clear();
+  impl_->deferred_decrefs->clear();
   impl_->finalized = true;
   const bool flushed = impl_->interpreter.finalize();
   if (support::forked_by_application()) end_forked_child(impl_->reporter, "exit handlers");

@@ -22,13 +22,13 @@ namespace {
 /// back.
 constexpr std::size_t kShortSend = 64 * 1024;
 
-struct OwnAnswer {
+struct ErrorResponse {
   unsigned code;
   std::string_view status;
   std::string_view body;
 };
-constexpr OwnAnswer kError{500, "500 Internal Server Error", "Internal Server Error\n"};
-constexpr OwnAnswer kTimeout{504, "504 Gateway Timeout", "Gateway Timeout\n"};
+constexpr ErrorResponse kError{500, "500 Internal Server Error", "Internal Server Error\n"};
+constexpr ErrorResponse kTimeout{504, "504 Gateway Timeout", "Gateway Timeout\n"};
 
 std::size_t total_size(std::span<const std::string_view> pieces) noexcept {
   std::size_t total = 0;
@@ -90,7 +90,7 @@ void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
 }
 
 void Response::require_started() const {
-  if (!started_) throw AnswerError("start_response was not called before the first body bytes");
+  if (!started_) throw ResponseError("start_response was not called before the first body bytes");
 }
 
 void Response::infer_length(std::uint64_t length) {
@@ -163,7 +163,7 @@ void Response::send_file(gateway::FileRange range) {
 
 void Response::finish() {
   if (satisfied()) return;
-  if (!started_) throw AnswerError("start_response was not called");
+  if (!started_) throw ResponseError("start_response was not called");
   if (takes_body()) {
     if (head().content_length() && wanted() > 0) throw_too_short(0);
     infer_length(0);
@@ -172,7 +172,7 @@ void Response::finish() {
 }
 
 void Response::throw_too_short(std::uint64_t more) const {
-  throw AnswerError(
+  throw ResponseError(
       fmt::format("the application gave {} of the {} bytes that its Content-Length says",
                   sent_ + more, *head().content_length()));
 }
@@ -220,7 +220,7 @@ gateway::Sent Response::send_with_care(Pieces pieces, bool is_short, gateway::En
   const gateway::ResponseHead* const first = head_due ? &view : nullptr;
   if (is_short) return exchange_->send(first, pieces, end, nullptr);
   std::optional<BodyKeeper> keeper;
-  if (end == gateway::End::last && owner != nullptr) keeper.emplace(graveyard_, owner);
+  if (end == gateway::End::last && owner != nullptr) keeper.emplace(deferred_decrefs_, owner);
   GilRelease released;
   return exchange_->send(first, pieces, end, keeper ? &*keeper : nullptr);
 }
@@ -234,13 +234,13 @@ void Response::fail(Failure failure) noexcept {
   if (ended_ || gone_) return;
   ended_ = true;
   if (exchange_->head_sent()) return exchange_->break_off();
-  const OwnAnswer& answer = failure == Failure::timeout ? kTimeout : kError;
-  head().assign(answer.status, answer.code);
+  const ErrorResponse& response = failure == Failure::timeout ? kTimeout : kError;
+  head().assign(response.status, response.code);
   head().add("Content-Type", "text/plain; charset=utf-8");
-  head().set_content_length(answer.body.size());
+  head().set_content_length(response.body.size());
   const gateway::ResponseHead first = head().view();
   const std::size_t pieces = exchange_->request().is_head() ? 0 : 1;
-  const auto sent = exchange_->send(&first, {&answer.body, pieces}, gateway::End::last, nullptr);
+  const auto sent = exchange_->send(&first, {&response.body, pieces}, gateway::End::last, nullptr);
   gone_ = sent.status == gateway::SendStatus::gone;
 }
 

@@ -9,26 +9,27 @@
 #include <string_view>
 
 #include "runtime/gateway/exchange.hpp"
-#include "runtime/python/graveyard.hpp"
+#include "runtime/python/deferred_decrefs.hpp"
 #include "runtime/python/head_buffer.hpp"
 
 namespace appd::python {
 
-/// The application does something that makes its answer impossible; no Python exception says so.
-class AnswerError : public std::runtime_error {
+/// The application does something that makes its response impossible; no Python exception says so.
+class ResponseError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The answer of one call: holds the head back until the first body bytes, keeps to Content-Length,
-/// and sends. Used by the call's pool thread, which holds the interpreter; gives it up where
-/// sending may take long or wait. Reused from call to call.
+/// The response of one call: holds the head back until the first body bytes, keeps to
+/// Content-Length, and sends. Used by the call's pool thread, which holds the interpreter; gives it
+/// up where sending may take long or wait. Reused from call to call.
 ///
 ///     waiting ── start ──► started ── first bytes, or the end ──► head sent ──► ended
 ///                            └─ start with exc_info: replaced
 class Response {
  public:
-  explicit Response(std::shared_ptr<Graveyard> graveyard) : graveyard_(std::move(graveyard)) {}
+  explicit Response(std::shared_ptr<DeferredDecrefs> deferred_decrefs)
+      : deferred_decrefs_(std::move(deferred_decrefs)) {}
 
   void begin(gateway::Exchange& exchange);
 
@@ -38,9 +39,9 @@ class Response {
   /// The application's; 0: it has not started.
   unsigned status() const noexcept { return started_ ? head().status() : 0; }
 
-  /// False: the answer's head goes alone, for HEAD, 204, 205 and 304. After `start`.
+  /// False: the response's head goes alone, for HEAD, 204, 205 and 304. After `start`.
   bool takes_body() const noexcept { return takes_body_; }
-  /// True when the answer is complete, or nobody is there to take it.
+  /// True when the response is complete, or nobody is there to take it.
   bool satisfied() const noexcept { return ended_ || gone_; }
   /// True while the iterable is to be asked for a chunk: it may call `start`, or go out. Also once
   /// the announced length is reached, until more comes than that: the application may have work
@@ -52,25 +53,25 @@ class Response {
   void infer_length(std::uint64_t length);
 
   /// Sends an object of type bytes; an empty one is nothing. When the announced length is reached
-  /// the answer ends with it.
+  /// the response ends with it.
   void send(PyObject* bytes);
-  /// The same for several, which view into `owner`'s objects, as the rest of the answer: ends it.
+  /// The same for several, which view into `owner`'s objects, as the rest of the response: ends it.
   void send_rest(std::span<const std::string_view> pieces, PyObject* owner);
   /// write(): the same; raises when nobody is there to take it.
   void write(PyObject* bytes);
-  /// Sends a file's part as the rest of the answer. `range.length` is cut to what is wanted.
+  /// Sends a file's part as the rest of the response. `range.length` is cut to what is wanted.
   void send_file(gateway::FileRange range);
   /// What Content-Length leaves, or the greatest number there is.
   std::uint64_t wanted() const noexcept;
-  /// The iterable is at its end: sends the head if that is due, and ends the answer. Throws
-  /// AnswerError when bytes are missing.
+  /// The iterable is at its end: sends the head if that is due, and ends the response. Throws
+  /// ResponseError when bytes are missing.
   void finish();
 
   enum class Failure : std::uint8_t {
     error,    ///< 500
     timeout,  ///< 504
   };
-  /// Gives up: an answer with that status where no head is out, else a visible break.
+  /// Gives up: a response with that status where no head is out, else a visible break.
   void fail(Failure failure) noexcept;
 
   /// True when body bytes were dropped that the head does not allow.
@@ -91,7 +92,7 @@ class Response {
   gateway::Sent send_with_care(Pieces pieces, bool is_short, gateway::End end, PyObject* owner);
   void wait_room();
 
-  const std::shared_ptr<Graveyard> graveyard_;
+  const std::shared_ptr<DeferredDecrefs> deferred_decrefs_;
   gateway::Exchange* exchange_ = nullptr;
   std::array<HeadBuffer, 2> heads_;     // a new one is made in the other's place: it may be wrong
   std::size_t current_ = 0;             // of heads_

@@ -25,7 +25,7 @@ constexpr std::size_t kMostText = 64 * 1024;
 /// late, when nobody waits for it any more.
 ///
 ///     idle ──dump──► wanted ──(handler)──► writing ──► written, or ended
-///       └───(no answer)──┘
+///       └───(no response)──┘
 enum class Phase : std::uint8_t { idle, wanted, writing, written, ended };
 std::atomic<Phase> phase{Phase::idle};
 std::atomic<pid_t> asked{0};
@@ -112,17 +112,17 @@ std::optional<std::string> ThreadStacks::dump(pid_t thread, const RunningCall& c
   asked.store(thread);
   phase.store(Phase::wanted, std::memory_order_release);
   const bool sent = ::syscall(SYS_tgkill, ::getpid(), thread, ThreadStacks::signal()) == 0;
-  if (!sent || !wait_for_answer()) {
+  if (!sent || !wait_for_response()) {
     Phase expected = Phase::wanted;
     if (phase.compare_exchange_strong(expected, Phase::idle)) return std::nullopt;
     // It has just begun: to write takes microseconds, once the thread has a processor.
-    if (!wait_for_answer()) return std::nullopt;
+    if (!wait_for_response()) return std::nullopt;
   }
   if (phase.exchange(Phase::idle) != Phase::written) return std::nullopt;
   return read_frames();
 }
 
-bool ThreadStacks::wait_for_answer() const {
+bool ThreadStacks::wait_for_response() const {
   pollfd waited{bell_.get(), POLLIN, 0};
   int ready = 0;
   do {

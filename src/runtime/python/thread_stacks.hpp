@@ -41,7 +41,7 @@ class ThreadStacks {
   std::optional<std::string> dump(pid_t thread, const RunningCall& call);
 
  private:
-  bool wait_for_answer() const;
+  bool wait_for_response() const;
   std::string read_frames() const;
 
   const support::UniqueFd frames_;  // what faulthandler writes to: a file in memory

@@ -44,10 +44,10 @@ Ref make_base_environ(bool multithread, bool multiprocess, gateway::Reporter& re
 
 WsgiShared::WsgiShared(Ref callable, Ref timeout, bool multithread, bool multiprocess,
                        gateway::Reporter& reports, LiveCounters& counters,
-                       std::shared_ptr<Graveyard> graves)
+                       std::shared_ptr<DeferredDecrefs> graves)
     : reporter(reports),
       live(counters),
-      graveyard(std::move(graves)),
+      deferred_decrefs(std::move(graves)),
       application(std::move(callable)),
       request_timeout(std::move(timeout)),
       input_type(InputStream::make_type()),
@@ -69,7 +69,7 @@ void WsgiApplication::serve(gateway::ExchangeSource& source) noexcept {
 
 void WsgiApplication::release_leftovers() noexcept {
   const GilGuard held(PoolThread::current().state());
-  shared_.graveyard->clear();
+  shared_.deferred_decrefs->clear();
 }
 
 }  // namespace appd::python

@@ -4,7 +4,7 @@
 
 #include "runtime/gateway/application.hpp"
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/python/graveyard.hpp"
+#include "runtime/python/deferred_decrefs.hpp"
 #include "runtime/python/live_counters.hpp"
 #include "runtime/python/ref.hpp"
 
@@ -14,11 +14,12 @@ namespace appd::python {
 struct WsgiShared {
   /// Holding the interpreter.
   WsgiShared(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
-             gateway::Reporter& reporter, LiveCounters& live, std::shared_ptr<Graveyard> graveyard);
+             gateway::Reporter& reporter, LiveCounters& live,
+             std::shared_ptr<DeferredDecrefs> deferred_decrefs);
 
   gateway::Reporter& reporter;
   LiveCounters& live;
-  const std::shared_ptr<Graveyard> graveyard;
+  const std::shared_ptr<DeferredDecrefs> deferred_decrefs;
   const Ref application;
   const Ref request_timeout;  ///< AppdModule's
   const Ref input_type;
@@ -40,12 +41,12 @@ class WsgiApplication final : public gateway::Application {
   /// Made and destroyed holding the interpreter; all references must outlive it.
   WsgiApplication(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
                   gateway::Reporter& reporter, LiveCounters& live,
-                  std::shared_ptr<Graveyard> graveyard)
+                  std::shared_ptr<DeferredDecrefs> deferred_decrefs)
       : shared_(std::move(callable), std::move(request_timeout), multithread, multiprocess,
-                reporter, live, std::move(graveyard)) {}
+                reporter, live, std::move(deferred_decrefs)) {}
 
   void serve(gateway::ExchangeSource& source) noexcept override;
-  bool has_leftovers() const noexcept override { return shared_.graveyard->occupied(); }
+  bool has_leftovers() const noexcept override { return shared_.deferred_decrefs->any(); }
   void release_leftovers() noexcept override;
 
   const WsgiShared& shared() const noexcept { return shared_; }

@@ -40,19 +40,19 @@ bool is_of_lost_connection(PyObject* exception) noexcept {
 
 PyMethodDef client_disconnected_method = {
     "client_disconnected", client_disconnected_slot, METH_NOARGS,
-    "client_disconnected(): True when nobody waits for the answer any more"};
+    "client_disconnected(): True when nobody waits for the response any more"};
 
 }  // namespace
 
 WsgiCall::WsgiCall(const WsgiShared& shared)
     : shared_(shared),
       environ_builder_(Ref::borrow(shared.base_environ.get())),
-      response_(shared.graveyard),
+      response_(shared.deferred_decrefs),
       error_text_(shared.reporter),
       thread_(PyThread_get_thread_ident()) {}
 
 void WsgiCall::run(gateway::Exchange& exchange) noexcept {
-  shared_.graveyard->clear();
+  shared_.deferred_decrefs->clear();
   exchange_ = &exchange;
   failure_ = Response::Failure::error;
   failed_ = false;

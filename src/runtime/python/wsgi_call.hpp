@@ -23,7 +23,7 @@ class WsgiCall {
   WsgiCall(const WsgiCall&) = delete;
   WsgiCall& operator=(const WsgiCall&) = delete;
 
-  /// Answers `exchange`, or breaks its answer off. Holding the interpreter, which is given up
+  /// Responses `exchange`, or breaks its response off. Holding the interpreter, which is given up
   /// meanwhile wherever something waits.
   void run(gateway::Exchange& exchange) noexcept;
 

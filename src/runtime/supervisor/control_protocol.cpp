@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/observe/line.hpp"
+#include "runtime/logging/line.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/support/exit_code.hpp"
 
@@ -49,10 +49,10 @@ std::optional<ControlMessage> receive(const support::UniqueFd& socket) {
 
 /// Texts of the application's are among it, and nothing in them may command a terminal.
 std::string printable(std::string_view text) {
-  observe::Line line;
+  logging::Line line;
   while (true) {
     const std::size_t end = text.find('\n');
-    observe::append_text(line, text.substr(0, end));
+    logging::append_text(line, text.substr(0, end));
     if (end == std::string_view::npos) return fmt::to_string(line);
     line.push_back('\n');
     text.remove_prefix(end + 1);

@@ -90,7 +90,7 @@ ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener
   watch_listener();
 }
 
-void ControlSocket::leave() noexcept {
+void ControlSocket::close_after_fork() noexcept {
   epoll_.reset();
   listener_.reset();
   callers_.clear();

@@ -46,7 +46,7 @@ class ControlSocket {
   ControlSocket& operator=(const ControlSocket&) = delete;
 
   /// Closes all descriptors, in a forked child.
-  void leave() noexcept;
+  void close_after_fork() noexcept;
 
   /// To be polled for reading.
   int fd() const noexcept { return epoll_.get(); }

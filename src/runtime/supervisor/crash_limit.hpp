@@ -4,7 +4,7 @@
 #include <deque>
 #include <optional>
 
-#include "runtime/supervisor/worker_slot.hpp"
+#include "runtime/supervisor/slot_lifecycle.hpp"
 
 namespace appd::supervisor {
 

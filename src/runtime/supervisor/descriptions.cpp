@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "runtime/observe/line.hpp"
+#include "runtime/logging/line.hpp"
 #include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
@@ -26,12 +26,12 @@ std::string describe_exit(int wait_status) {
                      WCOREDUMP(wait_status) ? " (core dumped)" : "");
 }
 
-std::string describe_requests(std::span<const observe::RunningRequest> requests) {
-  observe::Line line;
+std::string describe_requests(std::span<const ipc::RunningRequest> requests) {
+  logging::Line line;
   std::string_view separator;
-  for (const observe::RunningRequest& request : requests) {
+  for (const ipc::RunningRequest& request : requests) {
     fmt::format_to(std::back_inserter(line), "{}", separator);
-    observe::append_text(line, request.text);
+    logging::append_text(line, request.text);
     fmt::format_to(std::back_inserter(line), " (thread {}, {})", request.thread,
                    describe_duration(request.age));
     separator = ", ";

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/observe/scoreboard.hpp"
+#include "runtime/ipc/scoreboard.hpp"
 #include "runtime/support/signals.hpp"
 
 namespace appd::supervisor {
@@ -15,7 +15,7 @@ namespace appd::supervisor {
 std::string describe_exit(int wait_status);
 
 /// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)"; control bytes escaped; "" for none.
-std::string describe_requests(std::span<const observe::RunningRequest> requests);
+std::string describe_requests(std::span<const ipc::RunningRequest> requests);
 
 /// Without what follows, a traceback as a rule.
 std::string first_line(std::string_view text);

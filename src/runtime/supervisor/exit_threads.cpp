@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/observe/line.hpp"
+#include "runtime/logging/line.hpp"
 
 namespace appd::supervisor {
 namespace {
@@ -41,10 +41,10 @@ std::string describe_exit_threads(std::string_view threads, std::string_view sta
     return "";
   }
   if (all.empty()) return "";
-  observe::Line names;
+  logging::Line names;
   for (const Thread& thread : all) {
-    observe::append_text(names, names.size() > 0 ? ", " : "");
-    observe::append_text(names, thread.name);
+    logging::append_text(names, names.size() > 0 ? ", " : "");
+    logging::append_text(names, thread.name);
   }
   return fmt::format("; its thread{} {} still ran", all.size() > 1 ? "s" : "",
                      fmt::to_string(names));

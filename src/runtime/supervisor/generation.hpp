@@ -15,14 +15,14 @@
 #include <vector>
 
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/observe/scoreboard.hpp"
-#include "runtime/observe/worker_link.hpp"
-#include "runtime/supervisor/child.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/ipc/worker_link.hpp"
 #include "runtime/supervisor/generation_plan.hpp"
-#include "runtime/supervisor/inspection.hpp"
 #include "runtime/supervisor/launcher.hpp"
-#include "runtime/supervisor/legacy.hpp"
 #include "runtime/supervisor/scaling.hpp"
+#include "runtime/supervisor/slot.hpp"
+#include "runtime/supervisor/upgrade_state.hpp"
+#include "runtime/supervisor/worker_monitor.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
 namespace appd::supervisor {
@@ -35,7 +35,7 @@ enum class ProcessEnd : std::uint8_t {
 };
 
 /// The workers of one configuration and of the code as it was when they started, and their zygote
-/// if they have one: forks, orders, kills and waits for them. Decisions are WorkerSlot's.
+/// if they have one: forks, orders, kills and waits for them. Decisions are SlotLifecycle's.
 /// Single-threaded; the process must have no other thread, since it forks without exec. What
 /// workers share (listening sockets) is simply open when they are started.
 ///
@@ -49,7 +49,8 @@ class Generation {
              const std::function<void()>& enter_child);
   /// One whose workers are there already, and serve or end.
   Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
-             const std::function<void()>& enter_child, std::span<const Legacy::Worker> workers);
+             const std::function<void()>& enter_child,
+             std::span<const UpgradeState::Worker> workers);
   /// Leaves no process behind: those that live are killed.
   ~Generation();
   Generation(const Generation&) = delete;
@@ -85,7 +86,7 @@ class Generation {
   /// Adds as many entries as `read` wants to have back.
   void add_polled(std::vector<pollfd>& polled) const;
   void read(std::span<const pollfd> polled);
-  std::size_t polled_size() const noexcept { return children_.size(); }
+  std::size_t polled_size() const noexcept { return slots_.size(); }
   /// Hears who those are that a zygote has forked and that have not been heard of yet. Before a
   /// dead process is waited for: until then it can be seen whose child it is.
   void meet();
@@ -93,7 +94,7 @@ class Generation {
   ProcessEnd on_exit(pid_t pid, int wait_status);
   /// What another program in this process needs to know of the workers. False: not now, a worker is
   /// not known yet, or the zygote starts or ends.
-  bool leave_to(Legacy& legacy) const;
+  bool export_to(UpgradeState& upgrade_state) const;
   /// In a forked child: closes what is the master's.
   void close_links() noexcept;
 
@@ -119,69 +120,68 @@ class Generation {
   bool finished() const noexcept;
 
  private:
-  void perform(Child& child, SlotAction action,
-               observe::MasterOrder end = observe::MasterOrder::drain);
-  void order_again(Child& child);
-  void start(Child& child);
-  void abort_start(Child& child);
-  void abort_exit(Child& worker);
+  void perform(Slot& slot, SlotAction action, ipc::MasterOrder end = ipc::MasterOrder::drain);
+  void order_again(Slot& slot);
+  void start(Slot& slot);
+  void abort_start(Slot& slot);
+  void abort_exit(Slot& worker);
   void abort_zygote(std::string fault);
-  void kill(const Child& child);
+  void kill(const Slot& slot);
   void retire_zygote();
-  void retire(Child& worker);
+  void retire(Slot& worker);
 
   /// It serves, or did until it was retired: not so while it starts, or when it was discarded.
   bool in_office() const noexcept { return established_ && serving_; }
   void inspect(Clock::time_point now);
-  void on_silence(Child& worker, Clock::duration silence);
+  void on_silence(Slot& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
-  void replace_if_worn(Child& worker, Clock::time_point now);
-  void replace(Child& worker, const std::string& why);
-  void on_stuck(Child& worker, const std::string& what);
-  Child* find_free_place() noexcept;
-  void let_replaced_go(Child& replacement);
+  void recycle_if_due(Slot& worker, Clock::time_point now);
+  void replace(Slot& worker, const std::string& why);
+  void on_stuck(Slot& worker, const std::string& what);
+  Slot* find_free_place() noexcept;
+  void let_replaced_go(Slot& replacement);
   unsigned being_replaced() const noexcept;
-  void on_crowded();
+  void on_overloaded();
   void scale_down(Clock::time_point now);
-  static void order_to_serve(Child& worker);
+  static void order_to_serve(Slot& worker);
 
-  std::chrono::nanoseconds grace(const Child& child) const noexcept;
+  std::chrono::nanoseconds grace(const Slot& slot) const noexcept;
 
-  void read_messages(Child& child);
-  void on_link_end(Child& child);
-  void on_descriptors(Child& child);
-  void on_message(Child& child, const observe::WorkerMessage& message);
-  bool on_first_message(Child& child, pid_t sender);
-  void on_ready(Child& child);
-  void on_retired(Child& worker, const std::string& signal);
-  void on_exiting(Child& worker, const std::string& threads);
-  void on_failed(Child& child, const observe::WorkerMessage& message);
-  void on_answer(const observe::WorkerMessage& message);
-  void on_start_failed(Child& child, std::string_view why);
-  ProcessEnd on_death(Child& child, std::optional<int> wait_status);
-  bool had_requests(const Child& dead) const;
-  std::string describe_death(const Child& dead, std::optional<int> wait_status) const;
+  void read_messages(Slot& slot);
+  void on_link_end(Slot& slot);
+  void on_descriptors(Slot& slot);
+  void on_message(Slot& slot, const ipc::WorkerMessage& message);
+  bool on_first_message(Slot& slot, pid_t sender);
+  void on_ready(Slot& slot);
+  void on_retired(Slot& worker, const std::string& signal);
+  void on_exiting(Slot& worker, const std::string& threads);
+  void on_failed(Slot& slot, const ipc::WorkerMessage& message);
+  void on_reply(const ipc::WorkerMessage& message);
+  void on_start_failed(Slot& slot, std::string_view why);
+  ProcessEnd on_death(Slot& slot, std::optional<int> wait_status);
+  bool had_requests(const Slot& dead) const;
+  std::string describe_death(const Slot& dead, std::optional<int> wait_status) const;
   std::string describe_queue() const;
-  std::string describe_work(const Child& child, std::string_view introduction) const;
+  std::string describe_work(const Slot& slot, std::string_view introduction) const;
   void fail(std::string why);
 
   // Set once.
   const unsigned number_;
   const GenerationPlan plan_;
-  observe::Scoreboard& scoreboard_;
+  ipc::Scoreboard& scoreboard_;
   gateway::Reporter& reporter_;
-  std::vector<Child*> children_;  ///< the zygote, if there is one, then the workers
+  std::vector<Slot*> slots_;  ///< the zygote, if there is one, then the workers
 
   bool serving_ = false;
   bool established_ = false;
   std::optional<std::string> failure_;
   std::string failure_told_;  ///< what a process failed at last, and none has been ready since
-  Inspection inspection_;
-  Clock::time_point inspection_due_{};
+  WorkerMonitor monitor_;
+  Clock::time_point monitor_due_{};
   Scaling scaling_;
   std::optional<ZygoteProcess> zygote_;
   Launcher launcher_;
-  std::vector<Child> workers_;
+  std::vector<Slot> workers_;
 };
 
 }  // namespace appd::supervisor

@@ -8,22 +8,22 @@
 #include <string>
 #include <variant>
 
-#include "runtime/observe/scoreboard.hpp"
-#include "runtime/observe/worker_link.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/ipc/worker_link.hpp"
 #include "runtime/supervisor/crash_limit.hpp"
+#include "runtime/supervisor/recycling.hpp"
 #include "runtime/supervisor/rollover.hpp"
-#include "runtime/supervisor/wear.hpp"
 
 namespace appd::supervisor {
 
 /// A worker's life, run in the forked child; what it returns is the process's exit code. `index`
 /// counts from 0 (logs say "worker 1"). The worker becomes ready, serves when its master orders so,
 /// drains and returns when that orders so or is gone (the end of `link`).
-using WorkerEntry = std::function<int(unsigned index, observe::WorkerLink link)>;
+using WorkerEntry = std::function<int(unsigned index, ipc::WorkerLink link)>;
 
 /// The life of a zygote, the same way: it forks each worker that the master orders, as a child of
 /// the master's. It returns when its master orders so or is gone, and in each of those workers.
-using ZygoteEntry = std::function<int(observe::WorkerLink link)>;
+using ZygoteEntry = std::function<int(ipc::WorkerLink link)>;
 
 /// What a generation is to be: made of the configuration.
 struct GenerationPlan {
@@ -38,21 +38,21 @@ struct GenerationPlan {
   /// A process that is not ready by then is ended; 0: it may take for ever.
   std::chrono::nanoseconds start_timeout{0};
   RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
-  WearLimits wear{};
+  RecyclingLimits recycling{};
   /// A worker that gives no sign of life for so long is killed; 0: it may.
   std::chrono::nanoseconds heartbeat{0};
   /// None: it was started by another program, and none can be started again.
   std::variant<std::monostate, WorkerEntry, ZygoteEntry> entry;
   /// With a row for each worker, at least.
-  std::shared_ptr<observe::Scoreboard> scoreboard;
+  std::shared_ptr<ipc::Scoreboard> scoreboard;
   /// What else is known of a process that has died, to be put behind the sentence that says so. Of
   /// a worker by its place, or of the zygote; `wait_status`: waitpid's. May be empty.
   std::function<std::string(std::optional<unsigned> index, int wait_status)> examine{};
   /// A worker has died, to which others may have given what it was to do. May be empty.
-  std::function<void(unsigned index)> salvage{};
+  std::function<void(unsigned index)> recover{};
   /// Where they put that: a descriptor for another program in this process, which is then to
-  /// salvage it; −1: nowhere. May be empty.
-  std::function<int(unsigned index)> mailbox{};
+  /// recover it; −1: nowhere. May be empty.
+  std::function<int(unsigned index)> inbox{};
   /// What its logs are now, for its processes to go on in. May be empty.
   std::function<gateway::LogStreams()> logs{};
   std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves

@@ -4,9 +4,9 @@
 #include <optional>
 
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/observe/scoreboard.hpp"
-#include "runtime/supervisor/child.hpp"
+#include "runtime/ipc/scoreboard.hpp"
 #include "runtime/supervisor/generation_plan.hpp"
+#include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
 namespace appd::supervisor {
@@ -20,19 +20,19 @@ class Launcher {
            const std::function<void()>& enter_child, std::optional<ZygoteProcess>& zygote) noexcept;
 
   /// Now; later perhaps.
-  bool can_start(const Child& child) const noexcept;
+  bool can_start(const Slot& slot) const noexcept;
   /// Starts a process in this place, which has none. One that a zygote is to fork has no pid yet.
   /// Throws std::system_error.
-  void start(Child& child);
+  void start(Slot& slot);
 
  private:
-  void fork_child(Child& child);
-  void order_worker(Child& worker);
-  [[noreturn]] void live_as_child(const Child& child, observe::WorkerLink link) noexcept;
-  int live(const Child& child, observe::WorkerLink link);
+  void fork_child(Slot& slot);
+  void order_worker(Slot& worker);
+  [[noreturn]] void live_as_child(const Slot& slot, ipc::WorkerLink link) noexcept;
+  int live(const Slot& slot, ipc::WorkerLink link);
 
   const GenerationPlan& plan_;
-  observe::Scoreboard& scoreboard_;
+  ipc::Scoreboard& scoreboard_;
   gateway::Reporter& reporter_;
   const std::function<void()>& enter_child_;
   std::optional<ZygoteProcess>& zygote_;

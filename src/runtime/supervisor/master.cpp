@@ -41,11 +41,11 @@ std::string count_workers(unsigned workers) {
 }  // namespace
 
 Master::Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
-               MasterEars ears, std::optional<Legacy> legacy)
+               EventSources sources, std::optional<UpgradeState> upgrade_state)
     : reporter_(reporter),
       hooks_(std::move(hooks)),
-      ears_(ears),
-      legacy_(std::move(legacy)),
+      sources_(sources),
+      upgrade_state_(std::move(upgrade_state)),
       enter_child_([this] { enter_child(); }),
       signals_(signals) {}
 
@@ -55,7 +55,7 @@ int Master::run() {
   while (true) {
     advance();  // first: what has failed is not started again
     for (const auto& generation : generations_) generation->tick();
-    bury_finished();
+    remove_finished();
     if (generations_.empty()) break;
     log_is_behind_ = !reporter_.flush();
     if (hooks_.on_turn) {
@@ -69,20 +69,21 @@ int Master::run() {
 }
 
 void Master::begin() {
-  if (legacy_) return inherit();
+  if (upgrade_state_) return inherit();
   present_ = &add_generation();
   present_->grow(present_->plan().workers);
 }
 
 void Master::inherit() {
-  last_number_ = legacy_->generation;
-  generations_.push_back(std::make_unique<Generation>(last_number_, hooks_.inherited_plan(*legacy_),
-                                                      reporter_, enter_child_, legacy_->workers));
+  last_number_ = upgrade_state_->generation;
+  generations_.push_back(
+      std::make_unique<Generation>(last_number_, hooks_.inherited_plan(*upgrade_state_), reporter_,
+                                   enter_child_, upgrade_state_->workers));
   present_ = generations_.back().get();
   phase_ = Phase::serving;
   reload_wanted_ = true;
-  for (const int fd : legacy_->callers) {
-    reload_callers_.push_back(ears_.control->adopt(support::UniqueFd(fd)));
+  for (const int fd : upgrade_state_->callers) {
+    reload_callers_.push_back(sources_.control->adopt(support::UniqueFd(fd)));
   }
   reap();  // who has ended before this program began
 }
@@ -130,21 +131,22 @@ void Master::advance_start() {
 }
 
 void Master::try_upgrade() {
-  Legacy legacy;
-  legacy.generation = present_->number();
-  legacy.heartbeat = present_->plan().heartbeat;
+  UpgradeState upgrade_state;
+  upgrade_state.generation = present_->number();
+  upgrade_state.heartbeat = present_->plan().heartbeat;
   for (const auto& generation : generations_) {
-    if (!generation->leave_to(legacy)) return;
+    if (!generation->export_to(upgrade_state)) return;
   }
   upgrade_wanted_ = false;
   for (const ControlSocket::Caller caller : upgrade_callers_) {
-    if (const int fd = ears_.control->fd_of(caller); fd >= 0) legacy.callers.push_back(fd);
+    if (const int fd = sources_.control->fd_of(caller); fd >= 0)
+      upgrade_state.callers.push_back(fd);
   }
   reporter_.report(Level::info, "upgrading");
-  const std::string why = "the upgrade has failed: " + hooks_.upgrade(std::move(legacy));
+  const std::string why = "the upgrade has failed: " + hooks_.upgrade(std::move(upgrade_state));
   reporter_.report(Level::error, why);
   for (const ControlSocket::Caller caller : std::exchange(upgrade_callers_, {})) {
-    ears_.control->fail(caller, why);
+    sources_.control->fail(caller, why);
   }
 }
 
@@ -232,14 +234,14 @@ void Master::discard() {
 void Master::end_reload(bool taken_over, const std::string& what, const std::string& told) {
   reporter_.report(taken_over ? Level::info : Level::error, what);
   for (const ControlSocket::Caller caller : reload_->callers) {
-    taken_over ? ears_.control->succeed(caller, told) : ears_.control->fail(caller, told);
+    taken_over ? sources_.control->succeed(caller, told) : sources_.control->fail(caller, told);
   }
   next_ = nullptr;
   reload_.reset();
   if (hooks_.on_reloaded) hooks_.on_reloaded(taken_over);
 }
 
-void Master::bury_finished() {
+void Master::remove_finished() {
   std::erase_if(generations_, [this](const auto& generation) {
     // Nobody has been started in one that is still to be filled.
     if (generation.get() == next_ || !generation->finished()) return false;
@@ -264,8 +266,8 @@ unsigned Master::count_serving() const noexcept {
 
 void Master::wait_for_events() {
   polled_.assign({{signals_.fd().get(), POLLIN, 0},
-                  {ears_.control ? ears_.control->fd() : -1, POLLIN, 0},
-                  {ears_.touched ? ears_.touched->fd() : -1, POLLIN, 0}});
+                  {sources_.control ? sources_.control->fd() : -1, POLLIN, 0},
+                  {sources_.file_watcher ? sources_.file_watcher->fd() : -1, POLLIN, 0}});
   const std::size_t own = polled_.size();
   for (const auto& generation : generations_) generation->add_polled(polled_);
   const int timeout = poll_timeout();
@@ -283,11 +285,12 @@ void Master::wait_for_events() {
     generation->read(left.first(generation->polled_size()));
     left = left.subspan(generation->polled_size());
   }
-  if (polled_[2].revents != 0 && ears_.touched->look()) reload_wanted_ = true;
+  if (polled_[2].revents != 0 && sources_.file_watcher->look()) reload_wanted_ = true;
   if (polled_[1].revents != 0) {
-    for (const auto& request : ears_.control->receive(Clock::now(), reporter_)) on_request(request);
+    for (const auto& request : sources_.control->receive(Clock::now(), reporter_))
+      on_request(request);
   }
-  if (ears_.control) ears_.control->tick(Clock::now());
+  if (sources_.control) sources_.control->tick(Clock::now());
   if (polled_[0].revents != 0 && !obey_signals()) bear_failure("read of signals");
 }
 
@@ -320,7 +323,7 @@ int Master::poll_timeout() const noexcept {
   };
   for (const auto& generation : generations_) consider(generation->due());
   if (log_is_behind_) consider(Clock::now() + kLogPause);
-  if (ears_.control) consider(ears_.control->due());
+  if (sources_.control) consider(sources_.control->due());
   if (reload_ && reload_->former) consider(reload_->patience);
   if (phase_ == Phase::serving && !reload_) {
     if (reload_wanted_) consider(Clock::now());
@@ -363,7 +366,7 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
 }
 
 void Master::on_request(ControlSocket::Request request) {
-  ControlSocket& control = *ears_.control;
+  ControlSocket& control = *sources_.control;
   switch (request.verb) {
     case ControlVerb::status:
       if (count_serving() > 0) return control.succeed(request.caller, describe());
@@ -388,7 +391,7 @@ void Master::on_request(ControlSocket::Request request) {
 
 /// In the place of those that have gone away meanwhile.
 void Master::queue_caller(Callers& callers, ControlSocket::Caller caller) {
-  std::erase_if(callers, [this](auto each) { return ears_.control->fd_of(each) < 0; });
+  std::erase_if(callers, [this](auto each) { return sources_.control->fd_of(each) < 0; });
   callers.push_back(caller);
 }
 
@@ -432,12 +435,12 @@ void Master::on_crash() {
 
 /// In a child that was just forked.
 void Master::enter_child() {
-  signals_.leave();
-  if (ears_.control) ears_.control->leave();
-  if (ears_.touched) ears_.touched->leave();
+  signals_.close_after_fork();
+  if (sources_.control) sources_.control->close_after_fork();
+  if (sources_.file_watcher) sources_.file_watcher->close_after_fork();
   for (const auto& generation : generations_) generation->close_links();
   support::leave_terminal();
-  support::enter_worker_signals(signals_.mask_for_children(legacy_.has_value()));
+  support::enter_worker_signals(signals_.mask_for_children(upgrade_state_.has_value()));
 }
 
 // -- The end
@@ -473,7 +476,7 @@ void Master::enter_stopping() {
   }
   reload_callers_.insert(reload_callers_.end(), upgrade_callers_.begin(), upgrade_callers_.end());
   for (const ControlSocket::Caller caller : std::exchange(reload_callers_, {})) {
-    ears_.control->fail(caller, "appd is stopping");
+    sources_.control->fail(caller, "appd is stopping");
   }
   next_ = nullptr;
   reload_.reset();

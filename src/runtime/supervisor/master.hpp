@@ -12,9 +12,9 @@
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/crash_limit.hpp"
+#include "runtime/supervisor/file_watcher.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/master_signals.hpp"
-#include "runtime/supervisor/touched_file.hpp"
 #include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
@@ -25,7 +25,7 @@ struct MasterHooks {
   /// each reload. What it throws says why there can be none.
   std::function<GenerationPlan()> plan;
   /// The generation that another program in this process has left: with its places, and no entry.
-  std::function<GenerationPlan(const Legacy& legacy)> inherited_plan;
+  std::function<GenerationPlan(const UpgradeState& upgrade_state)> inherited_plan;
   std::function<void()> on_ready;  ///< once, when the first generation serves
   /// Instead of that: it cannot, and the end begins.
   std::function<void(const std::string& why)> on_start_failed;
@@ -35,9 +35,9 @@ struct MasterHooks {
   /// turn, if that matters.
   std::function<std::optional<std::chrono::nanoseconds>(unsigned ready)> on_turn;
   std::function<void()> on_reloading;  ///< a reload begins: before `plan` is asked
-  /// Becomes the program that has been installed meanwhile. `legacy` has what the master knows; the
-  /// rest is to be added. Gives why it could not.
-  std::function<std::string(Legacy legacy)> upgrade;
+  /// Becomes the program that has been installed meanwhile. `upgrade_state` has what the master
+  /// knows; the rest is to be added. Gives why it could not.
+  std::function<std::string(UpgradeState upgrade_state)> upgrade;
   std::function<void()> reopen_logs;      ///< the master's own, before its children are told
   std::function<std::string()> describe;  ///< the first line of a status: who serves what
   /// It has ended; `taken_over`: the generation planned last serves now.
@@ -45,14 +45,14 @@ struct MasterHooks {
 };
 
 /// What a master hears besides signals. Borrowed; null: nothing.
-struct MasterEars {
+struct EventSources {
   ControlSocket* control = nullptr;
-  TouchedFile* touched = nullptr;  ///< a touch is a reload
+  FileWatcher* file_watcher = nullptr;  ///< a touch is a reload
 };
 
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.
 /// Single-threaded; the process must have no other thread while it exists, since it forks without
-/// exec. As the heir of another program in this process it begins with that one's workers, and a
+/// exec. After an upgrade it begins with that one's workers, and a
 /// reload.
 ///
 /// First start: when one worker cannot start, all are stopped. SIGHUP: reload; when the new
@@ -64,7 +64,7 @@ class Master {
  public:
   /// Borrows the reporter and the signals.
   Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
-         MasterEars ears = {}, std::optional<Legacy> legacy = std::nullopt);
+         EventSources sources = {}, std::optional<UpgradeState> upgrade_state = std::nullopt);
   /// Leaves no worker behind: after `run` has thrown, those that live are killed.
   ~Master() = default;
   Master(const Master&) = delete;
@@ -104,7 +104,7 @@ class Master {
   void begin_reload();
   void try_upgrade();
   void replace_inherited();
-  void bury_finished();
+  void remove_finished();
 
   unsigned count_serving() const noexcept;
   void wait_for_events();
@@ -128,8 +128,8 @@ class Master {
   // Set once.
   gateway::Reporter& reporter_;
   const MasterHooks hooks_;
-  const MasterEars ears_;
-  const std::optional<Legacy> legacy_;
+  const EventSources sources_;
+  const std::optional<UpgradeState> upgrade_state_;
   const std::function<void()> enter_child_;
   MasterSignals& signals_;
 

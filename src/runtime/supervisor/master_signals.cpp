@@ -52,9 +52,9 @@ MasterSignals::~MasterSignals() {
   }
 }
 
-sigset_t MasterSignals::mask_for_children(bool heir) const noexcept {
+sigset_t MasterSignals::mask_for_children(bool upgraded) const noexcept {
   sigset_t mask = blocked_.previous();
-  if (!heir) return mask;
+  if (!upgraded) return mask;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     if (is_masters(signal)) ::sigdelset(&mask, signal);
   }

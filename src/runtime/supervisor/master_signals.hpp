@@ -23,10 +23,10 @@ class MasterSignals {
   /// To be read with support::try_read_signal.
   const support::UniqueFd& fd() const noexcept { return fd_; }
   /// In a forked child, which goes on with `mask_for_children`.
-  void leave() noexcept { fd_.reset(); }
-  /// The mask from before. `heir`: of a program in the same process that had blocked them, and what
-  /// is blocked stays so over execve.
-  sigset_t mask_for_children(bool heir) const noexcept;
+  void close_after_fork() noexcept { fd_.reset(); }
+  /// The mask from before. `upgraded`: of a program in the same process that had blocked them, and
+  /// what is blocked stays so over execve.
+  sigset_t mask_for_children(bool upgraded) const noexcept;
 
  private:
   support::BlockedSignals blocked_;

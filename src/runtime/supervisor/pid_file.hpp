@@ -33,7 +33,7 @@ class PidFile {
   int fd() const noexcept { return fd_.get(); }
   /// In a forked child: closes the descriptor. With it, an application could write another process
   /// id there, for whoever signals the master by this file.
-  void leave() noexcept { fd_.reset(); }
+  void close_after_fork() noexcept { fd_.reset(); }
 
  private:
   void open_locked();

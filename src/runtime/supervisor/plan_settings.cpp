@@ -17,8 +17,8 @@ GenerationPlan make_plan(const config::Settings& settings) {
   plan.strategy = settings.reload_strategy == config::ReloadStrategy::rolling
                       ? RolloverStrategy::rolling
                       : RolloverStrategy::overlap;
-  plan.wear = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
-               settings.max_lifetime / 10, settings.max_memory};
+  plan.recycling = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
+                    settings.max_lifetime / 10, settings.max_memory};
   plan.heartbeat = settings.heartbeat;
   if (const auto& borne = settings.max_crashes) plan.max_crashes = {borne->crashes, borne->within};
   return plan;

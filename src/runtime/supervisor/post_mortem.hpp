@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/observe/crash_files.hpp"
+#include "runtime/ipc/crash_files.hpp"
 #include "runtime/supervisor/oom_kills.hpp"
 
 namespace appd::supervisor {
@@ -16,7 +16,7 @@ class PostMortem {
   /// To be put behind the sentence that tells of the death of the process at this place of the
   /// files: that the kernel may have killed it for lack of memory; on further lines, where its
   /// Python code was. "" for nothing. `wait_status`: waitpid's.
-  std::string examine(const observe::CrashFiles& files, unsigned place, int wait_status);
+  std::string examine(const ipc::CrashFiles& files, unsigned place, int wait_status);
 
  private:
   OomKills oom_kills_;

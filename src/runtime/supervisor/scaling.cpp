@@ -2,7 +2,7 @@
 
 namespace appd::supervisor {
 
-bool Scaling::on_crowded(Clock::time_point now, const Occupancy& seen) noexcept {
+bool Scaling::on_overloaded(Clock::time_point now, const Occupancy& seen) noexcept {
   roomy_since_ = now;
   return seen.workers < limits_.most && seen.ready == seen.workers;
 }

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <optional>
 
-#include "runtime/supervisor/worker_slot.hpp"
+#include "runtime/supervisor/slot_lifecycle.hpp"
 
 namespace appd::supervisor {
 
@@ -30,7 +30,7 @@ class Scaling {
 
   /// Requests wait for want of threads. True: one more is to be started; not while another starts,
   /// for that may be enough.
-  bool on_crowded(Clock::time_point now, const Occupancy& seen) noexcept;
+  bool on_overloaded(Clock::time_point now, const Occupancy& seen) noexcept;
 
   /// A look once in a while. True: one can go, since for `idle` all could have been done by one
   /// fewer.

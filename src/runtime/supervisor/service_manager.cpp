@@ -74,7 +74,7 @@ std::optional<ServiceManager::Clock::time_point> ServiceManager::on_turn(Clock::
   return next_feed_;
 }
 
-void ServiceManager::leave() noexcept {
+void ServiceManager::close_after_fork() noexcept {
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
 }
 

@@ -37,7 +37,7 @@ class ServiceManager {
 
   /// In a forked child: takes the variables out of the environment, so that nothing there (an
   /// application with a watchdog of its own, a program that it runs) speaks for this service.
-  static void leave() noexcept;
+  static void close_after_fork() noexcept;
 
  private:
   std::string served_;

@@ -8,19 +8,19 @@
 namespace appd::supervisor {
 
 bool ZygoteProcess::can_fork() const noexcept {
-  return child_.slot.state() == SlotState::ready && !ordered_;
+  return slot_.life.state() == SlotState::ready && !ordered_;
 }
 
-void ZygoteProcess::order_fork(unsigned index, const observe::WorkerLink& worker_end) {
+void ZygoteProcess::order_fork(unsigned index, const ipc::WorkerLink& worker_end) {
   assert(can_fork());
-  if (!child_.process->link.send_fork(index, worker_end)) {
+  if (!slot_.process->link.send_fork(index, worker_end)) {
     support::throw_errno("sendmsg", "to the zygote");
   }
   ordered_ = index;
   ordered_since_ = Clock::now();
 }
 
-std::optional<unsigned> ZygoteProcess::on_answer() noexcept {
+std::optional<unsigned> ZygoteProcess::on_reply() noexcept {
   return std::exchange(ordered_, std::nullopt);
 }
 

@@ -20,14 +20,13 @@ double seconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-DeadlineGuard::DeadlineGuard(boost::asio::io_context& control, const DeadlineLimits& limits,
-                             std::span<const observe::ThreadSlot> slots,
-                             const observe::WorkerLoad& load, python::PythonRuntime& python,
-                             gateway::Reporter& reporter)
+DeadlineGuard::DeadlineGuard(boost::asio::io_context& control, const pool::DeadlineLimits& limits,
+                             std::span<const ipc::ThreadSlot> slots, const ipc::WorkerLoad& load,
+                             python::PythonRuntime& python, gateway::Reporter& reporter)
     : timer_(control),
       slots_(slots),
       load_(load),
-      watches_(slots.size(), DeadlineWatch(limits)),
+      watches_(slots.size(), pool::DeadlineWatch(limits)),
       told_(slots.size()),
       python_(python),
       reporter_(reporter) {}
@@ -54,14 +53,16 @@ void DeadlineGuard::look() {
   for (unsigned thread = 0; thread < slots_.size(); ++thread) look_at(thread);
   const Clock::time_point at = now();
   Clock::time_point next = Clock::time_point::max();
-  for (const DeadlineWatch& watch : watches_) next = std::min(next, watch.next_look(at));
+  for (const pool::DeadlineWatch& watch : watches_) next = std::min(next, watch.next_look(at));
   look_later(next);
 }
 
 /// Only while a request makes no progress, or has not begun for lack of the interpreter: to ask for
 /// it has a price.
 void DeadlineGuard::look_at_interpreter() {
-  const auto half_way = [at = now()](const DeadlineWatch& watch) { return watch.half_way(at); };
+  const auto half_way = [at = now()](const pool::DeadlineWatch& watch) {
+    return watch.half_way(at);
+  };
   const bool wanted = load_.stalled.load(std::memory_order_relaxed) != 0 ||
                       std::any_of(watches_.begin(), watches_.end(), half_way);
   keeper_.reset();
@@ -97,14 +98,15 @@ void DeadlineGuard::look_at(unsigned thread) {
   if (is_kept_out(thread)) tell_of_keeper(thread, reading);
   while (true) {
     const Clock::time_point at = now();  // before the view, which lies on the same line
-    const DeadlineEvent event = watches_[thread].look(view_of(thread, reading), at);
-    if (event == DeadlineEvent::none) return;
+    const pool::DeadlineEvent event = watches_[thread].look(view_of(thread, reading), at);
+    if (event == pool::DeadlineEvent::none) return;
     act(event, thread, reading);
   }
 }
 
 /// A keeper that has been given up does not come back, so that who waits for it does not either.
-DeadlineWatch::View DeadlineGuard::view_of(unsigned thread, const Reading& reading) const noexcept {
+pool::DeadlineWatch::View DeadlineGuard::view_of(unsigned thread,
+                                                 const Reading& reading) const noexcept {
   const bool waits_for_keeper =
       is_kept_out(thread) && *keeper_ != python::kOtherThread && !watches_[*keeper_].stuck();
   return {reading.started != 0, reading.sequence, begin_of(reading), reading.progress,
@@ -115,20 +117,20 @@ DeadlineGuard::Clock::time_point DeadlineGuard::begin_of(const Reading& reading)
   return time_.at(Clock::time_point{std::chrono::nanoseconds(reading.started)});
 }
 
-void DeadlineGuard::act(DeadlineEvent event, unsigned thread, const Reading& reading) {
+void DeadlineGuard::act(pool::DeadlineEvent event, unsigned thread, const Reading& reading) {
   switch (event) {
-    case DeadlineEvent::none:
+    case pool::DeadlineEvent::none:
       return;
-    case DeadlineEvent::stuck:
+    case pool::DeadlineEvent::stuck:
       reporter_.report(
           Level::error,
           describe(thread, reading, "--timeout-grace: given up, and with it this worker"));
       return on_stuck_(thread, reading.sequence,
                        fmt::format("{} (thread {})", reading.text, thread + 1));
-    case DeadlineEvent::overdue:
+    case pool::DeadlineEvent::overdue:
       reporter_.report(Level::error, describe(thread, reading, "--request-timeout: interrupted"));
       return python_.interrupt(call_of(thread, reading));
-    case DeadlineEvent::slow:
+    case pool::DeadlineEvent::slow:
       reporter_.report(Level::warning, describe(thread, reading, "--slow-request"));
       return;
   }

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/observe/scoreboard.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/pool/deadline_watch.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/support/running_time.hpp"
-#include "runtime/worker/deadline_watch.hpp"
 
 namespace appd::worker {
 
@@ -22,11 +22,11 @@ namespace appd::worker {
 /// thread is stuck.
 class DeadlineGuard {
  public:
-  using Clock = DeadlineWatch::Clock;
+  using Clock = pool::DeadlineWatch::Clock;
 
   /// `slots`: one for each pool thread; `load`: of this worker. All references must outlive it.
-  DeadlineGuard(boost::asio::io_context& control, const DeadlineLimits& limits,
-                std::span<const observe::ThreadSlot> slots, const observe::WorkerLoad& load,
+  DeadlineGuard(boost::asio::io_context& control, const pool::DeadlineLimits& limits,
+                std::span<const ipc::ThreadSlot> slots, const ipc::WorkerLoad& load,
                 python::PythonRuntime& python, gateway::Reporter& reporter);
 
   /// Before `control` runs: it watches for as long as that does. `on_stuck` is called there for a
@@ -35,11 +35,11 @@ class DeadlineGuard {
   void start(std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck);
 
  private:
-  using Reading = observe::ThreadSlot::Reading;
+  using Reading = ipc::ThreadSlot::Reading;
 
   void look_later(Clock::time_point when);
   Clock::time_point now() noexcept { return time_.read(Clock::now()); }
-  DeadlineWatch::View view_of(unsigned thread, const Reading& reading) const noexcept;
+  pool::DeadlineWatch::View view_of(unsigned thread, const Reading& reading) const noexcept;
   Clock::time_point begin_of(const Reading& reading) const noexcept;
   void look();
   void look_at_interpreter();
@@ -48,19 +48,19 @@ class DeadlineGuard {
   void tell_of_keeper(unsigned thread, const Reading& reading);
   void tell_of_keeper_to_queue();
   std::string describe_keeper() const;
-  void act(DeadlineEvent event, unsigned thread, const Reading& reading);
+  void act(pool::DeadlineEvent event, unsigned thread, const Reading& reading);
   std::string describe(unsigned thread, const Reading& reading, const char* what);
   python::RunningCall call_of(unsigned thread, const Reading& reading) const;
   std::string stack_of(unsigned thread, const Reading& reading);
 
   boost::asio::steady_timer timer_;
   support::RunningTime time_{Clock::now()};  // what the watches are told
-  const std::span<const observe::ThreadSlot> slots_;
-  const observe::WorkerLoad& load_;
-  std::vector<DeadlineWatch> watches_;  // one for each slot
-  std::optional<unsigned> keeper_;      // the thread that keeps the interpreter from others
-  std::vector<std::uint32_t> told_;     // for each slot: the last request that was kept out
-  bool told_queue_ = false;             // since there is this keeper
+  const std::span<const ipc::ThreadSlot> slots_;
+  const ipc::WorkerLoad& load_;
+  std::vector<pool::DeadlineWatch> watches_;  // one for each slot
+  std::optional<unsigned> keeper_;            // the thread that keeps the interpreter from others
+  std::vector<std::uint32_t> told_;           // for each slot: the last request that was kept out
+  bool told_queue_ = false;                   // since there is this keeper
   python::PythonRuntime& python_;
   gateway::Reporter& reporter_;
   std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck_;

@@ -46,7 +46,7 @@ std::string spool_folder(const config::Settings& settings) {
 }
 
 net::ServerOptions make_server_options(const config::Settings& settings,
-                                       const net::Admission& admission,
+                                       const sockets::Admission& admission,
                                        net::SpoolQuota* spool_quota) {
   net::ServerOptions options;
   options.pinned = pinned(settings.protocol);
@@ -70,8 +70,8 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   return options;
 }
 
-WarmUps make_warm_ups(const config::Settings& settings) {
-  WarmUps warm_ups;
+net::WarmUps make_warm_ups(const config::Settings& settings) {
+  net::WarmUps warm_ups;
   for (const config::WarmUp& each : settings.warmups) {
     warm_ups.requests.push_back(
         {config::WarmUpTarget::show(each), each.target, each.host, each.https});
@@ -82,8 +82,8 @@ WarmUps make_warm_ups(const config::Settings& settings) {
   return warm_ups;
 }
 
-DeadlineLimits make_deadline_limits(const config::Settings& settings) {
-  DeadlineLimits limits;
+pool::DeadlineLimits make_deadline_limits(const config::Settings& settings) {
+  pool::DeadlineLimits limits;
   limits.slow = settings.slow_request;
   limits.request = settings.request_timeout;
   limits.grace = settings.timeout_grace;

@@ -2,9 +2,9 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/net/server_options.hpp"
+#include "runtime/net/warm_up.hpp"
+#include "runtime/pool/deadline_watch.hpp"
 #include "runtime/python/python_runtime.hpp"
-#include "runtime/worker/deadline_watch.hpp"
-#include "runtime/worker/warm_up.hpp"
 
 namespace appd::worker {
 
@@ -16,10 +16,10 @@ void enter_environment(const config::Settings& settings);
 std::string spool_folder(const config::Settings& settings);
 
 net::ServerOptions make_server_options(const config::Settings& settings,
-                                       const net::Admission& admission,
+                                       const sockets::Admission& admission,
                                        net::SpoolQuota* spool_quota);
-WarmUps make_warm_ups(const config::Settings& settings);
-DeadlineLimits make_deadline_limits(const config::Settings& settings);
+net::WarmUps make_warm_ups(const config::Settings& settings);
+pool::DeadlineLimits make_deadline_limits(const config::Settings& settings);
 python::PythonOptions make_python_options(const config::Settings& settings,
                                           int crash_descriptor = -1);
 

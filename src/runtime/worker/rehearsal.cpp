@@ -5,10 +5,10 @@
 #include <thread>
 #include <utility>
 
-#include "runtime/observe/scoreboard.hpp"
-#include "runtime/worker/crew.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/net/warm_up.hpp"
+#include "runtime/pool/thread_pool.hpp"
 #include "runtime/worker/environment.hpp"
-#include "runtime/worker/warm_up.hpp"
 
 namespace appd::worker {
 namespace {
@@ -26,8 +26,8 @@ std::exception_ptr caught(Act act) {
 
 }  // namespace
 
-void answer_warm_ups(const config::Settings& settings, python::PythonRuntime& python,
-                     net::EventLoop& loop, net::Server& server, gateway::Reporter& reporter) {
+void serve_warm_ups(const config::Settings& settings, python::PythonRuntime& python,
+                    net::EventLoop& loop, net::Server& server, gateway::Reporter& reporter) {
   const auto adopt_later = [&loop, &server](support::UniqueFd socket) {
     // A task must be copyable.
     const auto shared = std::make_shared<support::UniqueFd>(std::move(socket));
@@ -35,8 +35,8 @@ void answer_warm_ups(const config::Settings& settings, python::PythonRuntime& py
   };
   python.release_main();
   const std::exception_ptr failure = caught([&] {
-    warm_up(make_warm_ups(settings), server.options().pinned.value_or(protocol::Wire::uwsgi),
-            adopt_later, reporter);
+    net::warm_up(make_warm_ups(settings), server.options().pinned.value_or(protocol::Wire::uwsgi),
+                 adopt_later, reporter);
   });
   python.take_main();
   if (failure) std::rethrow_exception(failure);
@@ -44,18 +44,18 @@ void answer_warm_ups(const config::Settings& settings, python::PythonRuntime& py
 
 void rehearse(const config::Settings& settings, python::PythonRuntime& python,
               gateway::Reporter& reporter) {
-  observe::Scoreboard scoreboard(1, settings.threads);
+  ipc::Scoreboard scoreboard(1, settings.threads);
   net::EventLoop loop;
-  Crew crew(loop, {settings.queue, settings.queue_timeout}, scoreboard.worker(0),
-            scoreboard.loads()[0]);
-  net::Server server(loop, make_server_options(settings, {}, nullptr), crew, reporter);
-  crew.set_application(python.application());
-  std::thread io_thread([&crew] { crew.run_io_thread(); });
+  pool::ThreadPool pool(loop, {settings.queue, settings.queue_timeout}, scoreboard.worker(0),
+                        scoreboard.loads()[0]);
+  net::Server server(loop, make_server_options(settings, {}, nullptr), pool, reporter);
+  pool.set_application(python.application());
+  std::thread io_thread([&pool] { pool.run_io_thread(); });
   const std::exception_ptr failure = caught([&] {
-    python.start_pool(settings.threads, [&crew](unsigned index) { crew.run_pool_thread(index); });
-    answer_warm_ups(settings, python, loop, server, reporter);
+    python.start_pool(settings.threads, [&pool](unsigned index) { pool.run_pool_thread(index); });
+    serve_warm_ups(settings, python, loop, server, reporter);
   });
-  crew.stop();
+  pool.stop();
   python.join_pool();
   io_thread.join();
   server.stop();

@@ -9,8 +9,8 @@ namespace appd::worker {
 
 /// Has a server whose threads run already answer --warmup. Throws as `warm_up` does. Holding the
 /// interpreter, which the threads have meanwhile.
-void answer_warm_ups(const config::Settings& settings, python::PythonRuntime& python,
-                     net::EventLoop& loop, net::Server& server, gateway::Reporter& reporter);
+void serve_warm_ups(const config::Settings& settings, python::PythonRuntime& python,
+                    net::EventLoop& loop, net::Server& server, gateway::Reporter& reporter);
 
 /// The same with threads and a server for this alone, which are gone when it returns. After
 /// `load_application`.

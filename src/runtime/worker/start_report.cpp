@@ -11,8 +11,8 @@
 namespace appd::worker {
 
 using gateway::Level;
-using observe::StartStep;
-using observe::WorkerMessage;
+using ipc::StartStep;
+using ipc::WorkerMessage;
 
 namespace {
 
@@ -40,7 +40,7 @@ int StartReport::fail() {
 int StartReport::fail(const std::string& what, const std::string& traceback) {
   // Logged by the master, once for all that fail at the same; unless the link would cut it.
   std::string text = with_traceback(what, traceback);
-  if (text.size() > observe::kMostMessageText) reporter_.report(Level::error, text);
+  if (text.size() > ipc::kMostMessageText) reporter_.report(Level::error, text);
   link_.send({WorkerMessage::Kind::failed, step_, std::move(text)});
   return support::exit_code::kStart;
 }

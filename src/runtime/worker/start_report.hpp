@@ -5,7 +5,7 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/observe/worker_link.hpp"
+#include "runtime/ipc/worker_link.hpp"
 #include "runtime/python/python_runtime.hpp"
 
 namespace appd::worker {
@@ -14,19 +14,19 @@ namespace appd::worker {
 class StartReport {
  public:
   /// Both are borrowed.
-  StartReport(observe::WorkerLink& link, gateway::Reporter& reporter)
+  StartReport(ipc::WorkerLink& link, gateway::Reporter& reporter)
       : link_(link), reporter_(reporter) {}
 
-  void begin(observe::StartStep step);
+  void begin(ipc::StartStep step);
   /// What was begun last has failed, for the exception that is being handled. Gives the exit code.
   int fail();
   /// The same in words.
   int fail(const std::string& what, const std::string& traceback = {});
 
  private:
-  observe::WorkerLink& link_;
+  ipc::WorkerLink& link_;
   gateway::Reporter& reporter_;
-  observe::StartStep step_ = observe::StartStep::enter_directory;
+  ipc::StartStep step_ = ipc::StartStep::enter_directory;
 };
 
 /// The steps up to start_interpreter; what they throw is for `StartReport::fail`.

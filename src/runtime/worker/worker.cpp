@@ -19,6 +19,9 @@
 #include <vector>
 
 #include "runtime/net/server.hpp"
+#include "runtime/peers/spool_share.hpp"
+#include "runtime/pool/long_responses.hpp"
+#include "runtime/pool/thread_pool.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/python/virtualenv.hpp"
 #include "runtime/support/exit_code.hpp"
@@ -26,20 +29,17 @@
 #include "runtime/support/own_descriptors.hpp"
 #include "runtime/support/release_pages.hpp"
 #include "runtime/support/worker_signals.hpp"
-#include "runtime/worker/crew.hpp"
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/last_words.hpp"
-#include "runtime/worker/long_answers.hpp"
 #include "runtime/worker/rehearsal.hpp"
-#include "runtime/worker/spool_share.hpp"
 #include "runtime/worker/start_report.hpp"
 
 namespace appd::worker {
 namespace {
 
 using gateway::Level;
-using observe::StartStep;
+using ipc::StartStep;
 namespace exit_code = support::exit_code;
 
 constexpr std::chrono::milliseconds kLogPause{50};
@@ -59,19 +59,19 @@ std::string list(const std::vector<python::LastingThread>& threads) {
 /// The parts of a serving worker, in the order in which they depend on each other.
 class Worker {
  public:
-  Worker(const WorkerContext& context, observe::WorkerLink link, Preloaded preloaded)
+  Worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded preloaded)
       : context_(context),
         link_(std::move(link)),
         report_(link_, context.reporter),
-        crew_(loop_, {context.settings.queue, context.settings.queue_timeout}, context.slots,
+        pool_(loop_, {context.settings.queue, context.settings.queue_timeout}, context.slots,
               context.loads[context.index], context.settings.workers.most > 1),
-        siblings_(loop_, context.index, context.loads, context.mailboxes.boxes(),
-                  context.settings.threads),
-        heir_(loop_, context.inheritance),
-        long_answers_(context.slots),
+        peers_(loop_, context.index, context.loads, context.inboxes.boxes(),
+               context.settings.threads),
+        handover_receiver_(loop_, context.handover_queue),
+        long_responses_(context.slots),
         spool_share_(context.loads, context.index, context.settings.spool_limit),
         server_(loop_, make_server_options(context.settings, context.admission, &spool_share_),
-                crew_, context.reporter, &siblings_),
+                pool_, context.reporter, &peers_),
         orders_(control_),
         signals_(control_),
         heartbeat_(control_),
@@ -85,7 +85,7 @@ class Worker {
     if (const int code = start(); code != exit_code::kOk) return code;
     support::release_unchanged_file_pages();
     start_control();  // who is told that it is ready may send it SIGTERM
-    link_.send({observe::WorkerMessage::Kind::ready, {}, {}});
+    link_.send({ipc::WorkerMessage::Kind::ready, {}, {}});
     serve();
     return end();
   }
@@ -94,12 +94,12 @@ class Worker {
   int start() {
     try {
       if (!python_) load();
-      crew_.set_application(python_->application());
+      pool_.set_application(python_->application());
       report_.begin(StartStep::start_threads);
       start_threads();
       if (!context_.settings.warmups.empty()) {
         report_.begin(StartStep::warm_up);
-        answer_warm_ups(context_.settings, *python_, loop_, server_, context_.reporter);
+        serve_warm_ups(context_.settings, *python_, loop_, server_, context_.reporter);
       }
       return exit_code::kOk;
     } catch (const std::exception&) {
@@ -119,12 +119,14 @@ class Worker {
   void open_server() {
     if (server_.draining()) return;
     for (const auto& socket : context_.sockets) server_.listen(socket->take_fd());
-    siblings_.open([this](support::UniqueFd socket,
-                          std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
-                   [this] { crew_.share(); }, [this] { return server_.make_room_for_given(); });
-    heir_.open([this](support::UniqueFd socket,
-                      std::string_view bytes) { server_.inherit(std::move(socket), bytes); },
-               [this] { return server_.make_room_for_given(); });
+    peers_.open([this](support::UniqueFd socket,
+                       std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
+                [this] { pool_.share(); }, [this] { return server_.make_room_for_given(); });
+    handover_receiver_.open(
+        [this](support::UniqueFd socket, std::string_view bytes) {
+          server_.inherit(std::move(socket), bytes);
+        },
+        [this] { return server_.make_room_for_given(); });
     context_.reporter.report(Level::debug, "accepts connections");
   }
 
@@ -165,7 +167,7 @@ class Worker {
   }
 
   /// Tells the master, now or later, without waiting. Any thread.
-  void tell(observe::WorkerMessage message) {
+  void tell(ipc::WorkerMessage message) {
     if (link_.try_send(message)) return;
     boost::asio::post(control_, [this, message = std::move(message)]() mutable {
       untold_.push_back(std::move(message));
@@ -184,24 +186,24 @@ class Worker {
 
   void start_threads() {
     if (context_.settings.workers.least < context_.settings.workers.most) {
-      crew_.set_crowded(context_.settings.scale_up_wait, [this] {
-        link_.try_send({observe::WorkerMessage::Kind::crowded, {}, {}});  // it is said again
+      pool_.set_overloaded(context_.settings.scale_up_wait, [this] {
+        link_.try_send({ipc::WorkerMessage::Kind::overloaded, {}, {}});  // it is said again
       });
     }
-    crew_.set_waiting([this] {
-      if (const auto line = long_answers_.look(support::monotonic_ns())) {
+    pool_.set_waiting([this] {
+      if (const auto line = long_responses_.look(support::monotonic_ns())) {
         context_.reporter.report(Level::warning, *line);
       }
     });
-    crew_.set_time_offer([this] { siblings_.offer_time(); });
-    io_thread_ = std::thread([this] { crew_.run_io_thread(); });
+    pool_.set_time_offer([this] { peers_.offer_time(); });
+    io_thread_ = std::thread([this] { pool_.run_io_thread(); });
     watch_deadlines();
     python_->start_pool(context_.settings.threads,
-                        [this](unsigned index) { crew_.run_pool_thread(index); });
+                        [this](unsigned index) { pool_.run_pool_thread(index); });
   }
 
   void watch_deadlines() {
-    const DeadlineLimits limits = make_deadline_limits(context_.settings);
+    const pool::DeadlineLimits limits = make_deadline_limits(context_.settings);
     if (!limits.any()) return;
     python_->watch_pool();
     deadlines_.emplace(control_, limits, context_.slots, context_.loads[context_.index], *python_,
@@ -219,8 +221,8 @@ class Worker {
   }
 
   void on_order() {
-    using Got = observe::WorkerLink::Got;
-    using observe::MasterOrder;
+    using Got = ipc::WorkerLink::Got;
+    using ipc::MasterOrder;
     const auto [got, order] = link_.receive_order();
     if (got == Got::closed) return drain("the master is gone", Idle::closed);
     await_order();
@@ -239,31 +241,33 @@ class Worker {
     draining_ = true;
     context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
     loop_.post([this, idle, signal] {
-      siblings_.close();
-      heir_.close();
-      net::Server::Bequeath bequeath;
+      peers_.close();
+      handover_receiver_.close();
+      net::Server::HandOver hand_over;
       if (idle == Idle::left) {
-        bequeath = [this](int socket) { return worker::bequeath(context_.inheritance, socket); };
+        hand_over = [this](int socket) {
+          return peers::hand_over(context_.handover_queue, socket);
+        };
       }
-      server_.drain([this] { on_drained(); }, std::move(bequeath));
-      tell({observe::WorkerMessage::Kind::retired, {}, signal});
+      server_.drain([this] { on_drained(); }, std::move(hand_over));
+      tell({ipc::WorkerMessage::Kind::retired, {}, signal});
     });
   }
 
   void on_drained() {
     drained_.store(true);
     if (stuck_.load()) leave_stuck();
-    crew_.stop();
+    pool_.stop();
   }
 
   /// A thread does not come back, so this process cannot end as others do: it leaves when all else
   /// is done.
   void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
     stuck_.store(true);
-    tell({observe::WorkerMessage::Kind::stuck, {}, what});
+    tell({ipc::WorkerMessage::Kind::stuck, {}, what});
     loop_.post([this, thread, sequence] {
-      if (const auto* call = crew_.call_of(thread, sequence)) server_.answer_instead(call);
-      crew_.give_up(thread, sequence);
+      if (const auto* call = pool_.call_of(thread, sequence)) server_.respond_instead(call);
+      pool_.give_up(thread, sequence);
     });
     if (!draining_) drain("a thread is stuck", Idle::left);
     if (drained_.load()) leave_stuck();
@@ -284,7 +288,7 @@ class Worker {
   }
 
   int end() {
-    link_.send({observe::WorkerMessage::Kind::exiting, {}, list(python_->lasting_threads())});
+    link_.send({ipc::WorkerMessage::Kind::exiting, {}, list(python_->lasting_threads())});
     server_.stop();
     signals_.cancel();
     orders_.release();
@@ -293,21 +297,21 @@ class Worker {
   }
 
   void stop_threads() {
-    crew_.stop();
+    pool_.stop();
     if (python_) python_->join_pool();
     if (io_thread_.joinable()) io_thread_.join();
     orders_.release();
   }
 
   const WorkerContext& context_;
-  observe::WorkerLink link_;
+  ipc::WorkerLink link_;
   StartReport report_;
   net::EventLoop loop_;
-  Crew crew_;
-  Siblings siblings_;
-  Heir heir_;
-  LongAnswers long_answers_;
-  SpoolShare spool_share_;
+  pool::ThreadPool pool_;
+  peers::PeerWorkers peers_;
+  peers::HandoverReceiver handover_receiver_;
+  pool::LongResponses long_responses_;
+  peers::SpoolShare spool_share_;
   net::Server server_;
   support::DescriptorClaim control_claim_;  // of what follows
   boost::asio::io_context control_{1};
@@ -316,8 +320,8 @@ class Worker {
   boost::asio::steady_timer heartbeat_;
   boost::asio::steady_timer log_timer_;
   boost::asio::steady_timer tell_timer_;
-  std::vector<observe::WorkerMessage> untold_;  // the control thread's
-  bool draining_ = false;                       // the control thread's
+  std::vector<ipc::WorkerMessage> untold_;  // the control thread's
+  bool draining_ = false;                   // the control thread's
   std::atomic<bool> stuck_{false};
   std::atomic<bool> drained_{false};
   std::unique_ptr<python::PythonRuntime> python_;
@@ -346,7 +350,7 @@ int try_out(python::PythonRuntime& python, const config::Settings& settings,
 
 }  // namespace
 
-int run_worker(const WorkerContext& context, observe::WorkerLink link, Preloaded preloaded) {
+int run_worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded preloaded) {
   tell_of_uncaught(context.reporter);
   return Worker(context, std::move(link), std::move(preloaded)).run();
 }

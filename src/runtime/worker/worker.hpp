@@ -6,27 +6,27 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/net/admission.hpp"
-#include "runtime/net/listening_socket.hpp"
-#include "runtime/observe/scoreboard.hpp"
-#include "runtime/observe/worker_link.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/ipc/worker_link.hpp"
+#include "runtime/peers/handover.hpp"
+#include "runtime/peers/peer_workers.hpp"
 #include "runtime/python/python_runtime.hpp"
-#include "runtime/worker/inheritance.hpp"
-#include "runtime/worker/siblings.hpp"
+#include "runtime/sockets/admission.hpp"
+#include "runtime/sockets/listening_socket.hpp"
 
 namespace appd::worker {
 
 /// What a worker process gets from the process that made it.
 struct WorkerContext {
   const config::Settings& settings;
-  const net::Admission& admission;
+  const sockets::Admission& admission;
   /// The worker takes their descriptors.
-  std::span<const std::shared_ptr<net::ListeningSocket>> sockets;
-  std::span<observe::ThreadSlot> slots;  ///< one for each pool thread
-  unsigned index;                        ///< this worker's place among the others, from 0
-  std::span<observe::WorkerLoad> loads;  ///< of all workers
-  const Mailboxes& mailboxes;
-  const Inheritance& inheritance;
+  std::span<const std::shared_ptr<sockets::ListeningSocket>> sockets;
+  std::span<ipc::ThreadSlot> slots;  ///< one for each pool thread
+  unsigned index;                    ///< this worker's place among the others, from 0
+  std::span<ipc::WorkerLoad> loads;  ///< of all workers
+  const peers::Inboxes& inboxes;
+  const peers::HandoverQueue& handover_queue;
   int crash_descriptor;  ///< where Python's stacks go when a signal ends the process
   gateway::Reporter& reporter;
 };
@@ -38,8 +38,7 @@ using Preloaded = std::unique_ptr<python::PythonRuntime>;
 /// (unless a zygote has done both: `preloaded`), tells that it is ready, serves from the master's
 /// order on until that orders it to drain (or is gone, or SIGTERM comes), and ends Python. Gives
 /// the exit code. On the process's main thread, which must be its only one.
-int run_worker(const WorkerContext& context, observe::WorkerLink link,
-               Preloaded preloaded = nullptr);
+int run_worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded preloaded = nullptr);
 
 /// Imports the application as a worker, or a zygote, would, has it answer --warmup, and ends Python
 /// again. Gives the exit code; what is wrong is reported.

@@ -22,10 +22,10 @@ namespace appd::worker {
 namespace {
 
 using gateway::Level;
-using observe::MasterOrder;
-using observe::StartStep;
-using observe::WorkerLink;
-using observe::WorkerMessage;
+using ipc::MasterOrder;
+using ipc::StartStep;
+using ipc::WorkerLink;
+using ipc::WorkerMessage;
 using support::ForkSide;
 namespace exit_code = support::exit_code;
 
@@ -33,7 +33,7 @@ constexpr int kLogPauseMs = 50;
 
 class Zygote {
  public:
-  Zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
+  Zygote(const config::Settings& settings, ipc::CrashFiles& crash_files,
          gateway::Reporter& reporter, WorkerLink link, const ForkedWorker& worker)
       : settings_(settings),
         crash_files_(crash_files),
@@ -70,14 +70,14 @@ class Zygote {
   }
 
   /// None: it is time to end. Without the interpreter, which threads that the import left may need.
-  std::optional<observe::Order> wait_for_order() {
+  std::optional<ipc::Order> wait_for_order() {
     python_->release_main();
-    std::optional<observe::Order> order = next_order();
+    std::optional<ipc::Order> order = next_order();
     python_->take_main();
     return order;
   }
 
-  std::optional<observe::Order> next_order() {
+  std::optional<ipc::Order> next_order() {
     while (true) {
       auto [got, order] = link_.receive_order();
       if (got == WorkerLink::Got::closed) return std::nullopt;
@@ -96,7 +96,7 @@ class Zygote {
     }
   }
 
-  /// Answers the order in the parent; in the child, `link` has told who it is.
+  /// Responses the order in the parent; in the child, `link` has told who it is.
   ForkSide fork(unsigned index, WorkerLink& link) {
     try {
       if (link.fd() < 0) throw std::system_error(EMFILE, std::generic_category(), "its link");
@@ -126,7 +126,7 @@ class Zygote {
   }
 
   const config::Settings& settings_;
-  observe::CrashFiles& crash_files_;
+  ipc::CrashFiles& crash_files_;
   gateway::Reporter& reporter_;
   WorkerLink link_;
   const ForkedWorker& worker_;
@@ -135,7 +135,7 @@ class Zygote {
 
 }  // namespace
 
-int run_zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
+int run_zygote(const config::Settings& settings, ipc::CrashFiles& crash_files,
                gateway::Reporter& reporter, WorkerLink link, const ForkedWorker& worker) {
   return Zygote(settings, crash_files, reporter, std::move(link), worker).run();
 }

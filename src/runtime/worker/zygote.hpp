@@ -4,15 +4,14 @@
 
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/observe/crash_files.hpp"
-#include "runtime/observe/worker_link.hpp"
+#include "runtime/ipc/crash_files.hpp"
+#include "runtime/ipc/worker_link.hpp"
 #include "runtime/worker/worker.hpp"
 
 namespace appd::worker {
 
 /// The life of a worker that a zygote has forked; what it returns is its exit code.
-using ForkedWorker =
-    std::function<int(unsigned index, observe::WorkerLink link, Preloaded preloaded)>;
+using ForkedWorker = std::function<int(unsigned index, ipc::WorkerLink link, Preloaded preloaded)>;
 
 /// The process that imports the application once (--preload) and then forks a worker whenever the
 /// master orders so: what the import made is in memory once for all of them. Serves no request and
@@ -23,7 +22,7 @@ using ForkedWorker =
 /// returned. On the process's main thread, which must be its only one; it must have entered its
 /// place of the crash files, and each worker enters its own. Files and reporter must live as long
 /// as any of these processes.
-int run_zygote(const config::Settings& settings, observe::CrashFiles& crash_files,
-               gateway::Reporter& reporter, observe::WorkerLink link, const ForkedWorker& worker);
+int run_zygote(const config::Settings& settings, ipc::CrashFiles& crash_files,
+               gateway::Reporter& reporter, ipc::WorkerLink link, const ForkedWorker& worker);
 
 }  // namespace appd::worker

@@ -38,10 +38,10 @@ def upload():
 
 @app.get("/cookies/set")
 def set_cookies():
-    answer = jsonify(ok=True)
-    answer.set_cookie("flavour", "oatmeal & raisin", httponly=True)
-    answer.set_cookie("size", "large")
-    return answer
+    response = jsonify(ok=True)
+    response.set_cookie("flavour", "oatmeal & raisin", httponly=True)
+    response.set_cookie("size", "large")
+    return response
 
 
 @app.get("/cookies")

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 
 async def tell(name):
-    """Runs once the answer has gone out."""
+    """Runs once the response has gone out."""
     await asyncio.sleep(0.01)
     with open(os.environ["PROBE_DIR"] + "/told", "a") as notes:
         notes.write(f"{name}\n")

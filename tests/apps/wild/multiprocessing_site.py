@@ -71,9 +71,9 @@ def daemon():
 
 def application(environ, start_response):
     if environ["REQUEST_METHOD"] == "POST":
-        answer = squares(environ)
+        response = squares(environ)
     else:
         (text,) = parse_qs(environ["QUERY_STRING"])["text"]
-        answer = {"terminated": terminated(), "queue": through_a_queue(text), "daemon": daemon()}
+        response = {"terminated": terminated(), "queue": through_a_queue(text), "daemon": daemon()}
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return [json.dumps(response).encode()]

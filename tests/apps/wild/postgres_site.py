@@ -49,13 +49,13 @@ def application(environ, start_response):
     status = "200 OK"
     try:
         if environ["REQUEST_METHOD"] == "POST":
-            answer = add(json.loads(environ["wsgi.input"].read()))
+            response = add(json.loads(environ["wsgi.input"].read()))
         else:
-            answer = find(parse_qs(environ["QUERY_STRING"])["prefix"][0])
+            response = find(parse_qs(environ["QUERY_STRING"])["prefix"][0])
     except psycopg.errors.IntegrityError as error:
-        status, answer = "409 Conflict", type(error).__name__
+        status, response = "409 Conflict", type(error).__name__
     start_response(status, [("Content-Type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return [json.dumps(response).encode()]
 
 
 if __name__ == "__main__":

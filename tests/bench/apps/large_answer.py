@@ -1,4 +1,4 @@
-"""An answer of 1 MiB in one block."""
+"""A response of 1 MiB in one block."""
 
 BODY = bytes(range(256)) * 4096
 HEADERS = [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(BODY)))]

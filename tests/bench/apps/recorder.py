@@ -1,6 +1,6 @@
 """Fast requests, slow ones that wait (/wait, 50 ms) and slow ones that compute (/cpu, 20 ms).
 
-The answer tells which process ran the request, and when it began and ended (CLOCK_MONOTONIC, ns).
+The response tells which process ran the request, and when it began and ended (CLOCK_MONOTONIC, ns).
 """
 
 import json

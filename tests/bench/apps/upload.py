@@ -3,6 +3,6 @@
 
 def application(environ, start_response):
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-    answer = b"%d bytes\n" % len(body)
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(answer)))])
-    return [answer]
+    response = b"%d bytes\n" % len(body)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(response)))])
+    return [response]

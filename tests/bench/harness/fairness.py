@@ -22,7 +22,7 @@ from harness.single import fastcgi_message
 from processes import all_threads_are, stop_process, wait_until
 
 MIX = (("/fast", 75), ("/wait", 20), ("/cpu", 5))  # path, weight
-THINK_TIME = (0.0, 0.060)  # seconds between an answer and the next request of a connection
+THINK_TIME = (0.0, 0.060)  # seconds between a response and the next request of a connection
 CROWDED = 13  # connections opened while one worker is awake
 SPREAD = 3  # and afterwards
 DEADLINE = 30.0
@@ -111,17 +111,17 @@ class Visitor:
         self.connection.send(message)
 
     def receive(self) -> Record:
-        answer = self.connection.read_answer()
-        if answer.status != 200 or not answer.complete:
-            raise AssertionError(f"wrong answer: {answer}")
-        return Record(self._sent, **answer.json())
+        response = self.connection.read_response()
+        if response.status != 200 or not response.complete:
+            raise AssertionError(f"wrong answer: {response}")
+        return Record(self._sent, **response.json())
 
     def pause(self) -> float:
         return self._random.uniform(*THINK_TIME)
 
 
 def converse(visitors, seconds) -> list:
-    """All send requests for so long; the records, when all answers are there."""
+    """All send requests for so long; the records, when all responses are there."""
     end = time.monotonic() + seconds
     due = [(time.monotonic() + visitor.pause(), number) for number, visitor in enumerate(visitors)]
     heapq.heapify(due)
@@ -135,7 +135,7 @@ def converse(visitors, seconds) -> list:
                 selector.register(visitors[number], selectors.EVENT_READ, number)
             ready = selector.select(max(0.0, due[0][0] - time.monotonic()) if due else DEADLINE)
             if not ready and not due:
-                raise AssertionError(f"no answer within {DEADLINE:g} s")
+                raise AssertionError(f"no response within {DEADLINE:g} s")
             for key, _ in ready:
                 selector.unregister(key.fileobj)
                 records.append(key.fileobj.receive())

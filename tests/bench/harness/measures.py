@@ -32,7 +32,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Running:
-    """A server, its front if there is one, and the length of the application's answers."""
+    """A server, its front if there is one, and the length of the application's responses."""
 
     server: Server
     front: Optional[Nginx]
@@ -160,7 +160,7 @@ class BlockOrder:
 
 
 def follow_stream(server: Server, progress):
-    """Makes one request and notes each block of the answer as it comes."""
+    """Makes one request and notes each block of the response as it comes."""
     name = server.wire.removesuffix("-kept")
     with wire.begin(name, socket_address(server.address), wire.variables()) as connection:
         head, body = b"", 0
@@ -175,7 +175,7 @@ def follow_stream(server: Server, progress):
 
 
 def stream_bytes(connection):
-    """What the application's answer is made of, as it comes."""
+    """What the application's response is made of, as it comes."""
     if isinstance(connection, wire.FastCgi):
         while (record := connection.read_record()) and record.kind != wire.END_REQUEST:
             if record.kind == wire.STDOUT:

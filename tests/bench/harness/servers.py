@@ -63,13 +63,13 @@ class Server(Process):
         return {}
 
     def wait_answering(self) -> int:
-        """Waits until it answers, checks the answer, and returns the length of its body."""
+        """Waits until it answers, checks the response, and returns the length of its body."""
         try:
             self.wait_ready(self._accepts)
         except AssertionError as error:
             raise BenchError(str(error)) from None
         try:
-            return check_answer(self.job.application, self.wire, self.address)
+            return check_response(self.job.application, self.wire, self.address)
         except (AssertionError, OSError, ValueError) as error:
             tail = "\n".join(self.log().splitlines()[-LOG_TAIL:])
             raise BenchError(f"{self.label} over {self.wire}: {error}\n{tail}") from None
@@ -88,14 +88,14 @@ class Server(Process):
             self.place.remove()
 
 
-def check_answer(application: Application, wire_name, address) -> int:
-    """Makes one request and compares the whole answer; the length of its body."""
-    answer = call(wire_name, address, application.path, application.method, b"x" * application.body)
-    wanted = len(answer.body) if application.length is None else application.length
-    if (answer.status, answer.complete, len(answer.body)) != (200, True, wanted) or \
-            application.contains not in answer.body:
-        raise ValueError(f"wrong answer: {answer.status}, {len(answer.body)} bytes: {answer.body[:300]!r}")
-    return len(answer.body)
+def check_response(application: Application, wire_name, address) -> int:
+    """Makes one request and compares the whole response; the length of its body."""
+    response = call(wire_name, address, application.path, application.method, b"x" * application.body)
+    wanted = len(response.body) if application.length is None else application.length
+    if (response.status, response.complete, len(response.body)) != (200, True, wanted) or \
+            application.contains not in response.body:
+        raise ValueError(f"wrong answer: {response.status}, {len(response.body)} bytes: {response.body[:300]!r}")
+    return len(response.body)
 
 
 class Appd(Server):

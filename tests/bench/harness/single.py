@@ -20,23 +20,23 @@ def fastcgi_message(named, body=b"", keep=True) -> bytes:
     return b"".join([*parts, wire.record(wire.STDIN, 1)])
 
 
-def fastcgi_call(address, named, body) -> wire.Answer:
+def fastcgi_call(address, named, body) -> wire.Response:
     with wire.FastCgi(address, TIMEOUT) as connection:
         connection.expect()
         connection.send(fastcgi_message(named, body, keep=False))
-        return connection.read_answer()
+        return connection.read_response()
 
 
-def http_call(address, path, method, body) -> wire.Answer:
-    """HTTP/1.0, so that the end of the connection is the answer's."""
+def http_call(address, path, method, body) -> wire.Response:
+    """HTTP/1.0, so that the end of the connection is the response's."""
     length = f"Content-Length: {len(body)}\r\n" if body else ""
     with wire.Connection(address, TIMEOUT) as connection:
         connection.send(f"{method} {path} HTTP/1.0\r\nHost: bench.test\r\n{length}\r\n".encode())
         connection.send_body(body)
-        return wire.parse_answer(connection.read_to_end())
+        return wire.parse_response(connection.read_to_end())
 
 
-def call(wire_name, address, path, method="GET", body=b"") -> wire.Answer:
+def call(wire_name, address, path, method="GET", body=b"") -> wire.Response:
     """One request over a connection of its own; the wire and the address as appd_load names them."""
     address = socket_address(address)
     if wire_name.startswith("http"):

@@ -19,14 +19,14 @@ GUNICORN_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class Application:
-    """What the servers are to run, and how its answer is recognised.
+    """What the servers are to run, and how its response is recognised.
 
     `prepare`: makes what it needs, given the stage, and returns the environment that names it."""
 
     module: str
     path: str = "/"
     contains: bytes = b""
-    length: Optional[int] = None  # of the answer's body; None: whatever the first answer has
+    length: Optional[int] = None  # of the response's body; None: whatever the first response has
     body: int = 0  # bytes to send
     prepare: Optional[Callable] = None
 

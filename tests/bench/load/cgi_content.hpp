@@ -17,7 +17,7 @@ class CgiContent {
   /// The next bytes. False: the head is none.
   bool take(std::string_view bytes);
 
-  /// Why what came is not a whole answer; empty if it is one.
+  /// Why what came is not a whole response; empty if it is one.
   std::string missing() const;
   unsigned status() const { return status_; }
   std::uint64_t length() const { return length_; }

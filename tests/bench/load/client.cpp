@@ -27,7 +27,7 @@ Client::Client(asio::io_context& loop, Pace& pace, Kind& kind)
       kind_(kind),
       kept_(keeps_connections(kind.wire)),
       socket_(loop),
-      answer_(make_answer(kind.wire, kind.head_only)),
+      response_(make_response(kind.wire, kind.head_only)),
       input_(kInputSize) {}
 
 void Client::start() {
@@ -37,7 +37,7 @@ void Client::start() {
 void Client::next(Clock::time_point now) {
   if (!pace_.may_begin(kind_, now)) return pace_.on_rest(kind_);
   begun_ = now;
-  answer_->begin();
+  response_->begin();
   if (!socket_.is_open() && !connect()) return;
   unsent_ = kind_.request;
   send();
@@ -59,7 +59,7 @@ void Client::send() {
   if (error && error != asio::error::would_block) return fail("send", error.message());
   unsent_.remove_prefix(sent);
   if (unsent_.empty()) {
-    if (kept_ && answer_->ended()) finish();
+    if (kept_ && response_->ended()) finish();
     return;
   }
   socket_.async_wait(Socket::wait_write, [this](const error_code& waited) {
@@ -76,23 +76,23 @@ void Client::receive() {
 void Client::on_input(const error_code& error, std::size_t size) {
   if (error == asio::error::eof) return on_end();
   if (error) return fail("receive", error.message());
-  if (!answer_->take({input_.data(), size})) return fail("answer", answer_->complaint());
-  if (!kept_ || !answer_->ended()) return receive();
+  if (!response_->take({input_.data(), size})) return fail("answer", response_->complaint());
+  if (!kept_ || !response_->ended()) return receive();
   if (unsent_.empty()) finish();
 }
 
 void Client::on_end() {
-  if (!answer_->take_end()) return fail("answer", answer_->complaint());
+  if (!response_->take_end()) return fail("answer", response_->complaint());
   if (!unsent_.empty()) return fail("answer", "it ended before the request was read");
   finish();
 }
 
 void Client::finish() {
   const Clock::time_point now = Clock::now();
-  const std::string mismatch = kind_.mismatch(answer_->status(), answer_->length());
+  const std::string mismatch = kind_.mismatch(response_->status(), response_->length());
   if (!mismatch.empty()) return fail("answer", mismatch);
   if (kind_.counting) kind_.latencies.add(now - begun_);
-  if (!kept_ || !answer_->connection_stays()) socket_.close();
+  if (!kept_ || !response_->connection_stays()) socket_.close();
   pace_.on_answer();
   next(now);
 }

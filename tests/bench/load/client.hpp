@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "bench/load/address.hpp"
-#include "bench/load/answer.hpp"
 #include "bench/load/latencies.hpp"
+#include "bench/load/response.hpp"
 #include "bench/load/wire.hpp"
 
 namespace appd::load {
@@ -27,12 +27,12 @@ struct Kind {
   std::string request;
   bool head_only = false;
   unsigned status = 200;
-  std::optional<std::uint64_t> length;  ///< none: the first answer sets it
+  std::optional<std::uint64_t> length;  ///< none: the first response sets it
 
   bool counting = false;  ///< false while warming up
   Latencies latencies;
 
-  /// Why an answer with this status and length is wrong; empty when it is right.
+  /// Why a response with this status and length is wrong; empty when it is right.
   std::string mismatch(unsigned got_status, std::uint64_t got_length);
 };
 
@@ -51,7 +51,7 @@ class Pace {
   ~Pace() = default;
 };
 
-/// One connection of the closed loop: sends, follows the answer, checks it, and begins again.
+/// One connection of the closed loop: sends, follows the response, checks it, and begins again.
 class Client {
  public:
   Client(boost::asio::io_context& loop, Pace& pace, Kind& kind);
@@ -73,7 +73,7 @@ class Client {
   Kind& kind_;
   const bool kept_;
   Socket socket_;
-  const std::unique_ptr<Answer> answer_;
+  const std::unique_ptr<Answer> response_;
   std::vector<char> input_;
   std::string_view unsent_;
   Clock::time_point begun_;

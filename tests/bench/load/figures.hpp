@@ -20,7 +20,7 @@ struct ServerFigures {
 
 /// All that a valid run comes to.
 struct Report {
-  std::chrono::nanoseconds duration{};  ///< from the first counted request to the last answer
+  std::chrono::nanoseconds duration{};  ///< from the first counted request to the last response
   Latencies latencies;
   std::optional<Latencies> beside;
   std::optional<ServerFigures> server;

@@ -27,14 +27,14 @@ bool is_open(Socket& socket) {
 
 IdleConnections::IdleConnections(Kind& kind, std::size_t count, std::chrono::milliseconds patience)
     : kind_(kind), patience_(patience) {
-  const auto answer = make_answer(kind.wire, kind.head_only);
+  const auto response = make_response(kind.wire, kind.head_only);
   sockets_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     Socket& socket = sockets_.emplace_back(loop_);
     boost::system::error_code error;
     connect(socket, kind.endpoint, error);
     if (error) fail("connect", error.message());
-    if (keeps_connections(kind.wire)) make_request(socket, *answer);
+    if (keeps_connections(kind.wire)) make_request(socket, *response);
   }
 }
 
@@ -46,24 +46,24 @@ void IdleConnections::check() {
       fmt::format("of {} idle connections {} stayed open", sockets_.size(), open));
 }
 
-void IdleConnections::make_request(Socket& socket, Answer& answer) {
+void IdleConnections::make_request(Socket& socket, Answer& response) {
   boost::system::error_code error;
   boost::asio::write(socket, boost::asio::buffer(kind_.request), error);
   if (error) fail("send", error.message());
-  answer.begin();
-  while (!answer.ended()) read_some(socket, answer);
-  const std::string mismatch = kind_.mismatch(answer.status(), answer.length());
+  response.begin();
+  while (!response.ended()) read_some(socket, response);
+  const std::string mismatch = kind_.mismatch(response.status(), response.length());
   if (!mismatch.empty()) fail("answer", mismatch);
 }
 
-void IdleConnections::read_some(Socket& socket, Answer& answer) {
+void IdleConnections::read_some(Socket& socket, Answer& response) {
   pollfd readable{.fd = socket.native_handle(), .events = POLLIN, .revents = 0};
   if (::poll(&readable, 1, static_cast<int>(patience_.count())) != 1) fail("answer", "none came");
   std::array<char, 65536> input;
   boost::system::error_code error;
   const std::size_t size = socket.read_some(boost::asio::buffer(input), error);
   if (error) fail("receive", error.message());
-  if (!answer.take({input.data(), size})) fail("answer", answer.complaint());
+  if (!response.take({input.data(), size})) fail("answer", response.complaint());
 }
 
 }  // namespace appd::load

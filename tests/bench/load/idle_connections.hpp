@@ -21,8 +21,8 @@ class IdleConnections {
   void check();
 
  private:
-  void make_request(Socket& socket, Answer& answer);
-  void read_some(Socket& socket, Answer& answer);
+  void make_request(Socket& socket, Answer& response);
+  void read_some(Socket& socket, Answer& response);
 
   Kind& kind_;
   const std::chrono::milliseconds patience_;

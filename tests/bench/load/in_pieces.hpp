@@ -4,14 +4,14 @@
 #include <cstddef>
 #include <string_view>
 
-#include "bench/load/answer.hpp"
+#include "bench/load/response.hpp"
 
 namespace appd::load {
 
-/// Gives `bytes` in pieces of `size` each; false as soon as the answer complains.
-inline bool take_in_pieces(Answer& answer, std::string_view bytes, std::size_t size) {
+/// Gives `bytes` in pieces of `size` each; false as soon as the response complains.
+inline bool take_in_pieces(Answer& response, std::string_view bytes, std::size_t size) {
   for (; !bytes.empty(); bytes.remove_prefix(std::min(size, bytes.size()))) {
-    if (!answer.take(bytes.substr(0, size))) return false;
+    if (!response.take(bytes.substr(0, size))) return false;
   }
   return true;
 }

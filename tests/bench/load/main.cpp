@@ -1,4 +1,4 @@
-// appd_load: drives a server with a closed loop of requests, checks every answer, and reports how
+// appd_load: drives a server with a closed loop of requests, checks every response, and reports how
 // fast it was and what it cost the server. `appd_load --help` lists the options.
 
 #include <fmt/format.h>

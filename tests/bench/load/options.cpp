@@ -19,7 +19,8 @@ namespace po = boost::program_options;
 constexpr std::string_view kSummary =
     "appd_load --wire WIRE --address ADDRESS (--requests N | --seconds S) [option …]\n"
     "\n"
-    "A closed loop of requests over some connections. Every answer is checked: one that fails or\n"
+    "A closed loop of requests over some connections. Every response is checked: one that fails "
+    "or\n"
     "is not what it must be makes the run invalid (exit code 1, the cause on stderr). Otherwise\n"
     "one JSON object on stdout has the figures of all requests begun after the warm-up.\n";
 
@@ -37,8 +38,8 @@ po::options_description describe() {
   add("path", value("PATH"), "what is asked for; with its query, if any");
   add("method", value("METHOD"), "default GET");
   add("body", value("BYTES"), "of each request; default 0, none");
-  add("status", value("STATUS"), "of each answer; default 200");
-  add("length", value("BYTES"), "of each answer's body; default: that of the first");
+  add("status", value("STATUS"), "of each response; default 200");
+  add("length", value("BYTES"), "of each response's body; default: that of the first");
   add("beside", value("PATH,CONNECTIONS,LENGTH"),
       "a second kind of request, from connections of its own, for as long as the first runs");
   add("idle", value("N"),

@@ -18,8 +18,8 @@ namespace appd::load {
 struct KindOptions {
   std::size_t connections = 16;
   RequestShape request;
-  unsigned status = 200;                ///< that every answer must have
-  std::optional<std::uint64_t> length;  ///< that every body must have; none: the first answer's
+  unsigned status = 200;                ///< that every response must have
+  std::optional<std::uint64_t> length;  ///< that every body must have; none: the first response's
 };
 
 /// What the command line asks for.
@@ -35,7 +35,7 @@ struct Options {
   std::size_t idle_connections = 0;
   std::optional<pid_t> server;
   std::chrono::milliseconds patience{
-      30'000};  ///< without any answer, after which the run has failed
+      30'000};  ///< without any response, after which the run has failed
 };
 
 /// The command line makes no sense; the text says which option and why.

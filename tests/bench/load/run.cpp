@@ -38,7 +38,7 @@ struct Quota {
 };
 
 /// All connections of a run, driven in phases. In each all clients start together; the phase is
-/// over when the main kind has met its quota and every answer has come. So nothing is under way
+/// over when the main kind has met its quota and every response has come. So nothing is under way
 /// between two phases, and what is measured there belongs to whole requests.
 class Crowd : private Pace {
  public:
@@ -63,7 +63,7 @@ class Crowd : private Pace {
     for (const auto& client : clients_) client->start();
     loop_.run();
     if (!failure_.empty()) {
-      throw InvalidRun(fmt::format("after {} right answers: {}", answers_, failure_));
+      throw InvalidRun(fmt::format("after {} right responses: {}", responses_, failure_));
     }
   }
 
@@ -91,7 +91,7 @@ class Crowd : private Pace {
     if (--busy_ == 0) watchdog_.cancel();
   }
 
-  void on_answer() override { ++answers_; }
+  void on_answer() override { ++responses_; }
 
   void on_failure(std::string why) override {
     if (failure_.empty()) failure_ = std::move(why);
@@ -101,10 +101,10 @@ class Crowd : private Pace {
   /// A server that is silent for long ends the run.
   void watch() {
     watchdog_.expires_after(patience_);
-    watchdog_.async_wait([this, seen = answers_](const boost::system::error_code& error) {
+    watchdog_.async_wait([this, seen = responses_](const boost::system::error_code& error) {
       if (error) return;
-      if (answers_ != seen) return watch();
-      on_failure(fmt::format("no answer within {} ms", patience_.count()));
+      if (responses_ != seen) return watch();
+      on_failure(fmt::format("no response within {} ms", patience_.count()));
     });
   }
 
@@ -121,7 +121,7 @@ class Crowd : private Pace {
   std::size_t busy_ = 0;
   std::size_t busy_main_ = 0;
 
-  std::uint64_t answers_ = 0;
+  std::uint64_t responses_ = 0;
   std::string failure_;
 };
 

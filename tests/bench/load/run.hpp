@@ -7,8 +7,8 @@
 
 namespace appd::load {
 
-/// The run says nothing about the server's speed: an answer was wrong or missing, or a figure could
-/// not be had.
+/// The run says nothing about the server's speed: a response was wrong or missing, or a figure
+/// could not be had.
 struct InvalidRun : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

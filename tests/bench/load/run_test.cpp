@@ -20,16 +20,16 @@ namespace {
 using namespace std::string_literals;
 using namespace std::chrono_literals;
 
-std::string fastcgi_answer(const std::string& content) {
+std::string fastcgi_response(const std::string& content) {
   const std::string header{1, 6, 0, 1, 0, static_cast<char>(content.size()), 0, 0};
   return header + content + "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"s;
 }
 
-std::string right_answer(Wire wire) {
+std::string right_response(Wire wire) {
   switch (wire) {
     case Wire::fastcgi_kept:
     case Wire::fastcgi:
-      return fastcgi_answer("Status: 200 OK\r\n\r\nhello");
+      return fastcgi_response("Status: 200 OK\r\n\r\nhello");
     case Wire::uwsgi:
     case Wire::scgi:
       return "Status: 200 OK\r\n\r\nhello";
@@ -71,10 +71,10 @@ bool sleeps(pid_t process) {
   return name_end != std::string::npos && stat.compare(name_end + 2, 1, "S") == 0;
 }
 
-/// Right answers but for one in the middle of the run.
+/// Right responses but for one in the middle of the run.
 ScriptedServer::Script all_right_but_one(Wire wire, Reply wrong) {
   return [wire, wrong](std::size_t request) {
-    return request == 100 ? wrong : Reply{right_answer(wire), !keeps_connections(wire)};
+    return request == 100 ? wrong : Reply{right_response(wire), !keeps_connections(wire)};
   };
 }
 
@@ -92,7 +92,7 @@ TEST_SUITE("run") {
     for (const Wire wire : kWires) {
       Options options = options_for(wire);
       ScriptedServer server = make_server(options, [wire](std::size_t) {
-        return Reply{right_answer(wire), !keeps_connections(wire)};
+        return Reply{right_response(wire), !keeps_connections(wire)};
       });
       options.address = server.address();
       const Report report = run(options);
@@ -108,16 +108,16 @@ TEST_SUITE("run") {
       return failure(options_for(wire), all_right_but_one(wire, std::move(wrong)));
     };
     const Wire kept = Wire::fastcgi_kept;
-    CHECK(contains(with(kept, {fastcgi_answer("Status: 500 Oops\r\n\r\nhello")}),
+    CHECK(contains(with(kept, {fastcgi_response("Status: 500 Oops\r\n\r\nhello")}),
                    "status 500 with 5 bytes instead of 200 with 5"));
-    CHECK(contains(with(kept, {fastcgi_answer("Status: 200 OK\r\n\r\nhell")}),
+    CHECK(contains(with(kept, {fastcgi_response("Status: 200 OK\r\n\r\nhell")}),
                    "status 200 with 4 bytes instead of 200 with 5"));
-    CHECK(contains(with(kept, {fastcgi_answer("Status: 200 OK\r\n\r\nhello!")}),
+    CHECK(contains(with(kept, {fastcgi_response("Status: 200 OK\r\n\r\nhello!")}),
                    "status 200 with 6 bytes instead of 200 with 5"));
-    CHECK(contains(with(kept, {right_answer(kept).substr(0, 40), true}),
+    CHECK(contains(with(kept, {right_response(kept).substr(0, 40), true}),
                    "the connection was closed before END_REQUEST"));
     CHECK(contains(with(kept, {"", true}), "the connection was closed before END_REQUEST"));
-    CHECK(contains(with(Wire::fastcgi, {right_answer(Wire::fastcgi).substr(0, 40), true}),
+    CHECK(contains(with(Wire::fastcgi, {right_response(Wire::fastcgi).substr(0, 40), true}),
                    "the connection was closed before END_REQUEST"));
     CHECK(contains(with(Wire::uwsgi, {"Status: 200 OK\r\n\r\nhell", true}), "with 4 bytes"));
     CHECK(contains(with(Wire::scgi, {"Status: 200 OK\r\n", true}), "its head breaks off"));
@@ -128,10 +128,10 @@ TEST_SUITE("run") {
         "status 404"));
   }
 
-  TEST_CASE("the first answer is checked too") {
+  TEST_CASE("the first response is checked too") {
     Options options = options_for(Wire::uwsgi);
     options.kind.length = 6;
-    const auto right = [](std::size_t) { return Reply{right_answer(Wire::uwsgi), true}; };
+    const auto right = [](std::size_t) { return Reply{right_response(Wire::uwsgi), true}; };
     CHECK(contains(failure(options, right), "with 5 bytes instead of 200 with 6"));
     options.kind.length.reset();
     options.kind.status = 404;
@@ -141,8 +141,8 @@ TEST_SUITE("run") {
   TEST_CASE("a body is checked against its head, unless the request's method is HEAD") {
     const std::string head = "Content-Length: 6\r\n\r\n";
     const std::pair<Wire, std::string> answers[] = {
-        {Wire::fastcgi_kept, fastcgi_answer(head)},
-        {Wire::fastcgi, fastcgi_answer(head)},
+        {Wire::fastcgi_kept, fastcgi_response(head)},
+        {Wire::fastcgi, fastcgi_response(head)},
         {Wire::uwsgi, head},
         {Wire::scgi, head},
         {Wire::http, "HTTP/1.1 200 OK\r\n" + head},
@@ -161,22 +161,23 @@ TEST_SUITE("run") {
     }
   }
 
-  TEST_CASE("a connection that is reset behind a right answer makes the run invalid") {
+  TEST_CASE("a connection that is reset behind a right response makes the run invalid") {
     const Options options = options_for(Wire::uwsgi);
     const std::size_t all_but_one = make_request(options.wire, options.kind.request).size() - 1;
     const ScriptedServer server(all_but_one, [](std::size_t) {
-      return Reply{right_answer(Wire::uwsgi), true};
+      return Reply{right_response(Wire::uwsgi), true};
     });
     Options told = options;
     told.address = server.address();
-    CHECK_THROWS_WITH_AS(run(told), "after 0 right answers: receive: Connection reset by peer",
+    CHECK_THROWS_WITH_AS(run(told), "after 0 right responses: receive: Connection reset by peer",
                          InvalidRun);
   }
 
   TEST_CASE(
       "a kept connection must not be closed between two requests, unless that was announced") {
     for (const Wire wire : {Wire::fastcgi_kept, Wire::http}) {
-      CHECK(failure(options_for(wire), all_right_but_one(wire, {right_answer(wire), true})) != "");
+      CHECK(failure(options_for(wire), all_right_but_one(wire, {right_response(wire), true})) !=
+            "");
     }
     const Reply announced{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
                           true};
@@ -186,12 +187,12 @@ TEST_SUITE("run") {
   TEST_CASE("a server that is not there, or stays silent, makes the run invalid") {
     Options options = options_for(Wire::uwsgi);
     options.address = "/nonexistent/server.sock";
-    CHECK_THROWS_WITH_AS(run(options), "after 0 right answers: connect: No such file or directory",
-                         InvalidRun);
+    CHECK_THROWS_WITH_AS(run(options),
+                         "after 0 right responses: connect: No such file or directory", InvalidRun);
     for (const Wire wire : {Wire::uwsgi, Wire::fastcgi_kept}) {
       options = options_for(wire);
       options.patience = 50ms;
-      CHECK(contains(failure(options, all_right_but_one(wire, {"", false})), "no answer within"));
+      CHECK(contains(failure(options, all_right_but_one(wire, {"", false})), "no response within"));
     }
   }
 
@@ -202,7 +203,7 @@ TEST_SUITE("run") {
       options.kind.request.body = 1 << 20;
       options.requests = 8;
       CHECK(failure(options, [wire](std::size_t) {
-              return Reply{right_answer(wire), !keeps_connections(wire)};
+              return Reply{right_response(wire), !keeps_connections(wire)};
             }) == "");
     }
   }
@@ -211,7 +212,7 @@ TEST_SUITE("run") {
     Options options = options_for(Wire::fastcgi_kept);
     options.warm_up = 20ms;
     ScriptedServer server = make_server(options, [](std::size_t) {
-      return Reply{right_answer(Wire::fastcgi_kept), false};
+      return Reply{right_response(Wire::fastcgi_kept), false};
     });
     options.address = server.address();
     const Report report = run(options);
@@ -220,7 +221,7 @@ TEST_SUITE("run") {
     CHECK(contains(failure(options,
                            [](std::size_t request) {
                              const bool wrong = request == 5;
-                             return Reply{fastcgi_answer(wrong ? "X\r\n\r\n" : "A: b\r\n\r\n")};
+                             return Reply{fastcgi_response(wrong ? "X\r\n\r\n" : "A: b\r\n\r\n")};
                            }),
                    "its head is none"));
   }
@@ -230,7 +231,7 @@ TEST_SUITE("run") {
     options.requests.reset();
     options.duration = 30ms;
     ScriptedServer server = make_server(options, [](std::size_t) {
-      return Reply{right_answer(Wire::fastcgi_kept), false};
+      return Reply{right_response(Wire::fastcgi_kept), false};
     });
     options.address = server.address();
     const Report report = run(options);
@@ -244,7 +245,7 @@ TEST_SUITE("run") {
     options.beside->request = options.kind.request;
     options.beside->connections = 2;
     options.beside->length = 5;
-    const auto right = [](std::size_t) { return Reply{right_answer(Wire::uwsgi), true}; };
+    const auto right = [](std::size_t) { return Reply{right_response(Wire::uwsgi), true}; };
     ScriptedServer server = make_server(options, right);
     options.address = server.address();
     const Report report = run(options);
@@ -259,39 +260,40 @@ TEST_SUITE("run") {
     options.requests = 1;
     options.beside->connections = 1;
     options.patience = 50ms;
-    CHECK(contains(failure(options,
-                           [](std::size_t request) {
-                             return request == 1 ? Reply{} : Reply{right_answer(Wire::uwsgi), true};
-                           }),
-                   "no answer within"));
+    CHECK(
+        contains(failure(options,
+                         [](std::size_t request) {
+                           return request == 1 ? Reply{} : Reply{right_response(Wire::uwsgi), true};
+                         }),
+                 "no response within"));
   }
 
   TEST_CASE("idle connections make one request each and must stay open") {
     Options options = options_for(Wire::fastcgi_kept);
     options.idle_connections = 10;
-    const auto right = [](std::size_t) { return Reply{right_answer(Wire::fastcgi_kept), false}; };
+    const auto right = [](std::size_t) { return Reply{right_response(Wire::fastcgi_kept), false}; };
     ScriptedServer server = make_server(options, right);
     options.address = server.address();
     CHECK(run(options).latencies.count() == 200);
     CHECK(server.requests() == 210);
-    // The idle connections' requests come first: the fourth of them is closed after its answer.
+    // The idle connections' requests come first: the fourth of them is closed after its response.
     CHECK(failure(options, [](std::size_t request) {
-            return Reply{right_answer(Wire::fastcgi_kept), request == 3};
+            return Reply{right_response(Wire::fastcgi_kept), request == 3};
           }) == "of 10 idle connections 9 stayed open");
     const std::pair<std::string, std::string> wrong_ones[] = {
         {"rubbish!", "an idle connection: answer: a record of version"},
-        {fastcgi_answer("Status: 500 Oops\r\n\r\nhello"),
+        {fastcgi_response("Status: 500 Oops\r\n\r\nhello"),
          "an idle connection: answer: status 500 with 5 bytes"}};
     for (const auto& [bytes, cause] : wrong_ones) {
       const std::string found = failure(options, [wrong = bytes](std::size_t request) {
-        return Reply{request == 3 ? wrong : right_answer(Wire::fastcgi_kept)};
+        return Reply{request == 3 ? wrong : right_response(Wire::fastcgi_kept)};
       });
       CHECK(contains(found, cause));
     }
     options.patience = 50ms;
     CHECK(contains(failure(options,
                            [](std::size_t request) {
-                             return Reply{request == 3 ? "" : right_answer(Wire::fastcgi_kept)};
+                             return Reply{request == 3 ? "" : right_response(Wire::fastcgi_kept)};
                            }),
                    "an idle connection: answer: none came"));
   }
@@ -301,7 +303,7 @@ TEST_SUITE("run") {
     options.server = ::getpid();
     options.idle_connections = 1;
     ScriptedServer server = make_server(options, [](std::size_t) {
-      return Reply{right_answer(Wire::fastcgi_kept), false};
+      return Reply{right_response(Wire::fastcgi_kept), false};
     });
     options.address = server.address();
     const Report report = run(options);
@@ -323,7 +325,7 @@ TEST_SUITE("run") {
     const bool still = test::eventually([&] { return sleeps(other); });
     options.server = other;
     const std::string cause = failure(options, [](std::size_t) {
-      return Reply{right_answer(Wire::uwsgi), true};
+      return Reply{right_response(Wire::uwsgi), true};
     });
     ::kill(other, SIGKILL);
     ::waitpid(other, nullptr, 0);

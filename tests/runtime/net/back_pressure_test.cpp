@@ -69,17 +69,17 @@ struct Scripts : ScriptedApplication {
   std::string big = pattern(4 << 20);
 
   Scripts() {
-    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
+    on("/hello", [](gateway::Exchange& exchange) { respond(exchange, "hello"); });
     on("/wait", [this](gateway::Exchange& exchange) {
       gate.wait();
-      answer(exchange, read_all(exchange));
+      respond(exchange, read_all(exchange));
     });
     on("/ignore", [this](gateway::Exchange& exchange) {
       gate.wait();
-      answer(exchange, "not read");
+      respond(exchange, "not read");
     });
-    on("/big", [this](gateway::Exchange& exchange) { answer(exchange, big); });
-    // Gives its answer, then reads.
+    on("/big", [this](gateway::Exchange& exchange) { respond(exchange, big); });
+    // Gives its response, then reads.
     on("/first", [this](gateway::Exchange& exchange) {
       streaming.wait();
       const gateway::ResponseHead head{"200 OK", {}};
@@ -121,7 +121,7 @@ TEST_SUITE("back-pressure") {
       REQUIRE(front.send(all.substr(0, 60'000)));
       server.on_loop([] {});
       scripts.gate.open();
-      const FastcgiAnswers answers(front.exchange(all.substr(60'000), ended_answers(2)));
+      const FastcgiResponses answers(front.exchange(all.substr(60'000), ended_responses(2)));
       REQUIRE(answers.ended() == 2);
       CHECK(answers.by_id.at(1).body() == first);
       CHECK(answers.by_id.at(2).body() == second);
@@ -133,7 +133,7 @@ TEST_SUITE("back-pressure") {
     Gate later;
     scripts.on("/later", [&](gateway::Exchange& exchange) {
       later.wait();
-      ScriptedApplication::answer(exchange, "later");
+      ScriptedApplication::respond(exchange, "later");
     });
     RunningServer server(scripts, {small_buffer(), 3});
     FrontSocket front = server.connect();
@@ -145,14 +145,14 @@ TEST_SUITE("back-pressure") {
     REQUIRE(front.send(request(Speech::fastcgi_kept, running) + head_of(upload) +
                        fastcgi_stdin(1, upload.body.substr(0, 100'000))));
     REQUIRE(eventually([&] { return scripts.gate.waiting() + later.waiting() == 2; }));
-    const FastcgiAnswers early(
-        front.exchange(request(Speech::fastcgi_kept, next), ended_answers(1)));
+    const FastcgiResponses early(
+        front.exchange(request(Speech::fastcgi_kept, next), ended_responses(1)));
     REQUIRE(early.ended() == 1);
     CHECK(early.by_id.at(3).body() == "hello");
     later.open();
     scripts.gate.open();
-    const FastcgiAnswers late(front.exchange(
-        fastcgi_stdin(1, upload.body.substr(100'000)) + wire::stdin_of(1, ""), ended_answers(2)));
+    const FastcgiResponses late(front.exchange(
+        fastcgi_stdin(1, upload.body.substr(100'000)) + wire::stdin_of(1, ""), ended_responses(2)));
     REQUIRE(late.ended() == 2);
     CHECK(late.by_id.at(2).body() == "later");
     CHECK(late.by_id.at(1).body() == upload.body);
@@ -170,8 +170,8 @@ TEST_SUITE("back-pressure") {
       REQUIRE(eventually([&] { return scripts.gate.waiting() == 1 || !front.silent(); }));
       Asked next{"/hello"};
       next.id = 2;
-      const FastcgiAnswers answers(
-          front.exchange(request(Speech::fastcgi_kept, next), ended_answers(2)));
+      const FastcgiResponses answers(
+          front.exchange(request(Speech::fastcgi_kept, next), ended_responses(2)));
       REQUIRE(answers.ended() == 2);
       CHECK(answers.by_id.at(2).body() == "hello");
     }
@@ -192,20 +192,20 @@ TEST_SUITE("back-pressure") {
       REQUIRE(front.send(request(speech, post("/wait", pattern(4 << 20)))));
       const bool kept = speech == Speech::fastcgi_kept;
       const Answer refused =
-          answer_in(speech, kept ? front.receive(ended_answers(1)) : front.receive());
+          response_in(speech, kept ? front.receive(ended_responses(1)) : front.receive());
       CHECK(refused.status() == "503");
       CHECK_FALSE(front.was_reset());
       if (kept) {
         scripts.gate.open();
         Asked next{"/hello"};
         next.id = 2;
-        const std::string bytes = front.exchange(request(speech, next), ended_answers(1));
-        CHECK(answer_in(speech, bytes, 2).body() == "hello");
+        const std::string bytes = front.exchange(request(speech, next), ended_responses(1));
+        CHECK(response_in(speech, bytes, 2).body() == "hello");
       }
     }
   }
 
-  TEST_CASE("a body is read on once it is spooled for an answer that has gone out meanwhile") {
+  TEST_CASE("a body is read on once it is spooled for a response that has gone out meanwhile") {
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
       Scripts scripts;
@@ -233,8 +233,8 @@ TEST_SUITE("back-pressure") {
       server.on_loop([] {});
       scripts.gate.open();
       const bool kept = speech == Speech::fastcgi_kept;
-      got += kept ? front.receive(ended_answers(1)) : front.receive();
-      CHECK(answer_in(speech, got).body() == scripts.big.substr(0, 300'000) + body);
+      got += kept ? front.receive(ended_responses(1)) : front.receive();
+      CHECK(response_in(speech, got).body() == scripts.big.substr(0, 300'000) + body);
     }
   }
 
@@ -246,7 +246,7 @@ TEST_SUITE("back-pressure") {
       std::atomic<bool> cut{false};
       scripts.on("/slow-end", [&](gateway::Exchange& exchange) {
         scripts.streaming.wait();
-        ScriptedApplication::answer(exchange, "early");
+        ScriptedApplication::respond(exchange, "early");
         // As the close() of an iterable may: it reads what is left.
         cut = ScriptedApplication::read_all(exchange).find("(cut)") != std::string::npos;
         closing.wait();
@@ -264,8 +264,9 @@ TEST_SUITE("back-pressure") {
       closing.open();
       CHECK(cut.load());
       const bool kept = speech == Speech::fastcgi_kept;
-      CHECK(answer_in(speech, kept ? front.receive(ended_answers(1)) : front.receive()).body() ==
-            "early");
+      CHECK(
+          response_in(speech, kept ? front.receive(ended_responses(1)) : front.receive()).body() ==
+          "early");
     }
   }
 
@@ -290,8 +291,8 @@ TEST_SUITE("back-pressure") {
     // the rest of the body and for that of the head.
     std::this_thread::sleep_for(400ms);
     REQUIRE(front.send(fastcgi_stdin(1, upload.body.substr(30'000))));
-    const FastcgiAnswers answers(
-        front.exchange(later.substr(16) + wire::stdin_of(1, ""), ended_answers(2)));
+    const FastcgiResponses answers(
+        front.exchange(later.substr(16) + wire::stdin_of(1, ""), ended_responses(2)));
     CHECK(server.reporter().count("timeout", Level::info) == 0);
     REQUIRE(answers.ended() == 2);
     CHECK(answers.by_id.at(1).body() == upload.body);
@@ -322,7 +323,7 @@ TEST_SUITE("back-pressure") {
     }
   }
 
-  TEST_CASE("a front that reads no answers cannot go on asking for them") {
+  TEST_CASE("a front that reads no responses cannot go on asking for them") {
     Scripts scripts;
     RunningServer server(scripts);
     FrontSocket front = server.connect();

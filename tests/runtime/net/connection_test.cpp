@@ -36,16 +36,16 @@ struct Scripts : ScriptedApplication {
   std::string big = pattern(4 << 20);
 
   Scripts() {
-    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
-    on("/echo", [](gateway::Exchange& exchange) { answer(exchange, read_all(exchange)); });
+    on("/hello", [](gateway::Exchange& exchange) { respond(exchange, "hello"); });
+    on("/echo", [](gateway::Exchange& exchange) { respond(exchange, read_all(exchange)); });
     on("/length", [](gateway::Exchange& exchange) {
-      answer(exchange, exchange.request().find("CONTENT_LENGTH"));
+      respond(exchange, exchange.request().find("CONTENT_LENGTH"));
     });
-    on("/ignore", [](gateway::Exchange& exchange) { answer(exchange, "not read"); });
-    on("/big", [this](gateway::Exchange& exchange) { answer(exchange, big); });
+    on("/ignore", [](gateway::Exchange& exchange) { respond(exchange, "not read"); });
+    on("/big", [this](gateway::Exchange& exchange) { respond(exchange, big); });
     on("/wait", [this](gateway::Exchange& exchange) {
       gate.wait();
-      answer(exchange, "waited");
+      respond(exchange, "waited");
     });
     on("/stream", [this](gateway::Exchange& exchange) {
       const gateway::ResponseHead head{"200 OK", {}};
@@ -54,9 +54,9 @@ struct Scripts : ScriptedApplication {
   }
 };
 
-bool is_complete(Speech speech, const Answer& answer) {
-  if (answer.late_bytes) return false;
-  return !is_fastcgi(speech) || (answer.stdout_ended && answer.ends == 1);
+bool is_complete(Speech speech, const Answer& response) {
+  if (response.late_bytes) return false;
+  return !is_fastcgi(speech) || (response.stdout_ended && response.ends == 1);
 }
 
 }  // namespace
@@ -70,11 +70,11 @@ TEST_SUITE("connection") {
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/hello"})));
       const bool kept = speech == Speech::fastcgi_kept;
-      const Answer answer =
-          answer_in(speech, kept ? front.receive(ended_answers(1)) : front.receive());
-      CHECK(answer.status() == "200");
-      CHECK(answer.body() == "hello");
-      CHECK(is_complete(speech, answer));
+      const Answer response =
+          response_in(speech, kept ? front.receive(ended_responses(1)) : front.receive());
+      CHECK(response.status() == "200");
+      CHECK(response.body() == "hello");
+      CHECK(is_complete(speech, response));
       CHECK(front.ended() == !kept);
     }
     CHECK(server.reporter().count("", Level::info) == 0);
@@ -87,9 +87,9 @@ TEST_SUITE("connection") {
     for (unsigned i = 0; i < 50; ++i) {
       const std::string body = pattern(i * 97, i);
       REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", body))));
-      const Answer answer = answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1)));
-      CHECK(answer.body() == body);
-      CHECK(is_complete(Speech::fastcgi_kept, answer));
+      const Answer response = response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
+      CHECK(response.body() == body);
+      CHECK(is_complete(Speech::fastcgi_kept, response));
     }
     CHECK(server.connections() == 1);
   }
@@ -106,15 +106,16 @@ TEST_SUITE("connection") {
         while (std::chrono::steady_clock::now() < until) continue;
         const std::lock_guard lock(mutex);
         used.insert(&exchange);
-        ScriptedApplication::answer(exchange, "hello");
+        ScriptedApplication::respond(exchange, "hello");
       });
       RunningServer server(scripts);
       std::vector<FrontSocket> fronts;
       for (int i = 0; i < 40; ++i) {
         fronts.push_back(server.connect());
         REQUIRE(fronts.back().send(request(Speech::fastcgi_kept, {"/which"})));
-        REQUIRE(answer_in(Speech::fastcgi_kept, fronts.back().receive(ended_answers(1))).body() ==
-                "hello");
+        REQUIRE(
+            response_in(Speech::fastcgi_kept, fronts.back().receive(ended_responses(1))).body() ==
+            "hello");
       }
       CHECK(server.connections() == 40);
       const std::lock_guard lock(mutex);
@@ -135,11 +136,11 @@ TEST_SUITE("connection") {
         // The loop has read the first part once it has answered this.
         server.on_loop([] {});
         REQUIRE(front.send(bytes.substr(cut)));
-        const Answer answer =
-            answer_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_answers(1))
-                                                             : front.receive());
-        REQUIRE(answer.body() == "the body");
-        REQUIRE(is_complete(speech, answer));
+        const Answer response =
+            response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
+                                                               : front.receive());
+        REQUIRE(response.body() == "the body");
+        REQUIRE(is_complete(speech, response));
       }
     }
   }
@@ -148,7 +149,7 @@ TEST_SUITE("connection") {
     Scripts scripts;
     scripts.on("/slow", [](gateway::Exchange& exchange) {
       const std::string body = ScriptedApplication::read_all(exchange, 1000);
-      ScriptedApplication::answer(exchange, body);
+      ScriptedApplication::respond(exchange, body);
     });
     net::ServerOptions options;
     options.body_buffer = 64 * 1024;
@@ -158,9 +159,9 @@ TEST_SUITE("connection") {
       for (const std::size_t size : {1u, 64u * 1024 - 1, 64u * 1024, 64u * 1024 + 1, 5u << 20}) {
         CAPTURE(size);
         const std::string body = pattern(size);
-        const Answer answer = server.ask(speech, post(size > 1 << 20 ? "/slow" : "/echo", body));
-        CHECK(answer.body() == body);
-        CHECK(is_complete(speech, answer));
+        const Answer response = server.ask(speech, post(size > 1 << 20 ? "/slow" : "/echo", body));
+        CHECK(response.body() == body);
+        CHECK(is_complete(speech, response));
       }
     }
   }
@@ -217,10 +218,10 @@ TEST_SUITE("connection") {
     server.on_loop([] {});
     CHECK(scripts.calls() == 0);
     REQUIRE(front.send(std::string_view(bytes).substr(bytes.size() - 1)));
-    CHECK(answer_in(Speech::scgi, front.receive()).body() == body);
+    CHECK(response_in(Speech::scgi, front.receive()).body() == body);
   }
 
-  TEST_CASE("a front that writes its whole body before it reads is not stuck on a big answer") {
+  TEST_CASE("a front that writes its whole body before it reads is not stuck on a big response") {
     Scripts scripts;
     scripts.on("/both", [&](gateway::Exchange& exchange) {
       const gateway::ResponseHead head{"200 OK", {}};
@@ -236,15 +237,15 @@ TEST_SUITE("connection") {
       CAPTURE(name(speech));
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, post("/both", body))));
-      const Answer answer =
-          answer_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_answers(1))
-                                                           : front.receive());
-      CHECK(answer.body() == scripts.big + body);
-      CHECK(is_complete(speech, answer));
+      const Answer response =
+          response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
+                                                             : front.receive());
+      CHECK(response.body() == scripts.big + body);
+      CHECK(is_complete(speech, response));
     }
   }
 
-  TEST_CASE("a complete answer does not hold its thread for a slow reader") {
+  TEST_CASE("a complete response does not hold its thread for a slow reader") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 1});
     for (const Speech speech : kSpeeches) {
@@ -255,10 +256,11 @@ TEST_SUITE("connection") {
       REQUIRE(eventually([&] { return scripts.ended() == before + 1; }));
       // The only thread is free again while all of that waits.
       CHECK(server.ask(speech, {"/hello"}).body() == "hello");
-      const Answer answer = answer_in(
-          speech, speech == Speech::fastcgi_kept ? slow.receive(ended_answers(1)) : slow.receive());
-      CHECK(answer.body() == scripts.big);
-      CHECK(is_complete(speech, answer));
+      const Answer response =
+          response_in(speech, speech == Speech::fastcgi_kept ? slow.receive(ended_responses(1))
+                                                             : slow.receive());
+      CHECK(response.body() == scripts.big);
+      CHECK(is_complete(speech, response));
     }
   }
 
@@ -267,7 +269,7 @@ TEST_SUITE("connection") {
     RunningServer server(scripts);
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
-      // A front may have its answer before the call that gave it has come back.
+      // A front may have its response before the call that gave it has come back.
       REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
       const int before = scripts.ended();
       FrontSocket front = server.connect();
@@ -277,15 +279,15 @@ TEST_SUITE("connection") {
       // The short one has ended, the streaming one has not.
       CHECK(eventually([&] { return scripts.ended() == before + 1; }));
       CHECK(scripts.calls() == before + 2);
-      const Answer answer =
-          answer_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_answers(1))
-                                                           : front.receive());
-      CHECK(answer.body() == scripts.big);
-      CHECK(is_complete(speech, answer));
+      const Answer response =
+          response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
+                                                             : front.receive());
+      CHECK(response.body() == scripts.big);
+      CHECK(is_complete(speech, response));
     }
   }
 
-  TEST_CASE("an early answer reaches a front that is still sending the body") {
+  TEST_CASE("an early response reaches a front that is still sending the body") {
     Scripts scripts;
     net::ServerOptions options;
     options.max_body = 8 << 20;
@@ -295,14 +297,14 @@ TEST_SUITE("connection") {
       for (const Speech speech : kSpeeches) {
         CAPTURE(name(speech));
         for (const std::size_t size : {2u << 20, 9u << 20}) {
-          // As Apache does: the body first, all of it, then the answer.
+          // As Apache does: the body first, all of it, then the response.
           FrontSocket front = server.connect();
           REQUIRE(front.send(request(speech, post("/ignore", pattern(size)))));
-          const Answer answer =
-              answer_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_answers(1))
-                                                               : front.receive());
-          CHECK(answer.status() == (size > 8 << 20 ? "413" : "200"));
-          CHECK(is_complete(speech, answer));
+          const Answer response =
+              response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
+                                                                 : front.receive());
+          CHECK(response.status() == (size > 8 << 20 ? "413" : "200"));
+          CHECK(is_complete(speech, response));
           CHECK_FALSE(front.was_reset());
         }
       }
@@ -318,11 +320,12 @@ TEST_SUITE("connection") {
     FrontSocket front = server.connect();
     for (const std::size_t size : {500'000u, 2u << 20, 500'000u}) {
       REQUIRE(front.send(request(Speech::fastcgi_kept, post("/ignore", pattern(size)))));
-      const Answer answer = answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1)));
-      CHECK(answer.status() == (size > 1 << 20 ? "413" : "200"));
+      const Answer response = response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
+      CHECK(response.status() == (size > 1 << 20 ? "413" : "200"));
     }
     REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "still there"))));
-    CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "still there");
+    CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
+          "still there");
   }
 
   TEST_CASE("a body of unknown length is measured against --max-body as a whole") {
@@ -364,15 +367,15 @@ TEST_SUITE("connection") {
       front.end_sending();
       server.on_loop([] {});
       server.on_loop([&] { scripts.gate.open(); });
-      const Answer answer = answer_in(speech, front.receive());
-      CHECK(answer.body() == "waited");
+      const Answer response = response_in(speech, front.receive());
+      CHECK(response.body() == "waited");
       CHECK(front.ended());
     }
     FrontSocket front = server.connect();
     const std::string bytes = request(Speech::uwsgi, post("/echo", "0123456789"));
     REQUIRE(front.send(bytes.substr(0, bytes.size() - 1)));
     front.end_sending();
-    CHECK(answer_in(Speech::uwsgi, front.receive()).status() == "400");
+    CHECK(response_in(Speech::uwsgi, front.receive()).status() == "400");
   }
 
   TEST_CASE("an end that comes together with the last bytes is seen") {
@@ -382,7 +385,8 @@ TEST_SUITE("connection") {
       RunningServer server(scripts, {.tcp = tcp});
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-      REQUIRE(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+      REQUIRE(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
+              "hello");
       {
         const StoppedLoop stopped(server);
         REQUIRE(front.send(wire::begin(3, wire::kKeep)));
@@ -402,7 +406,7 @@ TEST_SUITE("connection") {
     front.end_sending();
     REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
     scripts.gate.open();
-    CHECK(answer_in(Speech::fastcgi_kept, front.receive()).body() == "waited");
+    CHECK(response_in(Speech::fastcgi_kept, front.receive()).body() == "waited");
     CHECK(front.ended());
     CHECK(server.reporter().count("--header-timeout") == 0);
   }
@@ -419,8 +423,8 @@ TEST_SUITE("connection") {
       // Each time a further head has begun when one is complete.
       const std::string bytes = request(Speech::fastcgi_kept, asked).substr(asked.id == 1 ? 0 : 16);
       REQUIRE(front.send(bytes + wire::begin(asked.id + 1, wire::kKeep)));
-      const std::string answer = front.receive(ended_answers(1));
-      REQUIRE(answer_in(Speech::fastcgi_kept, answer, asked.id).body() == "hello");
+      const std::string response = front.receive(ended_responses(1));
+      REQUIRE(response_in(Speech::fastcgi_kept, response, asked.id).body() == "hello");
       std::this_thread::sleep_for(20ms);  // the pace of this front, not synchronisation
     }
     CHECK(server.reporter().count("--header-timeout") == 0);
@@ -444,11 +448,11 @@ TEST_SUITE("connection") {
       }
     }
     for (unsigned id = 1; id <= 30; ++id) bytes += wire::stdin_of(id * 3, "");
-    const FastcgiAnswers answers(front.exchange(bytes, ended_answers(30)));
+    const FastcgiResponses answers(front.exchange(bytes, ended_responses(30)));
     REQUIRE(answers.by_id.size() == 30);
-    for (const auto& [id, answer] : answers.by_id) {
-      CHECK(answer.body() == pattern(1000 * (id / 3), id / 3));
-      CHECK(is_complete(Speech::fastcgi_kept, answer));
+    for (const auto& [id, response] : answers.by_id) {
+      CHECK(response.body() == pattern(1000 * (id / 3), id / 3));
+      CHECK(is_complete(Speech::fastcgi_kept, response));
     }
   }
 
@@ -463,11 +467,11 @@ TEST_SUITE("connection") {
       bytes += request(Speech::fastcgi_kept, asked);
     }
     REQUIRE(front.send(bytes));
-    const FastcgiAnswers answers(front.receive(ended_answers(4)));
+    const FastcgiResponses answers(front.receive(ended_responses(4)));
     REQUIRE(answers.by_id.size() == 4);
-    for (const auto& [id, answer] : answers.by_id) {
-      CHECK(answer.body() == scripts.big);
-      CHECK(is_complete(Speech::fastcgi_kept, answer));
+    for (const auto& [id, response] : answers.by_id) {
+      CHECK(response.body() == scripts.big);
+      CHECK(is_complete(Speech::fastcgi_kept, response));
     }
   }
 
@@ -509,7 +513,7 @@ TEST_SUITE("connection") {
     std::atomic<bool> seen{false};
     scripts.on("/watch", [&](gateway::Exchange& exchange) {
       seen = eventually([&] { return exchange.front_gone(); });
-      CHECK(ScriptedApplication::answer(exchange, "late").status == gateway::SendStatus::gone);
+      CHECK(ScriptedApplication::respond(exchange, "late").status == gateway::SendStatus::gone);
     });
     RunningServer server(scripts);
     for (const Speech speech : kSpeeches) {
@@ -538,7 +542,7 @@ TEST_SUITE("connection") {
       while (more) more = ScriptedApplication::stream(exchange, nullptr, scripts.big);
     });
     scripts.on("/read", [](gateway::Exchange& exchange) {
-      ScriptedApplication::answer(exchange, ScriptedApplication::read_all(exchange));
+      ScriptedApplication::respond(exchange, ScriptedApplication::read_all(exchange));
     });
     net::ServerOptions options;
     options.body_buffer = 1000;
@@ -549,14 +553,14 @@ TEST_SUITE("connection") {
       REQUIRE(front.send(sent));
       REQUIRE(eventually([&] { return scripts.calls() == before + calls; }));
       REQUIRE(front.send(wire::abort_request(1)));
-      const FastcgiAnswers answers(front.receive(ended_answers(1)));
+      const FastcgiResponses answers(front.receive(ended_responses(1)));
       REQUIRE(answers.by_id.contains(1));
       CHECK(answers.by_id.at(1).ends == 1);
       CHECK_FALSE(answers.by_id.at(1).late_bytes);
       REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
       // The connection, and the id, can be used again.
       REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-      CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+      CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() == "hello");
     };
     const std::string head = fastcgi_head(post("/read", ""), wire::kKeep, "60000");
     SUBCASE("inside its variables") {
@@ -596,7 +600,7 @@ TEST_SUITE("connection") {
     REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
     FrontSocket aborts = server.connect();
     REQUIRE(aborts.send(request(Speech::fastcgi_kept, {"/hello"}) + wire::abort_request(1)));
-    const FastcgiAnswers answers(aborts.receive(ended_answers(1)));
+    const FastcgiResponses answers(aborts.receive(ended_responses(1)));
     CHECK(answers.by_id.at(1).stdout_bytes.empty());
     FrontSocket leaves = server.connect();
     REQUIRE(leaves.send(request(Speech::scgi, {"/hello"})));
@@ -608,12 +612,12 @@ TEST_SUITE("connection") {
     CHECK(given_up[0].status == 499);
     CHECK(given_up[1].status == 499);
     scripts.gate.open();
-    CHECK(answer_in(Speech::uwsgi, busy.receive()).body() == "waited");
+    CHECK(response_in(Speech::uwsgi, busy.receive()).body() == "waited");
     CHECK(server.ask(Speech::scgi, {"/length"}).status() == "200");
     CHECK(scripts.calls() == 2);
   }
 
-  TEST_CASE("an abort that meets the answer gives one end, not two") {
+  TEST_CASE("an abort that meets the response gives one end, not two") {
     Scripts scripts;
     std::atomic<unsigned> go{0};
     scripts.on("/meet", [&](gateway::Exchange& exchange) {
@@ -621,7 +625,7 @@ TEST_SUITE("connection") {
       while (go.load() < turn) std::this_thread::yield();
       const auto until = std::chrono::steady_clock::now() + turn % 50 * 10us;
       while (std::chrono::steady_clock::now() < until) continue;
-      ScriptedApplication::answer(exchange, "met");
+      ScriptedApplication::respond(exchange, "met");
     });
     RunningServer server(scripts, {{}, 2});
     FrontSocket front = server.connect();
@@ -636,18 +640,18 @@ TEST_SUITE("connection") {
       REQUIRE(eventually([&] { return scripts.calls() > before; }));
       const std::string bytes = idle_records + wire::abort_request(asked.id);
       go.store(asked.id);
-      all += front.exchange(bytes, ended_answers(1));
+      all += front.exchange(bytes, ended_responses(1));
     }
     asked.path = "/hello";
     REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
     front.end_sending();
     all += front.receive();
-    const FastcgiAnswers answers(all);
+    const FastcgiResponses answers(all);
     CHECK(answers.by_id.size() == 500);
     CHECK(answers.left_over == 0);
-    for (const auto& [id, answer] : answers.by_id) {
-      REQUIRE(answer.ends == 1);
-      REQUIRE_FALSE(answer.late_bytes);
+    for (const auto& [id, response] : answers.by_id) {
+      REQUIRE(response.ends == 1);
+      REQUIRE_FALSE(response.late_bytes);
     }
   }
 }

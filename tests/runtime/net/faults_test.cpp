@@ -21,8 +21,8 @@ namespace {
 
 struct Scripts : ScriptedApplication {
   Scripts() {
-    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
-    on("/echo", [](gateway::Exchange& exchange) { answer(exchange, read_all(exchange)); });
+    on("/hello", [](gateway::Exchange& exchange) { respond(exchange, "hello"); });
+    on("/echo", [](gateway::Exchange& exchange) { respond(exchange, read_all(exchange)); });
     on("/file", [this](gateway::Exchange& exchange) {
       const std::string length = "Content-Length: " + std::to_string(file.size()) + "\r\n";
       const gateway::ResponseHead head{"200 OK", length, true};
@@ -30,7 +30,7 @@ struct Scripts : ScriptedApplication {
       support::UniqueFd fd(::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC));
       exchange.send_file(&head, {std::move(fd), 0, file.size()});
     });
-    on("/large", [](gateway::Exchange& exchange) { answer(exchange, std::string(4 << 20, 'l')); });
+    on("/large", [](gateway::Exchange& exchange) { respond(exchange, std::string(4 << 20, 'l')); });
     for (std::size_t i = 0; i < 3'000'000; ++i) file += static_cast<char>('a' + i / 1000 % 26);
   }
 
@@ -65,13 +65,13 @@ TEST_SUITE("faults") {
     {
       const FailingCalls fails("epoll_ctl", ENOMEM);
       FrontSocket kept = front_that_has_sent(server, Speech::fastcgi_kept);
-      CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+      CHECK(response_in(Speech::fastcgi_kept, kept.receive(ended_responses(1))).body() == "hello");
       CHECK(kept.sees_end());
       CHECK(server.reporter().hears("cannot watch it (epoll_ctl: Cannot allocate memory)",
                                     Level::error));
       // A request that needs no wait needs no watch.
       FrontSocket at_once = front_that_has_sent(server, Speech::uwsgi);
-      CHECK(answer_in(Speech::uwsgi, at_once.receive()).body() == "hello");
+      CHECK(response_in(Speech::uwsgi, at_once.receive()).body() == "hello");
       CHECK(fails.failed() < 20);
     }
     CHECK(answers(server, Speech::fastcgi_kept));
@@ -117,7 +117,7 @@ TEST_SUITE("faults") {
         std::this_thread::sleep_for(300ms);
         CHECK(fails.failed() < 100);
       }
-      CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "hello");
+      CHECK(response_in(Speech::uwsgi, front.receive()).body() == "hello");
     }
   }
 
@@ -126,7 +126,7 @@ TEST_SUITE("faults") {
     RunningServer server(scripts);
     FrontSocket idle = server.connect();
     REQUIRE(idle.send(request(Speech::fastcgi_kept, {"/hello"})));
-    idle.receive(ended_answers(1));
+    idle.receive(ended_responses(1));
     std::this_thread::sleep_for(300ms);
     const FailingCalls fails("accept4", EMFILE, {.count = 1});
     CHECK(answers(server));

@@ -18,10 +18,10 @@ namespace {
 
 struct Scripts : ScriptedApplication {
   Scripts() {
-    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
+    on("/hello", [](gateway::Exchange& exchange) { respond(exchange, "hello"); });
     on("/wait", [this](gateway::Exchange& exchange) {
       gate.wait();
-      answer(exchange, "waited");
+      respond(exchange, "waited");
     });
   }
 };
@@ -34,7 +34,7 @@ ServerSetup at_most(std::size_t connections) {
 
 std::string ask(FrontSocket& front) {
   if (!front.send(request(Speech::fastcgi_kept, {"/hello"}))) return "cannot send";
-  return answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body();
+  return response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body();
 }
 
 /// Fronts that have been served and keep their connections, the first for the longest.
@@ -83,11 +83,13 @@ TEST_SUITE("idle connections") {
     CHECK(server.reporter().hears("--max-connections", Level::error));
     CHECK(waits.silent());
     REQUIRE(arriving.send(bytes.substr(40)));
-    CHECK(answer_in(Speech::fastcgi_kept, arriving.receive(ended_answers(1))).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_kept, arriving.receive(ended_responses(1))).body() ==
+          "hello");
     arriving.close();
-    CHECK(answer_in(Speech::uwsgi, waits.receive()).body() == "hello");
+    CHECK(response_in(Speech::uwsgi, waits.receive()).body() == "hello");
     scripts.gate.open();
-    CHECK(answer_in(Speech::fastcgi_kept, running.receive(ended_answers(1))).body() == "waited");
+    CHECK(response_in(Speech::fastcgi_kept, running.receive(ended_responses(1))).body() ==
+          "waited");
   }
 
   TEST_CASE("a front that sends just then is not the one that is closed") {
@@ -102,8 +104,9 @@ TEST_SUITE("idle connections") {
       REQUIRE(next.send(request(Speech::uwsgi, {"/hello"})));
       REQUIRE(fronts[0].send(request(Speech::fastcgi_kept, {"/hello"})));
     }
-    CHECK(answer_in(Speech::uwsgi, next.receive()).body() == "hello");
-    CHECK(answer_in(Speech::fastcgi_kept, fronts[0].receive(ended_answers(1))).body() == "hello");
+    CHECK(response_in(Speech::uwsgi, next.receive()).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_kept, fronts[0].receive(ended_responses(1))).body() ==
+          "hello");
     CHECK(fronts[1].sees_end());
   }
 
@@ -121,7 +124,8 @@ TEST_SUITE("idle connections") {
     CHECK(ask(one_more) == "hello");
     CHECK(fronts[2].sees_end());
     scripts.gate.open();
-    CHECK(answer_in(Speech::fastcgi_kept, fronts[1].receive(ended_answers(1))).body() == "waited");
+    CHECK(response_in(Speech::fastcgi_kept, fronts[1].receive(ended_responses(1))).body() ==
+          "waited");
   }
 
   TEST_CASE("many at once find room one after another") {
@@ -135,7 +139,7 @@ TEST_SUITE("idle connections") {
       REQUIRE(others.back().send(request(Speech::fastcgi_kept, {"/hello"})));
     }
     for (FrontSocket& front : others) {
-      CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+      CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() == "hello");
     }
     CHECK(server.connections() == 100);
     CHECK(ask(fronts.back()) == "hello");

@@ -449,7 +449,7 @@ TEST_SUITE("outbox") {
       });
     }
     std::string got;
-    auto enough = ended_answers(kWriters);
+    auto enough = ended_responses(kWriters);
     CHECK(eventually([&] {
       got += pair.drain();
       if (!pair.front.silent()) {
@@ -462,9 +462,9 @@ TEST_SUITE("outbox") {
     for (int i = 0; i < kWrites; ++i) {
       expected += pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
     }
-    const FastcgiAnswers answers(got);
+    const FastcgiResponses answers(got);
     REQUIRE(answers.by_id.size() == kWriters);
-    for (const auto& [id, answer] : answers.by_id) CHECK(answer.stdout_bytes == expected);
+    for (const auto& [id, response] : answers.by_id) CHECK(response.stdout_bytes == expected);
   }
 
   TEST_CASE("a file's range follows what waits, plain or in FastCGI records") {
@@ -472,7 +472,7 @@ TEST_SUITE("outbox") {
     const std::string content = pattern(3'000'000);
     for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
       Pair pair;
-      const protocol::AnswerFramer framer(protocol, 5);
+      const protocol::ResponseFramer framer(protocol, 5);
       const std::string before = wire::record(6, 5, pattern(60'000));
       CHECK(pair.write(before) == Outbox::Status::queued);
       CHECK(pair.outbox->write_file(file_of(folder, content, 1000, 2'500'000), framer, protocol,
@@ -483,7 +483,7 @@ TEST_SUITE("outbox") {
       if (protocol == Wire::scgi) {
         CHECK(pair.drain() == before + body + after);
       } else {
-        const FastcgiAnswers answers(pair.drain());
+        const FastcgiResponses answers(pair.drain());
         CHECK(answers.by_id.at(5).stdout_bytes == pattern(60'000) + body);
         CHECK(answers.by_id.at(5).stdout_ended);
         CHECK(answers.by_id.at(5).ends == 1);
@@ -588,10 +588,10 @@ TEST_SUITE("outbox") {
     const std::string second(80'000, 'b');
     CHECK(pair.write(first) == Outbox::Status::queued);
     CHECK(pair.memory.used() == first.size());
-    CHECK_FALSE(pair.outbox->crowded());
+    CHECK_FALSE(pair.outbox->overloaded());
     CHECK(pair.write(second) == Outbox::Status::queued);
     CHECK(pair.memory.used() == first.size());
-    CHECK(pair.outbox->crowded());
+    CHECK(pair.outbox->overloaded());
     CHECK(pair.write("small") == Outbox::Status::queued);
     CHECK(pair.memory.used() == first.size() + 5);
     std::string got;
@@ -605,7 +605,7 @@ TEST_SUITE("outbox") {
     CHECK_FALSE(pair.outbox->blocked());
   }
 
-  TEST_CASE("an answer for which there is no room anywhere ends the connection with a line") {
+  TEST_CASE("a response for which there is no room anywhere ends the connection with a line") {
     struct Quota final : net::SpoolQuota {
       bool try_take(std::uint64_t bytes) noexcept override {
         if (taken + bytes > 200'000) return false;
@@ -632,13 +632,13 @@ TEST_SUITE("outbox") {
     CHECK(pair.reporter.count("No such file or directory", gateway::Level::error) == 1);
   }
 
-  TEST_CASE("small leftovers share their room, and many or much of them are a crowd") {
+  TEST_CASE("small leftovers share their room, and many or much of them are too much") {
     Pair pair;
     const std::string filled = pair.fill();
     const Outbox::Place before = pair.outbox->place();
     for (int i = 0; i < 5000; ++i) CHECK(pair.write("0123456789") == Outbox::Status::queued);
     CHECK(pair.outbox->place() - before < 20);
-    CHECK_FALSE(pair.outbox->crowded());
+    CHECK_FALSE(pair.outbox->overloaded());
     CHECK(pair.outbox->is_out(before));
     CHECK_FALSE(pair.outbox->is_out(pair.outbox->place()));
     std::string got;
@@ -655,9 +655,9 @@ TEST_SUITE("outbox") {
     }
     pair.fill();
     for (int i = 0; i < 65; ++i) pair.write(std::string(5000, 'x'));
-    CHECK(pair.outbox->crowded());
+    CHECK(pair.outbox->overloaded());
     pair.outbox->shut();
     CHECK(pair.memory.used() == 0);
-    CHECK_FALSE(pair.outbox->crowded());
+    CHECK_FALSE(pair.outbox->overloaded());
   }
 }

@@ -18,11 +18,11 @@ namespace {
 
 struct Scripts : ScriptedApplication {
   Scripts() {
-    on("/hello", [](gateway::Exchange& exchange) { answer(exchange, "hello"); });
-    on("/echo", [](gateway::Exchange& exchange) { answer(exchange, read_all(exchange)); });
+    on("/hello", [](gateway::Exchange& exchange) { respond(exchange, "hello"); });
+    on("/echo", [](gateway::Exchange& exchange) { respond(exchange, read_all(exchange)); });
     on("/wait", [this](gateway::Exchange& exchange) {
       gate.wait();
-      answer(exchange, "waited");
+      respond(exchange, "waited");
     });
     on("/stream", [](gateway::Exchange& exchange) {
       const gateway::ResponseHead head{"200 OK", {}};
@@ -55,7 +55,7 @@ TEST_SUITE("server") {
     RunningServer server(scripts);
     const auto ask = [](FrontSocket& front) {
       REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-      CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "hello");
+      CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() == "hello");
     };
     using Order = std::array<int, 4>;
     for (const auto& order :
@@ -92,7 +92,7 @@ TEST_SUITE("server") {
     CHECK(server.reporter().count("--queue", Level::warning) == kSpeeches.size());
     scripts.gate.open();
     for (FrontSocket& front : accepted) {
-      CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "waited");
+      CHECK(response_in(Speech::uwsgi, front.receive()).body() == "waited");
     }
   }
 
@@ -126,7 +126,7 @@ TEST_SUITE("server") {
     CHECK(server.ask(Speech::scgi, {"/hello"}).status() == "503");
     scripts.gate.open();
     for (FrontSocket& front : fronts) {
-      CHECK(answer_in(Speech::scgi, front.receive()).body() == "waited");
+      CHECK(response_in(Speech::scgi, front.receive()).body() == "waited");
     }
   }
 
@@ -144,7 +144,7 @@ TEST_SUITE("server") {
     CHECK(eventually([&] { return scripts.gate.waiting() == 4; }));
     scripts.gate.open();
     for (FrontSocket& front : fronts) {
-      CHECK(answer_in(Speech::scgi, front.receive()).body() == "waited");
+      CHECK(response_in(Speech::scgi, front.receive()).body() == "waited");
     }
   }
 
@@ -158,11 +158,11 @@ TEST_SUITE("server") {
                                        std::string("\x16\x03\x01\x02\x00")}) {
         FrontSocket front = server.connect();
         REQUIRE(front.send(bytes));
-        const std::string answer = front.receive([](const std::string& got) {
+        const std::string response = front.receive([](const std::string& got) {
           return got.find("proxy_pass, in Apache") != std::string::npos && got.back() == '\n';
         });
-        CHECK(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
-        CHECK(answer.find(pinned ? "speaks SCGI" : "speaks FastCGI, uwsgi and SCGI") !=
+        CHECK(response.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+        CHECK(response.find(pinned ? "speaks SCGI" : "speaks FastCGI, uwsgi and SCGI") !=
               std::string::npos);
         CHECK(front.sees_end());
       }
@@ -170,7 +170,7 @@ TEST_SUITE("server") {
     }
   }
 
-  TEST_CASE("an HTTP upload gets one answer, delivered without a reset") {
+  TEST_CASE("an HTTP upload gets one response, delivered without a reset") {
     Scripts scripts;
     for (const bool tcp : {false, true}) {
       RunningServer server(scripts, {{}, 2, 100, tcp});
@@ -178,22 +178,22 @@ TEST_SUITE("server") {
       const std::string head = "POST / HTTP/1.1\r\n\r\n";
       REQUIRE(front.send(head + std::string(4 << 20, 'A')));
       front.end_sending();
-      const std::string answer = front.receive();
-      CHECK(answer.find("HTTP/1.1 400") == 0);
-      CHECK(answer.rfind("HTTP/1.1 400") == 0);
+      const std::string response = front.receive();
+      CHECK(response.find("HTTP/1.1 400") == 0);
+      CHECK(response.rfind("HTTP/1.1 400") == 0);
       CHECK_FALSE(front.was_reset());
       CHECK(server.reporter().count("refused with 400") == 1);
     }
   }
 
-  TEST_CASE("what comes after the last answer is no request") {
+  TEST_CASE("what comes after the last response is no request") {
     Scripts scripts;
     net::ServerOptions options;
     options.body_buffer = 1000;
     RunningServer server(scripts, {options, 1});
     FrontSocket front = server.connect();
     REQUIRE(front.send(unfinished(Speech::fastcgi_closed, upload("/hello", 2000, 4000))));
-    CHECK(answer_in(Speech::fastcgi_closed, front.receive()).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_closed, front.receive()).body() == "hello");
     Asked another{"/hello"};
     another.id = 2;
     REQUIRE(front.send(wire::stdin_of(1, std::string(2000, 'b')) + wire::stdin_of(1, "") +
@@ -224,7 +224,7 @@ TEST_SUITE("server") {
     CHECK(server.ask(Speech::uwsgi, {"/hello"}).body() == "hello");
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_closed, {"/hello"})));
-    CHECK(answer_in(Speech::uwsgi, front.receive()).body().find("hello") == std::string::npos);
+    CHECK(response_in(Speech::uwsgi, front.receive()).body().find("hello") == std::string::npos);
     CHECK(scripts.calls() == 1);
   }
 
@@ -274,7 +274,7 @@ TEST_SUITE("server") {
     REQUIRE(kept.send(std::string_view(bytes).substr(0, 20)));
     server.on_loop([] {});  // that has been read, and its time runs
     REQUIRE(kept.send(std::string_view(bytes).substr(20)));
-    REQUIRE(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    REQUIRE(response_in(Speech::fastcgi_kept, kept.receive(ended_responses(1))).body() == "hello");
     // Until another one's time is over, which began later.
     FrontSocket stalled = server.connect();
     REQUIRE(stalled.send("12"));
@@ -291,7 +291,7 @@ TEST_SUITE("server") {
     FrontSocket silent = server.connect();
     FrontSocket kept = server.connect();
     REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
-    CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_kept, kept.receive(ended_responses(1))).body() == "hello");
     // Another connection is timed out meanwhile, twice over.
     for (int i = 0; i < 2; ++i) {
       FrontSocket stalled = server.connect();
@@ -300,9 +300,9 @@ TEST_SUITE("server") {
     }
     CHECK(server.connections() == 2);
     REQUIRE(kept.send(request(Speech::fastcgi_kept, {"/hello"})));
-    CHECK(answer_in(Speech::fastcgi_kept, kept.receive(ended_answers(1))).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_kept, kept.receive(ended_responses(1))).body() == "hello");
     REQUIRE(silent.send(request(Speech::uwsgi, {"/hello"})));
-    CHECK(answer_in(Speech::uwsgi, silent.receive()).body() == "hello");
+    CHECK(response_in(Speech::uwsgi, silent.receive()).body() == "hello");
   }
 
   TEST_CASE("a body that does not go on is refused with 408, or its reader is told") {
@@ -317,15 +317,15 @@ TEST_SUITE("server") {
       REQUIRE(waits.send(unfinished(speech, upload("/echo", 10, 20))));
       FrontSocket runs = server.connect();
       REQUIRE(runs.send(unfinished(speech, upload("/echo", 2000, 4000))));
-      CHECK(answer_in(speech, waits.receive()).status() == "408");
-      CHECK(answer_in(speech, runs.receive()).body() == std::string(2000, 'b') + "(cut)");
+      CHECK(response_in(speech, waits.receive()).status() == "408");
+      CHECK(response_in(speech, runs.receive()).body() == std::string(2000, 'b') + "(cut)");
       CHECK(waits.ended());
       CHECK(runs.ended());
     }
     CHECK(server.reporter().count("--body-timeout", Level::warning) == 2 * kSpeeches.size());
   }
 
-  TEST_CASE("a front that takes nothing of its answer is closed after --write-timeout") {
+  TEST_CASE("a front that takes nothing of its response is closed after --write-timeout") {
     Scripts scripts;
     net::ServerOptions options;
     options.write_timeout = 300ms;
@@ -355,7 +355,7 @@ TEST_SUITE("server") {
           [&](const std::string& part) { return got.size() + part.size() >= wanted; });
     }
     got += front.receive();
-    CHECK(answer_in(Speech::scgi, got).body().size() == 16 << 20);
+    CHECK(response_in(Speech::scgi, got).body().size() == 16 << 20);
     CHECK(server.reporter().count("--write-timeout") == 0);
   }
 
@@ -364,7 +364,7 @@ TEST_SUITE("server") {
     RunningServer server(scripts, {{}, 4});
     FrontSocket idle = server.connect();
     REQUIRE(idle.send(request(Speech::fastcgi_kept, {"/hello"})));
-    idle.receive(ended_answers(1));
+    idle.receive(ended_responses(1));
     std::vector<FrontSocket> running;
     for (const Speech speech : kSpeeches) {
       running.push_back(server.connect());
@@ -377,23 +377,23 @@ TEST_SUITE("server") {
     CHECK_FALSE(FrontSocket::to_unix(server.folder() / "socket").send("x"));
     scripts.gate.open();
     for (std::size_t i = 0; i < running.size(); ++i) {
-      const Answer answer = answer_in(kSpeeches[i], running[i].receive());
-      CHECK(answer.body() == "waited");
+      const Answer response = response_in(kSpeeches[i], running[i].receive());
+      CHECK(response.body() == "waited");
       CHECK(running[i].ended());
     }
     CHECK(eventually([&] { return server.drained(); }));
   }
 
-  TEST_CASE("draining sends all of a big answer first") {
+  TEST_CASE("draining sends all of a big response first") {
     Scripts scripts;
     RunningServer server(scripts);
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/stream"})));
     REQUIRE(eventually([&] { return !front.silent(); }));
     server.drain();
-    const Answer answer = answer_in(Speech::fastcgi_kept, front.receive());
-    CHECK(answer.body().size() == 16 << 20);
-    CHECK(answer.ends == 1);
+    const Answer response = response_in(Speech::fastcgi_kept, front.receive());
+    CHECK(response.body().size() == 16 << 20);
+    CHECK(response.ends == 1);
     CHECK(eventually([&] { return server.drained(); }));
   }
 
@@ -409,11 +409,11 @@ TEST_SUITE("server") {
     server.on_loop([&] {
       server.server().adopt(std::move(wired.server), request(Speech::fastcgi_kept, {"/hello"}));
     });
-    CHECK(answer_in(Speech::fastcgi_kept, given.receive()).body() == "hello");
+    CHECK(response_in(Speech::fastcgi_kept, given.receive()).body() == "hello");
     CHECK(given.ended());
     CHECK_FALSE(server.drained());
     scripts.gate.open();
-    CHECK(answer_in(Speech::fastcgi_kept, blocked.receive()).body() == "waited");
+    CHECK(response_in(Speech::fastcgi_kept, blocked.receive()).body() == "waited");
     CHECK(eventually([&] { return server.drained(); }));
   }
 
@@ -430,7 +430,7 @@ TEST_SUITE("server") {
     std::vector<support::UniqueFd> hoard;
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
-    CHECK(answer_in(Speech::uwsgi, front.receive()).body() == "hello");
+    CHECK(response_in(Speech::uwsgi, front.receive()).body() == "hello");
     FrontSocket waits(support::UniqueFd{});
     // The undefined-behaviour sanitizer needs descriptors where it first sees a type.
     using Work = std::function<void()>;
@@ -451,7 +451,7 @@ TEST_SUITE("server") {
     CHECK(server.reporter().hears("LimitNOFILE", Level::error));
     hoard.clear();
     ::setrlimit(RLIMIT_NOFILE, &before);
-    CHECK(answer_in(Speech::uwsgi, waits.receive()).body() == "hello");
+    CHECK(response_in(Speech::uwsgi, waits.receive()).body() == "hello");
     CHECK(server.reporter().count("LimitNOFILE") == 1);
   }
 }

@@ -18,7 +18,7 @@ using gateway::Level;
 
 namespace {
 
-/// Sends `part` of an answer whose length is announced or not, then breaks it off.
+/// Sends `part` of a response whose length is announced or not, then breaks it off.
 ScriptedApplication::Script breaking(bool announced) {
   return [announced](gateway::Exchange& exchange) {
     const gateway::ResponseHead head{"200 OK", announced ? "Content-Length: 100\r\n" : "",
@@ -57,7 +57,7 @@ std::size_t spool_files_in(const TemporaryFolder& folder) {
   return count;
 }
 
-/// Answers from bytes of its own that may only go once they are sent.
+/// Responses from bytes of its own that may only go once they are sent.
 struct OwnedBytes {
   std::shared_ptr<std::string> bytes = std::make_shared<std::string>(6 << 20, 'o');
 
@@ -87,15 +87,15 @@ TEST_SUITE("wire exchange") {
     };
     for (const Speech speech : {Speech::fastcgi_kept, Speech::fastcgi_closed}) {
       CAPTURE(name(speech));
-      FastcgiAnswers nginx(ask(speech, "/announced", "nginx/1.22"));
+      FastcgiResponses nginx(ask(speech, "/announced", "nginx/1.22"));
       CHECK(nginx.by_id[1].body() == "part");
       CHECK(nginx.by_id[1].ends == 1);
       CHECK_FALSE(nginx.by_id[1].stdout_ended);
-      FastcgiAnswers corrupt(ask(speech, "/open", "nginx/1.22"));
+      FastcgiResponses corrupt(ask(speech, "/open", "nginx/1.22"));
       CHECK(corrupt.by_id[1].body() == "part");
       CHECK(corrupt.corrupt);
       for (const std::string path : {"/announced", "/open"}) {
-        FastcgiAnswers other(ask(speech, path, "Apache/2.4"));
+        FastcgiResponses other(ask(speech, path, "Apache/2.4"));
         CHECK(other.by_id[1].body() == "part");
         CHECK(other.by_id[1].ends == 0);
         CHECK_FALSE(other.by_id[1].stdout_ended);
@@ -103,7 +103,7 @@ TEST_SUITE("wire exchange") {
       }
     }
     for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
-      CHECK(answer_in(speech, ask(speech, "/open", "nginx/1.22")).body() == "part");
+      CHECK(response_in(speech, ask(speech, "/open", "nginx/1.22")).body() == "part");
     }
   }
 
@@ -111,7 +111,7 @@ TEST_SUITE("wire exchange") {
     ScriptedApplication application;
     application.on("/open", breaking(false));
     application.on("/hello", [](gateway::Exchange& exchange) {
-      ScriptedApplication::answer(exchange, "hello");
+      ScriptedApplication::respond(exchange, "hello");
     });
     ServerSetup setup;
     setup.tcp = true;
@@ -124,7 +124,7 @@ TEST_SUITE("wire exchange") {
         const std::string got = front.receive();
         CHECK(front.ended());
         CHECK(front.was_reset() == breaks);
-        if (!breaks) CHECK(answer_in(speech, got).body() == "hello");
+        if (!breaks) CHECK(response_in(speech, got).body() == "hello");
       }
     }
   }
@@ -134,34 +134,34 @@ TEST_SUITE("wire exchange") {
     application.on("/announced", breaking(true));
     application.on("/wait", [&](gateway::Exchange& exchange) {
       application.gate.wait();
-      ScriptedApplication::answer(exchange, "sibling");
+      ScriptedApplication::respond(exchange, "other");
     });
     RunningServer server(application);
     FrontSocket front = server.connect();
-    Asked sibling{"/wait"};
-    sibling.id = 3;
-    REQUIRE(front.send(request(Speech::fastcgi_kept, sibling)));
+    Asked second{"/wait"};
+    second.id = 3;
+    REQUIRE(front.send(request(Speech::fastcgi_kept, second)));
     REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/announced"})));
-    const FastcgiAnswers broken(front.receive(ended_answers(1)));
+    const FastcgiResponses broken(front.receive(ended_responses(1)));
     CHECK(broken.by_id.at(1).body() == "part");
     CHECK_FALSE(broken.by_id.at(1).stdout_ended);
     application.gate.open();
-    const FastcgiAnswers other(front.receive(ended_answers(1)));
-    CHECK(other.by_id.at(3).body() == "sibling");
+    const FastcgiResponses other(front.receive(ended_responses(1)));
+    CHECK(other.by_id.at(3).body() == "other");
   }
 
-  TEST_CASE("an earlier request of a kept connection is no sibling, also while its call goes on") {
+  TEST_CASE("an earlier request of a kept connection does not count, also while its call goes on") {
     ScriptedApplication application;
     application.on("/announced", breaking(true));
     application.on("/hello", [&](gateway::Exchange& exchange) {
-      ScriptedApplication::answer(exchange, "hi");
+      ScriptedApplication::respond(exchange, "hi");
       application.gate.wait();
     });
     RunningServer server(application);
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-    front.receive(ended_answers(1));
+    front.receive(ended_responses(1));
     REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
     Asked asked{"/announced"};
     asked.software = "Apache/2.4";
@@ -171,28 +171,29 @@ TEST_SUITE("wire exchange") {
     application.gate.open();
     bytes += front.receive();
     CHECK(front.ended());
-    CHECK(FastcgiAnswers(bytes).by_id[1].ends == 0);
+    CHECK(FastcgiResponses(bytes).by_id[1].ends == 0);
   }
 
   TEST_CASE("a second upload on a kept connection waits for its reader like the first") {
     ScriptedApplication application;
     application.on("/wait", [&](gateway::Exchange& exchange) {
       application.gate.wait();
-      ScriptedApplication::answer(exchange, ScriptedApplication::read_all(exchange));
+      ScriptedApplication::respond(exchange, ScriptedApplication::read_all(exchange));
     });
     net::ServerOptions options;
     options.body_buffer = 1000;
     RunningServer server(application, {options});
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/none"})));
-    front.receive(ended_answers(1));
+    front.receive(ended_responses(1));
     const Asked asked{"/wait", "POST", std::string(100'000, 'b')};
     REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
     REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
     server.on_loop([] {});
     CHECK(spool_files_in(server.folder()) == 0);
     application.gate.open();
-    CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == asked.body);
+    CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
+          asked.body);
   }
 
   TEST_CASE("files are sent as they are, over every protocol") {
@@ -204,10 +205,10 @@ TEST_SUITE("wire exchange") {
     RunningServer server(application);
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
-      const Answer answer = server.ask(speech, {"/file"});
-      CHECK(answer.body() == content.substr(1234, 2'900'000));
-      CHECK(answer.ends == (is_fastcgi(speech) ? 1 : 0));
-      CHECK_FALSE(answer.late_bytes);
+      const Answer response = server.ask(speech, {"/file"});
+      CHECK(response.body() == content.substr(1234, 2'900'000));
+      CHECK(response.ends == (is_fastcgi(speech) ? 1 : 0));
+      CHECK_FALSE(response.late_bytes);
       const Answer empty = server.ask(speech, {"/empty"});
       CHECK(empty.status() == "200");
       CHECK(empty.body().empty());
@@ -224,10 +225,10 @@ TEST_SUITE("wire exchange") {
     for (const Speech speech : kSpeeches) {
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/file"})));
-      const Answer answer = answer_in(speech, front.receive());
+      const Answer response = response_in(speech, front.receive());
       CHECK(front.ended());
-      CHECK(answer.body().size() == 1000);
-      CHECK(answer.ends == 0);
+      CHECK(response.body().size() == 1000);
+      CHECK(response.ends == 0);
     }
     CHECK(server.reporter().count("became shorter", Level::error) == kSpeeches.size());
   }
@@ -237,7 +238,7 @@ TEST_SUITE("wire exchange") {
     OwnedBytes owned;
     application.on("/owned", [&](gateway::Exchange& exchange) {
       OwnedBytes::Keeper keeper(owned.bytes);
-      ScriptedApplication::answer(exchange, *owned.bytes, "200 OK", &keeper);
+      ScriptedApplication::respond(exchange, *owned.bytes, "200 OK", &keeper);
     });
     RunningServer server(application);
     for (const Speech speech : kSpeeches) {
@@ -255,9 +256,9 @@ TEST_SUITE("wire exchange") {
         REQUIRE(eventually([&] { return application.ended() == before + 2; }));
         CHECK(owned.bytes.use_count() == 3);
       }
-      const Answer answer =
-          answer_in(speech, kept ? reads.receive(ended_answers(1)) : reads.receive());
-      CHECK(answer.body() == *owned.bytes);
+      const Answer response =
+          response_in(speech, kept ? reads.receive(ended_responses(1)) : reads.receive());
+      CHECK(response.body() == *owned.bytes);
       CHECK(eventually([&] { return owned.bytes.use_count() == 1; }));
     }
   }
@@ -282,7 +283,7 @@ TEST_SUITE("wire exchange") {
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/stream"})));
       const std::string got = front.receive([&](const std::string& bytes) {
-        arrived = answer_in(speech, bytes).body().size() / 6;
+        arrived = response_in(speech, bytes).body().size() / 6;
         return arrived == 200;
       });
       CHECK(arrived == 200);
@@ -309,7 +310,7 @@ TEST_SUITE("wire exchange") {
     const StoppedLoop stopped(server);
     application.gate.open();
     front.receive([&](const std::string& bytes) {
-      arrived = answer_in(Speech::scgi, bytes).body().size() / 6;
+      arrived = response_in(Speech::scgi, bytes).body().size() / 6;
       return arrived == 40;
     });
     CHECK(arrived == 40);
@@ -338,9 +339,9 @@ TEST_SUITE("wire exchange") {
         RunningServer server(application, {options});
         const auto read_body = [&](FrontSocket& front, std::string got) {
           got += front.receive([&](const std::string& part) {
-            return answer_in(speech, got + part).body() == expected;
+            return response_in(speech, got + part).body() == expected;
           });
-          CHECK(answer_in(speech, got).body() == expected);
+          CHECK(response_in(speech, got).body() == expected);
           return got;
         };
         Asked asked{"/echo"};
@@ -367,7 +368,7 @@ TEST_SUITE("wire exchange") {
     application.on("/complain", [](gateway::Exchange& exchange) {
       exchange.send_error_text("first ");
       exchange.send_error_text("second");
-      ScriptedApplication::answer(exchange, "body");
+      ScriptedApplication::respond(exchange, "body");
     });
     application.on("/stream", [](gateway::Exchange& exchange) {
       exchange.send_error_text("early ");
@@ -408,7 +409,7 @@ TEST_SUITE("wire exchange") {
   TEST_CASE("a spool that fails while the application reads is told to it and to the log") {
     ScriptedApplication application;
     application.on("/late", [&](gateway::Exchange& exchange) {
-      // Nothing is read until the answer has made the loop spool, and fail.
+      // Nothing is read until the response has made the loop spool, and fail.
       const gateway::ResponseHead head{"200 OK", {}};
       ScriptedApplication::stream(exchange, &head, std::string(4 << 20, 'a'));
       const std::string body = ScriptedApplication::read_all(exchange);
@@ -435,7 +436,7 @@ TEST_SUITE("wire exchange") {
   TEST_CASE("an answered request gives its spool file back though its connection is kept") {
     ScriptedApplication application;
     application.on("/ignore", [](gateway::Exchange& exchange) {
-      ScriptedApplication::answer(exchange, "not read");
+      ScriptedApplication::respond(exchange, "not read");
     });
     net::ServerOptions options;
     options.body_buffer = 1000;
@@ -443,7 +444,8 @@ TEST_SUITE("wire exchange") {
     RunningServer server(application, {options});
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/ignore", "POST", std::string(9999, 'b')})));
-    CHECK(answer_in(Speech::fastcgi_kept, front.receive(ended_answers(1))).body() == "not read");
+    CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
+          "not read");
     CHECK(eventually([&] { return spool_files_in(server.folder()) == 0; }));
   }
 
@@ -465,16 +467,16 @@ TEST_SUITE("wire exchange") {
     CHECK(server.reporter().count("431", Level::warning) == kSpeeches.size());
   }
 
-  TEST_CASE("a refused HEAD request has no body in its answer") {
+  TEST_CASE("a refused HEAD request has no body in its response") {
     ScriptedApplication application;
     net::ServerOptions options;
     options.max_body = 10;
     RunningServer server(application, {options});
     for (const Speech speech : kSpeeches) {
-      const Answer answer = server.ask(speech, {"/", "HEAD", std::string(11, 'b')});
-      CHECK(answer.status() == "413");
-      CHECK(answer.body().empty());
-      CHECK(answer.has("Content-Length: "));
+      const Answer response = server.ask(speech, {"/", "HEAD", std::string(11, 'b')});
+      CHECK(response.status() == "413");
+      CHECK(response.body().empty());
+      CHECK(response.has("Content-Length: "));
     }
   }
 
@@ -482,7 +484,7 @@ TEST_SUITE("wire exchange") {
     ScriptedApplication application;
     application.on("/slow", [](gateway::Exchange& exchange) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      ScriptedApplication::answer(exchange, "12345", "201 Created");
+      ScriptedApplication::respond(exchange, "12345", "201 Created");
     });
     RunningServer server(application);
     for (const Speech speech : kSpeeches) server.ask(speech, {"/slow"});

@@ -6,8 +6,8 @@ shared = types.SimpleNamespace()  # what one test's requests leave for its next 
 _applications = {}
 
 
-def answer(start_response, text):
-    """A plain answer; what is no str is shown as its repr."""
+def respond(start_response, text):
+    """A plain response; what is no str is shown as its repr."""
     body = (text if isinstance(text, str) else repr(text)).encode("utf-8", "backslashreplace")
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -43,7 +43,7 @@ class Chunks:
 def application(environ, start_response):
     source = environ.pop("TEST_SOURCE").encode("latin-1").decode()
     if source not in _applications:
-        names = {"shared": shared, "answer": answer, "raised_by": raised_by, "Chunks": Chunks}
+        names = {"shared": shared, "respond": respond, "raised_by": raised_by, "Chunks": Chunks}
         exec(compile(source, "<test>", "exec"), names)
         _applications[source] = names["application"]
     return _applications[source](environ, start_response)

@@ -20,7 +20,7 @@ PythonHost& host() {
 std::string value_of(std::string_view expression, const fakes::Variables& more = {}) {
   const std::string source =
       "def application(environ, start_response):\n"
-      "    return answer(start_response, repr((" +
+      "    return respond(start_response, repr((" +
       std::string(expression) + ")))\n";
   return host().body_of(source, with(get_variables(), more));
 }

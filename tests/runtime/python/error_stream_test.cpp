@@ -20,7 +20,7 @@ ExchangePointer run(std::string_view statements) {
   return host().run(
       "import threading\ndef application(environ, start_response):\n"
       "    errors = environ['wsgi.errors']\n    " +
-      std::string(statements) + "\n    return answer(start_response, '')\n");
+      std::string(statements) + "\n    return respond(start_response, '')\n");
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ TEST_CASE("any str is taken, nothing else is") {
         "GET /path?a=1: snowman \xe2\x98\x83 half a pair \\udc80\n");
   CHECK(host().body_of("def application(environ, start_response):\n"
                        "    errors = environ['wsgi.errors']\n"
-                       "    return answer(start_response, (raised_by(errors.write, b'bytes'), "
+                       "    return respond(start_response, (raised_by(errors.write, b'bytes'), "
                        "raised_by(errors.writelines, [b'x']), errors.write('abc\\n'), "
                        "errors.flush()))\n") == "('TypeError', 'TypeError', 4, None)");
 }
@@ -62,7 +62,7 @@ TEST_CASE("control bytes in a request's line are escaped") {
   host().log().take();
   host().run(
       "def application(environ, start_response):\n"
-      "    environ['wsgi.errors'].write('x\\n')\n    return answer(start_response, '')\n",
+      "    environ['wsgi.errors'].write('x\\n')\n    return respond(start_response, '')\n",
       with(get_variables(), {{"REQUEST_URI", "/a\nFORGED \x1b[1m"}}));
   CHECK(host().take_log(Level::warning) == "GET /a\\x0aFORGED \\x1b[1m: x\n");
 }

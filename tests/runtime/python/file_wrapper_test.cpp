@@ -63,7 +63,8 @@ ExchangePointer run(const std::string& path, const std::string& file,
 }
 
 std::string shown(const std::string& expression) {
-  return host().body_of("def application(e, s):\n    return answer(s, repr(" + expression + "))\n");
+  return host().body_of("def application(e, s):\n    return respond(s, repr(" + expression +
+                        "))\n");
 }
 
 }  // namespace
@@ -110,7 +111,7 @@ TEST_CASE("what only looks like a plain file is read") {
   const SampleFile sample;
   const SampleFile packed;
   host().run("import gzip\ndef application(e, s):\n    with gzip.open('" + packed.path +
-             "', 'wb') as file: file.write(b'unpacked')\n    return answer(s, '')\n");
+             "', 'wb') as file: file.write(b'unpacked')\n    return respond(s, '')\n");
   const auto unpacked = run(packed.path, "gzip.open(path, 'rb')");
   CHECK_FALSE(unpacked->sent_file);
   CHECK(unpacked->sent == "unpacked");
@@ -190,7 +191,7 @@ def application(environ, start_response):
     found = [hasattr(wrapper(bare), "close"), list(wrapper(bare)), bare.sizes]
     found += [list(closing), hasattr(closing, "close"), closing.close(), file.closed]
     found += [raised_by(wrapper), list(wrapper(filelike=io.BytesIO(b"named"), blksize=2))]
-    return answer(start_response, found)
+    return respond(start_response, found)
 )") == "[False, [b'one', b'two'], [8192, 8192, 8192], [b'abcd', b'ef'], True, None, True, "
        "'TypeError', [b'na', b'me', b'd']]");
 }
@@ -200,8 +201,8 @@ TEST_CASE("a wrapper and a file that own each other are collected") {
       "def application(environ, start_response):\n"
       "    file = type('File', (), {})()\n"
       "    file.wrapper = environ['wsgi.file_wrapper'](file)\n"
-      "    return answer(start_response, '')\n");
-  host().run("import gc\ndef application(e, s):\n    gc.collect()\n    return answer(s, '')\n");
+      "    return respond(start_response, '')\n");
+  host().run("import gc\ndef application(e, s):\n    gc.collect()\n    return respond(s, '')\n");
   CHECK(host().runtime().live_objects().file_wrappers == 0);
 }
 

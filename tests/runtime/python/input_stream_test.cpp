@@ -28,7 +28,7 @@ ExchangePointer make(std::string_view expression, std::deque<MemoryExchange::Bod
   auto exchange = PythonHost::make(
       "def application(environ, start_response):\n"
       "    stream = environ['wsgi.input']\n"
-      "    return answer(start_response, repr((" +
+      "    return respond(start_response, repr((" +
           std::string(expression) + ")))\n",
       variables);
   exchange->body = std::move(body);
@@ -76,7 +76,7 @@ TEST_CASE("a body that is larger than any first allocation arrives whole") {
 TEST_CASE("an announced length is not allocated before bytes come") {
   auto exchange = PythonHost::make(
       "def application(environ, start_response):\n"
-      "    return answer(start_response, environ['wsgi.input'].read())\n",
+      "    return respond(start_response, environ['wsgi.input'].read())\n",
       with(get_variables(),
            {{"REQUEST_METHOD", "POST"}, {"CONTENT_LENGTH", "1000000000000000000"}}));
   exchange->body = {"short"};
@@ -144,7 +144,7 @@ TEST_CASE("after the request every use raises ValueError and touches no other re
       "def application(environ, start_response):\n"
       "    shared.stream = environ['wsgi.input']\n"
       "    shared.disconnected = environ['appd.client_disconnected']\n"
-      "    return answer(start_response, '')\n");
+      "    return respond(start_response, '')\n");
   CHECK(host().runtime().live_objects().inputs == 1);
   CHECK(value_of("[raised_by(call) for call in (shared.stream.read, shared.stream.readline, "
                  "shared.stream.readlines, lambda: next(shared.stream))], shared.disconnected(), "
@@ -154,7 +154,7 @@ TEST_CASE("after the request every use raises ValueError and touches no other re
   host().run(
       "def application(environ, start_response):\n"
       "    del shared.stream, shared.disconnected\n"
-      "    return answer(start_response, '')\n");
+      "    return respond(start_response, '')\n");
 }
 
 TEST_CASE("another thread may read while the call runs") {
@@ -178,7 +178,7 @@ def application(environ, start_response):
     found.append(raised_by(stream.read))
     environ["wsgi.errors"].write("refused")
     thread.join()
-    return answer(start_response, found)
+    return respond(start_response, found)
 )");
   exchange->body = {Block{}, "abc"};
   exchange->on_wait = [&](std::string_view) {
@@ -203,7 +203,7 @@ def application(environ, start_response):
     deadline = time.monotonic() + 30
     while not environ["appd.client_disconnected"]() and time.monotonic() < deadline:
         time.sleep(0.001)
-    return answer(start_response, "answered")
+    return respond(start_response, "answered")
 )");
   exchange->body = {Block{}, "abc"};
   exchange->on_wait = [&](std::string_view) {
@@ -220,7 +220,7 @@ def application(environ, start_response):
   CHECK(exchange->sent == "answered");
   CHECK(host().body_of("def application(e, s):\n"
                        "    shared.thread.join()\n"
-                       "    return answer(s, shared.found)\n") == "['ValueError']");
+                       "    return respond(s, shared.found)\n") == "['ValueError']");
 }
 
 TEST_CASE("client_disconnected follows the front") {

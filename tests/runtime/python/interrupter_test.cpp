@@ -57,7 +57,7 @@ ExchangePointer interrupted(std::string_view source) {
 std::string noted() {
   return host().body_of(
       "def application(environ, start_response):\n"
-      "    return answer(start_response, shared.noted)\n");
+      "    return respond(start_response, shared.noted)\n");
 }
 
 }  // namespace
@@ -88,13 +88,13 @@ def application(environ, start_response):
     try:
         compute(environ)
     except appd.RequestTimeout as error:
-        return answer(start_response, (isinstance(error, Exception), bool(appd.__version__)))
+        return respond(start_response, (isinstance(error, Exception), bool(appd.__version__)))
 )"));
   CHECK(exchange->head.value().status == "200 OK");
   CHECK(exchange->sent == "(False, True)");
 }
 
-TEST_CASE("an answer whose head is out is broken off, and its iterable is closed") {
+TEST_CASE("a response whose head is out is broken off, and its iterable is closed") {
   const auto exchange = interrupted(computing(R"(
 shared.noted = []
 def application(environ, start_response):
@@ -119,7 +119,7 @@ def application(environ, start_response):
     total = 0
     for i in range(1000):
         total += i
-    return answer(start_response, "x" * 100_000)
+    return respond(start_response, "x" * 100_000)
 )"));
   }
   std::shared_ptr<PythonHost::Batch> running;
@@ -141,14 +141,14 @@ def application(environ, start_response):
   }
 }
 
-TEST_CASE("a call that has ended is not interrupted, nor is a neighbour") {
+TEST_CASE("a call that has ended is not interrupted, nor is another") {
   const auto exchange = PythonHost::make(computing(R"(
 def application(environ, start_response):
     environ["wsgi.errors"].write("waiting\n")
     environ["wsgi.input"].read()
     for _ in range(1000):
         time.sleep(0)
-    return answer(start_response, "undisturbed")
+    return respond(start_response, "undisturbed")
 )"));
   exchange->body = {MemoryExchange::Block{}};
   std::atomic<bool> waiting{false};
@@ -174,7 +174,7 @@ TEST_CASE("how long the interpreter is waited for is told until it is had") {
 import ctypes
 def application(environ, start_response):
     ctypes.PyDLL(None).read({}, ctypes.create_string_buffer(1), 1)
-    return answer(start_response, "")
+    return respond(start_response, "")
 )",
                                                      ends[0]));
   const auto batch = host().start({exchange});

@@ -22,7 +22,7 @@ std::string raised_by(std::string_view arguments) {
       std::string(arguments) +
       ")\n"
       "    if found == 'nothing': return [b'nothing']\n"
-      "    return answer(start_response, found)\n");
+      "    return respond(start_response, found)\n");
 }
 
 }  // namespace
@@ -271,7 +271,7 @@ def application(environ, start_response):
   }
 }
 
-TEST_CASE("only write, and nothing returned, is a complete answer") {
+TEST_CASE("only write, and nothing returned, is a complete response") {
   const auto exchange = host().run(R"(
 def application(environ, start_response):
     start_response("200 OK", [])(b"written")
@@ -293,7 +293,7 @@ def application(environ, start_response):
 def application(environ, start_response):
     found = [raised_by(shared.start, "500 Intruder", []), raised_by(shared.write, b"intruder")]
     del shared.start, shared.write
-    return answer(start_response, found)
+    return respond(start_response, found)
 )");
   CHECK(exchange->sent == "['RuntimeError', 'RuntimeError']");
   CHECK(exchange->head->status == "200 OK");

@@ -41,7 +41,7 @@ std::string stack_at(std::string_view source, std::string_view place) {
   // The last line of the source waits for this: it must not end by itself before.
   host().run(
       "def application(environ, start_response):\n"
-      "    shared.done.set()\n    return answer(start_response, '')\n");
+      "    shared.done.set()\n    return respond(start_response, '')\n");
   host().wait(*batch);
   CHECK(seen);
   CHECK(exchange->head.value().status == "200 OK");
@@ -72,7 +72,7 @@ def compute():
 def application(environ, start_response):
     compute()
     shared.done.wait()
-    return answer(start_response, "")
+    return respond(start_response, "")
 )",
                                        one.place);
     CHECK(stack.find("in application") != stack.npos);
@@ -94,7 +94,7 @@ import threading
 shared.done = threading.Event()
 def application(environ, start_response):
     shared.done.wait()
-    return answer(start_response, "")
+    return respond(start_response, "")
 )",
                                      "in wait");
   CHECK(stack.find("in application") != stack.npos);
@@ -114,13 +114,13 @@ def application(environ, start_response):
     faulthandler.enable()
     shared.done.wait()
     faulthandler.disable()
-    return answer(start_response, "")
+    return respond(start_response, "")
 )",
                                      "in wait");
   CHECK(stack.find("in application") != stack.npos);
   CHECK(host().body_of(
             "def application(environ, start_response):\n"
-            "    return answer(start_response, str('in application' in shared.dumped))\n") ==
+            "    return respond(start_response, str('in application' in shared.dumped))\n") ==
         "True");
 }
 
@@ -135,14 +135,14 @@ def blocked():
     buffer = ctypes.create_string_buffer(8)
     return libc.read(shared.read, buffer, 8), ctypes.get_errno()
 def application(environ, start_response):
-    return answer(start_response, blocked())
+    return respond(start_response, blocked())
 )");
   const auto batch = host().start({exchange});
   REQUIRE(eventually([&] { return stacks(number, 2).find("in blocked") != std::string::npos; }));
   for (int i = 0; i < 20; ++i) stacks(number, 2);
   host().run(
       "import os\ndef application(environ, start_response):\n"
-      "    os.write(shared.write, b'12345')\n    return answer(start_response, '')\n");
+      "    os.write(shared.write, b'12345')\n    return respond(start_response, '')\n");
   host().wait(*batch);
   CHECK(exchange->sent == "(5, 0)");
 }

@@ -30,8 +30,8 @@ void check_complete(const MemoryExchange& exchange) {
   CHECK(exchange.breaches == std::vector<std::string>{});
 }
 
-/// An answer of the server's own, in place of the application's.
-void check_error_answer(const MemoryExchange& exchange) {
+/// A response of the server's own, in place of the application's.
+void check_error_response(const MemoryExchange& exchange) {
   check_complete(exchange);
   REQUIRE(exchange.head);
   CHECK(exchange.head->status == "500 Internal Server Error");
@@ -43,7 +43,7 @@ void check_error_answer(const MemoryExchange& exchange) {
 std::string events() {
   return host().body_of(R"(
 def application(environ, start_response):
-    return answer(start_response, " ".join(shared.events))
+    return respond(start_response, " ".join(shared.events))
 )");
 }
 
@@ -72,7 +72,7 @@ class Application:
     def __call__(self, *arguments, **named):
         shared.calls += 1
         environ, start_response = arguments
-        return answer(start_response, (len(arguments), len(named), shared.calls))
+        return respond(start_response, (len(arguments), len(named), shared.calls))
 application = Application()
 )");
   CHECK(exchange->sent == "(2, 0, 1)");
@@ -89,7 +89,7 @@ TEST_CASE("a list or tuple of several bytes is one send, with the length of all"
   }
 }
 
-TEST_CASE("an empty iterable is an answer of length 0") {
+TEST_CASE("an empty iterable is a response of length 0") {
   for (const char* form : {"[]", "iter([])", "[b'']"}) {
     const auto exchange = host().run(std::string("def application(environ, start_response):\n") +
                                      "    start_response('200 OK', [])\n    return " + form + "\n");
@@ -159,7 +159,7 @@ def application(environ, start_response):
   CHECK(exchange->sent == "late");
 }
 
-TEST_CASE("an answer without start_response is an error that says so") {
+TEST_CASE("a response without start_response is an error that says so") {
   for (const char* source : {
            "def application(environ, start_response):\n    return [b'x']\n",
            "def application(environ, start_response):\n    return []\n",
@@ -167,7 +167,7 @@ TEST_CASE("an answer without start_response is an error that says so") {
            "def application(environ, start_response):\n    return iter(())\n",
        }) {
     host().take_log(Level::error);
-    check_error_answer(*host().run(source));
+    check_error_response(*host().run(source));
     CHECK(contains(host().take_log(Level::error), "GET /path?a=1: start_response was not called"));
   }
 }
@@ -187,9 +187,9 @@ TEST_CASE("what is no iterable of bytes is an error that names its type") {
        }) {
     CAPTURE(one.value);
     host().take_log(Level::error);
-    check_error_answer(*host().run(std::string("def application(environ, start_response):\n") +
-                                   "    start_response('200 OK', [])\n    return " + one.value +
-                                   "\n"));
+    check_error_response(*host().run(std::string("def application(environ, start_response):\n") +
+                                     "    start_response('200 OK', [])\n    return " + one.value +
+                                     "\n"));
     CHECK(contains(host().take_log(Level::error), one.log));
   }
 }
@@ -213,7 +213,7 @@ def application(environ, start_response):
     start_response("200 OK", [("X-Head", "never sent")])
     raise ValueError("boom\nsecond line")
 )");
-  check_error_answer(*exchange);
+  check_error_response(*exchange);
   const std::string log = host().take_log(Level::error);
   CHECK(log.starts_with("GET /path?a=1: the application raised ValueError: boom\nTraceback"));
   CHECK(contains(log, "in application\n"));
@@ -223,13 +223,13 @@ def application(environ, start_response):
 TEST_CASE("SystemExit and KeyboardInterrupt are errors of their request alone") {
   for (const char* type : {"SystemExit", "KeyboardInterrupt", "GeneratorExit"}) {
     host().take_log(Level::error);
-    check_error_answer(*host().run(std::string("def application(environ, start_response):\n") +
-                                   "    raise " + type + "\n"));
+    check_error_response(*host().run(std::string("def application(environ, start_response):\n") +
+                                     "    raise " + type + "\n"));
     CHECK(contains(host().take_log(Level::error), std::string("the application raised ") + type));
   }
 }
 
-TEST_CASE("an exception after the head breaks the answer off and closes the iterable") {
+TEST_CASE("an exception after the head breaks the response off and closes the iterable") {
   host().take_log(Level::error);
   const auto exchange = host().run(R"(
 shared.events = []
@@ -249,7 +249,7 @@ def application(environ, start_response):
   CHECK(events() == "next next close");
 }
 
-TEST_CASE("a chunk of a wrong type after the head breaks the answer off") {
+TEST_CASE("a chunk of a wrong type after the head breaks the response off") {
   const auto exchange = host().run(R"(
 def application(environ, start_response):
     start_response("200 OK", [])
@@ -261,7 +261,7 @@ def application(environ, start_response):
 
 TEST_CASE("an exception whose text cannot be had is still reported") {
   host().take_log(Level::error);
-  check_error_answer(*host().run(R"(
+  check_error_response(*host().run(R"(
 class Odd(Exception):
     def __str__(self): raise RuntimeError("no text")
 def application(environ, start_response):
@@ -284,7 +284,7 @@ def application(environ, start_response):
   CHECK(events() == "closed");
 }
 
-TEST_CASE("close comes after the end of the answer, and its errors are only logged") {
+TEST_CASE("close comes after the end of the response, and its errors are only logged") {
   host().take_log(Level::error);
   const auto exchange = host().run(R"(
 class Closing:
@@ -371,7 +371,7 @@ def application(environ, start_response):
   CHECK(events() == "sent done");
 }
 
-TEST_CASE("what is raised after the last byte is logged and leaves the answer whole") {
+TEST_CASE("what is raised after the last byte is logged and leaves the response whole") {
   host().take_log(Level::error);
   const auto exchange = host().run(R"(
 def application(environ, start_response):
@@ -422,7 +422,7 @@ def application(environ, start_response):
 
 TEST_CASE("too few bytes that are known before anything is sent are a 500") {
   host().take_log(Level::error);
-  check_error_answer(*host().run(R"(
+  check_error_response(*host().run(R"(
 def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "100")])
     return [b"abc"]
@@ -430,7 +430,7 @@ def application(environ, start_response):
   CHECK(contains(host().take_log(Level::error), "gave 3 of the 100 bytes"));
 }
 
-TEST_CASE("HEAD gets the head of the answer alone, and the iterable is closed unread") {
+TEST_CASE("HEAD gets the head of the response alone, and the iterable is closed unread") {
   const auto exchange = host().run(R"(
 shared.events = []
 def application(environ, start_response):
@@ -667,7 +667,7 @@ TEST_CASE("calls follow one another in one serve, each with an environ and buffe
 def application(environ, start_response):
     found = environ.get("test.mark", "fresh")
     environ["test.mark"] = "used"
-    return answer(start_response, found)
+    return respond(start_response, found)
 )"));
   host().run(batch);
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -690,7 +690,7 @@ def application(environ, start_response):
   for (const std::string_view piece : exchange->kept[0].second) kept += piece;
   CHECK(kept == exchange->sent);
   exchange->kept.clear();  // on this thread, which does not hold the interpreter
-  host().run("def application(e, s):\n    return answer(s, '')\n");
+  host().run("def application(e, s):\n    return respond(s, '')\n");
   CHECK(host().runtime().live_objects().kept_bodies == 0);
 }
 
@@ -699,14 +699,14 @@ TEST_CASE("references to the application's objects are given back, kept bytes or
     const auto show = [] {
       return host().body_of(
           "import sys\ndef application(e, s):\n"
-          "    return answer(s, [sys.getrefcount(o) for o in shared.objects])\n");
+          "    return respond(s, [sys.getrefcount(o) for o in shared.objects])\n");
     };
     host().run(R"(
 large = 100_000  # less is copied
 shared.objects = [b"x" * large, [b"y" * large], (b"z" * large, b"zz" * large), b"w" * large]
 shared.objects += [shared.objects[1][0], shared.objects[2][0], iter]
 def application(e, s):
-    return answer(s, "")
+    return respond(s, "")
 )");
     const std::string before = show();
     for (const char* result : {"shared.objects[:1]", "shared.objects[1]", "shared.objects[2]",
@@ -722,7 +722,7 @@ def application(e, s):
 }
 
 TEST_CASE("nothing of the bridge outlives its call when the application keeps nothing") {
-  host().run("def application(e, s):\n    return answer(s, '')\n");
+  host().run("def application(e, s):\n    return respond(s, '')\n");
   const python::LiveObjects live = host().runtime().live_objects();
   CHECK(live.inputs == 0);
   CHECK(live.responders == 0);
@@ -800,7 +800,7 @@ TEST_CASE("two pool threads serve at the same time") {
 import threading
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
-    return answer(start_response, threading.current_thread().name + " " + body.decode())
+    return respond(start_response, threading.current_thread().name + " " + body.decode())
 )",
                                      with(get_variables(), {{"REQUEST_METHOD", "POST"}}));
     exchange->body = {MemoryExchange::Block{}, "body"};

@@ -132,7 +132,7 @@ Asked ask(ControlVerb verb, Master master) {
   REQUIRE(pid >= 0);
   if (pid == 0) {
     ::alarm(60);
-    control->leave();
+    control->close_after_fork();
     ::dup2(::open((folder / "out").c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
     ::dup2(::open((folder / "err").c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
     const int code = ask_master(path, verb);
@@ -418,7 +418,7 @@ TEST_SUITE("control socket") {
     const auto request = only_request(control);
     CHECK(in_process([&] {
             const int fds[]{control.fd(), control.listener(), control.fd_of(request.caller)};
-            control.leave();
+            control.close_after_fork();
             for (const int fd : fds) {
               if (fd < 0 || ::fcntl(fd, F_GETFD) >= 0) return 1;
             }
@@ -437,7 +437,7 @@ TEST_SUITE("control socket") {
     const auto request = only_request(*former);
     UniqueFd listener(::fcntl(former->listener(), F_DUPFD_CLOEXEC, 0));
     UniqueFd caller(::fcntl(former->fd_of(request.caller), F_DUPFD_CLOEXEC, 0));
-    former->leave();
+    former->close_after_fork();
     {
       ControlSocket control(path, std::move(listener));
       const ControlSocket::Caller number = control.adopt(std::move(caller));

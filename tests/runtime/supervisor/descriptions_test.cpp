@@ -11,7 +11,7 @@
 
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
-using appd::observe::RunningRequest;
+using appd::ipc::RunningRequest;
 
 TEST_SUITE("descriptions") {
   TEST_CASE("the end of a process names its exit code or its signal") {

@@ -23,9 +23,9 @@ using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
 using appd::test::eventually;
-using observe::MasterOrder;
-using observe::WorkerLink;
-using observe::WorkerMessage;
+using ipc::MasterOrder;
+using ipc::WorkerLink;
+using ipc::WorkerMessage;
 using support::UniqueFd;
 
 namespace {
@@ -77,7 +77,7 @@ int obey(const Diary& diary, unsigned index, WorkerLink link, bool slow) {
   }
 }
 
-/// So many workers that one request wears, and places for their replacements: none of those in a
+/// So many workers that one request uses up, and places for their replacements: none of those in a
 /// place that was free gets ready.
 struct Wearing {
   unsigned workers;
@@ -99,7 +99,7 @@ class Fleet {
   }
   explicit Fleet(Wearing fleet) {
     GenerationPlan plan = planned(fleet.places, 30s);
-    plan.wear.requests = 1;
+    plan.recycling.requests = 1;
     plan.entry = [this, workers = fleet.workers](unsigned index, WorkerLink link) {
       if (index < workers) link.send({WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), false);
@@ -112,8 +112,8 @@ class Fleet {
   }
   /// Workers that another program has started, with the states that it leaves: index, ready,
   /// retired.
-  explicit Fleet(std::vector<Legacy::Worker> found) {
-    for (Legacy::Worker& worker : found) {
+  explicit Fleet(std::vector<UpgradeState::Worker> found) {
+    for (UpgradeState::Worker& worker : found) {
       auto [master_end, worker_end] = WorkerLink::make_pair();
       worker.pid = ::fork();
       if (worker.pid == 0) {
@@ -169,8 +169,8 @@ class Fleet {
     const std::string line = line_of(place);
     return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
   }
-  observe::WorkerLoad& load(unsigned index) { return scoreboard_->loads()[index]; }
-  void wear_out(unsigned index) { scoreboard_->worker(index)[0].requests.fetch_add(1); }
+  ipc::WorkerLoad& load(unsigned index) { return scoreboard_->loads()[index]; }
+  void use_up(unsigned index) { scoreboard_->worker(index)[0].requests.fetch_add(1); }
   /// Until it has looked at its workers once more.
   bool looks_again() {
     const std::optional<Clock::time_point> due = generation_->due();
@@ -187,8 +187,8 @@ class Fleet {
     GenerationPlan plan;
     plan.workers = places;
     plan.graceful_timeout = grace;
-    plan.scoreboard = scoreboard_ = std::make_shared<observe::Scoreboard>(places, 1);
-    plan.mailbox = [](unsigned index) { return 100 + static_cast<int>(index); };
+    plan.scoreboard = scoreboard_ = std::make_shared<ipc::Scoreboard>(places, 1);
+    plan.inbox = [](unsigned index) { return 100 + static_cast<int>(index); };
     return plan;
   }
   std::string line_of(unsigned place) const {
@@ -199,7 +199,7 @@ class Fleet {
   }
 
   const std::function<void()> enter_child_ = [] {};
-  std::shared_ptr<observe::Scoreboard> scoreboard_;
+  std::shared_ptr<ipc::Scoreboard> scoreboard_;
   std::optional<Generation> generation_;
 };
 
@@ -300,9 +300,9 @@ TEST_SUITE("generation") {
       fleet->establish();
       const pid_t pid = fleet.pid(1);
       REQUIRE(::kill(pid, SIGSTOP) == 0);
-      Legacy legacy;
-      REQUIRE(fleet->leave_to(legacy));
-      WorkerLink full(UniqueFd(::fcntl(legacy.workers.at(0).link, F_DUPFD_CLOEXEC, 0)));
+      UpgradeState upgrade_state;
+      REQUIRE(fleet->export_to(upgrade_state));
+      WorkerLink full(UniqueFd(::fcntl(upgrade_state.workers.at(0).link, F_DUPFD_CLOEXEC, 0)));
       while (full.send(MasterOrder::serve)) {
       }
       full.close();
@@ -390,21 +390,21 @@ TEST_SUITE("generation") {
     REQUIRE(fleet.becomes_ready(2));
     fleet->serve();
     fleet->retire(1);
-    Legacy legacy;
-    legacy.workers.push_back({0, 1, 2, false, true, false, 3});  // of an older generation
-    REQUIRE(fleet->leave_to(legacy));
-    REQUIRE(legacy.workers.size() == 3);
+    UpgradeState upgrade_state;
+    upgrade_state.workers.push_back({0, 1, 2, false, true, false, 3});  // of an older generation
+    REQUIRE(fleet->export_to(upgrade_state));
+    REQUIRE(upgrade_state.workers.size() == 3);
     for (const unsigned i : {1u, 2u}) {
-      CHECK(legacy.workers[i].index == i);
-      CHECK(legacy.workers[i].pid == fleet.pid(i));
-      CHECK(::fcntl(legacy.workers[i].link, F_GETFD) >= 0);
-      CHECK(legacy.workers[i].mailbox == 99 + static_cast<int>(i));
+      CHECK(upgrade_state.workers[i].index == i);
+      CHECK(upgrade_state.workers[i].pid == fleet.pid(i));
+      CHECK(::fcntl(upgrade_state.workers[i].link, F_GETFD) >= 0);
+      CHECK(upgrade_state.workers[i].inbox == 99 + static_cast<int>(i));
     }
-    CHECK(legacy.workers[1].link != legacy.workers[2].link);
-    CHECK_FALSE(legacy.workers[1].ready);
-    CHECK(legacy.workers[1].retired);
-    CHECK(legacy.workers[2].ready);
-    CHECK_FALSE(legacy.workers[2].retired);
+    CHECK(upgrade_state.workers[1].link != upgrade_state.workers[2].link);
+    CHECK_FALSE(upgrade_state.workers[1].ready);
+    CHECK(upgrade_state.workers[1].retired);
+    CHECK(upgrade_state.workers[2].ready);
+    CHECK_FALSE(upgrade_state.workers[2].retired);
     fleet->stop();
     CHECK(fleet.finishes());
   }
@@ -442,7 +442,7 @@ TEST_SUITE("generation") {
       const unsigned at_once = row.second;
       CAPTURE(workers);
       Fleet fleet(Wearing{workers, 2 * workers});
-      for (unsigned index = 0; index < workers; ++index) fleet.wear_out(index);
+      for (unsigned index = 0; index < workers; ++index) fleet.use_up(index);
       REQUIRE(fleet.lives_until([&] { return fleet.reporter.count("is to be replaced") > 0; }));
       REQUIRE(fleet.looks_again());
       CHECK(fleet.reporter.count("is to be replaced") == at_once);
@@ -455,12 +455,12 @@ TEST_SUITE("generation") {
 
   TEST_CASE("a worker that dies before its replacement is ready is being replaced no longer") {
     Fleet fleet(Wearing{5, 7});
-    fleet.wear_out(0);
+    fleet.use_up(0);
     REQUIRE(fleet.lives_until([&] { return fleet.state(6) == "starting"; }));
     ::kill(fleet.pid(1), SIGKILL);
     REQUIRE(fleet.lives_until([&] { return fleet.state(1).empty(); }));
     // So that another can be, in the place that is free now.
-    fleet.wear_out(1);
+    fleet.use_up(1);
     CHECK(fleet.hears("1 retire"));
     CHECK(fleet.state(1) == "ready");
     CHECK(fleet->wanted() == 5);

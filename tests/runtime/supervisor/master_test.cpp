@@ -14,10 +14,10 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
-using observe::Scoreboard;
-using observe::StartStep;
-using observe::WorkerLink;
-using Kind = observe::WorkerMessage::Kind;
+using ipc::Scoreboard;
+using ipc::StartStep;
+using ipc::WorkerLink;
+using Kind = ipc::WorkerMessage::Kind;
 
 namespace {
 
@@ -29,7 +29,7 @@ int serve_all(unsigned, WorkerLink link, Scoreboard&) {
 
 // How often a worker of this place has been started, from 1; counters outlive the worker.
 std::uint64_t count_start(Scoreboard& scoreboard, unsigned index) {
-  observe::ThreadSlot& slot = scoreboard.worker(index)[0];
+  ipc::ThreadSlot& slot = scoreboard.worker(index)[0];
   slot.end();
   return slot.requests.load();
 }
@@ -188,7 +188,8 @@ TEST_SUITE("master") {
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
-  TEST_CASE("a worker that keeps dying is braked, and a stop does not wait for its pause") {
+  TEST_CASE(
+      "a worker that keeps dying is started after pauses, and a stop does not wait for its pause") {
     Supervised master({1, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
       if (count_start(board, index) > 1) {
         link.send({Kind::failed, StartStep::import_application, "broken since"});

@@ -232,7 +232,7 @@ TEST_SUITE("pid file") {
     for (const bool leave : {true, false}) {
       const pid_t child = ::fork();
       if (child == 0) {
-        if (leave) file->leave();
+        if (leave) file->close_after_fork();
         const bool as_before = descriptors() == before;
         file.reset();
         ::_exit(as_before == leave ? 0 : 1);

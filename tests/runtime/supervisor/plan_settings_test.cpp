@@ -47,11 +47,11 @@ TEST_SUITE("plan settings") {
     CHECK(plan.graceful_timeout == 7ms);
     CHECK(plan.exit_timeout == 8ms);
     CHECK(plan.start_timeout == 9ms);
-    CHECK(plan.wear.requests == 10);
-    CHECK(plan.wear.requests_jitter == 11);
-    CHECK(plan.wear.lifetime == 120ms);
-    CHECK(plan.wear.lifetime_jitter == 12ms);
-    CHECK(plan.wear.memory == 13);
+    CHECK(plan.recycling.requests == 10);
+    CHECK(plan.recycling.requests_jitter == 11);
+    CHECK(plan.recycling.lifetime == 120ms);
+    CHECK(plan.recycling.lifetime_jitter == 12ms);
+    CHECK(plan.recycling.memory == 13);
     CHECK(plan.heartbeat == 14ms);
     REQUIRE(plan.max_crashes);
     CHECK(plan.max_crashes->crashes == 15);
@@ -78,7 +78,7 @@ TEST_SUITE("plan settings") {
     CHECK(plan.graceful_timeout == 7ms);
     CHECK(plan.exit_timeout == 8ms);
     CHECK(plan.start_timeout == 9ms);
-    CHECK_FALSE(plan.wear.any());
+    CHECK_FALSE(plan.recycling.any());
     CHECK_FALSE(plan.scales());
     CHECK_FALSE(plan.max_crashes);
   }

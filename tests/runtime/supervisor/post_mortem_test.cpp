@@ -11,7 +11,7 @@
 #include "fakes/temporary_folder.hpp"
 
 using namespace appd;
-using observe::CrashFiles;
+using ipc::CrashFiles;
 using supervisor::OomKills;
 using supervisor::PostMortem;
 

@@ -19,10 +19,10 @@ Occupancy with(unsigned workers, unsigned busy) {
 TEST_SUITE("scaling") {
   TEST_CASE("one more starts when requests wait, up to the most, and not while one starts") {
     Scaling scaling(kTwoToFour);
-    CHECK(scaling.on_crowded(kStart, with(2, 8)));
-    CHECK_FALSE(scaling.on_crowded(kStart, {3, 2, 4, 8}));
-    CHECK(scaling.on_crowded(kStart, with(3, 12)));
-    CHECK_FALSE(scaling.on_crowded(kStart, with(4, 16)));
+    CHECK(scaling.on_overloaded(kStart, with(2, 8)));
+    CHECK_FALSE(scaling.on_overloaded(kStart, {3, 2, 4, 8}));
+    CHECK(scaling.on_overloaded(kStart, with(3, 12)));
+    CHECK_FALSE(scaling.on_overloaded(kStart, with(4, 16)));
   }
 
   TEST_CASE("one goes when one fewer was enough for long, then the next after as long again") {
@@ -48,7 +48,7 @@ TEST_SUITE("scaling") {
   TEST_CASE("so does a request that had to wait between two looks") {
     Scaling scaling(kTwoToFour);
     scaling.on_look(kStart, with(4, 0));
-    scaling.on_crowded(kStart + 30s, with(4, 16));
+    scaling.on_overloaded(kStart + 30s, with(4, 16));
     CHECK_FALSE(scaling.on_look(kStart + 60s, with(4, 0)));
     CHECK(scaling.on_look(kStart + 90s, with(4, 0)));
   }

@@ -142,7 +142,7 @@ TEST_SUITE("service manager") {
   TEST_CASE("a child that has left can tell nothing") {
     Manager manager("4000000");
     ::setenv("WATCHDOG_PID", "1", 1);
-    ServiceManager::leave();
+    ServiceManager::close_after_fork();
     for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
       CHECK(std::getenv(name) == nullptr);
     }

@@ -46,33 +46,32 @@ class PipeReporter final : public gateway::Reporter {
 };
 
 /// A worker's end as it should be: waits for its order, or for the end of its master.
-inline int wait_for_order(observe::WorkerLink& link) {
+inline int wait_for_order(ipc::WorkerLink& link) {
   for (;;) {
     pollfd waited{link.fd(), POLLIN, 0};
     ::poll(&waited, 1, -1);
     const auto [got, order] = link.receive_order();
-    if (got == observe::WorkerLink::Got::closed) return 0;
-    if (got == observe::WorkerLink::Got::message && order.kind != observe::MasterOrder::serve)
-      return 0;
+    if (got == ipc::WorkerLink::Got::closed) return 0;
+    if (got == ipc::WorkerLink::Got::message && order.kind != ipc::MasterOrder::serve) return 0;
   }
 }
 
-inline int serve(observe::WorkerLink link) {
-  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
+inline int serve(ipc::WorkerLink link) {
+  link.send({ipc::WorkerMessage::Kind::ready, {}, {}});
   return wait_for_order(link);
 }
 
 /// A worker that ignores its orders.
-inline int hang(observe::WorkerLink link) {
-  link.send({observe::WorkerMessage::Kind::ready, {}, {}});
+inline int hang(ipc::WorkerLink link) {
+  link.send({ipc::WorkerMessage::Kind::ready, {}, {}});
   for (;;) ::pause();
 }
 
 /// A worker whose application is broken.
-inline int fail(observe::WorkerLink link) {
-  using observe::StartStep;
-  link.send({observe::WorkerMessage::Kind::step, StartStep::import_application, {}});
-  link.send({observe::WorkerMessage::Kind::failed, StartStep::import_application,
+inline int fail(ipc::WorkerLink link) {
+  using ipc::StartStep;
+  link.send({ipc::WorkerMessage::Kind::step, StartStep::import_application, {}});
+  link.send({ipc::WorkerMessage::Kind::failed, StartStep::import_application,
              "No module named 'app'\nTraceback: a line"});
   return support::exit_code::kStart;
 }
@@ -106,14 +105,14 @@ class Supervised {
   static constexpr std::chrono::seconds kPatience{30};
 
   Supervised(MasterOptions options, unsigned threads,
-             std::function<int(unsigned, observe::WorkerLink, observe::Scoreboard&)> worker,
+             std::function<int(unsigned, ipc::WorkerLink, ipc::Scoreboard&)> worker,
              std::function<void()> on_ready = nullptr)
       : Supervised(
             options, threads,
             [worker = std::move(worker), broken = options.broken_worker,
-             made = options.inherited ? 1u : 0u](observe::Scoreboard& scoreboard) mutable -> Entry {
+             made = options.inherited ? 1u : 0u](ipc::Scoreboard& scoreboard) mutable -> Entry {
               const bool first = ++made == 1;
-              return WorkerEntry([=, &scoreboard](unsigned index, observe::WorkerLink link) {
+              return WorkerEntry([=, &scoreboard](unsigned index, ipc::WorkerLink link) {
                 ::alarm(120);
                 if (!first && broken == index) return fail(std::move(link));
                 return worker(index, std::move(link), scoreboard);
@@ -122,12 +121,11 @@ class Supervised {
             std::move(on_ready)) {}
 
   /// With a zygote.
-  Supervised(MasterOptions options,
-             std::function<int(observe::WorkerLink, observe::Scoreboard&)> zygote)
+  Supervised(MasterOptions options, std::function<int(ipc::WorkerLink, ipc::Scoreboard&)> zygote)
       : Supervised(
             options, 1,
-            [zygote = std::move(zygote)](observe::Scoreboard& scoreboard) -> Entry {
-              return ZygoteEntry([zygote, &scoreboard](observe::WorkerLink link) {
+            [zygote = std::move(zygote)](ipc::Scoreboard& scoreboard) -> Entry {
+              return ZygoteEntry([zygote, &scoreboard](ipc::WorkerLink link) {
                 ::alarm(120);
                 return zygote(std::move(link), scoreboard);
               });
@@ -188,7 +186,7 @@ class Supervised {
 
  private:
   using Entry = decltype(GenerationPlan::entry);
-  using MakeEntry = std::function<Entry(observe::Scoreboard&)>;
+  using MakeEntry = std::function<Entry(ipc::Scoreboard&)>;
 
   Supervised(MasterOptions options, unsigned threads, MakeEntry make_entry,
              std::function<void()> on_ready) {
@@ -222,9 +220,9 @@ class Supervised {
     };
     MasterHooks hooks;
     std::optional<support::BlockedSignals> blocked;
-    std::optional<Legacy> legacy;
+    std::optional<UpgradeState> upgrade_state;
     if (options.inherited) {
-      legacy = leave(*options.inherited, reporter);
+      upgrade_state = leave(*options.inherited, reporter);
       // As an execve leaves them.
       blocked.emplace({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD});
     }
@@ -236,17 +234,17 @@ class Supervised {
       plan.workers = options.workers;
       plan.graceful_timeout = options.graceful_timeout;
       plan.strategy = options.strategy;
-      plan.scoreboard = std::make_shared<observe::Scoreboard>(options.workers + 1, threads);
+      plan.scoreboard = std::make_shared<ipc::Scoreboard>(options.workers + 1, threads);
       plan.entry = make_entry(*plan.scoreboard);
       plan.examine = examined;
       plan.max_crashes = options.max_crashes;
       return plan;
     };
-    hooks.inherited_plan = [&](const Legacy& left) {
+    hooks.inherited_plan = [&](const UpgradeState& left) {
       GenerationPlan plan;
       plan.workers = static_cast<unsigned>(left.workers.size());
       plan.heartbeat = left.heartbeat;
-      plan.scoreboard = std::make_shared<observe::Scoreboard>(std::max(plan.workers, 1u), 1);
+      plan.scoreboard = std::make_shared<ipc::Scoreboard>(std::max(plan.workers, 1u), 1);
       return plan;
     };
     hooks.on_ready = std::move(on_ready);
@@ -258,7 +256,7 @@ class Supervised {
     };
     try {
       MasterSignals signals;
-      return Master(reporter, signals, std::move(hooks), {}, std::move(legacy)).run();
+      return Master(reporter, signals, std::move(hooks), {}, std::move(upgrade_state)).run();
     } catch (const std::exception& error) {
       reporter.report(gateway::Level::debug, error.what());
       return 99;
@@ -267,40 +265,40 @@ class Supervised {
 
   /// Starts workers as another program would have left them. They log their orders:
   /// "debug inherited 1 hears retire".
-  static Legacy leave(const MasterOptions::Inherited& found, PipeReporter& reporter) {
-    Legacy legacy;
-    legacy.generation = kInheritedNumber;
+  static UpgradeState leave(const MasterOptions::Inherited& found, PipeReporter& reporter) {
+    UpgradeState upgrade_state;
+    upgrade_state.generation = kInheritedNumber;
     const unsigned all = found.starting + found.ready + found.retired;
     for (unsigned index = 0; index < all; ++index) {
       const bool ready = index >= found.starting && index < found.starting + found.ready;
       const bool retired = index >= found.starting + found.ready;
-      auto [master_end, worker_end] = observe::WorkerLink::make_pair();
+      auto [master_end, worker_end] = ipc::WorkerLink::make_pair();
       const pid_t pid = ::fork();
       if (pid == 0) {
         ::alarm(120);
         master_end.close();
-        for (const auto& earlier : legacy.workers) ::close(earlier.link);
+        for (const auto& earlier : upgrade_state.workers) ::close(earlier.link);
         const std::string name = "inherited " + std::to_string(index);
-        if (!ready && !retired) worker_end.send({observe::WorkerMessage::Kind::ready, {}, {}});
+        if (!ready && !retired) worker_end.send({ipc::WorkerMessage::Kind::ready, {}, {}});
         ::_exit(obey_inherited(worker_end, name, retired, reporter));
       }
       reporter.report(gateway::Level::debug,
                       "inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
-      legacy.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
+      upgrade_state.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
     }
-    return legacy;
+    return upgrade_state;
   }
 
   /// One that is retired already goes on until it is told to drain.
-  static int obey_inherited(observe::WorkerLink& link, const std::string& name, bool retired,
+  static int obey_inherited(ipc::WorkerLink& link, const std::string& name, bool retired,
                             PipeReporter& reporter) {
-    using observe::MasterOrder;
+    using ipc::MasterOrder;
     for (;;) {
       pollfd waited{link.fd(), POLLIN, 0};
       ::poll(&waited, 1, -1);
       const auto [got, order] = link.receive_order();
-      if (got == observe::WorkerLink::Got::closed) return 0;
-      if (got != observe::WorkerLink::Got::message) continue;
+      if (got == ipc::WorkerLink::Got::closed) return 0;
+      if (got != ipc::WorkerLink::Got::message) continue;
       const char* const what = order.kind == MasterOrder::serve    ? " hears serve"
                                : order.kind == MasterOrder::retire ? " hears retire"
                                                                    : " hears drain";

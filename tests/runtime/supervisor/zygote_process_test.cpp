@@ -17,18 +17,18 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
-using observe::MasterOrder;
-using observe::Scoreboard;
-using observe::StartStep;
-using observe::WorkerLink;
+using ipc::MasterOrder;
+using ipc::Scoreboard;
+using ipc::StartStep;
+using ipc::WorkerLink;
 using Got = WorkerLink::Got;
-using Kind = observe::WorkerMessage::Kind;
+using Kind = ipc::WorkerMessage::Kind;
 using support::ForkSide;
 
 namespace {
 
 /// The next order of the master's; none: it wants the zygote to end, or is gone.
-std::optional<observe::Order> next_order(WorkerLink& link) {
+std::optional<ipc::Order> next_order(WorkerLink& link) {
   for (;;) {
     pollfd waited{link.fd(), POLLIN, 0};
     ::poll(&waited, 1, -1);
@@ -40,7 +40,7 @@ std::optional<observe::Order> next_order(WorkerLink& link) {
 }
 
 /// Forks one worker as ordered: true in that, which has its link in the order.
-bool fork_one(observe::Order& order) {
+bool fork_one(ipc::Order& order) {
   if (support::fork_orphan() == ForkSide::parent) return false;
   ::alarm(120);
   support::inherit_worker_signals();
@@ -70,7 +70,7 @@ int serve_from_zygote(WorkerLink link, Scoreboard&) {
 
 // How often a zygote has been started, from 1; the counter outlives it.
 std::uint64_t count_start(Scoreboard& scoreboard) {
-  observe::ThreadSlot& slot = scoreboard.worker(0)[0];
+  ipc::ThreadSlot& slot = scoreboard.worker(0)[0];
   slot.end();
   return slot.requests.load();
 }
@@ -83,13 +83,13 @@ pid_t pid_in(const std::string& line) {
 struct Ready {
   Ready() {
     auto [master_end, zygote_end] = WorkerLink::make_pair();
-    zygote.child().process =
-        ChildProcess{::getpid(), std::move(master_end), Clock::time_point{}, std::nullopt};
+    zygote.slot().process =
+        Process{::getpid(), std::move(master_end), Clock::time_point{}, std::nullopt};
     link = std::move(zygote_end);
-    zygote.child().slot.want(Clock::time_point{});
-    zygote.child().slot.on_tick(Clock::time_point{});
-    zygote.child().slot.on_started(Clock::now(), std::nullopt);
-    zygote.child().slot.on_ready(Clock::time_point{});
+    zygote.slot().life.want(Clock::time_point{});
+    zygote.slot().life.on_tick(Clock::time_point{});
+    zygote.slot().life.on_started(Clock::now(), std::nullopt);
+    zygote.slot().life.on_ready(Clock::time_point{});
   }
   ZygoteProcess zygote;
   WorkerLink link;
@@ -110,23 +110,23 @@ TEST_SUITE("zygote process") {
     const auto [got, order] = ready.link.receive_order();
     CHECK(got == Got::message);
     CHECK(order.index == 7);
-    CHECK(ready.zygote.on_answer() == 7u);
+    CHECK(ready.zygote.on_reply() == 7u);
     CHECK(ready.zygote.can_fork());
-    CHECK(ready.zygote.on_answer() == std::nullopt);
+    CHECK(ready.zygote.on_reply() == std::nullopt);
   }
 
   TEST_CASE("its death takes the order with it") {
     Ready ready;
     ready.zygote.order_fork(7, ready.worker.second);
     ready.zygote.on_death();
-    CHECK(ready.zygote.on_answer() == std::nullopt);
+    CHECK(ready.zygote.on_reply() == std::nullopt);
   }
 
   TEST_CASE("an order that cannot be sent is none") {
     Ready ready;
     ready.link.close();
     CHECK_THROWS_AS(ready.zygote.order_fork(7, ready.worker.second), std::system_error);
-    CHECK(ready.zygote.on_answer() == std::nullopt);
+    CHECK(ready.zygote.on_reply() == std::nullopt);
   }
 }
 
@@ -180,14 +180,14 @@ TEST_SUITE("master with a zygote") {
         int value = 0;
         socklen_t size = sizeof value;
         test::Hostage hostage;
-        const std::array<char, 2> crowded{static_cast<char>(Kind::crowded), 0};
+        const std::array<char, 2> overloaded{static_cast<char>(Kind::overloaded), 0};
         if (::getsockopt(own.fd(), SOL_SOCKET, kPassRights, &value, &size) == 0) {
           // Linux 6.16: the kernel refuses it.
-          return hostage.send_along(own.fd(), crowded.data(), crowded.size())
+          return hostage.send_along(own.fd(), overloaded.data(), overloaded.size())
                      ? 1
                      : serve(std::move(own));
         }
-        hostage.send_along(own.fd(), crowded.data(), crowded.size());
+        hostage.send_along(own.fd(), overloaded.data(), overloaded.size());
         return hang(std::move(own));
       });
     });
@@ -401,7 +401,7 @@ TEST_SUITE("master with a zygote") {
     const auto before = std::chrono::steady_clock::now();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(std::chrono::steady_clock::now() - before >= WorkerSlot::kStartingGrace);
+    CHECK(std::chrono::steady_clock::now() - before >= SlotLifecycle::kStartingGrace);
     CHECK(master.count("killing zygote") == 1);
     CHECK(master.count("killing worker") == 0);
   }

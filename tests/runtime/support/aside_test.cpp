@@ -53,10 +53,10 @@ TEST_SUITE("aside") {
       char go = 0;
       if (::recv(fd, &go, 1, 0) == 1) ::send(fd, &go, 1, 0);
     }));
-    char answer = 0;
+    char response = 0;
     REQUIRE(::send(theirs.get(), "y", 1, 0) == 1);
-    CHECK(::recv(theirs.get(), &answer, 1, 0) == 1);
-    CHECK(answer == 'y');
+    CHECK(::recv(theirs.get(), &response, 1, 0) == 1);
+    CHECK(response == 'y');
     CHECK(::wait(nullptr) > 0);
   }
 

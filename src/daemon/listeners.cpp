@@ -1,0 +1,119 @@
+#include "daemon/listeners.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace appd {
+
+using gateway::Level;
+
+namespace {
+
+/// An operator who gives such an option counts on it. (The variable may be meant for others.)
+void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admission& admission,
+                          gateway::Reporter& log) {
+  const auto are_all = [&sockets](bool tcp) {
+    return std::all_of(sockets.begin(), sockets.end(),
+                       [tcp](const auto& socket) { return socket->is_tcp() == tcp; });
+  };
+  const bool networks = !admission.networks.empty() && admission.networks_by == "--allow";
+  if (networks && are_all(false)) {
+    log.report(Level::warning, "--allow has no effect: it is for TCP sockets, and there are none");
+  }
+  if (!admission.users.empty() && are_all(true)) {
+    log.report(Level::warning,
+               "--allow-user has no effect: it is for Unix sockets, and there are none");
+  }
+}
+
+}  // namespace
+
+Listeners::Sockets Listeners::open(const std::vector<sockets::Address>& addresses,
+                                   const sockets::SocketFileOptions& options,
+                                   const sockets::Admission& admission, gateway::Reporter& log) {
+  if (!passed_) passed_ = sockets::PassedSockets::receive();
+  Sockets all;
+  for (const sockets::Address& address : addresses) {
+    const std::string key = sockets::to_string(address);
+    Sockets sockets = find(key);
+    if (sockets.empty()) {
+      sockets = open_one(address, options);
+      by_address_[key].assign(sockets.begin(), sockets.end());
+      for (const auto& socket : sockets) {
+        if (socket->is_private() || !admission.networks.empty()) continue;
+        log.report(Level::warning,
+                   fmt::format("{} can be reached from other machines: whoever connects can forge "
+                               "every variable, REMOTE_USER among them; name the front with "
+                               "--allow, or bind to a Unix socket or 127.0.0.1",
+                               socket->name()));
+      }
+    }
+    all.insert(all.end(), sockets.begin(), sockets.end());
+  }
+  warn_of_nobody_asked(all, admission, log);
+  for (const std::string& name : passed_->left()) {
+    log.report(Level::warning, fmt::format("nobody answers on the socket {} that the service "
+                                           "manager has passed: add --socket systemd:{}",
+                                           name, name));
+  }
+  return all;
+}
+
+void Listeners::export_to(supervisor::UpgradeState& upgrade_state) const {
+  for (const auto& [address, sockets] : by_address_) {
+    for (const auto& each : sockets) {
+      if (const auto socket = each.lock()) {
+        upgrade_state.sockets.push_back({address, socket->fd(), socket->owns_file()});
+      }
+    }
+  }
+  if (!passed_) return;
+  passed_->for_each([&upgrade_state](const std::string& name, int fd) {
+    upgrade_state.passed.push_back({name, fd});
+  });
+}
+
+Listeners::Sockets Listeners::inherit(const supervisor::UpgradeState& upgrade_state,
+                                      const support::Account* account) {
+  passed_.emplace(sockets::PassedSockets::receive());
+  for (const auto& [name, fd] : upgrade_state.passed)
+    passed_->put_back(support::UniqueFd(fd), name);
+  Sockets all;
+  for (const auto& [address, fd, owns_file] : upgrade_state.sockets) {
+    sockets::ListeningSocket socket =
+        sockets::ListeningSocket::adopt(support::UniqueFd(fd), address);
+    if (owns_file) socket.own_file(account);
+    all.push_back(std::make_shared<sockets::ListeningSocket>(std::move(socket)));
+    by_address_[address].push_back(all.back());
+  }
+  return all;
+}
+
+Listeners::Sockets Listeners::find(const std::string& address) const {
+  Sockets sockets;
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return sockets;
+  for (const auto& socket : found->second) {
+    if (auto open = socket.lock()) sockets.push_back(std::move(open));
+  }
+  return sockets;
+}
+
+Listeners::Sockets Listeners::open_one(const sockets::Address& address,
+                                       const sockets::SocketFileOptions& options) {
+  Sockets sockets;
+  if (const auto* name = std::get_if<sockets::PassedName>(&address)) {
+    for (sockets::ListeningSocket& socket : passed_->take(*name)) {
+      sockets.push_back(std::make_shared<sockets::ListeningSocket>(std::move(socket)));
+    }
+  } else {
+    sockets.push_back(std::make_shared<sockets::ListeningSocket>(
+        sockets::ListeningSocket::open(address, options)));
+  }
+  return sockets;
+}
+
+}  // namespace appd

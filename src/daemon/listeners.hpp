@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/sockets/address.hpp"
+#include "runtime/sockets/admission.hpp"
+#include "runtime/sockets/listening_socket.hpp"
+#include "runtime/sockets/passed_sockets.hpp"
+#include "runtime/supervisor/upgrade_state.hpp"
+
+namespace appd {
+
+/// The listening sockets of a daemon. Generations of one address share the socket, so that no
+/// connection is refused while one takes the place of another; it is closed, and its file removed,
+/// when nobody holds it any more. In the master alone.
+class Listeners {
+ public:
+  using Sockets = std::vector<std::shared_ptr<sockets::ListeningSocket>>;
+
+  /// Those of `addresses` in order: what is open already, the rest opened. Warns of what others can
+  /// reach, of an `admission` that asks nobody, and of what the service manager passes in vain.
+  /// Throws what ListeningSocket and
+  /// PassedSockets throw; nothing is changed then.
+  Sockets open(const std::vector<sockets::Address>& addresses,
+               const sockets::SocketFileOptions& options, const sockets::Admission& admission,
+               gateway::Reporter& log);
+
+  /// Writes down what is open, for another program in this process.
+  void export_to(supervisor::UpgradeState& upgrade_state) const;
+  /// Gives what another program in this process had open.
+  Sockets inherit(const supervisor::UpgradeState& upgrade_state, const support::Account* account);
+
+ private:
+  Sockets find(const std::string& address) const;
+  Sockets open_one(const sockets::Address& address, const sockets::SocketFileOptions& options);
+
+  std::optional<sockets::PassedSockets> passed_;  ///< none: not asked for yet
+  std::map<std::string, std::vector<std::weak_ptr<sockets::ListeningSocket>>> by_address_;
+};
+
+}  // namespace appd

@@ -1,0 +1,116 @@
+#include "daemon/start_checks.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <stdexcept>
+#include <variant>
+
+#include "daemon/daemon.hpp"
+#include "runtime/config/config_error.hpp"
+#include "runtime/net/spool_file.hpp"
+#include "runtime/support/account.hpp"
+#include "runtime/support/privileges.hpp"
+#include "runtime/worker/environment.hpp"
+#include "runtime/worker/worker.hpp"
+
+namespace appd {
+
+using config::Settings;
+
+namespace {
+
+[[noreturn]] void reject(const char* option, std::string_view why) {
+  throw config::ConfigError(fmt::format("--{}: {}", option, why));
+}
+
+/// Whether there are socket files to give to somebody.
+bool has_socket_file(const std::vector<sockets::Address>& addresses) {
+  return std::any_of(addresses.begin(), addresses.end(), [](const sockets::Address& address) {
+    return std::holds_alternative<sockets::UnixPath>(address);
+  });
+}
+
+/// chown(2) without CAP_CHOWN: the owner stays, and the group is one's own.
+void check_may_give(const Settings& settings, std::optional<uid_t> owner,
+                    std::optional<gid_t> group) {
+  if (support::may_give_files_away()) return;
+  const std::string self = support::user_name(::geteuid());
+  if (owner && *owner != ::geteuid()) {
+    reject("socket-owner", fmt::format("only root can give a socket to {}; this is started by {}",
+                                       settings.socket_owner, self));
+  }
+  if (group && !support::is_in_group(*group)) {
+    reject("socket-group",
+           fmt::format("{0} is not in the group {1}, and so cannot give a socket to it: usermod "
+                       "--append --groups {1} {0}, then start anew (systemd: "
+                       "SupplementaryGroups={1})",
+                       self, settings.socket_group));
+  }
+}
+
+void check_socket_files(const Settings& settings, const std::vector<sockets::Address>& addresses) {
+  std::optional<uid_t> owner;
+  std::optional<gid_t> group;
+  try {
+    if (!settings.socket_owner.empty()) owner = support::find_user(settings.socket_owner);
+  } catch (const std::invalid_argument& error) {
+    reject("socket-owner", error.what());
+  }
+  try {
+    if (!settings.socket_group.empty()) group = support::find_group(settings.socket_group);
+  } catch (const std::invalid_argument& error) {
+    reject("socket-group", error.what());
+  }
+  if (has_socket_file(addresses)) check_may_give(settings, owner, group);
+}
+
+void check_spool_folder(const Settings& settings) {
+  const std::filesystem::path folder = worker::spool_folder(settings);
+  std::error_code why;
+  const auto status = std::filesystem::status(folder, why);
+  // Whether it cannot be seen, the user may see who is not the master.
+  if (status.type() == std::filesystem::file_type::none) return;
+  if (!std::filesystem::exists(status)) {
+    reject("spool-dir", fmt::format("the folder {} does not exist", folder.string()));
+  }
+  if (!std::filesystem::is_directory(status)) {
+    reject("spool-dir", fmt::format("{} is no folder", folder.string()));
+  }
+}
+
+}  // namespace
+
+void check(const Settings& settings) {
+  const std::vector<sockets::Address> addresses = parse_addresses(settings);
+  make_admission(settings);
+  find_account(settings);
+  check_socket_files(settings, addresses);
+  check_spool_folder(settings);
+}
+
+std::vector<std::string> find_warnings(const Settings& settings) {
+  std::vector<std::string> warnings;
+  if (::geteuid() == 0 && settings.user.empty()) {
+    warnings.emplace_back(
+        "started as root without --user: so the application, and who finds a hole in it, has all "
+        "rights on this machine; --user www-data gives them up");
+  }
+  std::string warning = worker::virtualenv_warning(settings);
+  if (!warning.empty()) warnings.push_back(std::move(warning));
+  return warnings;
+}
+
+void check_as_user(const Settings& settings) {
+  const std::string folder = worker::spool_folder(settings);
+  if (net::open_spool_file(folder)) return;
+  reject("spool-dir", fmt::format("{} cannot make a file in {}: {}",
+                                  support::user_name(::geteuid()), folder, std::strerror(errno)));
+}
+
+}  // namespace appd

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "runtime/gateway/reporter.hpp"
+
+namespace appd::logging {
+
+/// Lets one line in a second through for each cause, and counts the others. Pure; the caller locks.
+class RepeatLimiter {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kSecond{1};
+
+  /// A line at `now`. True: it is to be written, after what `take_owed` gives.
+  bool admit(gateway::Cause cause, Clock::time_point now) noexcept;
+  /// Calls `owed` with each cause whose second is over, and how many of its lines were held back.
+  void take_owed(Clock::time_point now,
+                 const std::function<void(gateway::Cause, std::uint64_t)>& owed);
+  /// Some are held back.
+  bool owes() const noexcept { return held_back_ > 0; }
+
+ private:
+  struct Second {
+    std::optional<Clock::time_point> begin{};
+    std::uint64_t held_back = 0;
+  };
+
+  std::array<Second, gateway::kCauses> seconds_{};
+  std::uint64_t held_back_ = 0;  ///< of all causes
+};
+
+/// "requests answered with 400"
+std::string_view name(gateway::Cause cause) noexcept;
+
+}  // namespace appd::logging

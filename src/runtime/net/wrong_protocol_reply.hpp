@@ -1,0 +1,17 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "protocol/decoder.hpp"
+
+namespace appd::net {
+
+/// What is wrong with HTTP or TLS bytes on such a socket and what to write in the front's
+/// configuration instead: one sentence for log and response. `pinned`: the socket's only protocol.
+std::string foreign_advice(protocol::Sniffed::Kind found, std::optional<protocol::Wire> pinned);
+
+/// The HTTP/1.1 400 response with that advice as its text.
+std::string wrong_protocol_reply(const std::string& advice);
+
+}  // namespace appd::net

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace appd::pool {
+
+/// Who leads the loop, in one word, so that a leader that ends a call and a watcher that takes the
+/// loop from it cannot both believe to have it.
+///
+///      | turn (47 bits) | away (1) | member (16) |
+///
+/// `away`: the leader is inside a call and may be deprived. `turn` makes each absence distinct. All
+/// operations are lock-free; whoever gains the lead sees what the loser did to the loop.
+class Leadership {
+ public:
+  using Member = std::uint16_t;
+  static constexpr Member kNobody = 0xffff;
+
+  /// An absence that was seen.
+  using Snapshot = std::uint64_t;
+
+  bool is_leader(Member member) const noexcept {
+    return owner(word_.load(std::memory_order_acquire)) == member;
+  }
+  bool vacant() const noexcept { return is_leader(kNobody); }
+  Snapshot look() const noexcept { return word_.load(); }
+  static bool away(Snapshot seen) noexcept { return (seen & kAway) != 0; }
+  static Member owner(Snapshot seen) noexcept { return static_cast<Member>(seen & 0xffff); }
+
+  /// By the leader, while it is not away, or for a vacant lead under the pool's lock.
+  void give(Member to) noexcept {
+    word_.store((turn(look()) + kTurn) | to, std::memory_order_release);
+  }
+  /// By the leader: it goes into a call. Sequentially consistent with `look`, so that a watcher
+  /// going to sleep and a leader going away cannot miss each other.
+  void leave_for_call(Member self) noexcept {
+    word_.store((turn(word_.load(std::memory_order_relaxed)) + kTurn) | kAway | self);
+  }
+  /// By the thread that left for a call. False: the lead was taken meanwhile.
+  bool return_from_call(Member self) noexcept {
+    Snapshot seen = look();
+    if (owner(seen) != self || !away(seen)) return false;
+    return word_.compare_exchange_strong(seen, seen & ~kAway, std::memory_order_acq_rel);
+  }
+  /// By anyone: takes the lead from a leader seen away. False: it came back, or another took it.
+  /// Sequentially consistent with `look`, so that a leader that leaves something for who takes the
+  /// loop and that one cannot miss each other.
+  bool take(Snapshot seen, Member to) noexcept {
+    return away(seen) && word_.compare_exchange_strong(seen, (turn(seen) + kTurn) | to);
+  }
+
+ private:
+  static constexpr std::uint64_t kAway = 1u << 16;
+  static constexpr std::uint64_t kTurn = 1u << 17;
+  static std::uint64_t turn(Snapshot seen) noexcept { return seen & ~(kTurn - 1); }
+
+  std::atomic<std::uint64_t> word_{kNobody};
+};
+
+}  // namespace appd::pool

@@ -1,0 +1,64 @@
+#include "runtime/pool/loop_notifications.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
+namespace appd::pool {
+namespace {
+
+/// The longest that a block of a stream is held while the application makes the next one, and the
+/// loop is not away.
+constexpr std::chrono::milliseconds kHoldTime{1};
+
+}  // namespace
+
+LoopNotifications::LoopNotifications(net::EventLoop& loop)
+    : hold_timer_(loop, [this] { looks_soon_.store(false); }) {}
+
+void LoopNotifications::add_from_other_thread(std::shared_ptr<net::Connection> connection) {
+  const std::lock_guard lock(mutex_);
+  added_.push_back(std::move(connection));
+  any_added_.store(true);
+}
+
+bool LoopNotifications::schedule_flush(std::shared_ptr<net::Connection> connection) {
+  {
+    const std::lock_guard lock(mutex_);
+    to_flush_.push_back(std::move(connection));
+    any_to_flush_.store(true);
+  }
+  // Against the timer's end: either that is seen here, or the connection is seen after it.
+  return !looks_soon_.load();
+}
+
+void LoopNotifications::deliver() {
+  if (!looks_soon_.load() && any_to_flush_.load()) send_held();
+  if (any_added_.load()) {
+    const std::lock_guard lock(mutex_);
+    any_added_.store(false);
+    std::move(added_.begin(), added_.end(), std::back_inserter(now_));
+    added_.clear();
+  }
+  // Attending to one may add others.
+  for (std::size_t i = 0; i < now_.size(); ++i) std::exchange(now_[i], {})->on_notified();
+  now_.clear();
+}
+
+/// Looks after streams at once when the first of them asks for it, then after all once in a while.
+void LoopNotifications::send_held() {
+  {
+    const std::lock_guard lock(mutex_);
+    any_to_flush_.store(false);
+    std::move(to_flush_.begin(), to_flush_.end(), std::back_inserter(holding_));
+    to_flush_.clear();
+  }
+  std::erase_if(holding_, [](const auto& connection) { return !connection->send_held(); });
+  if (!holding_.empty()) any_to_flush_.store(true);
+  looks_soon_.store(true);
+  hold_timer_.expire_after(kHoldTime);
+}
+
+}  // namespace appd::pool

@@ -1,0 +1,30 @@
+#include "runtime/supervisor/slot.hpp"
+
+#include <fmt/format.h>
+
+namespace appd::supervisor {
+namespace {
+
+constexpr std::chrono::milliseconds kResendPause{50};
+
+}  // namespace
+
+void Process::order(ipc::MasterOrder what, Clock::time_point now) noexcept {
+  unsent.reset();
+  // Without a link it ends already, and its slot has a deadline for that.
+  if (link.fd() < 0 || link.send(what)) return;
+  unsent = what;
+  resend_due = now + kResendPause;
+}
+
+void Process::order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept {
+  logs_unsent = link.fd() >= 0 && !link.send_reopen(logs);
+  if (logs_unsent) resend_due = now + kResendPause;
+}
+
+std::string title(const Slot& slot) {
+  if (!slot.process || !slot.process->pid) return slot.name;
+  return fmt::format("{} (pid {})", slot.name, *slot.process->pid);
+}
+
+}  // namespace appd::supervisor

@@ -1,0 +1,148 @@
+#include "runtime/supervisor/upgrade_state.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+#include <iomanip>
+#include <istream>
+#include <map>
+#include <ostream>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+
+#include "runtime/support/throw_errno.hpp"
+
+namespace appd::supervisor {
+namespace {
+
+// A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
+// is not understood, so the first line names this one.
+constexpr std::string_view kFormat = "appd-upgrade_state-3";
+
+void write(std::ostream& out, const UpgradeState& upgrade_state) {
+  out << kFormat << '\n';
+  out << "generation " << upgrade_state.generation << '\n';
+  out << "heartbeat " << upgrade_state.heartbeat.count() << '\n';
+  out << "box " << upgrade_state.box_in << ' ' << upgrade_state.box_out << '\n';
+  out << "pid-file " << upgrade_state.pid_file << '\n';
+  out << "control " << upgrade_state.control << '\n';
+  for (const int fd : upgrade_state.callers) out << "caller " << fd << '\n';
+  for (const auto& worker : upgrade_state.workers) {
+    out << "worker " << worker.index << ' ' << worker.pid << ' ' << worker.link << ' '
+        << worker.ready << ' ' << worker.retired << ' ' << worker.exiting << ' ' << worker.inbox
+        << '\n';
+  }
+  for (const auto& socket : upgrade_state.sockets) {
+    out << "socket " << socket.fd << ' ' << socket.owns_file << ' ' << std::quoted(socket.address)
+        << '\n';
+  }
+  for (const auto& passed : upgrade_state.passed) {
+    out << "passed " << passed.fd << ' ' << std::quoted(passed.name) << '\n';
+  }
+  out << "end\n";
+}
+
+using Reader = std::function<void(std::istream& in, UpgradeState& upgrade_state)>;
+
+const std::map<std::string, Reader>& readers() {
+  static const std::map<std::string, Reader> all{
+      {"generation", [](std::istream& in, UpgradeState& into) { in >> into.generation; }},
+      {"heartbeat",
+       [](std::istream& in, UpgradeState& into) {
+         std::chrono::nanoseconds::rep count = 0;
+         in >> count;
+         into.heartbeat = std::chrono::nanoseconds(count);
+       }},
+      {"box", [](std::istream& in, UpgradeState& into) { in >> into.box_in >> into.box_out; }},
+      {"pid-file", [](std::istream& in, UpgradeState& into) { in >> into.pid_file; }},
+      {"control", [](std::istream& in, UpgradeState& into) { in >> into.control; }},
+      {"caller", [](std::istream& in, UpgradeState& into) { in >> into.callers.emplace_back(); }},
+      {"worker",
+       [](std::istream& in, UpgradeState& into) {
+         UpgradeState::Worker& worker = into.workers.emplace_back();
+         in >> worker.index >> worker.pid >> worker.link >> worker.ready >> worker.retired >>
+             worker.exiting >> worker.inbox;
+       }},
+      {"socket",
+       [](std::istream& in, UpgradeState& into) {
+         UpgradeState::Socket& socket = into.sockets.emplace_back();
+         in >> socket.fd >> socket.owns_file >> std::quoted(socket.address);
+       }},
+      {"passed",
+       [](std::istream& in, UpgradeState& into) {
+         UpgradeState::Passed& passed = into.passed.emplace_back();
+         in >> passed.fd >> std::quoted(passed.name);
+       }},
+  };
+  return all;
+}
+
+UpgradeState read(std::istream& in) {
+  std::string kind;
+  if (!(in >> kind) || kind != kFormat) throw std::runtime_error("a format that is not known");
+  UpgradeState upgrade_state;
+  while (in >> kind) {
+    if (kind == "end") return upgrade_state;
+    const auto reader = readers().find(kind);
+    if (reader == readers().end()) throw std::runtime_error("nothing is called " + kind);
+    reader->second(in, upgrade_state);
+    if (in.fail()) throw std::runtime_error("bad " + kind);
+  }
+  throw std::runtime_error("it has no end");
+}
+
+void set_close_on_exec(int fd, bool close) noexcept {
+  if (fd >= 0) ::fcntl(fd, F_SETFD, close ? FD_CLOEXEC : 0);
+}
+
+}  // namespace
+
+support::UniqueFd store(const UpgradeState& upgrade_state) {
+  std::ostringstream text;
+  write(text, upgrade_state);
+  const std::string bytes = text.str();
+  support::UniqueFd file(::memfd_create("appd-upgrade_state", MFD_CLOEXEC));
+  if (!file) support::throw_errno("memfd_create");
+  if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+    support::throw_errno("write", "upgrade_state");
+  }
+  return file;
+}
+
+UpgradeState load_upgrade_state(const support::UniqueFd& file) {
+  std::string bytes;
+  std::array<char, 4096> buffer;
+  ssize_t got = 0;
+  while ((got = ::pread(file.get(), buffer.data(), buffer.size(),
+                        static_cast<off_t>(bytes.size()))) > 0) {
+    bytes.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  std::istringstream text(bytes);
+  try {
+    return read(text);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(std::string("what the last appd left cannot be read: ") +
+                             error.what());
+  }
+}
+
+void keep_over_exec(const UpgradeState& upgrade_state, const support::UniqueFd& file,
+                    bool keep) noexcept {
+  for (const int fd : {file.get(), upgrade_state.box_in, upgrade_state.box_out,
+                       upgrade_state.pid_file, upgrade_state.control}) {
+    set_close_on_exec(fd, !keep);
+  }
+  for (const auto& worker : upgrade_state.workers) {
+    set_close_on_exec(worker.link, !keep);
+    set_close_on_exec(worker.inbox, !keep);
+  }
+  for (const auto& socket : upgrade_state.sockets) set_close_on_exec(socket.fd, !keep);
+  for (const auto& passed : upgrade_state.passed) set_close_on_exec(passed.fd, !keep);
+  for (const int fd : upgrade_state.callers) set_close_on_exec(fd, !keep);
+}
+
+}  // namespace appd::supervisor

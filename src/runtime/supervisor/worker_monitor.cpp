@@ -1,0 +1,113 @@
+#include "runtime/supervisor/worker_monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <variant>
+
+#include "runtime/support/memory_use.hpp"
+
+namespace appd::supervisor {
+namespace {
+
+/// How workers are used is found out by looking: so often, when that matters.
+constexpr std::chrono::milliseconds kUseInterval{250};
+/// Memory is looked at less often: it costs the kernel a walk over all pages.
+constexpr std::chrono::seconds kMemoryInterval{5};
+/// Looks for a sign of life in the time that one may be missing.
+constexpr int kLooksInHeartbeat = 4;
+
+std::uint64_t random_to(std::uint64_t most) {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_int_distribution<std::uint64_t>(0, most)(engine);
+}
+
+}  // namespace
+
+WorkerMonitor::WorkerMonitor(const GenerationPlan& plan) noexcept
+    : plan_(plan), scoreboard_(*plan.scoreboard) {}
+
+bool WorkerMonitor::is_needed() const noexcept {
+  return plan_.recycling.any() || plan_.heartbeat.count() > 0 || plan_.scales();
+}
+
+Clock::duration WorkerMonitor::interval() const noexcept {
+  if (plan_.recycling.any() || plan_.scales()) return kUseInterval;
+  return std::chrono::duration_cast<Clock::duration>(plan_.heartbeat / kLooksInHeartbeat);
+}
+
+void WorkerMonitor::on_ready(Process& process, unsigned index, Clock::time_point now) const {
+  process.ready_since = now;
+  process.answered_before = scoreboard_.answered(index);
+  process.allowance = draw(plan_.recycling, random_to);
+  if (plan_.recycling.any())
+    process.memory_when_ready = support::proportional_set_size(*process.pid);
+}
+
+std::optional<Clock::duration> WorkerMonitor::silence(const Slot& worker,
+                                                      Clock::time_point now) const {
+  if (plan_.heartbeat.count() == 0 || !owes_signs(worker)) return std::nullopt;
+  const Clock::duration silent = now - last_sign(worker, now);
+  return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
+}
+
+/// What workers of another program write is not read here, but a retired one responses when it is
+/// told so again. After the order to stop it must not hear that any more, and has a deadline.
+bool WorkerMonitor::is_to_be_asked(const Slot& worker) const noexcept {
+  return !plan_.can_start_workers() && worker.life.state() == SlotState::draining &&
+         !worker.life.due();
+}
+
+bool WorkerMonitor::owes_signs(const Slot& worker) const noexcept {
+  if (!plan_.can_start_workers()) return is_to_be_asked(worker);
+  const SlotState state = worker.life.state();
+  if (worker.process->exiting_since) return false;  // no loop runs beside the end of Python
+  const bool was_ready = worker.process->ready_since != Clock::time_point{};
+  return was_ready && (state == SlotState::ready || state == SlotState::draining);
+}
+
+Clock::time_point WorkerMonitor::last_sign(const Slot& worker,
+                                           Clock::time_point now) const noexcept {
+  if (!plan_.can_start_workers()) return std::max(worker.retired_at, worker.process->heard_at);
+  const std::int64_t alive =
+      scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed);
+  const std::chrono::nanoseconds seen(std::max<std::int64_t>(alive, 0));
+  const auto sign = Clock::at(std::chrono::steady_clock::time_point(seen));
+  return std::max(worker.process->ready_since, std::min(sign, now));
+}
+
+std::optional<std::string> WorkerMonitor::recycling_reason(Slot& worker,
+                                                           Clock::time_point now) const {
+  if (!plan_.recycling.any()) return std::nullopt;
+  Process& process = *worker.process;
+  Usage usage{scoreboard_.answered(*worker.index) - process.answered_before,
+              now - process.ready_since};
+  if (plan_.recycling.memory > 0 && now >= process.memory_due) {
+    process.memory_due = now + kMemoryInterval;
+    usage.memory = support::proportional_set_size(*process.pid);
+  }
+  auto why = supervisor::recycling_reason(process.allowance, usage);
+  if (!why) return std::nullopt;
+  const auto memory = usage.memory ? usage.memory : support::proportional_set_size(*process.pid);
+  if (!memory || !process.memory_when_ready) return why;
+  const std::string growth = describe_growth(*process.memory_when_ready, *memory, usage.requests);
+  return growth.empty() ? *why : fmt::format("{}; its memory grew by {}", *why, growth);
+}
+
+Occupancy WorkerMonitor::occupancy(std::span<const Slot> workers) const noexcept {
+  Occupancy seen{0, 0, plan_.threads, 0};
+  for (const Slot& worker : workers) {
+    if (worker.life.wanted()) ++seen.workers;
+    if (worker.life.state() != SlotState::ready) continue;
+    if (worker.life.wanted()) ++seen.ready;
+    const ipc::WorkerLoad& load = scoreboard_.loads()[*worker.index];
+    constexpr unsigned kMost = 1'000'000;  // so that no sum of them overflows
+    seen.busy += load.busy(kMost);
+  }
+  return seen;
+}
+
+}  // namespace appd::supervisor
