@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""Checks README.md and docs/ against the program and the tree.
+"""Checks the documents against the program and the tree.
 
-The table of options must be what `appd --help` says, every relative link must lead to a file, and the
-folder map must name every folder of src/. With --write the table is brought up to date.
+- The table of options in docs/options.md is what `appd --help` says (--write brings it up to date).
+- Each link leads to a file, and to a heading where it names one; each page can be reached from README.md.
+- Each file, option and name of the code between backticks is there, and each option and file in a command.
+- README.md is a page that can be skimmed; the folder map names every folder of src/.
+- Each decision says context, decision and consequences.
 """
 
 import argparse
@@ -11,92 +14,95 @@ import subprocess
 import sys
 from pathlib import Path
 
-BEGIN = "<!-- options: made from appd --help by tests/docs/check_docs.py --write -->"
-END = "<!-- end of options -->"
-HELP_COLUMN = 30
-GROUP = re.compile(r"^(\S.*):$")
-OPTION = re.compile(r"^  --(\S+)(?: (\S+))?")
-DEFAULT = re.compile(r" Default: (.*)\.$")
-LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+import options_table
+import references
+from pages import Page, all_pages
+
+MOST_LINES_OF_README = 150
+FOLDER_MAP = "docs/architecture/README.md"
+DECISION = ["Context", "Decision", "Consequences"]
 
 
-def parse_help(text: str):
-    """Yields ("group", title) and ("option", name, argument, help) in the order of the help."""
-    option = None
-    for line in [*text.splitlines(), ""]:
-        start, group = OPTION.match(line), GROUP.match(line)
-        if option and (start or group or not line):
-            yield ("option", option[0], option[1], " ".join(option[2]))
-            option = None
-        if group:
-            yield ("group", group.group(1))
-        elif start:
-            option = (start.group(1), start.group(2) or "", line[HELP_COLUMN:].split())
-        elif option:
-            option[2].extend(line.split())
-
-
-def rows(help_text: str):
-    yield "| Option | Default | What it does |"
-    yield "|---|---|---|"
-    for kind, *fields in parse_help(help_text):
-        if kind == "group":
-            yield f"| **{fields[0]}** | | |"
+def complaints_about_links(page: Page):
+    for link in page.links:
+        if "://" in link or link.startswith("mailto:"):
             continue
-        name, argument, text = fields
-        default = ""
-        if found := DEFAULT.search(text):
-            text, default = text[: found.start()], f"`{found.group(1)}`"
-        elif text.endswith(" Required."):
-            text, default = text.removesuffix(" Required."), "required"
-        yield f"| `{f'--{name} {argument}'.strip()}` | {default} | {text} |"
+        name, _, anchor = link.partition("#")
+        target = (page.path.parent / name).resolve() if name else page.path
+        if not target.exists():
+            yield f"leads nowhere: {link}"
+        elif anchor and target.suffix == ".md" and anchor not in Page.read(target).anchors:
+            yield f"no such heading: {link}"
 
 
-def complaints_about_table(readme: str, wanted: list):
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1:
-        yield f"README.md: the table of options must stand once between {BEGIN} and {END}"
-        return
-    found = readme.split(BEGIN)[1].split(END)[0].strip().splitlines()
-    for line in found:
-        if line not in wanted:
-            yield f"README.md: not what --help says: {line}"
-    for line in wanted:
-        if line not in found:
-            yield f"README.md: missing: {line}"
-    if found != wanted and sorted(found) == sorted(wanted):
-        yield "README.md: the options are not in the order of --help"
+def complaints_about_reach(pages: list, root: Path):
+    """Pages that no way of links leads to from README.md."""
+    by_path = {page.path.resolve(): page for page in pages}
+    reached, waiting = set(), [(root / "README.md").resolve()]
+    while waiting:
+        path = waiting.pop()
+        if path in reached or path not in by_path:
+            continue
+        reached.add(path)
+        waiting += [(path.parent / link.partition("#")[0]).resolve() for link in by_path[path].links]
+    for path, page in by_path.items():
+        if path not in reached and page.path.parent != root:
+            yield f"{page.path.relative_to(root)}: no link leads here from README.md"
 
 
-def complaints_about_links(root: Path):
-    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
-        for target in LINK.findall(page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                yield f"{page.relative_to(root)}: leads nowhere: {target}"
-
-
-def complaints_about_folders(root: Path, readme: str):
+def complaints_about_folders(root: Path):
+    text = (root / FOLDER_MAP).read_text()
     for folder in sorted({path.parent for path in (root / "src").rglob("*.cpp")}):
         name = folder.relative_to(root).as_posix() + "/"
-        if f"`{name}`" not in readme:
-            yield f"README.md: the folder map lacks {name}"
+        if f"`{name}`" not in text:
+            yield f"{FOLDER_MAP}: the folder map lacks {name}"
+
+
+def complaints_about_readme(root: Path):
+    text = (root / "README.md").read_text()
+    if (lines := text.count("\n")) > MOST_LINES_OF_README:
+        yield f"README.md: {lines} lines are more than {MOST_LINES_OF_README}"
+    packages = (root / "deploy" / "packages.sh").read_text()
+    named = re.search(r"apt install ((?:.*\\\n)*.*)", text)
+    listed = set(named.group(1).replace("\\", "").split()) if named else set()
+    for kind in ("build", "site"):
+        wanted = re.search(rf"^{kind}_packages=\(([^)]*)\)", packages, re.MULTILINE).group(1).split()
+        for package in wanted:
+            if package not in listed:
+                yield f"README.md: the packages lack {package}, which deploy/packages.sh has"
+
+
+def complaints_about_decisions(pages: list):
+    for page in pages:
+        if page.path.parent.name == "decisions" and page.path.name != "README.md":
+            if page.headings[1:] != DECISION:
+                yield f"{page.path.name}: the headings of a decision are {', '.join(DECISION)}"
+
+
+def all_complaints(root: Path, help_text: str):
+    pages = all_pages(root)
+    yield from options_table.complaints((root / options_table.PAGE).read_text(), help_text)
+    tree = references.Tree(root, options_table.names(help_text))
+    for page in pages:
+        for complaint in [*complaints_about_links(page), *references.complaints(page, tree)]:
+            yield f"{page.path.relative_to(root)}: {complaint}"
+    yield from complaints_about_reach(pages, root)
+    yield from complaints_about_folders(root)
+    yield from complaints_about_readme(root)
+    yield from complaints_about_decisions(pages)
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("appd", help="the program")
-    arguments.add_argument("--write", action="store_true", help="update the table in README.md")
+    arguments.add_argument("--write", action="store_true", help=f"update the table in {options_table.PAGE}")
     given = arguments.parse_args()
     root = Path(__file__).resolve().parents[2]
     help_text = subprocess.run([given.appd, "--help"], check=True, capture_output=True, text=True).stdout
-    table = list(rows(help_text))
-    page = root / "README.md"
-    readme = page.read_text()
-    if given.write and BEGIN in readme and END in readme:
-        before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-        readme = "\n".join([before + BEGIN, *table, END + after])
-        page.write_text(readme)
-    found = [*complaints_about_table(readme, table), *complaints_about_links(root),
-             *complaints_about_folders(root, readme)]
+    if given.write:
+        page = root / options_table.PAGE
+        page.write_text(options_table.rewritten(page.read_text(), help_text))
+    found = list(all_complaints(root, help_text))
     print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 

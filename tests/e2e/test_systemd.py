@@ -48,14 +48,15 @@ def application(environ, start_response):
 def documented(section, *words) -> str:
     """The block of commands, or of configuration, in that section that has all of the words."""
     (text,) = re.findall(rf"^{section}\n(.*?)(?=^## |\Z)", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)
-    blocks = re.findall(r"^(?:    .*\n)+(?:\n?(?:    .*\n)+)*", text, re.MULTILINE)
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (block,) = (block for block in blocks if all(word in block for word in words))
-    return re.sub("^    ", "", block, flags=re.MULTILINE)
+    return block
 
 
 def configuration() -> str:
-    (text,) = re.findall(r"with this `/etc/appd/appd.ini`:\n\n((?:    .*\n)+)", OPERATIONS.read_text())
-    return re.sub("^    ", "", text, flags=re.MULTILINE)
+    (text,) = re.findall(r"with this `/etc/appd/appd.ini`:\n\n```ini\n(.*?)^```$", OPERATIONS.read_text(),
+                         re.MULTILINE | re.DOTALL)
+    return text
 
 
 @pytest.fixture

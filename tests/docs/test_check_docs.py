@@ -1,0 +1,109 @@
+"""The checks of the documents notice what they are for: each is shown a small project with one thing wrong."""
+
+import pytest
+
+import check_docs
+
+HELP = """Usage: appd [options]
+
+Sockets:
+  --socket ADDRESS            Where to listen. Required.
+  --threads N                 Threads in each worker. Default: 4.
+"""
+TABLE = """| Option | Default | What it does |
+|---|---|---|
+| **Sockets** | | |
+| `--socket ADDRESS` | required | Where to listen. |
+| `--threads N` | `4` | Threads in each worker. |"""
+
+PROJECT = {
+    "README.md": "# appd\n\n    apt install g++ nginx\n\n[Options](docs/options.md), [Code](docs/architecture/README.md), "
+                 "[Decisions](docs/decisions/README.md)\n",
+    "docs/options.md": "# Options\n\n<!-- options: made from appd --help by tests/docs/check_docs.py --write -->\n"
+                       f"{TABLE}\n<!-- end of options -->\n\n## By name\n",
+    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`\n",
+    "docs/decisions/README.md": "# Decisions\n\n[One](one.md)\n",
+    "docs/decisions/one.md": "# One\n\n## Context\n\n## Decision\n\n## Consequences\n",
+    "deploy/packages.sh": "build_packages=(\n  g++\n)\nsite_packages=(nginx)\n",
+    "tests/run-all": "usage: --unit\n",
+    "src/runtime/net/outbox.hpp": "namespace appd::net {\nclass Outbox {\n  void flush();\n};\n}\n",
+    "src/runtime/net/outbox.cpp": "void Outbox::flush() {}\nint choose_break();\n",
+    "src/runtime/config/foreign_options.hpp": "",
+}
+
+
+def complaints(tmp_path, **changes) -> list:
+    for name, text in PROJECT.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for name, text in changes.items():
+        (tmp_path / name).write_text(text)
+    return list(check_docs.all_complaints(tmp_path, HELP))
+
+
+def on_the_code_page(tmp_path, text) -> list:
+    """What is said of a page about the code with this text."""
+    page = "docs/architecture/README.md"
+    return [each.removeprefix(f"{page}: ") for each in complaints(tmp_path, **{page: f"{PROJECT[page]}\n{text}\n"})]
+
+
+def test_a_sound_project_has_no_complaints(tmp_path):
+    assert complaints(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", [
+    "`net/outbox.*`, `outbox.hpp`, `src/runtime/net/outbox.cpp`, `tests/run-all`",
+    "`--threads`, `--threads=2`, `threads = 3`, `appd --socket x`, `tests/run-all --unit`, `cmake --preset debug`",
+    "`Outbox::flush`, `net::Outbox`, `Outbox`, `Exception`, `choose_break` in `net/outbox.*`",
+    "[up](../options.md#by-name), [here](#code), [there](https://example.org/#nothing)",
+    "`.py`, `10.0.0.0/8`, `text/plain`, `/etc/appd/appd.ini`, `settings.py`",
+    "```sh\nappd --socket x &&\\\n  tests/run-all --unit   # --nothing\ncat <<END\nappd --nothing\nEND\n```",
+    "```ini\n[appd]\nsocket = x\n[Service]\nUser=x\n```",
+])
+def test_what_is_there_is_found(tmp_path, text):
+    assert on_the_code_page(tmp_path, text) == []
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("`net/inbox.*`", "no such file: net/inbox.*"),
+    ("`inbox.hpp`", "no such file: inbox.hpp"),
+    ("`src/runtime/pool/`", "no such file: src/runtime/pool/"),
+    ("`--thread`", "no such option: --thread"),
+    ("`tests/run-all --e2e`", "no such option: --e2e"),
+    ("`thread = 3`", "no such setting: thread"),
+    ("`Outbox::drain`", "no source declares Outbox::drain"),
+    ("`Inbox::flush`", "no source declares Inbox::flush"),
+    ("`net::Inbox`", "no source declares net::Inbox"),
+    ("`Inbox`", "no source declares Inbox"),
+    ("`choose_end` in `net/outbox.*`", "choose_end is not in net/outbox.*"),
+    ("[x](../nothing.md)", "leads nowhere: ../nothing.md"),
+    ("[x](../options.md#by-size)", "no such heading: ../options.md#by-size"),
+    ("[x](#nothing)", "no such heading: #nothing"),
+    ("```sh\nappd --nothing\n```", "no such option: --nothing"),
+    ("```sh\ncd / && runuser -u x -- appd --nothing\n```", "no such option: --nothing"),
+    ("```sh\ncp configs/nothing.conf /etc\n```", "no such file: configs/nothing.conf"),
+    ("```sh\ntests/run-all --nothing\n```", "no such option: --nothing"),
+    ("```ini\nthread = 3\n```", "no such setting: thread"),
+])
+def test_what_is_not_there_is_told(tmp_path, text, complaint):
+    assert on_the_code_page(tmp_path, text) == [complaint]
+
+
+@pytest.mark.parametrize("page, old, new, complaint", [
+    ("docs/options.md", "`4`", "`5`", "docs/options.md: missing: | `--threads N` | `4` | Threads in each worker. |"),
+    ("docs/options.md", "<!-- end of options -->", "", "docs/options.md: the table of options must stand once"),
+    ("docs/architecture/README.md", "`src/runtime/net/`", "", "docs/architecture/README.md: the folder map lacks src/runtime/net/"),
+    ("docs/decisions/README.md", "[One](one.md)", "", "docs/decisions/one.md: no link leads here from README.md"),
+    ("docs/decisions/one.md", "## Context\n", "", "one.md: the headings of a decision are Context, Decision, Consequences"),
+    ("README.md", "g++", "", "README.md: the packages lack g++, which deploy/packages.sh has"),
+    ("README.md", "\n\n", "\n" * 150, "README.md: 301 lines are more than 150"),
+])
+def test_a_page_that_is_not_as_it_should_be_is_told(tmp_path, page, old, new, complaint):
+    found = complaints(tmp_path, **{page: PROJECT[page].replace(old, new)})
+    assert any(each.startswith(complaint) for each in found), found
+
+
+def test_the_table_is_brought_up_to_date():
+    page = PROJECT["docs/options.md"]
+    assert check_docs.options_table.rewritten(page.replace("`4`", "`5`"), HELP) == page
