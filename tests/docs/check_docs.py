@@ -4,7 +4,8 @@
 - The table of options in docs/options.md is what `appd --help` says (--write brings it up to date).
 - Each link leads to a file, and to a heading where it names one; each page can be reached from README.md.
 - Each file, option and name of the code between backticks is there, and each option and file in a command.
-- README.md is a page that can be skimmed; the folder map names every folder of src/.
+- README.md is a page that can be skimmed; the map of folders has every folder of src/ and every arrow
+  between them.
 - Each decision says context, decision and consequences.
 """
 
@@ -20,6 +21,8 @@ from pages import Page, all_pages
 
 MOST_LINES_OF_README = 150
 FOLDER_MAP = "docs/architecture/README.md"
+LIBRARY = re.compile(r"^appd_library\(appd_(\w+)(?:\s+DEPENDS\s+([^)]*))?\)", re.MULTILINE)
+ARROW = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)
 DECISION = ["Context", "Decision", "Consequences"]
 
 
@@ -58,6 +61,19 @@ def complaints_about_folders(root: Path):
             yield f"{FOLDER_MAP}: the folder map lacks {name}"
 
 
+def complaints_about_arrows(root: Path):
+    """The diagram of the folders has the arrows that CMake's lines have, and main.cpp's."""
+    lines = [found for file in (root / "src").rglob("CMakeLists.txt") for found in LIBRARY.findall(file.read_text())]
+    names = {name for name, _ in lines}
+    there = {(name, each.removeprefix("appd_")) for name, depends in lines for each in depends.split()
+             if each.startswith("appd_") and each.removeprefix("appd_") in names}
+    section = (root / FOLDER_MAP).read_text().partition("\n### Arrows\n")[2].partition("\n#")[0]
+    drawn = {arrow for arrow in ARROW.findall(section) if arrow[0] != "main"}
+    for start, end in sorted(drawn ^ there):
+        what = "lacks the arrow" if (start, end) in there else "has an arrow that CMake has not,"
+        yield f"{FOLDER_MAP}: the diagram {what} {start} --> {end}"
+
+
 def complaints_about_readme(root: Path):
     text = (root / "README.md").read_text()
     if (lines := text.count("\n")) > MOST_LINES_OF_README:
@@ -88,6 +104,7 @@ def all_complaints(root: Path, help_text: str):
             yield f"{page.path.relative_to(root)}: {complaint}"
     yield from complaints_about_reach(pages, root)
     yield from complaints_about_folders(root)
+    yield from complaints_about_arrows(root)
     yield from complaints_about_readme(root)
     yield from complaints_about_decisions(pages)
 
