@@ -21,8 +21,10 @@ PROJECT = {
                  "[Decisions](docs/decisions/README.md)\n",
     "docs/options.md": "# Options\n\n<!-- options: made from appd --help by tests/docs/check_docs.py --write -->\n"
                        f"{TABLE}\n<!-- end of options -->\n\n## By name\n",
-    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`\n\n### Arrows\n\n```mermaid\nflowchart TD\n    main --> net\n    net --> support\n```\n",
-    "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  appd_systemd)\nappd_library(appd_support)\n",
+    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`\n\n### Arrows\n\n"
+                                   "```mermaid\nflowchart TD\n    main --> net\n    net --> support\n```\n",
+    "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  appd_systemd)\n"
+                          "appd_library(appd_support)\n",
     "docs/decisions/README.md": "# Decisions\n\n[One](one.md)\n",
     "docs/decisions/one.md": "# One\n\n## Context\n\n## Decision\n\n## Consequences\n",
     "deploy/packages.sh": "build_packages=(\n  g++\n)\nsite_packages=(nginx)\n",
@@ -58,7 +60,7 @@ def test_a_sound_project_has_no_complaints(tmp_path):
     "`--threads`, `--threads=2`, `threads = 3`, `appd --socket x`, `tests/run-all --unit`, `cmake --preset debug`",
     "`Outbox::flush`, `net::Outbox`, `Outbox`, `Exception`, `choose_break` in `net/outbox.*`",
     "[up](../options.md#by-name), [here](#code), [there](https://example.org/#nothing)",
-    "`.py`, `10.0.0.0/8`, `text/plain`, `/etc/appd/appd.ini`, `settings.py`",
+    "`.py`, `10.0.0.0/8`, `text/plain`, `/etc/appd/x.ini`, `settings.py`",
     "```sh\nappd --socket x &&\\\n  tests/run-all --unit   # --nothing\ncat <<END\nappd --nothing\nEND\n```",
     "```ini\n[appd]\nsocket = x\n[Service]\nUser=x\n```",
 ])
@@ -94,7 +96,8 @@ def test_what_is_not_there_is_told(tmp_path, text, complaint):
 @pytest.mark.parametrize("page, old, new, complaint", [
     ("docs/options.md", "`4`", "`5`", "docs/options.md: missing: | `--threads N` | `4` | Threads in each worker. |"),
     ("docs/options.md", "<!-- end of options -->", "", "docs/options.md: the table of options must stand once"),
-    ("docs/architecture/README.md", "`src/runtime/net/`", "", "docs/architecture/README.md: the folder map lacks src/runtime/net/"),
+    ("docs/architecture/README.md", "`src/runtime/net/`", "",
+     "docs/architecture/README.md: the folder map lacks src/runtime/net/"),
     ("docs/architecture/README.md", "    net --> support\n", "",
      "docs/architecture/README.md: the diagram lacks the arrow net --> support"),
     ("docs/architecture/README.md", "net --> support", "support --> net",
