@@ -1,5 +1,6 @@
 # The Debian packages that the project needs, by purpose, and how a script gets those that are missing.
-# To be sourced (bash): deploy/quickstart, tests/run-all and .ci/run share it.
+# To be sourced (bash): deploy/quickstart, tests/coverage, tests/run-all and .ci/run share it.
+# shellcheck shell=bash
 
 # shellcheck disable=SC2034  # used by those who source this
 build_packages=(

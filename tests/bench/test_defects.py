@@ -121,7 +121,8 @@ def stage():
     made.remove()
 
 
-def measured(stage, server, wire="uwsgi", application=HELLO, measure=ClosedLoop(), pace=LONG) -> dict:
+def measured(stage, server, wire="uwsgi", application=HELLO, measure=None, pace=LONG) -> dict:
+    measure = measure or ClosedLoop()
     variant = Variant("variant", application, measure, (Contender("appd", server, wire, 1, 1),))
     return {"scenarios": [run_scenario(stage, Scenario(1, "name", "title", (variant,)), 1, pace, print)]}
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import wire
@@ -40,7 +40,7 @@ def parse_log(text: str) -> list:
         found = _EVENT.match(line)
         if found:
             when, level, pid, role, rest = found.groups()
-            when = datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp()
+            when = datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
             events.append(Event(level.strip(), int(pid), role, rest, when))
         elif line.startswith("  ") and events:
             events[-1].text += "\n" + line[2:]

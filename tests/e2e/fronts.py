@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from appd import ROOT
-from processes import Place, Port, Process, wait_until
+from processes import Place, Port, Process
 
 CONFIGS = ROOT / "configs"
 SOCKET_IN_CONFIGS = "/run/app.sock"

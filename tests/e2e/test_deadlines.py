@@ -86,7 +86,7 @@ def test_a_slow_request_is_logged_once_with_its_stack_and_goes_on(watched, proto
     assert event.level == "warn"
     assert event.text.startswith("GET /loop?seconds=0.8 has made no progress for 0.")
     assert re.search(r"thread [1-4], began 0\.\d s ago", event.text)
-    first, *frames = event.text.splitlines()
+    _, *frames = event.text.splitlines()
     assert all(frame.strip().startswith("File ") for frame in frames)
     assert any("deadlines.py" in frame and frame.endswith("in compute") for frame in frames)
     assert any(frame.endswith("in loop") for frame in frames)

@@ -135,7 +135,7 @@ def application(environ, start_response):
 
 def test_an_exit_handler_that_hangs_is_shown(site):
     server = site(ATEXIT)
-    (worker,) = children(server.pid)
+    (_,) = children(server.pid)
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit(within=30) == 0
     (event,) = server.find_events(r"has not ended within 1.0 s after its last request \(--exit-timeout\) and was killed by "

@@ -133,7 +133,7 @@ BINARIES = {"lighttpd": LIGHTTPD, "caddy": CADDY, "haproxy": HAPROXY}
 @pytest.fixture(scope="module", params=[
     pytest.param(each, id=each[0], marks=needs(each[0], BINARIES.get(each[0]))) for each in FRONTS])
 def known(request, probe):
-    name, make, protocols, merged, joiner = request.param
+    _, make, protocols, merged, joiner = request.param
     front = make(probe.address)
     yield front, protocols, merged, joiner
     front.stop()

@@ -3,14 +3,12 @@
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 import wire
 from appd import Installation
-from processes import wait_until
 
 EXIT_START = 4
 EXIT_CLOSED = 8
@@ -74,7 +72,7 @@ def test_an_application_without_real_threads_is_told_at_once_what_was_replaced(i
 def test_with_real_threads_such_an_application_is_served(serve, protocol, text):
     server = serve(text.replace("patch_all(", "patch_all(thread=False").replace("patch(", "patch(thread=False") + SERVE)
     assert server.call(protocol).body == b"served"
-    assert server.find_events("thread") == [event for event in server.find_events("threads in each")]
+    assert server.find_events("thread") == list(server.find_events("threads in each"))
 
 
 def test_a_start_of_threads_that_starts_none_is_told(installed, place):

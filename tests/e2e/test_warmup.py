@@ -77,7 +77,7 @@ def test_what_is_no_success_fails(fail, status):
 
 def test_what_is_accepted_passes_with_a_warning(site):
     server = site("--warmup", "/login", "--warmup", "/404", "--warmup", "/299", "--warmup-accept", "3xx,404", workers=1)
-    assert [line for line in re.findall(r"answered --warmup .*", server.log())] == [
+    assert list(re.findall(r"answered --warmup .*", server.log())) == [
         "answered --warmup /login with 302 to /accounts/login/, which --warmup-accept lets pass",
         "answered --warmup /404 with 404, which --warmup-accept lets pass",
     ]

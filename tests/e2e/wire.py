@@ -7,16 +7,16 @@ for tests that need records of their own making.
 import json
 import socket
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Iterable, Union
 
 WIRES = ("fastcgi", "uwsgi", "scgi")
 TIMEOUT = 60.0
 BLOCK = 1 << 18
 
 # A path, "@name" for the abstract namespace, or (host, port), or (host, port, own address).
-Address = Union[str, tuple]
-Body = Union[bytes, Iterable[bytes]]
+Address = str | tuple
+Body = bytes | Iterable[bytes]
 
 
 def connect(address: Address, timeout: float = TIMEOUT) -> socket.socket:

@@ -3,7 +3,7 @@ share the thread of who started them. What only watches (tracing, error reports)
 
 Run by thread_check.cpp, not imported by anybody."""
 
-import _thread
+import _thread  # noqa: F401  looked up in sys.modules
 import os
 import sys
 import threading

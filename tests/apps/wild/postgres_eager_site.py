@@ -3,6 +3,6 @@
 import psycopg
 
 import postgres_site
-from postgres_site import application
+from postgres_site import application  # noqa: F401  what appd calls
 
 first = psycopg.connect(postgres_site.os.environ["SITE_DB"])

@@ -7,8 +7,8 @@ being driven disturbs the one that is.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
-from typing import Callable
 
 from harness.figures import combine_rounds
 from harness.measures import Pace, Running

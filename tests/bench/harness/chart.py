@@ -4,11 +4,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot  # noqa: E402  after the choice of a backend
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
+from matplotlib import pyplot
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from harness.report import all_targets  # noqa: E402
+from harness.report import all_targets
 
 MET, MISSED, MARK, TEXT, GRID = "#2a7f62", "#c8553d", "#1f2933", "#323f4b", "#d9dee4"
 PANELS = (

@@ -1,8 +1,8 @@
 """What is measured: names, units, and how one figure is made of several rounds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import Callable
 
 
 @dataclass(frozen=True)

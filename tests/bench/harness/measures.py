@@ -8,7 +8,6 @@ import json
 import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Optional
 
 import stream as streaming
 import wire
@@ -35,7 +34,7 @@ class Running:
     """A server, its front if there is one, and the length of the application's responses."""
 
     server: Server
-    front: Optional[Nginx]
+    front: Nginx | None
     length: int
 
     @property

@@ -4,8 +4,8 @@ Where the wire is not part of the scenario, each server is driven the way that s
 kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory)

@@ -4,10 +4,10 @@ the binaries, the applications, and what these need."""
 import resource
 import struct
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Callable, Optional
 
 from harness import BENCH, ROOT
 from processes import Place, clean_environment, give_away, unprivileged
@@ -26,9 +26,9 @@ class Application:
     module: str
     path: str = "/"
     contains: bytes = b""
-    length: Optional[int] = None  # of the response's body; None: whatever the first response has
+    length: int | None = None  # of the response's body; None: whatever the first response has
     body: int = 0  # bytes to send
-    prepare: Optional[Callable] = None
+    prepare: Callable | None = None
 
     @property
     def method(self) -> str:

@@ -1,7 +1,6 @@
 """The targets: what a figure is compared with, and whether it is met."""
 
 from dataclasses import dataclass
-from typing import Union
 
 from harness.figures import FIGURES, combine_rounds, paired_ratio
 
@@ -24,7 +23,7 @@ class Target:
     figure: str
     sense: str  # "≤" or "≥"
     limit: float
-    of: Union[str, Ideal, None] = None
+    of: str | Ideal | None = None
 
     def __str__(self):
         figure = FIGURES[self.figure]
