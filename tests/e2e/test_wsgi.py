@@ -244,7 +244,7 @@ def test_21_later_changes_of_the_list_have_no_effect(case):
 
 
 def test_22_date_and_server_are_left_to_the_front(case):
-    assert case("bare_answer").fields == [("X-Only", "this")]
+    assert case("bare_response").fields == [("X-Only", "this")]
 
 
 # ---- write
@@ -489,7 +489,7 @@ def test_43_a_bodiless_status_has_no_body_and_the_excess_is_logged(case, probe, 
 
 
 def test_44_a_missing_content_type_is_not_made_up(case):
-    assert case("bare_answer").field("Content-Type") is None
+    assert case("bare_response").field("Content-Type") is None
 
 
 def test_45_no_transfer_encoding_is_added(case):
