@@ -42,7 +42,7 @@ int check(const Settings& settings) {
   open_access_log(settings, account);
   logging::Log log(threshold(settings), "check");
   for (const std::string& warning : find_warnings(settings)) {
-    log.report(gateway::Level::warning, warning);
+    log.report(gateway::LogEvent::config_warning, warning);
   }
   if (settings.no_new_privs) support::forbid_new_privileges();
   if (account) support::become(*account);

@@ -28,6 +28,7 @@ namespace appd {
 
 using config::Settings;
 using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -255,7 +256,7 @@ void Daemon::inherit() {
                           support::UniqueFd(upgrade_state_->box_out));
   present_ = make_deployment(settings_);
   present_->sockets = listeners_.inherit(*upgrade_state_, pointer_to(account));
-  log_.report(Level::info,
+  log_.report(LogEvent::upgrade_taken_over,
               fmt::format("this is appd {} now; generation {} goes on until the next one is ready",
                           APPD_VERSION, upgrade_state_->generation));
 }
@@ -324,7 +325,7 @@ int Daemon::run() {
   try {
     upgrade_state_ ? inherit() : begin();
   } catch (const SocketError& error) {
-    log_.report(Level::error, error.what());
+    log_.report(LogEvent::socket_failed, error.what());
     supervisor::ServiceManager::tell_failure(error.what());
     return support::exit_code::kSocket;
   }
@@ -342,7 +343,7 @@ int Daemon::run() {
   hooks.on_ready = [this] {
     support::release_unchanged_file_pages();
     present_ = std::move(next_);
-    log_.report(Level::info,
+    log_.report(LogEvent::server_ready,
                 fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
                             APPD_VERSION, present_->describe(),
                             config::Workers::show(present_->settings.workers),
@@ -383,9 +384,10 @@ void Daemon::reopen_logs() {
     try {
       reopen();
     } catch (const std::runtime_error& error) {
-      log_.report(Level::error, fmt::format("cannot reopen the {}, which goes on in the file that "
-                                            "it has: {}",
-                                            what, error.what()));
+      log_.report(LogEvent::log_not_reopened,
+                  fmt::format("cannot reopen the {}, which goes on in the file that "
+                              "it has: {}",
+                              what, error.what()));
     }
   };
   const auto* const account = pointer_to((present_ ? present_ : next_)->account);
@@ -513,7 +515,7 @@ void Daemon::on_reloaded(bool taken_over) {
 
 void Daemon::warn_of(const Settings& settings) {
   for (const std::string& warning : find_warnings(settings)) {
-    if (warned_.insert(warning).second) log_.report(Level::warning, warning);
+    if (warned_.insert(warning).second) log_.report(LogEvent::config_warning, warning);
   }
 }
 
@@ -521,7 +523,8 @@ void Daemon::warn_of(const Settings& settings) {
 void Daemon::warn_of_fixed(const Settings& next) {
   const auto check = [this](const char* option, const std::string& now, const std::string& then) {
     if (now == then) return;
-    log_.report(Level::warning, fmt::format("the new --{} takes effect with a restart", option));
+    log_.report(LogEvent::config_needs_restart,
+                fmt::format("the new --{} takes effect with a restart", option));
   };
   check("pidfile", settings_.pidfile, next.pidfile);
   check("control", settings_.control, next.control);

@@ -8,7 +8,7 @@
 
 namespace appd {
 
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -21,10 +21,11 @@ void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admi
   };
   const bool networks = !admission.networks.empty() && admission.networks_by == "--allow";
   if (networks && are_all(false)) {
-    log.report(Level::warning, "--allow has no effect: it is for TCP sockets, and there are none");
+    log.report(LogEvent::socket_allow_unused,
+               "--allow has no effect: it is for TCP sockets, and there are none");
   }
   if (!admission.users.empty() && are_all(true)) {
-    log.report(Level::warning,
+    log.report(LogEvent::socket_allow_unused,
                "--allow-user has no effect: it is for Unix sockets, and there are none");
   }
 }
@@ -44,7 +45,7 @@ Listeners::Sockets Listeners::open(const std::vector<sockets::Address>& addresse
       by_address_[key].assign(sockets.begin(), sockets.end());
       for (const auto& socket : sockets) {
         if (socket->is_private() || !admission.networks.empty()) continue;
-        log.report(Level::warning,
+        log.report(LogEvent::socket_exposed,
                    fmt::format("{} can be reached from other machines: whoever connects can forge "
                                "every variable, REMOTE_USER among them; name the front with "
                                "--allow, or bind to a Unix socket or 127.0.0.1",
@@ -55,9 +56,10 @@ Listeners::Sockets Listeners::open(const std::vector<sockets::Address>& addresse
   }
   warn_of_nobody_asked(all, admission, log);
   for (const std::string& name : passed_->left()) {
-    log.report(Level::warning, fmt::format("nobody answers on the socket {} that the service "
-                                           "manager has passed: add --socket systemd:{}",
-                                           name, name));
+    log.report(LogEvent::socket_unused,
+               fmt::format("nobody answers on the socket {} that the service "
+                           "manager has passed: add --socket systemd:{}",
+                           name, name));
   }
   return all;
 }

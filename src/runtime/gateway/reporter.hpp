@@ -6,27 +6,9 @@
 #include <functional>
 #include <string_view>
 
+#include "runtime/gateway/log_event.hpp"
+
 namespace appd::gateway {
-
-enum class Level { debug, info, warning, error };
-
-/// Why a line is written that clients can provoke as often as they like.
-enum class Cause : std::uint8_t {
-  unreadable,     ///< bytes that are no request
-  bad_request,    ///< refused for what it says
-  too_large,      ///< refused for its size
-  too_slow,       ///< its body does not come
-  overload,       ///< no room in the queue
-  too_late,       ///< no thread in time
-  storage,        ///< its body could not be stored
-  cut_body,       ///< the front ended it too early
-  stalled,        ///< the front sends or takes nothing
-  not_admitted,   ///< a peer that may not connect
-  no_descriptor,  ///< a connection cannot be accepted
-  no_memory,      ///< the kernel has none for a socket or a file
-  silent_error,   ///< the application has answered with 5xx, and has not said why; the last one
-};
-inline constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::silent_error) + 1;
 
 /// What is known of one answered (or given up) request when it ends.
 struct AccessRecord {
@@ -57,15 +39,14 @@ class Reporter {
  public:
   virtual ~Reporter() = default;
 
-  /// False when a message of that level would be dropped; asked before an expensive text is made.
+  /// False when events of that level are not logged.
   virtual bool wants(Level level) const noexcept = 0;
-  /// One event. Further lines of `message` (a traceback) stay together with the first.
-  virtual void report(Level level, std::string_view message) noexcept = 0;
-  /// The same for what clients can provoke: of each cause there may be one line in a second, and
-  /// the number of the others.
-  virtual void report_provoked(Cause, Level level, std::string_view message) noexcept {
-    report(level, message);
-  }
+  /// Asked before an expensive text is made.
+  bool wants(LogEvent event) const noexcept { return wants(facts(event).level); }
+  /// Further lines of `message` (a traceback) stay together with the first. Of an event that
+  /// clients can cause as often as they like there is one line in a second, then the number of the
+  /// others.
+  virtual void report(LogEvent event, std::string_view message) noexcept = 0;
 
   virtual bool wants_access() const noexcept = 0;
   virtual void access(const AccessRecord& record) noexcept = 0;

@@ -17,8 +17,8 @@
 namespace appd::logging {
 namespace {
 
-using gateway::Cause;
 using gateway::Level;
+using gateway::LogEvent;
 
 // JOURNAL_STREAM is "device:inode" of the stream that systemd made (systemd.exec(5)). It stays in
 // the environment when the descriptor is redirected, so both must be compared.
@@ -92,21 +92,19 @@ void Log::set_role(std::string role) {
   if (access_ != nullptr) access_->sink().adopt();
 }
 
-void Log::report(Level level, std::string_view message) noexcept {
-  if (!wants(level)) return;
+void Log::report(LogEvent event, std::string_view message) noexcept {
+  const gateway::LogEventFacts& of = facts(event);
+  if (!wants(of.level) || (of.limited() && !admit(event))) return;
   tell_dropped();
-  write(level, message);
+  write(event, message);
 }
 
-void Log::report_provoked(Cause cause, Level level, std::string_view message) noexcept {
-  if (wants(level) && admit(cause)) report(level, message);
-}
-
-void Log::write(Level level, std::string_view message) noexcept {
+void Log::write(LogEvent event, std::string_view message) noexcept {
+  const gateway::LogEventFacts& of = facts(event);
   try {
     message = without_line_ends(message);
     Line line;
-    append_prefix(line, level);
+    append_prefix(line, of);
     while (true) {
       const std::size_t end = message.find('\n');
       append_text(line, message.substr(0, end));
@@ -114,7 +112,7 @@ void Log::write(Level level, std::string_view message) noexcept {
       if (end == std::string_view::npos) break;
       message.remove_prefix(end + 1);
       // The journal makes an entry of each line, so each needs its priority.
-      fmt::format_to(std::back_inserter(line), "{}  ", journal_ ? journal_priority(level) : "");
+      fmt::format_to(std::back_inserter(line), "{}  ", journal_ ? journal_priority(of.level) : "");
     }
     sink_.write({line.data(), line.size()});
   } catch (const std::exception&) {
@@ -146,20 +144,20 @@ void Log::tell_dropped() noexcept {
     std::array<char, 128> text{};
     const auto end = fmt::format_to_n(text.data(), text.size(),
                                       "{} lines were dropped while {} was not read", dropped, what);
-    write(Level::warning, {text.data(), std::min(end.size, text.size())});
+    write(LogEvent::log_dropped, {text.data(), std::min(end.size, text.size())});
   };
   if (sink_.behind()) tell(sink_, "the log");
   if (access_is_behind()) tell(access_->sink(), "the access log");
 }
 
-/// Whether a line of this cause is to be written.
-bool Log::admit(Cause cause) noexcept {
+/// Whether a line of this event is to be written.
+bool Log::admit(LogEvent event) noexcept {
   if (wants(Level::debug)) return true;
   const RepeatLimiter::Clock::time_point now = RepeatLimiter::Clock::now();
   tell_held_back(now);
   const std::lock_guard lock(mutex_);
   const bool owed = limiter_.owes();
-  if (limiter_.admit(cause, now)) return true;
+  if (limiter_.admit(event, now)) return true;
   if (!owed && told_) told_();
   return false;
 }
@@ -167,12 +165,12 @@ bool Log::admit(Cause cause) noexcept {
 /// What is due at `now`. True: nothing is held back any more.
 bool Log::tell_held_back(RepeatLimiter::Clock::time_point now) noexcept {
   const std::lock_guard lock(mutex_);
-  limiter_.take_owed(now, [this](Cause cause, std::uint64_t count) {
+  limiter_.take_owed(now, [this](LogEvent event, std::uint64_t count) {
     std::array<char, 128> text{};
     const auto end =
         fmt::format_to_n(text.data(), text.size(), "and {} more like this in the last second: {}",
-                         count, name(cause));
-    write(Level::warning, {text.data(), std::min(end.size, text.size())});
+                         count, facts(event).others);
+    write(event, {text.data(), std::min(end.size, text.size())});
   });
   return !limiter_.owes();
 }
@@ -203,14 +201,16 @@ void Log::finish() noexcept {
   }
 }
 
-void Log::append_prefix(Line& line, Level level) const {
+void Log::append_prefix(Line& line, const gateway::LogEventFacts& of) const {
   if (journal_) {
-    fmt::format_to(std::back_inserter(line), "{}[{}] ", journal_priority(level), role_);
+    fmt::format_to(std::back_inserter(line), "{}[{}] {}: ", journal_priority(of.level), role_,
+                   of.name);
     return;
   }
   append_iso_time(line, std::chrono::system_clock::now());
   // Asked anew each time: the application may fork.
-  fmt::format_to(std::back_inserter(line), " {} [{} {}] ", level_name(level), ::getpid(), role_);
+  fmt::format_to(std::back_inserter(line), " {} [{} {}] {}: ", level_name(of.level), ::getpid(),
+                 role_, of.name);
 }
 
 }  // namespace appd::logging

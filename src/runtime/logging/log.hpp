@@ -43,9 +43,8 @@ class Log final : public gateway::Reporter {
   void set_threshold(gateway::Level threshold) noexcept { threshold_ = threshold; }
 
   bool wants(gateway::Level level) const noexcept override { return level >= threshold_; }
-  void report(gateway::Level level, std::string_view message) noexcept override;
-  void report_provoked(gateway::Cause cause, gateway::Level level,
-                       std::string_view message) noexcept override;
+  using gateway::Reporter::wants;
+  void report(gateway::LogEvent event, std::string_view message) noexcept override;
 
   bool wants_access() const noexcept override { return access_ != nullptr; }
   void access(const gateway::AccessRecord& record) noexcept override;
@@ -56,12 +55,12 @@ class Log final : public gateway::Reporter {
   void finish() noexcept override;
 
  private:
-  void write(gateway::Level level, std::string_view message) noexcept;
-  bool admit(gateway::Cause cause) noexcept;
+  void write(gateway::LogEvent event, std::string_view message) noexcept;
+  bool admit(gateway::LogEvent event) noexcept;
   bool tell_held_back(RepeatLimiter::Clock::time_point now) noexcept;
   void tell_dropped() noexcept;
   bool access_is_behind() const noexcept;
-  void append_prefix(Line& line, gateway::Level level) const;
+  void append_prefix(Line& line, const gateway::LogEventFacts& facts) const;
 
   gateway::Level threshold_;
   std::string role_;

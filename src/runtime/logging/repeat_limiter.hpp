@@ -11,17 +11,17 @@
 
 namespace appd::logging {
 
-/// Lets one line in a second through for each cause, and counts the others. Pure; the caller locks.
+/// Lets one line in a second through for each event, and counts the others. Pure; the caller locks.
 class RepeatLimiter {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kSecond{1};
 
   /// A line at `now`. True: it is to be written, after what `take_owed` gives.
-  bool admit(gateway::Cause cause, Clock::time_point now) noexcept;
-  /// Calls `owed` with each cause whose second is over, and how many of its lines were held back.
+  bool admit(gateway::LogEvent event, Clock::time_point now) noexcept;
+  /// Calls `owed` with each event whose second is over, and how many of its lines were held back.
   void take_owed(Clock::time_point now,
-                 const std::function<void(gateway::Cause, std::uint64_t)>& owed);
+                 const std::function<void(gateway::LogEvent, std::uint64_t)>& owed);
   /// Some are held back.
   bool owes() const noexcept { return held_back_ > 0; }
 
@@ -31,11 +31,8 @@ class RepeatLimiter {
     std::uint64_t held_back = 0;
   };
 
-  std::array<Second, gateway::kCauses> seconds_{};
-  std::uint64_t held_back_ = 0;  ///< of all causes
+  std::array<Second, gateway::kLogEvents> seconds_{};
+  std::uint64_t held_back_ = 0;  ///< of all events
 };
-
-/// "requests answered with 400"
-std::string_view name(gateway::Cause cause) noexcept;
 
 }  // namespace appd::logging

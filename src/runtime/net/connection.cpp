@@ -13,7 +13,7 @@
 namespace appd::net {
 namespace {
 
-using gateway::Level;
+using gateway::LogEvent;
 
 /// Told once for each change; never re-armed.
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
@@ -135,8 +135,8 @@ void Connection::on_events(std::uint32_t events) {
 
 void Connection::on_watch_failed(int error) {
   const auto self = shared_from_this();
-  server_.reporter().report_provoked(
-      gateway::Cause::no_memory, Level::error,
+  server_.reporter().report(
+      LogEvent::connection_not_watched,
       fmt::format("a {} connection was closed: the kernel cannot watch it (epoll_ctl: {}){}",
                   session_.protocol_name(), std::strerror(error),
                   error == ENOSPC ? "; raise fs.epoll.max_user_watches" : ""));
@@ -214,8 +214,8 @@ void Connection::read() {
 
 /// The kernel does not tell when it has some again.
 void Connection::wait_for_memory(const char* call) {
-  server_.reporter().report_provoked(
-      gateway::Cause::no_memory, Level::error,
+  server_.reporter().report(
+      LogEvent::connection_no_memory,
       fmt::format("the kernel has no memory for a connection ({}); will try again", call));
   if (!std::exchange(waits_for_memory_, true)) server_.try_again_later(shared_from_this());
 }
@@ -251,11 +251,13 @@ void Connection::on_lost(int error) {
   if (state_ == State::closed) return;
   session_.forget_answered();
   const bool in_flight = session_.has_exchanges();
-  if (server_.reporter().wants(Level::debug) && (session_.inside_head() || in_flight)) {
+  if (server_.reporter().wants(LogEvent::connection_lost) &&
+      (session_.inside_head() || in_flight)) {
     server_.reporter().report(
-        Level::debug, fmt::format("the front went away during {}: {}",
-                                  in_flight ? session_.describe_request() : "a request's head",
-                                  error == 0 ? "end of input" : std::strerror(error)));
+        LogEvent::connection_lost,
+        fmt::format("the front went away during {}: {}",
+                    in_flight ? session_.describe_request() : "a request's head",
+                    error == 0 ? "end of input" : std::strerror(error)));
   }
   close();
 }
@@ -311,7 +313,7 @@ void Connection::flush() {
       return;
     case Outbox::Flushed::short_file:
       server_.reporter().report(
-          Level::error,
+          LogEvent::response_file_short,
           "a response was broken off: the file it sends became shorter, or cannot be read");
       close();
       return;
@@ -398,8 +400,8 @@ void Connection::report_timeout(Wait wait) const {
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";
   const std::string request = session_.describe_request();
-  server_.reporter().report_provoked(
-      gateway::Cause::stalled, Level::warning,
+  server_.reporter().report(
+      LogEvent::connection_timeout,
       fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
                   request.empty() ? "" : " (", request, request.empty() ? "" : ")"));
 }

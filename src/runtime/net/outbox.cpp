@@ -315,8 +315,8 @@ Outbox::Send Outbox::send_file_plain(Item& item) {
   const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFlushBudget);
   const ssize_t n = ::sendfile(socket_, item.file.file.get(), &offset, wanted);
   if (n < 0 && cannot_sendfile(errno)) {
-    memory_.reporter().report_provoked(
-        gateway::Cause::no_memory, gateway::Level::warning,
+    memory_.reporter().report(
+        gateway::LogEvent::response_file_read,
         fmt::format("sendfile failed ({}): the file is read instead", std::strerror(errno)));
     item.read = true;
     return send_file_read(item);
@@ -415,8 +415,8 @@ bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
     if (!item.file.file || !write_all(item.file.file.get(), rest)) problem = std::strerror(errno);
   }
   if (problem != nullptr) {
-    memory_.reporter().report_provoked(
-        gateway::Cause::storage, gateway::Level::error,
+    memory_.reporter().report(
+        gateway::LogEvent::response_not_spooled,
         fmt::format(
             "a response was broken off: its front takes it too slowly, and there is no room "
             "for it in the spool directory {}: {}",

@@ -269,8 +269,8 @@ void Server::Listener::pause(std::string_view why) {
 void Server::report_trouble(std::string_view what) {
   if (loop_.now() < next_report_) return;
   next_report_ = loop_.now() + kReportInterval;
-  reporter_.report_provoked(gateway::Cause::no_descriptor, gateway::Level::error,
-                            fmt::format("{} ({} are open)", what, connections_.size()));
+  reporter_.report(gateway::LogEvent::accept_failed,
+                   fmt::format("{} ({} are open)", what, connections_.size()));
 }
 
 bool Server::make_room() {
@@ -308,8 +308,8 @@ void Server::inherit(support::UniqueFd socket, std::string_view bytes) {
 bool Server::admits(int socket, bool local) {
   const std::optional<std::string> refusal = options_.admission.refusal(socket, local);
   if (!refusal) return true;
-  reporter_.report_provoked(gateway::Cause::not_admitted, gateway::Level::warning,
-                            fmt::format("a connection was closed: {}", *refusal));
+  reporter_.report(gateway::LogEvent::connection_not_admitted,
+                   fmt::format("a connection was closed: {}", *refusal));
   return false;
 }
 

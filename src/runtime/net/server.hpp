@@ -57,13 +57,8 @@ class Server {
   Dispatcher& dispatcher() noexcept { return dispatcher_; }
   bool draining() const noexcept { return draining_.load(); }
 
-  /// The level for a warning that each request would repeat: the first is one, the others are for
-  /// debugging. Any thread.
-  enum class Advice : std::uint8_t { large_head, count };
-  gateway::Level level_of(Advice advice) noexcept {
-    const bool first = !advised_[static_cast<std::size_t>(advice)].exchange(true);
-    return first ? gateway::Level::warning : gateway::Level::debug;
-  }
+  /// True once: each response would repeat the warning of a large head. Any thread.
+  bool first_large_head() noexcept { return !large_head_seen_.exchange(true); }
 
   std::size_t connections() const noexcept { return connections_.size(); }
   /// There is no descriptor for a connection that another worker has given: closes one that is
@@ -123,7 +118,7 @@ class Server {
   OutgoingMemory outgoing_memory_;
   Peers* const peers_;  // null: there are none
   std::atomic<bool> draining_{false};
-  std::array<std::atomic<bool>, static_cast<std::size_t>(Advice::count)> advised_{};
+  std::atomic<bool> large_head_seen_{false};
   std::function<void()> on_drained_;
   HandOver hand_over_;
   std::vector<std::unique_ptr<Listener>> listeners_;

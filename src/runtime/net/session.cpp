@@ -14,23 +14,22 @@
 namespace appd::net {
 namespace {
 
-using gateway::Cause;
-using gateway::Level;
+using gateway::LogEvent;
 using protocol::Event;
 
-gateway::Cause cause_of(unsigned refusal) noexcept {
+LogEvent event_of(unsigned refusal) noexcept {
   switch (refusal) {
     case 408:
-      return Cause::too_slow;
+      return LogEvent::body_timeout;
     case 413:
     case 431:
-      return Cause::too_large;
+      return LogEvent::request_too_large;
     case 500:
-      return Cause::storage;
+      return LogEvent::body_refused;
     case 503:
-      return Cause::overload;
+      return LogEvent::queue_full;
     default:
-      return Cause::bad_request;
+      return LogEvent::request_bad;
   }
 }
 
@@ -84,15 +83,15 @@ bool Session::choose_protocol(std::string_view& bytes) {
 
 void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
-    server_.reporter().report_provoked(
-        Cause::unreadable, Level::warning,
+    server_.reporter().report(
+        LogEvent::connection_unknown_protocol,
         "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
     connection_.close();
     return;
   }
   const std::string advice = foreign_advice(found, server_.options().pinned);
-  server_.reporter().report_provoked(Cause::unreadable, Level::warning,
-                                     "a request was refused with 400: " + advice);
+  server_.reporter().report(LogEvent::connection_wrong_protocol,
+                            "a request was refused with 400: " + advice);
   connection_.outbox().write_always(wrong_protocol_reply(advice));
   first_bytes_.clear();
   foreign_ = true;
@@ -161,7 +160,7 @@ void Session::on_request(const Event& event) {
 void Session::tell_of_override(const Live& live, std::string_view name) {
   if (!server_.told_names().is_new(name)) return;
   server_.reporter().report(
-      Level::warning,
+      LogEvent::request_variable_repeated,
       fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
                   "once by each worker)",
                   gateway::request_text(live.exchange->request()), name));
@@ -180,10 +179,10 @@ void Session::on_body(const Event& event) {
   }
   if (const std::string error = body.take_error(); !error.empty()) {
     if (waiting && body.over_quota()) {
-      refuse(*live, 503, error, Cause::storage);
+      refuse(*live, 503, error, LogEvent::body_refused);
       return;
     }
-    report(Cause::storage, Level::error, *live, error);
+    report(LogEvent::body_not_stored, *live, error);
     if (waiting) {
       refuse(*live, 500, "the request's body could not be stored");
       return;
@@ -213,7 +212,7 @@ void Session::on_body_cut(Live& live) {
     refuse(live, 400, text);
     return;
   }
-  report(Cause::cut_body, Level::warning, live, text);
+  report(LogEvent::body_cut, live, text);
   live.exchange->body().cut();
 }
 
@@ -222,7 +221,7 @@ void Session::on_aborted(const Event& event) {
   if (live == nullptr) return;
   live->released = true;
   live->body_open = false;
-  report(Cause::cut_body, Level::debug, *live, "aborted by the front");
+  report(LogEvent::request_aborted, *live, "aborted by the front");
   // Claimed first: a call that sees its front gone is over at once, and would take the end with it.
   const bool ends_here = live->exchange->try_end();
   if (live->exchange->try_give_up()) live->exchange->report_given_up();
@@ -245,8 +244,8 @@ void Session::on_refused(const Event& event) {
 }
 
 void Session::on_fatal(const Event& event) {
-  server_.reporter().report_provoked(
-      Cause::unreadable, Level::warning,
+  server_.reporter().report(
+      LogEvent::connection_malformed,
       fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
   connection_.close();
 }
@@ -288,11 +287,11 @@ void Session::submit(Live& live) {
 }
 
 void Session::refuse(Live& live, unsigned status, std::string_view reason) {
-  refuse(live, status, reason, cause_of(status));
+  refuse(live, status, reason, event_of(status));
 }
 
-void Session::refuse(Live& live, unsigned status, std::string_view reason, gateway::Cause cause) {
-  report(cause, Level::warning, live,
+void Session::refuse(Live& live, unsigned status, std::string_view reason, LogEvent event) {
+  report(event, live,
          fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
@@ -320,7 +319,7 @@ void Session::cut_stalled_bodies() {
     if (live.exchange->waits_for_body()) {
       refuse(live, 408, text);
     } else {
-      report(Cause::too_slow, Level::warning, live, text);
+      report(LogEvent::body_timeout, live, text);
       live.exchange->body().cut();
       live.body_open = false;
     }
@@ -329,7 +328,7 @@ void Session::cut_stalled_bodies() {
 
 void Session::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
   for (Live& live : live_) {
-    if (live.exchange.get() == &waiting) return refuse(live, 503, reason, Cause::too_late);
+    if (live.exchange.get() == &waiting) return refuse(live, 503, reason, LogEvent::queue_timeout);
   }
 }
 
@@ -468,10 +467,10 @@ std::string Session::describe_request() const {
   return live_.empty() ? std::string() : gateway::request_text(live_.front().exchange->request());
 }
 
-void Session::report(Cause cause, Level level, const Live& live, std::string_view what) const {
-  if (!server_.reporter().wants(level)) return;
-  server_.reporter().report_provoked(
-      cause, level, fmt::format("{}: {}", gateway::request_text(live.exchange->request()), what));
+void Session::report(LogEvent event, const Live& live, std::string_view what) const {
+  if (!server_.reporter().wants(event)) return;
+  server_.reporter().report(
+      event, fmt::format("{}: {}", gateway::request_text(live.exchange->request()), what));
 }
 
 }  // namespace appd::net

@@ -110,12 +110,11 @@ class Session {
   Live* find(protocol::RequestId id) noexcept;
   void submit(Live& live);
   void refuse(Live& live, unsigned status, std::string_view reason);
-  void refuse(Live& live, unsigned status, std::string_view reason, gateway::Cause cause);
+  void refuse(Live& live, unsigned status, std::string_view reason, gateway::LogEvent event);
   void count_in_flight() noexcept;
   bool has_begun_nothing() const noexcept;
   void give_back(Live& live);
-  void report(gateway::Cause cause, gateway::Level level, const Live& live,
-              std::string_view what) const;
+  void report(gateway::LogEvent event, const Live& live, std::string_view what) const;
 
   Connection& connection_;
   Server& server_;

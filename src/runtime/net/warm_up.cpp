@@ -98,7 +98,7 @@ void warm_up(const WarmUps& warm_ups, protocol::Wire wire, const Connect& connec
                                          request.text, describe(response));
     if (!is_accepted(response.status, warm_ups))
       throw std::runtime_error(text + cure(request, response));
-    reporter.report(gateway::Level::warning, text + ", which --warmup-accept lets pass");
+    reporter.report(gateway::LogEvent::warmup_accepted, text + ", which --warmup-accept lets pass");
   }
 }
 

@@ -210,8 +210,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   }
   if (read.status == gateway::BodyStatus::cut) {
     if (const std::string error = body_.take_error(); !error.empty()) {
-      connection_->server().reporter().report_provoked(gateway::Cause::storage,
-                                                       gateway::Level::error, error);
+      connection_->server().reporter().report(gateway::LogEvent::body_not_stored, error);
     }
   }
   return read;
@@ -328,7 +327,8 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
     Server& server = connection_->server();
     server.reporter().report(
-        server.level_of(Server::Advice::large_head),
+        server.first_large_head() ? gateway::LogEvent::response_large_head
+                                  : gateway::LogEvent::response_large_head_again,
         fmt::format("{}: the response's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
                     gateway::request_text(request_), head_.size(), buffer_directive(wire_)));

@@ -12,7 +12,6 @@
 namespace appd::python {
 namespace {
 
-constexpr auto kLevel = gateway::Level::warning;
 /// A line that is longer is reported in parts.
 constexpr std::size_t kLongestLine = 64 * 1024;
 
@@ -52,7 +51,7 @@ void ErrorText::report(std::string_view lines) {
   const std::string message =
       fmt::format("{}: {}", gateway::request_text(exchange_->request()), lines);
   GilRelease released;
-  reporter_.report(kLevel, message);
+  reporter_.report(gateway::LogEvent::application_errors, message);
 }
 
 void ErrorStream::write(PyObject* text) {
@@ -65,7 +64,7 @@ void ErrorStream::write(PyObject* text) {
   if (utf8.back() == '\n') utf8.pop_back();
   gateway::Reporter& reporter = reporter_;
   GilRelease released;
-  if (!utf8.empty()) reporter.report(kLevel, utf8);
+  if (!utf8.empty()) reporter.report(gateway::LogEvent::application_errors, utf8);
 }
 
 // -- The Python type

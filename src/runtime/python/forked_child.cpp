@@ -27,7 +27,7 @@ int exit_code_of(PyObject* exception) noexcept {
                       std::string_view exception, int code) noexcept {
   try {
     reporter.report(
-        gateway::Level::error,
+        gateway::LogEvent::application_forked,
         fmt::format("{}: the application forked, and its child (pid {}) came back{}{}; it was "
                     "ended (a forked process has to end by os._exit, or go on by exec)",
                     where, ::getpid(), exception.empty() ? "" : " with ", exception));

@@ -62,7 +62,7 @@ void ImportGuard::require_descriptors(const std::string& application) const {
     return ::fstat(each.first, &now) != 0 || each.second != File{now.st_dev, now.st_ino};
   });
   if (lost == 0) return;
-  reporter_.report(gateway::Level::error,
+  reporter_.report(gateway::LogEvent::import_closed_descriptors,
                    fmt::format("{}: the import has closed {} descriptors that are appd's, as "
                                "os.closerange and daemons do: leave that out",
                                application, lost));
@@ -108,7 +108,7 @@ void ImportGuard::tell_of_sigterm() const {
 }
 
 void ImportGuard::warn(const char* what) const {
-  reporter_.report(gateway::Level::warning, fmt::format("the import {}", what));
+  reporter_.report(gateway::LogEvent::import_signals, fmt::format("the import {}", what));
 }
 
 }  // namespace appd::python

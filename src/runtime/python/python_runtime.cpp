@@ -168,7 +168,7 @@ void PythonRuntime::interrupt(const RunningCall& call) {
   try {
     if (impl_->interrupter) impl_->interrupter->interrupt(call);
   } catch (const std::system_error& error) {
-    impl_->reporter.report(gateway::Level::error,
+    impl_->reporter.report(gateway::LogEvent::request_not_interrupted,
                            std::string("cannot interrupt a call: ") + error.what());
   }
 }

@@ -115,7 +115,8 @@ void WsgiCall::send_result(PyObject* result) {
 /// A list or tuple of bytes is sent whole, so that its length is known.
 bool WsgiCall::send_at_once(PyObject* result) {
   if (PyBytes_Check(result)) {
-    report(gateway::Level::warning, "the application returned bytes; they were sent as [bytes]");
+    report(gateway::LogEvent::response_bytes,
+           "the application returned bytes; they were sent as [bytes]");
     send_pieces({&result, 1}, result);
     return true;
   }
@@ -213,7 +214,7 @@ void WsgiCall::attempt(Step step) noexcept {
     response_.fail(failure_);
   } catch (const std::exception& error) {
     failed_ = true;
-    report(gateway::Level::error, error.what());
+    report(gateway::LogEvent::response_invalid, error.what());
     response_.fail(failure_);
   }
 }
@@ -236,22 +237,25 @@ void WsgiCall::on_python_exception() noexcept {
   if (client_gone() && is_of_lost_connection(exception.get())) return;  // see report_oddities
   if (is_of_interrupt(exception.get())) {
     failure_ = Response::Failure::timeout;
-    report(gateway::Level::debug, "the call was ended by --request-timeout");
+    report(gateway::LogEvent::request_interrupted, "the call was ended by --request-timeout");
     return;
   }
   const Failure failure = describe(exception.get());
-  report(gateway::Level::error, "the application raised " + failure.line, failure.traceback);
+  report(gateway::LogEvent::application_raised, "the application raised " + failure.line,
+         failure.traceback);
 }
 
 void WsgiCall::report_oddities() noexcept {
   if (response_.has_excess())
-    report(gateway::Level::warning,
+    report(gateway::LogEvent::response_excess,
            "the application gave more body than its head allows; "
            "the excess was dropped");
   if (response_.lacked_reason())
-    report(gateway::Level::warning,
+    report(gateway::LogEvent::response_no_reason,
            "the application's status has a number only, and no reason: that was added");
-  if (gone_) report(gateway::Level::debug, "the client went away before the end of the call");
+  if (gone_)
+    report(gateway::LogEvent::response_client_gone,
+           "the client went away before the end of the call");
   if (response_.status() >= kServerError && !failed_) report_silent_error();
 }
 
@@ -263,18 +267,18 @@ void WsgiCall::report_silent_error() noexcept {
       "sys.stdout or wsgi.errors",
       gateway::request_text(exchange_->request()), response_.status());
   const GilRelease released;
-  shared_.reporter.report_provoked(gateway::Cause::silent_error, gateway::Level::warning, message);
+  shared_.reporter.report(gateway::LogEvent::application_silent_error, message);
 }
 
-void WsgiCall::report(gateway::Level level, std::string_view what,
+void WsgiCall::report(gateway::LogEvent event, std::string_view what,
                       std::string_view traceback) noexcept {
   gateway::Reporter& reporter = shared_.reporter;
-  if (!reporter.wants(level)) return;
+  if (!reporter.wants(event)) return;
   if (traceback.ends_with('\n')) traceback.remove_suffix(1);
   const std::string message = fmt::format("{}: {}{}{}", gateway::request_text(exchange_->request()),
                                           what, traceback.empty() ? "" : "\n", traceback);
   const GilRelease released;
-  reporter.report(level, message);
+  reporter.report(event, message);
 }
 
 }  // namespace appd::python

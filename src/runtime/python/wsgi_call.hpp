@@ -52,7 +52,7 @@ class WsgiCall {
   void drop_interrupt() noexcept;
   void report_oddities() noexcept;
   void report_silent_error() noexcept;
-  void report(gateway::Level level, std::string_view what,
+  void report(gateway::LogEvent event, std::string_view what,
               std::string_view traceback = {}) noexcept;
 
   const WsgiShared& shared_;

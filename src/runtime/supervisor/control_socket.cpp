@@ -165,7 +165,7 @@ void ControlSocket::accept_all(Clock::time_point now, gateway::Reporter& reporte
 void ControlSocket::pause(Clock::time_point now, gateway::Reporter& reporter) {
   const int error = errno;
   if (!std::exchange(reported_, true)) {
-    reporter.report(gateway::Level::error,
+    reporter.report(gateway::LogEvent::control_no_descriptor,
                     fmt::format("cannot answer on the control socket: {}; raise the limit of "
                                 "open files (LimitNOFILE= in a systemd unit, ulimit -n)",
                                 std::strerror(error)));

@@ -15,7 +15,7 @@
 
 namespace appd::supervisor {
 
-using gateway::Level;
+using gateway::LogEvent;
 using ipc::MasterOrder;
 using ipc::WorkerLink;
 using ipc::WorkerMessage;
@@ -38,16 +38,14 @@ bool has_ended_as_asked(const Process& process, std::optional<int> wait_status) 
   return !process.asked_by.empty() && process.fault.empty() && wait_status == 0;
 }
 
-/// As ordered, a surprise, or a crash. `wait_status`: none when it was never forked.
-Level level_of_death(bool was_wanted, std::optional<int> wait_status) {
-  if (was_wanted) {
-    // Code 0 while serving: the application has ended the process.
-    return wait_status == 0 ? Level::warning : Level::error;
-  }
-  if (wait_status.value_or(0) == 0) return Level::debug;
+/// `wait_status`: std::nullopt if it was never forked.
+LogEvent event_of_death(bool was_wanted, std::optional<int> wait_status) {
+  // Code 0 while serving: the application has ended the process.
+  if (was_wanted) return wait_status == 0 ? LogEvent::worker_exited : LogEvent::worker_died;
+  if (wait_status.value_or(0) == 0) return LogEvent::worker_stopped;
   const bool asked = WIFEXITED(*wait_status) || WTERMSIG(*wait_status) == SIGTERM ||
                      WTERMSIG(*wait_status) == SIGINT;
-  return asked ? Level::warning : Level::error;
+  return asked ? LogEvent::worker_exited : LogEvent::worker_died;
 }
 
 }  // namespace
@@ -268,8 +266,8 @@ void Generation::abort_zygote(std::string fault) {
 }
 
 void Generation::kill(const Slot& slot) {
-  reporter_.report(Level::warning, fmt::format("killing {}{}", title(slot),
-                                               describe_work(slot, ", still serving ")));
+  reporter_.report(LogEvent::worker_killed, fmt::format("killing {}{}", title(slot),
+                                                        describe_work(slot, ", still serving ")));
   // Otherwise at its first message, or there will never be one.
   if (slot.process->pid) signal_child(*slot.process->pid, SIGKILL);
 }
@@ -378,7 +376,7 @@ void Generation::inspect(Clock::time_point now) {
 void Generation::on_silence(Slot& worker, Clock::duration silence) {
   const std::string what = fmt::format("{} has given no sign of life for {} (--heartbeat)",
                                        title(worker), describe_duration(silence));
-  reporter_.report(Level::error, what);
+  reporter_.report(LogEvent::worker_unresponsive, what);
   if (worker.life.wanted()) fail(what);
   perform(worker, worker.life.give_up());
 }
@@ -402,7 +400,8 @@ void Generation::recycle_if_due(Slot& worker, Clock::time_point now) {
 void Generation::replace(Slot& worker, const std::string& why) {
   Slot* const other = find_free_place();
   if (!other) return;  // it goes on, and is looked at again
-  reporter_.report(Level::info, fmt::format("{} is to be replaced: {}", title(worker), why));
+  reporter_.report(LogEvent::worker_recycled,
+                   fmt::format("{} is to be replaced: {}", title(worker), why));
   worker.life.release();
   other->life.want(Clock::now());
   other->replaces = worker.index;
@@ -410,7 +409,7 @@ void Generation::replace(Slot& worker, const std::string& why) {
 
 /// It drains by itself, and ends when its other requests have.
 void Generation::on_stuck(Slot& worker, const std::string& what) {
-  reporter_.report(Level::warning, fmt::format("{} is stuck: {}", title(worker), what));
+  reporter_.report(LogEvent::worker_stuck, fmt::format("{} is stuck: {}", title(worker), what));
   Slot* const other = can_start_workers() && worker.life.wanted() ? find_free_place() : nullptr;
   if (!other) return;  // then one is started in its place, after its end
   worker.life.release();
@@ -433,7 +432,7 @@ void Generation::let_replaced_go(Slot& replacement) {
 void Generation::on_overloaded() {
   if (!in_office() || !scaling_.on_overloaded(Clock::now(), monitor_.occupancy(workers_))) return;
   grow(1);
-  reporter_.report(Level::info,
+  reporter_.report(LogEvent::scaling_up,
                    fmt::format("requests wait: one more worker starts ({} of at most {})", wanted(),
                                plan_.most_workers));
 }
@@ -446,8 +445,9 @@ void Generation::scale_down(Clock::time_point now) {
   });
   if (last == workers_.rend()) return;
   retire(*last);
-  reporter_.report(Level::info, fmt::format("{} ends: one fewer is enough ({} of at least {})",
-                                            title(*last), wanted(), plan_.workers));
+  reporter_.report(LogEvent::scaling_down,
+                   fmt::format("{} ends: one fewer is enough ({} of at least {})", title(*last),
+                               wanted(), plan_.workers));
 }
 
 unsigned Generation::being_replaced() const noexcept {
@@ -488,9 +488,10 @@ void Generation::read_messages(Slot& slot) {
 
 /// To look at them is all that can be done without waiting for whoever sent them.
 void Generation::on_descriptors(Slot& slot) {
-  reporter_.report(Level::error, fmt::format("{} has sent descriptors to its master, which appd "
-                                             "never does: it is killed",
-                                             title(slot)));
+  reporter_.report(LogEvent::worker_sent_descriptors,
+                   fmt::format("{} has sent descriptors to its master, which appd "
+                               "never does: it is killed",
+                               title(slot)));
   slot.process->fault = "has sent descriptors to its master";
   perform(slot, slot.life.give_up());
   on_link_end(slot);
@@ -537,7 +538,7 @@ bool Generation::on_first_message(Slot& slot, pid_t sender) {
   });
   if (is_known || !is_own_child(sender)) {
     reporter_.report(
-        Level::error,
+        LogEvent::worker_impostor,
         fmt::format("process {} says that it is {}, and is {}: it is not "
                     "listened to",
                     sender, slot.name, is_known ? "another" : "no child of this process"));
@@ -545,7 +546,7 @@ bool Generation::on_first_message(Slot& slot, pid_t sender) {
     return false;
   }
   slot.process->pid = sender;
-  reporter_.report(Level::debug, fmt::format("{} started (pid {})", slot.name, sender));
+  reporter_.report(LogEvent::worker_started, fmt::format("{} started (pid {})", slot.name, sender));
   if (slot.life.state() == SlotState::killed) signal_child(sender, SIGKILL);
   return true;
 }
@@ -554,7 +555,7 @@ void Generation::on_ready(Slot& slot) {
   slot.life.on_ready(Clock::now());
   slot.process->step.reset();
   failure_told_.clear();
-  reporter_.report(established_ ? Level::info : Level::debug,
+  reporter_.report(established_ ? LogEvent::worker_ready : LogEvent::worker_prepared,
                    fmt::format("{} is ready", title(slot)));
   if (!slot.is_worker() || slot.life.state() != SlotState::ready) return;
   monitor_.on_ready(*slot.process, *slot.index, Clock::now());
@@ -586,7 +587,7 @@ void Generation::on_failed(Slot& slot, const WorkerMessage& message) {
   // Broken code fails in every worker: once is enough to say it, and where.
   const bool counts = slot.life.wanted() && !failure_;
   const bool known = message.text == failure_told_;
-  reporter_.report(counts ? Level::error : Level::debug,
+  reporter_.report(counts ? LogEvent::worker_start_failed : LogEvent::worker_start_failed_again,
                    what + (known ? first_line(message.text) : message.text));
   if (counts) failure_told_ = message.text;
   fail(what + message.text);
@@ -605,7 +606,7 @@ void Generation::on_reply(const WorkerMessage& message) {
 
 void Generation::on_start_failed(Slot& slot, std::string_view why) {
   const std::string what = fmt::format("{} cannot be started: {}", slot.name, why);
-  reporter_.report(Level::error, what);
+  reporter_.report(LogEvent::worker_not_forked, what);
   slot.life.on_death(Clock::now());
   fail(what);
 }
@@ -643,8 +644,8 @@ ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
   const std::string what = describe_death(slot, wait_status);
   if (!has_been_told) {
     reporter_.report(has_ended_as_asked(*slot.process, wait_status)
-                         ? Level::info
-                         : level_of_death(was_wanted, wait_status),
+                         ? LogEvent::worker_asked_to_end
+                         : event_of_death(was_wanted, wait_status),
                      what);
   }
   if (was_wanted) fail(what);
@@ -664,8 +665,9 @@ ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
 
   const auto due = established_ ? slot.life.due() : std::nullopt;
   if (due && *due - now >= RespawnBackoff::kFirstPause) {
-    reporter_.report(Level::warning, fmt::format("{} keeps dying: next start in {}", slot.name,
-                                                 describe_duration(*due - now)));
+    reporter_.report(
+        LogEvent::worker_backoff,
+        fmt::format("{} keeps dying: next start in {}", slot.name, describe_duration(*due - now)));
   }
   const bool unasked = !killed_by_us && !has_fault && wait_status.value_or(0) != 0;
   const bool crash = established_ && was_wanted && unasked;

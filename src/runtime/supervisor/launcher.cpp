@@ -13,7 +13,7 @@
 
 namespace appd::supervisor {
 
-using gateway::Level;
+using gateway::LogEvent;
 using ipc::WorkerLink;
 
 Launcher::Launcher(const GenerationPlan& plan, gateway::Reporter& reporter,
@@ -45,7 +45,7 @@ void Launcher::fork_child(Slot& slot) {
     live_as_child(slot, std::move(child_end));
   }
   slot.process = Process{pid, std::move(master_end), Clock::now(), std::nullopt};
-  reporter_.report(Level::debug, fmt::format("{} started (pid {})", slot.name, pid));
+  reporter_.report(LogEvent::worker_started, fmt::format("{} started (pid {})", slot.name, pid));
 }
 
 void Launcher::order_worker(Slot& worker) {
@@ -64,7 +64,7 @@ void Launcher::live_as_child(const Slot& slot, WorkerLink link) noexcept {
     enter_child_();
     code = live(slot, std::move(link));
   } catch (const std::exception& error) {
-    reporter_.report(Level::error, fmt::format("{}: {}", slot.name, error.what()));
+    reporter_.report(LogEvent::worker_failed, fmt::format("{}: {}", slot.name, error.what()));
   }
   std::fflush(nullptr);
   ::_exit(code);

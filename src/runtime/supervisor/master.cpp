@@ -18,7 +18,7 @@
 
 namespace appd::supervisor {
 
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -64,7 +64,7 @@ int Master::run() {
     }
     wait_for_events();
   }
-  reporter_.report(Level::info, "stopped");
+  reporter_.report(LogEvent::server_stopped, "stopped");
   return exit_code_;
 }
 
@@ -123,7 +123,8 @@ void Master::advance_start() {
   if (present_->failure()) return abandon_start();
   if (present_->ready() < present_->plan().workers) return;
   phase_ = Phase::serving;
-  reporter_.report(Level::debug, fmt::format("ready: {}", count_workers(present_->plan().workers)));
+  reporter_.report(LogEvent::worker_prepared,
+                   fmt::format("ready: {}", count_workers(present_->plan().workers)));
   present_->establish();
   present_->serve();
   crash_limit_ = CrashLimit(present_->plan().max_crashes);
@@ -142,9 +143,9 @@ void Master::try_upgrade() {
     if (const int fd = sources_.control->fd_of(caller); fd >= 0)
       upgrade_state.callers.push_back(fd);
   }
-  reporter_.report(Level::info, "upgrading");
+  reporter_.report(LogEvent::upgrade_started, "upgrading");
   const std::string why = "the upgrade has failed: " + hooks_.upgrade(std::move(upgrade_state));
-  reporter_.report(Level::error, why);
+  reporter_.report(LogEvent::upgrade_refused, why);
   for (const ControlSocket::Caller caller : std::exchange(upgrade_callers_, {})) {
     sources_.control->fail(caller, why);
   }
@@ -162,7 +163,7 @@ void Master::replace_inherited() {
 }
 
 void Master::begin_reload() {
-  reporter_.report(Level::info, "reloading");
+  reporter_.report(LogEvent::reload_started, "reloading");
   if (hooks_.on_reloading) hooks_.on_reloading();
   reload_.emplace(Reload{Clock::now(), std::exchange(reload_callers_, {})});
   try {
@@ -232,7 +233,7 @@ void Master::discard() {
 
 /// `what` is logged, `told` is for who has asked.
 void Master::end_reload(bool taken_over, const std::string& what, const std::string& told) {
-  reporter_.report(taken_over ? Level::info : Level::error, what);
+  reporter_.report(taken_over ? LogEvent::reload_finished : LogEvent::reload_refused, what);
   for (const ControlSocket::Caller caller : reload_->callers) {
     taken_over ? sources_.control->succeed(caller, told) : sources_.control->fail(caller, told);
   }
@@ -307,9 +308,8 @@ bool Master::obey_signals() {
 /// What the kernel refuses now it may do soon. Workers serve meanwhile, and this must not spin.
 void Master::bear_failure(const char* call) {
   constexpr std::chrono::milliseconds kPause{10};
-  reporter_.report_provoked(
-      gateway::Cause::no_memory, Level::error,
-      fmt::format("{} failed, will try again: {}", call, std::strerror(errno)));
+  reporter_.report(LogEvent::server_call_failed,
+                   fmt::format("{} failed, will try again: {}", call, std::strerror(errno)));
   std::this_thread::sleep_for(kPause);
 }
 
@@ -347,7 +347,8 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
       return;
     case SIGUSR1:
       if (hooks_.reopen_logs) hooks_.reopen_logs();
-      reporter_.report(Level::info, "SIGUSR1: logs that are files have been opened anew");
+      reporter_.report(LogEvent::log_reopened,
+                       "SIGUSR1: logs that are files have been opened anew");
       for (const auto& generation : generations_) generation->reopen_logs();
       return;
     case SIGTERM:
@@ -355,12 +356,12 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
       if (phase_ != Phase::stopping) return stop(name);
       [[fallthrough]];
     case SIGQUIT:
-      reporter_.report(Level::warning, fmt::format("{}: stopping at once", name));
+      reporter_.report(LogEvent::server_stopping_now, fmt::format("{}: stopping at once", name));
       return stop_at_once();
     default:
       // A terminal sends SIGWINCH whenever its window changes its size.
       const bool by_terminal = signal.number == SIGWINCH && signal.sender == 0;
-      reporter_.report(by_terminal ? Level::debug : Level::warning,
+      reporter_.report(by_terminal ? LogEvent::signal_window : LogEvent::signal_ignored,
                        fmt::format("{} is ignored: {}", name, describe_sender(signal)));
   }
 }
@@ -427,7 +428,7 @@ void Master::on_crash() {
   exit_code_ = support::exit_code::kCrashes;
   const CrashRate& borne = *present_->plan().max_crashes;
   reporter_.report(
-      Level::error,
+      LogEvent::server_crash_limit,
       fmt::format("more than {} of the processes have died within {} (--max-crashes): stopping",
                   borne.crashes, describe_duration(borne.within)));
   stop_all();
@@ -448,14 +449,15 @@ void Master::enter_child() {
 
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;
-  reporter_.report(Level::error, "the start is given up");
+  reporter_.report(LogEvent::server_start_failed, "the start is given up");
   if (hooks_.on_start_failed) hooks_.on_start_failed(*present_->failure());
   stop_all();
 }
 
 void Master::stop(std::string_view reason) {
-  reporter_.report(Level::info, fmt::format("{}: stopping; requests have {} to finish", reason,
-                                            describe_duration(present_->plan().graceful_timeout)));
+  reporter_.report(LogEvent::server_stopping,
+                   fmt::format("{}: stopping; requests have {} to finish", reason,
+                               describe_duration(present_->plan().graceful_timeout)));
   stop_all();
 }
 

@@ -8,7 +8,7 @@
 namespace appd::worker {
 namespace {
 
-using gateway::Level;
+using gateway::LogEvent;
 
 /// Who has the interpreter for so long while another asks for it runs C code that keeps it: Python
 /// code gives it up within some milliseconds.
@@ -75,7 +75,7 @@ void DeadlineGuard::tell_of_keeper_to_queue() {
   const int waiting = load_.waiting.load(std::memory_order_relaxed);
   if (waiting <= 0 || std::exchange(told_queue_, true)) return;
   reporter_.report(
-      Level::warning,
+      LogEvent::interpreter_held,
       fmt::format("in the queue {} for the interpreter, {}",
                   waiting == 1 ? "a request waits" : fmt::format("{} requests wait", waiting),
                   describe_keeper()));
@@ -84,8 +84,9 @@ void DeadlineGuard::tell_of_keeper_to_queue() {
 void DeadlineGuard::tell_of_keeper(unsigned thread, const Reading& reading) {
   if (reading.started == 0) return;
   if (std::exchange(told_[thread], reading.sequence) == reading.sequence) return;
-  reporter_.report(Level::warning, fmt::format("{} (thread {}) waits for the interpreter, {}",
-                                               reading.text, thread + 1, describe_keeper()));
+  reporter_.report(LogEvent::interpreter_held,
+                   fmt::format("{} (thread {}) waits for the interpreter, {}", reading.text,
+                               thread + 1, describe_keeper()));
 }
 
 std::string DeadlineGuard::describe_keeper() const {
@@ -123,15 +124,16 @@ void DeadlineGuard::act(pool::DeadlineEvent event, unsigned thread, const Readin
       return;
     case pool::DeadlineEvent::stuck:
       reporter_.report(
-          Level::error,
+          LogEvent::request_stuck,
           describe(thread, reading, "--timeout-grace: given up, and with it this worker"));
       return on_stuck_(thread, reading.sequence,
                        fmt::format("{} (thread {})", reading.text, thread + 1));
     case pool::DeadlineEvent::overdue:
-      reporter_.report(Level::error, describe(thread, reading, "--request-timeout: interrupted"));
+      reporter_.report(LogEvent::request_deadline,
+                       describe(thread, reading, "--request-timeout: interrupted"));
       return python_.interrupt(call_of(thread, reading));
     case pool::DeadlineEvent::slow:
-      reporter_.report(Level::warning, describe(thread, reading, "--slow-request"));
+      reporter_.report(LogEvent::request_slow, describe(thread, reading, "--slow-request"));
       return;
   }
 }

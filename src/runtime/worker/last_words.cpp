@@ -20,9 +20,10 @@ gateway::Reporter* listener = nullptr;  // std::terminate takes no argument
   std::set_terminate(std::abort);
   try {
     if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
-    listener->report(gateway::Level::error, "this process ends: std::terminate was called");
+    listener->report(gateway::LogEvent::worker_failed,
+                     "this process ends: std::terminate was called");
   } catch (const std::bad_alloc&) {
-    listener->report(gateway::Level::error,
+    listener->report(gateway::LogEvent::worker_out_of_memory,
                      "out of memory in the server itself: this process ends, and its requests "
                      "with it");
     ::_exit(support::exit_code::kMemory);
@@ -30,9 +31,9 @@ gateway::Reporter* listener = nullptr;  // std::terminate takes no argument
     std::array<char, 256> text{};
     std::snprintf(text.data(), text.size(), "this process ends, after an error of the server: %s",
                   error.what());
-    listener->report(gateway::Level::error, text.data());
+    listener->report(gateway::LogEvent::worker_failed, text.data());
   } catch (...) {
-    listener->report(gateway::Level::error, "this process ends, after an unknown error");
+    listener->report(gateway::LogEvent::worker_failed, "this process ends, after an unknown error");
   }
   std::abort();
 }

@@ -10,7 +10,7 @@
 
 namespace appd::worker {
 
-using gateway::Level;
+using gateway::LogEvent;
 using ipc::StartStep;
 using ipc::WorkerMessage;
 
@@ -40,7 +40,7 @@ int StartReport::fail() {
 int StartReport::fail(const std::string& what, const std::string& traceback) {
   // Logged by the master, once for all that fail at the same; unless the link would cut it.
   std::string text = with_traceback(what, traceback);
-  if (text.size() > ipc::kMostMessageText) reporter_.report(Level::error, text);
+  if (text.size() > ipc::kMostMessageText) reporter_.report(LogEvent::worker_start_failed, text);
   link_.send({WorkerMessage::Kind::failed, step_, std::move(text)});
   return support::exit_code::kStart;
 }
@@ -60,12 +60,12 @@ bool preload_application(python::PythonRuntime& python, const config::Settings& 
   const bool forced = settings.preload == config::Preload::force;
   bool torn = false;
   for (const python::ImportFinding& finding : python.preload_application()) {
-    const Level level = forced ? Level::warning : Level::error;
-    reporter.report(finding.harmless ? Level::info : level, finding.text);
+    const LogEvent torn_event = forced ? LogEvent::preload_forced : LogEvent::preload_refused;
+    reporter.report(finding.harmless ? LogEvent::preload_noticed : torn_event, finding.text);
     torn = torn || !finding.harmless;
   }
   if (!torn || forced) return true;
-  reporter.report(Level::error, kAdvice);
+  reporter.report(LogEvent::preload_refused, kAdvice);
   return false;
 }
 

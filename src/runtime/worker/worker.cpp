@@ -38,7 +38,7 @@
 namespace appd::worker {
 namespace {
 
-using gateway::Level;
+using gateway::LogEvent;
 using ipc::StartStep;
 namespace exit_code = support::exit_code;
 
@@ -127,7 +127,7 @@ class Worker {
           server_.inherit(std::move(socket), bytes);
         },
         [this] { return server_.make_room_for_given(); });
-    context_.reporter.report(Level::debug, "accepts connections");
+    context_.reporter.report(LogEvent::worker_accepting, "accepts connections");
   }
 
   /// What the master and signals ask for has a thread of its own: it is heard whatever the loop
@@ -192,7 +192,7 @@ class Worker {
     }
     pool_.set_waiting([this] {
       if (const auto line = long_responses_.look(support::monotonic_ns())) {
-        context_.reporter.report(Level::warning, *line);
+        context_.reporter.report(LogEvent::queue_long_calls, *line);
       }
     });
     pool_.set_time_offer([this] { peers_.offer_time(); });
@@ -239,7 +239,7 @@ class Worker {
   /// `signal`: see WorkerMessage::Kind::retired.
   void drain(const char* why, Idle idle, const char* signal = "") {
     draining_ = true;
-    context_.reporter.report(Level::debug, fmt::format("drains: {}", why));
+    context_.reporter.report(LogEvent::worker_draining, fmt::format("drains: {}", why));
     loop_.post([this, idle, signal] {
       peers_.close();
       handover_receiver_.close();
@@ -341,9 +341,9 @@ int try_out(python::PythonRuntime& python, const config::Settings& settings,
     if (!settings.warmups.empty()) rehearse(settings, python, reporter);
     return exit_code::kOk;
   } catch (const python::LoadError& error) {
-    reporter.report(Level::error, with_traceback(error.what(), error.traceback()));
+    reporter.report(LogEvent::check_failed, with_traceback(error.what(), error.traceback()));
   } catch (const std::exception& error) {
-    reporter.report(Level::error, error.what());
+    reporter.report(LogEvent::check_failed, error.what());
   }
   return exit_code::kStart;
 }
@@ -363,7 +363,7 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
     python.finalize();
     return code;
   } catch (const std::exception& error) {
-    reporter.report(Level::error, error.what());
+    reporter.report(LogEvent::worker_failed, error.what());
   }
   return exit_code::kStart;
 }

@@ -21,7 +21,7 @@
 namespace appd::worker {
 namespace {
 
-using gateway::Level;
+using gateway::LogEvent;
 using ipc::MasterOrder;
 using ipc::StartStep;
 using ipc::WorkerLink;
@@ -45,7 +45,8 @@ class Zygote {
     if (const int code = start(); code != exit_code::kOk) return code;
     support::release_unchanged_file_pages();
     link_.send({WorkerMessage::Kind::ready, {}, {}});
-    reporter_.report(Level::debug, "has imported the application, waits for orders to fork");
+    reporter_.report(LogEvent::zygote_ready,
+                     "has imported the application, waits for orders to fork");
     while (true) {
       auto order = wait_for_order();
       if (!order) return exit_code::kOk;
