@@ -18,18 +18,19 @@ APPS = ROOT / "tests" / "apps"
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:",
                      "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
-READY = " is ready: "  # in the event that the master logs once all workers accept
+READY = " server.ready: "  # the event that the master logs once all workers accept
 
-_EVENT = re.compile(r"^(\S+)Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] (.*)$")
+_EVENT = re.compile(r"^(\S+)Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] ([a-z]+\.[a-z_]+): (.*)$")
 
 
 @dataclass
 class Event:
-    """One entry of the log; `text` has its further lines too."""
+    """One entry of the log: `name` as docs/events.md has it; `text` has its further lines too."""
 
     level: str
     pid: int
     role: str
+    name: str
     text: str
     when: float  # seconds since the epoch
 
@@ -39,9 +40,9 @@ def parse_log(text: str) -> list:
     for line in text.splitlines():
         found = _EVENT.match(line)
         if found:
-            when, level, pid, role, rest = found.groups()
+            when, level, pid, role, name, rest = found.groups()
             when = datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
-            events.append(Event(level.strip(), int(pid), role, rest, when))
+            events.append(Event(level.strip(), int(pid), role, name, rest, when))
         elif line.startswith("  ") and events:
             events[-1].text += "\n" + line[2:]
     return events

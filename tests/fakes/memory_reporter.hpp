@@ -15,14 +15,15 @@ namespace appd::fakes {
 class MemoryReporter final : public gateway::Reporter {
  public:
   struct Entry {
+    gateway::LogEvent event;
     gateway::Level level;
     std::string message;
   };
 
   bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::Level level, std::string_view message) noexcept override {
+  void report(gateway::LogEvent event, std::string_view message) noexcept override {
     const std::lock_guard lock(mutex_);
-    entries_.push_back({level, std::string(message)});
+    entries_.push_back({event, facts(event).level, std::string(message)});
   }
   bool wants_access() const noexcept override { return false; }
   void access(const gateway::AccessRecord&) noexcept override {}

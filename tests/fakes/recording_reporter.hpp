@@ -15,6 +15,7 @@ namespace appd::test {
 class RecordingReporter final : public gateway::Reporter {
  public:
   struct Line {
+    gateway::LogEvent event;
     gateway::Level level;
     std::string text;
   };
@@ -28,9 +29,9 @@ class RecordingReporter final : public gateway::Reporter {
   };
 
   bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::Level level, std::string_view message) noexcept override {
+  void report(gateway::LogEvent event, std::string_view message) noexcept override {
     const std::lock_guard lock(mutex_);
-    lines_.push_back({level, std::string(message)});
+    lines_.push_back({event, facts(event).level, std::string(message)});
   }
   bool wants_access() const noexcept override { return true; }
   void access(const gateway::AccessRecord& record) noexcept override {

@@ -26,7 +26,7 @@ namespace appd::fuzz {
 class Silent final : public gateway::Reporter {
  public:
   bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::Level, std::string_view) noexcept override {}
+  void report(gateway::LogEvent, std::string_view) noexcept override {}
   bool wants_access() const noexcept override { return true; }
   void access(const gateway::AccessRecord&) noexcept override { ++accesses; }
 

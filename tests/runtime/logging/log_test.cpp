@@ -15,6 +15,7 @@
 
 using namespace appd::logging;
 using appd::gateway::Level;
+using appd::gateway::LogEvent;
 using appd::support::UniqueFd;
 using namespace std::chrono_literals;
 
@@ -65,37 +66,40 @@ std::string shape(std::string text) {
 }  // namespace
 
 TEST_SUITE("log") {
-  TEST_CASE("an event is one line with time, level, process and role") {
+  TEST_CASE("an event is one line with time, level, process, role and name") {
     Stream stream;
     Log log(Level::debug, "worker 2", nullptr, stream.fd());
-    const std::array<std::pair<Level, const char*>, 4> levels{{{Level::debug, "debug"},
-                                                               {Level::info, "info "},
-                                                               {Level::warning, "warn "},
-                                                               {Level::error, "error"}}};
-    for (const auto& [level, name] : levels) {
-      log.report(level, "text");
+    const std::array<std::pair<LogEvent, const char*>, 4> events{
+        {{LogEvent::worker_started, "debug"},
+         {LogEvent::worker_ready, "info "},
+         {LogEvent::worker_stuck, "warn "},
+         {LogEvent::worker_died, "error"}}};
+    for (const auto& [event, level] : events) {
+      log.report(event, "text");
       const std::string line = stream.next_write();
       REQUIRE(line.size() > kTimeSize);
       CHECK(shape(line.substr(0, kTimeSize)) == "0000-00-00T00:00:00.000Z");
-      CHECK(line.substr(kTimeSize) == fmt::format(" {} [{} worker 2] text\n", name, ::getpid()));
+      CHECK(line.substr(kTimeSize) ==
+            fmt::format(" {} [{} worker 2] {}: text\n", level, ::getpid(), facts(event).name));
     }
   }
 
   TEST_CASE("further lines are indented, in the same write") {
     Stream stream;
     Log log(Level::info, "master", nullptr, stream.fd());
-    log.report(Level::error, "GET /: ValueError\nTraceback:\n\n  File \"x\"\n\n");
+    log.report(LogEvent::application_raised, "GET /: ValueError\nTraceback:\n\n  File \"x\"\n\n");
     const std::string line = stream.next_write();
-    CHECK(line.substr(line.find(']')) == "] GET /: ValueError\n  Traceback:\n  \n    File \"x\"\n");
+    CHECK(line.substr(line.find(']')) ==
+          "] application.raised: GET /: ValueError\n  Traceback:\n  \n    File \"x\"\n");
     CHECK(stream.next_write() == "");
   }
 
   TEST_CASE("what came from outside cannot command the terminal") {
     Stream stream;
     Log log(Level::info, "master", nullptr, stream.fd());
-    log.report(Level::info, "a\x1b[2J\r\nb\x80");
+    log.report(LogEvent::worker_ready, "a\x1b[2J\r\nb\x80");
     const std::string line = stream.next_write();
-    CHECK(line.substr(line.find(']')) == "] a\\x1b[2J\\x0d\n  b\\x80\n");
+    CHECK(line.substr(line.find(']')) == "] worker.ready: a\\x1b[2J\\x0d\n  b\\x80\n");
   }
 
   TEST_CASE("what is below the threshold is not written") {
@@ -103,8 +107,8 @@ TEST_SUITE("log") {
     Log log(Level::warning, "master", nullptr, stream.fd());
     CHECK(!log.wants(Level::info));
     CHECK(log.wants(Level::warning));
-    log.report(Level::info, "dropped");
-    log.report(Level::error, "kept");
+    log.report(LogEvent::worker_ready, "dropped");
+    log.report(LogEvent::worker_died, "kept");
     CHECK(stream.next_write().find("kept") != std::string::npos);
     CHECK(stream.next_write() == "");
   }
@@ -113,14 +117,14 @@ TEST_SUITE("log") {
     Stream stream;
     const JournalStream journal(stream.journal_stream());
     Log log(Level::debug, "worker 2", nullptr, stream.fd());
-    log.report(Level::debug, "a");
-    CHECK(stream.next_write() == "<7>[worker 2] a\n");
-    log.report(Level::info, "a");
-    CHECK(stream.next_write() == "<6>[worker 2] a\n");
-    log.report(Level::warning, "a");
-    CHECK(stream.next_write() == "<4>[worker 2] a\n");
-    log.report(Level::error, "a\nb");
-    CHECK(stream.next_write() == "<3>[worker 2] a\n<3>  b\n");
+    log.report(LogEvent::worker_started, "a");
+    CHECK(stream.next_write() == "<7>[worker 2] worker.started: a\n");
+    log.report(LogEvent::worker_ready, "a");
+    CHECK(stream.next_write() == "<6>[worker 2] worker.ready: a\n");
+    log.report(LogEvent::worker_stuck, "a");
+    CHECK(stream.next_write() == "<4>[worker 2] worker.stuck: a\n");
+    log.report(LogEvent::worker_died, "a\nb");
+    CHECK(stream.next_write() == "<3>[worker 2] worker.died: a\n<3>  b\n");
   }
 
   TEST_CASE("a stream that was redirected away from the journal is none") {
@@ -128,7 +132,7 @@ TEST_SUITE("log") {
     const Stream another;
     const JournalStream journal(another.journal_stream());
     Log log(Level::debug, "master", nullptr, stream.fd());
-    log.report(Level::info, "a");
+    log.report(LogEvent::worker_ready, "a");
     CHECK(stream.next_write().find(" info  [") == kTimeSize);
   }
 
@@ -167,7 +171,7 @@ TEST_SUITE("log") {
     REQUIRE(::fcntl(reading.get(), F_SETFL, O_NONBLOCK) == 0);
     Log log(Level::info, "master", nullptr, writing.get());
     const std::string text(5000, 'x');
-    for (int i = 0; i < 200; ++i) log.report(Level::info, text);
+    for (int i = 0; i < 200; ++i) log.report(LogEvent::worker_ready, text);
     CHECK_FALSE(log.flush());
     std::string all;
     std::array<char, 65536> bytes;
@@ -192,7 +196,7 @@ TEST_SUITE("log") {
     const auto before = std::chrono::steady_clock::now();
     {
       Log log(Level::info, "master", nullptr, writing.get());
-      for (int i = 0; i < 100; ++i) log.report(Level::info, std::string(5000, 'x'));
+      for (int i = 0; i < 100; ++i) log.report(LogEvent::worker_ready, std::string(5000, 'x'));
     }
     CHECK(std::chrono::steady_clock::now() - before < 10s);
   }
@@ -202,7 +206,7 @@ TEST_SUITE("log") {
       Stream stream;
       Log log(level, "worker 1", nullptr, stream.fd());
       for (int i = 0; i < 10; ++i) {
-        log.report_provoked(appd::gateway::Cause::bad_request, Level::warning, "refused");
+        log.report(LogEvent::request_bad, "refused");
       }
       int lines = 0;
       while (stream.next_write().find("refused") != std::string::npos) ++lines;

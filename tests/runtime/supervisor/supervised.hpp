@@ -26,15 +26,16 @@
 
 namespace appd::supervisor {
 
-/// A reporter whose lines come out of a pipe, so that they cross process borders: "info text".
+/// A reporter whose lines come out of a pipe, so that they cross process borders: "info
+/// worker.ready: text".
 class PipeReporter final : public gateway::Reporter {
  public:
   explicit PipeReporter(int fd) : fd_(fd) {}
 
   bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::Level level, std::string_view message) noexcept override {
+  void report(gateway::LogEvent event, std::string_view message) noexcept override {
     static constexpr std::array<const char*, 4> kNames{"debug ", "info ", "warning ", "error "};
-    std::string line = kNames[static_cast<std::size_t>(level)];
+    std::string line = kNames[static_cast<std::size_t>(facts(event).level)];
     line.append(message).append("\n");
     if (::write(fd_, line.data(), line.size()) < 0) std::abort();
   }
@@ -216,7 +217,7 @@ class Supervised {
     std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
     const auto say = [&reporter](const char* text) {
-      reporter.report(gateway::Level::debug, text);
+      reporter.report(gateway::LogEvent::worker_started, text);
     };
     MasterHooks hooks;
     std::optional<support::BlockedSignals> blocked;
@@ -258,7 +259,7 @@ class Supervised {
       MasterSignals signals;
       return Master(reporter, signals, std::move(hooks), {}, std::move(upgrade_state)).run();
     } catch (const std::exception& error) {
-      reporter.report(gateway::Level::debug, error.what());
+      reporter.report(gateway::LogEvent::worker_started, error.what());
       return 99;
     }
   }
@@ -282,7 +283,7 @@ class Supervised {
         if (!ready && !retired) worker_end.send({ipc::WorkerMessage::Kind::ready, {}, {}});
         ::_exit(obey_inherited(worker_end, name, retired, reporter));
       }
-      reporter.report(gateway::Level::debug,
+      reporter.report(gateway::LogEvent::worker_started,
                       "inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
       upgrade_state.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
     }
@@ -302,7 +303,7 @@ class Supervised {
       const char* const what = order.kind == MasterOrder::serve    ? " hears serve"
                                : order.kind == MasterOrder::retire ? " hears retire"
                                                                    : " hears drain";
-      reporter.report(gateway::Level::debug, name + what);
+      reporter.report(gateway::LogEvent::worker_started, name + what);
       if (order.kind == MasterOrder::drain || (order.kind == MasterOrder::retire && !retired)) {
         return 0;
       }
@@ -322,11 +323,12 @@ class Supervised {
             due = std::optional<Clock::time_point>()](unsigned ready) mutable {
       if (last != ready) {
         last = ready;
-        reporter.report(gateway::Level::debug, "on_turn: " + std::to_string(ready) + " ready");
+        reporter.report(gateway::LogEvent::worker_started,
+                        "on_turn: " + std::to_string(ready) + " ready");
         due = Clock::now() + std::chrono::milliseconds(50);
       }
       if (due && Clock::now() >= *due) {
-        reporter.report(gateway::Level::debug, "on_turn: as asked for");
+        reporter.report(gateway::LogEvent::worker_started, "on_turn: as asked for");
         due.reset();
       }
       return due ? std::optional(*due - Clock::now()) : std::nullopt;
