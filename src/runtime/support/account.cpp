@@ -1,3 +1,5 @@
+// Looks accounts up in the user database, and changes a process's user, groups and capabilities.
+
 #include "runtime/support/account.hpp"
 
 #include <fmt/format.h>
@@ -19,7 +21,7 @@ namespace appd::support {
 namespace {
 
 unsigned parse_id(const std::string& text, const char* kind) {
-  // For the kernel this one means: unchanged.
+  // To the kernel this value means "unchanged".
   constexpr unsigned kNobodyAtAll = std::numeric_limits<unsigned>::max();
   unsigned id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -124,7 +126,7 @@ void become(const Account& account, Dumpable dumpable) {
     throw_errno("setresuid", std::to_string(account.user));
   }
   check_become(account);
-  // The change has forbidden core dumps and the account's own debuggers and profilers.
+  // The change of user forbade core dumps, and the account's own debuggers and profilers.
   set_dumpable(dumpable);
   set_or_unset("HOME", account.home);
   set_or_unset("USER", account.name);

@@ -1,3 +1,4 @@
+// Users, groups, and giving up root's rights to run as one of them.
 #pragma once
 
 #include <sys/types.h>
@@ -8,40 +9,40 @@
 
 namespace appd::support {
 
-/// The number of a user or group, by name or by number. Throws std::invalid_argument when there is
-/// none of that name.
+/// The number of a user or group, given by name or by number. Throws std::invalid_argument if no
+/// such user or group exists.
 uid_t find_user(const std::string& name);
 gid_t find_group(const std::string& name);
 
-/// By the user database; the number when it has none.
+/// The user's name from the user database, or the number if it has none.
 std::string user_name(uid_t user);
 
-/// Whether this process has the group, be it as one of several.
+/// Whether this process has the group, as its primary group or a supplementary one.
 bool is_in_group(gid_t group);
 
-/// Whom a process acts for.
+/// The user and groups with whose rights a process acts.
 struct Account {
   uid_t user = 0;
   gid_t group = 0;
-  std::vector<gid_t> groups;  ///< all that count, `group` among them
-  std::string name;           ///< "": a bare number, which the user database does not have
+  std::vector<gid_t> groups;  ///< all of them, `group` included
+  std::string name;           ///< "" for a bare number that is not in the user database
   std::string home;
 };
 
-/// `group`: "" is the user's own. Throws std::invalid_argument when there is no such user or group.
+/// `group` "" means the user's own group. Throws std::invalid_argument if the user or group does
+/// not exist.
 Account find_account(const std::string& user, const std::string& group);
 
-/// The account that this process has to become to act for `user` and `group`; none: it does so
-/// already. Throws std::invalid_argument when it may not, or when there is no such account.
+/// The account that this process must become to act for `user` and `group`; std::nullopt if it
+/// already does. Throws std::invalid_argument if it may not, or if the account does not exist.
 std::optional<Account> account_to_become(const std::string& user, const std::string& group);
 
-/// Whether other processes of a process's user may look into it (ptrace), and it leaves a core
-/// file.
+/// Whether a process leaves core files, and other processes of its user may trace it (ptrace).
 enum class Dumpable : bool { no, yes };
 
-/// Gives up what this process may do for what the account may do, for good, and sets HOME, USER and
+/// Permanently replaces the rights of this process by the account's, and sets HOME, USER and
 /// LOGNAME (a bare number has none of them). The process must have one thread. Throws
-/// std::system_error, and std::runtime_error when root's rights turn out not to be gone.
+/// std::system_error, and std::runtime_error if root's rights turn out not to be gone.
 void become(const Account& account, Dumpable dumpable = Dumpable::yes);
 void set_dumpable(Dumpable dumpable) noexcept;
 

@@ -1,3 +1,5 @@
+// pthread_atfork handlers that strip a fork of the application of what is appd's.
+
 #include "runtime/support/application_forks.hpp"
 
 #include <pthread.h>
@@ -17,8 +19,8 @@ std::atomic<bool> forked{false};
 thread_local bool own_fork = false;
 thread_local sigset_t mask_before;
 
-// A signal that reaches the child before it has left appd's handlers would be answered for its
-// parent: they share the pipe that a handler writes to.
+// A handler writes to a pipe that parent and child share. Until the child has dropped appd's
+// handlers, a signal to it would act on the parent.
 extern "C" void before_fork() {
   if (own_fork) return;
   sigset_t all;

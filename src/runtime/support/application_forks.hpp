@@ -1,15 +1,16 @@
+// Keeps processes that the application forks out of appd's signals, descriptors and code.
 #pragma once
 
 namespace appd::support {
 
-// What the application forks (os.fork, multiprocessing, pty, a library in C) is not appd: it gets
-// the signal handling that was there before appd's, none of appd's descriptors, and may not come
-// back into appd's code, where it would be a second worker with the first one's connections.
+// A process that the application forks (os.fork, multiprocessing, pty, a C library) is not part of
+// appd. It gets the signal handling from before appd's, and none of appd's descriptors. It must not
+// return into appd's code: there it would be a second worker with the first one's connections.
 
-/// From now on, in this process and those that it forks. Throws std::system_error.
+/// Takes effect at once, in this process and those that it forks. Throws std::system_error.
 void keep_application_forks_apart();
 
-/// The calling thread's forks are appd's own while one exists.
+/// While one exists, the calling thread's forks are appd's own.
 class OwnFork {
  public:
   OwnFork() noexcept;
@@ -18,7 +19,7 @@ class OwnFork {
   OwnFork& operator=(const OwnFork&) = delete;
 };
 
-/// Whether this process was forked by the application. Costs a load; any thread.
+/// Whether the application forked this process. Costs one load; any thread.
 bool forked_by_application() noexcept;
 
 }  // namespace appd::support

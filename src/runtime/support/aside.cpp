@@ -1,3 +1,5 @@
+// Closes descriptors of unknown owners in a process that exists for this alone.
+
 #include "runtime/support/aside.hpp"
 
 #include <fcntl.h>
@@ -13,7 +15,7 @@ namespace {
 #ifdef SO_PASSRIGHTS
 constexpr int kPassRights = SO_PASSRIGHTS;
 #else
-constexpr int kPassRights = 83;  // asm-generic/socket.h of Linux 6.16
+constexpr int kPassRights = 83;  // from Linux 6.16's asm-generic/socket.h
 #endif
 
 void wait_for_end(int pipe) noexcept {
@@ -34,8 +36,8 @@ bool run_aside(const std::function<void()>& work) noexcept {
 }
 
 void close_aside(std::vector<UniqueFd> sockets) noexcept {
-  // The other process must be the last to have them. It leaves them to its end, at which the kernel
-  // does not wait for sockets that linger.
+  // The other process must hold the last copies. It leaves them open until it ends: at that point
+  // the kernel does not wait for lingering sockets.
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
   const UniqueFd end(ends[0]);

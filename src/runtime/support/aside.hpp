@@ -1,3 +1,4 @@
+// Work that may block for as long as a stranger likes, done in a process of its own.
 #pragma once
 
 #include <functional>
@@ -7,22 +8,23 @@
 
 namespace appd::support {
 
-// Descriptors that lie in a Unix socket, or come out of one, may be anybody's. To close the last
-// copy of one can take as long as its owner likes: a TCP socket with SO_LINGER waits for its peer,
-// a file of FUSE for its server. The kernel closes what is dropped with a message in whoever drops
-// it, so that it does not help to leave no room for it. Who must never wait has it done aside.
+// A descriptor inside a Unix socket, or received from one, may be of any kind. Closing its last
+// copy can take as long as its owner likes: a TCP socket with SO_LINGER waits for its peer, a FUSE
+// file for its server. A smaller receive buffer does not help: the kernel closes dropped
+// descriptors in the process that drops the message. A process that must never wait closes them in
+// another process.
 
-/// Runs `work` in a process of its own, without waiting for it; the caller must have one thread and
-/// wait for all its children some time. `work` must not throw. False: there can be no process now,
-/// and nothing was done.
+/// Runs `work` in another process, without waiting for it. The caller must have one thread and must
+/// reap all its children at some point. `work` must not throw. Returns false, having done nothing,
+/// if no process can be made.
 bool run_aside(const std::function<void()>& work) noexcept;
 
-/// Closes sockets of this process that may hold descriptors of others, in a process of its own.
-/// (Here, when there can be none.)
+/// Closes sockets that may hold descriptors from elsewhere, in another process. Closes them here if
+/// no process can be made.
 void close_aside(std::vector<UniqueFd> sockets) noexcept;
 
-/// From now on the kernel refuses descriptors that are sent to this Unix socket, and to those that
-/// are accepted from it. Linux 6.16 and later; nothing changes before.
+/// Makes the kernel refuse descriptors sent to this Unix socket and to sockets accepted from it.
+/// Needs Linux 6.16; earlier kernels ignore it.
 void refuse_descriptors(int socket) noexcept;
 
 }  // namespace appd::support

@@ -1,3 +1,4 @@
+// Exit codes of appd's processes.
 #pragma once
 
 namespace appd::support::exit_code {
@@ -6,11 +7,13 @@ inline constexpr int kOk = 0;
 inline constexpr int kFailure = 1;        ///< anything without a code of its own
 inline constexpr int kConfiguration = 2;  ///< unknown option, bad value, unreadable or locked file
 inline constexpr int kSocket = 3;         ///< a socket cannot be opened
-/// The application cannot be imported, or a worker cannot start; `appd status`: none is ready.
+/// The application cannot be imported, or a worker cannot start. Of `appd status`: no worker is
+/// ready.
 inline constexpr int kStart = 4;
-inline constexpr int kCrashes = 5;      ///< processes have died too often (--max-crashes)
-inline constexpr int kStuck = 6;        ///< a worker's, of which a thread does not come back
-inline constexpr int kMemory = 7;       ///< a worker's that has no memory for its event loop
-inline constexpr int kDescriptors = 8;  ///< a process's whose descriptors the application closed
+inline constexpr int kCrashes = 5;  ///< too many processes died (--max-crashes)
+inline constexpr int kStuck = 6;    ///< of a worker: one of its threads does not return
+inline constexpr int kMemory = 7;   ///< of a worker: no memory for its event loop
+/// Of any process: the application closed appd's descriptors.
+inline constexpr int kDescriptors = 8;
 
 }  // namespace appd::support::exit_code

@@ -1,3 +1,5 @@
+// The double fork: the middle process reports an error as its exit code.
+
 #include "runtime/support/fork_orphan.hpp"
 
 #include <sys/wait.h>
@@ -13,12 +15,12 @@
 namespace appd::support {
 namespace {
 
-/// The errno that the process between has left as its exit code: Linux has none above 133.
+/// The errno that the middle process left as its exit code. No errno of Linux is above 133.
 int error_in(int status) noexcept {
   return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
-/// The parent is about to end, and nothing tells a child when it has.
+/// The parent is about to end; nothing tells a child when it has.
 void wait_to_be_orphan(pid_t parent) noexcept {
   constexpr timespec kPause{0, 50'000};
   while (::getppid() == parent) ::nanosleep(&kPause, nullptr);
@@ -41,7 +43,8 @@ ForkSide fork_orphan() {
   }
   int status = 0;
   while (::waitpid(between, &status, 0) < 0) {
-    // Somebody else in this process waits for all children, or SIGCHLD is ignored: it has ended.
+    // Something else in this process reaps all children, or SIGCHLD is ignored: the middle process
+    // has ended.
     if (errno != EINTR) return ForkSide::parent;
   }
   errno = error_in(status);

@@ -1,3 +1,4 @@
+// A fork whose child is not the caller's child.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +7,10 @@ namespace appd::support {
 
 enum class ForkSide : std::uint8_t { parent, child };
 
-/// Forks twice, and the process between ends at once: so the child is not the caller's, but belongs
-/// to whoever takes in orphans among its ancestors (PR_SET_CHILD_SUBREAPER; else process 1). That
-/// has happened when this returns, on either side. Throws std::system_error there when there is no
-/// child.
+/// Forks twice, and the middle process ends at once. The new process therefore belongs to the
+/// nearest ancestor that takes in orphans (PR_SET_CHILD_SUBREAPER), or to process 1. When this
+/// returns, in either process, that has happened. Throws std::system_error in the parent if no
+/// child could be made.
 ForkSide fork_orphan();
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// The list of signals that say nothing of a process's state.
+
 #include "runtime/support/harmless_signals.hpp"
 
 #include <csignal>

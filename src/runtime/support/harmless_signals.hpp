@@ -1,11 +1,11 @@
+// Tells signals that mean trouble from those that somebody merely sent.
 #pragma once
 
 namespace appd::support {
 
-/// What ends or stops a process that does not expect it, but says nothing of the process's state:
-/// timers, other programs' customs, and all real-time signals. Not among them: faults (SIGSEGV),
-/// limits that were set (SIGXCPU), what a terminal does to a job in the foreground (SIGTSTP), and
-/// what appd obeys.
+/// Whether `signal` ends or stops an unprepared process but says nothing of that process's state:
+/// timers, customs of other programs, all real-time signals. Excluded are faults (SIGSEGV), limits
+/// that were set (SIGXCPU), job control (SIGTSTP), and the signals that appd obeys.
 bool is_harmless(int signal) noexcept;
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// Parses and compares IPv4 and IPv6 networks.
+
 #include "runtime/support/ip_network.hpp"
 
 #include <cstdint>
@@ -9,7 +11,7 @@ namespace ip = boost::asio::ip;
 
 constexpr unsigned short kMappedPrefix = 96;  // of ::ffff:0:0/96, RFC 4291 section 2.5.5.2
 
-/// nullopt when there are bits beyond the prefix.
+/// std::nullopt if bits beyond the prefix are set.
 template <typename Network>
 std::optional<Network> exact(const Network& network) {
   if (network.canonical() != network) return std::nullopt;
@@ -24,7 +26,8 @@ bool same_network(const auto& network, const auto& address) {
 }  // namespace
 
 std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
-  if (text.find('%') != std::string_view::npos) return std::nullopt;  // an interface's name
+  // Link-local, with the name of an interface.
+  if (text.find('%') != std::string_view::npos) return std::nullopt;
   const bool is_v6 = text.find(':') != std::string_view::npos;
   std::string whole(text);
   if (text.find('/') == std::string_view::npos) whole += is_v6 ? "/128" : "/32";
@@ -51,7 +54,7 @@ bool IpNetwork::contains(const ip::address& address) const noexcept {
     if (mapped) return same_network(*v4, ip::make_address_v4(ip::v4_mapped, address.to_v6()));
     return address.is_v4() && same_network(*v4, address.to_v4());
   }
-  // The kernel adds to link-local addresses which interface they are of.
+  // To a link-local address the kernel adds the interface.
   return address.is_v6() && !mapped &&
          same_network(std::get<ip::network_v6>(network_),
                       ip::address_v6(address.to_v6().to_bytes()));

@@ -1,3 +1,4 @@
+// An IP address or network, as --allow takes it.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -10,16 +11,16 @@
 
 namespace appd::support {
 
-/// Some IP addresses: one, or a network of them. IPv4 addresses in IPv6's clothes
-/// (::ffff:192.0.2.1) are IPv4 addresses.
+/// One IP address or a network of them. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) count as
+/// IPv4.
 class IpNetwork {
  public:
-  /// Reads "192.0.2.1", "10.0.0.0/8", "::1", "fd00::/8". nullopt: it is none, or has bits beyond
-  /// its prefix, as 10.0.0.1/8 has.
+  /// Reads "192.0.2.1", "10.0.0.0/8", "::1", "fd00::/8". std::nullopt if the text is none of these,
+  /// or has bits beyond its prefix, such as 10.0.0.1/8.
   static std::optional<IpNetwork> parse(std::string_view text);
 
   bool contains(const boost::asio::ip::address& address) const noexcept;
-  /// As `parse` reads it; an address without its prefix.
+  /// In the form that `parse` reads; a single address has no prefix.
   std::string to_string() const;
 
   bool operator==(const IpNetwork&) const = default;

@@ -1,3 +1,5 @@
+// Replaces a process's terminal by /dev/null and a session of its own.
+
 #include "runtime/support/leave_terminal.hpp"
 
 #include <fcntl.h>
@@ -13,7 +15,7 @@ constexpr const char* kNothing = "/dev/null";
 }  // namespace
 
 void fill_standard_descriptors() noexcept {
-  // open(2) gives the lowest number that is free.
+  // open(2) returns the lowest free number.
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) < 0) ::open(kNothing, O_RDWR);
   }

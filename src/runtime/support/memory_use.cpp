@@ -1,3 +1,5 @@
+// Reads a process's proportional set size from /proc.
+
 #include "runtime/support/memory_use.hpp"
 
 #include <fstream>

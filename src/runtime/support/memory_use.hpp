@@ -1,3 +1,4 @@
+// How much memory a process uses, for --max-memory and `appd status`.
 #pragma once
 
 #include <sys/types.h>
@@ -7,9 +8,9 @@
 
 namespace appd::support {
 
-/// Bytes of memory that a process accounts for: what it shares counts in proportion
-/// (/proc/PID/smaps_rollup). None: not known, as of a process that has ended, or is somebody
-/// else's. Costs the kernel a walk over its pages.
+/// Bytes of memory that a process accounts for, with shared pages in proportion
+/// (/proc/PID/smaps_rollup). std::nullopt if unknown: the process has ended or belongs to another
+/// user. Costs the kernel a walk over its pages.
 std::optional<std::uint64_t> proportional_set_size(pid_t pid);
 
 }  // namespace appd::support

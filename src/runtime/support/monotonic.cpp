@@ -1,3 +1,5 @@
+// Reads CLOCK_MONOTONIC and its coarse variant as nanoseconds.
+
 #include "runtime/support/monotonic.hpp"
 
 #include <ctime>

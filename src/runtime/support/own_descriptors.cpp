@@ -1,3 +1,5 @@
+// A bitmap of the descriptors that are appd's, readable after a fork.
+
 #include "runtime/support/own_descriptors.hpp"
 
 #include <dirent.h>
@@ -16,11 +18,11 @@ namespace appd::support {
 namespace {
 
 constexpr unsigned kWordBits = 64;
-constexpr unsigned kMost = 1U << 20;  // the kernel's default fs.nr_open
+constexpr unsigned kMost = 1U << 20;  // the kernel's default for fs.nr_open
 
-// A bit for each number. Pages that no number has reached are not there.
+// One bit per number. Pages that no number has reached take no memory.
 std::array<std::atomic<std::uint64_t>, kMost / kWordBits> owned{};
-std::atomic<unsigned> words{0};  // those behind were never used
+std::atomic<unsigned> words{0};  // words beyond were never used
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -28,7 +30,7 @@ std::uint64_t bit_of(unsigned number) noexcept {
   return std::uint64_t{1} << (number % kWordBits);
 }
 
-/// All that are open, but the one that this needs.
+/// All open descriptors, except the one that lists them.
 std::set<int> open_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
   if (!folder) throw_errno("opendir", "/proc/self/fd");
@@ -44,7 +46,7 @@ std::set<int> open_descriptors() {
 
 void own_descriptor(int fd) noexcept {
   const auto number = static_cast<unsigned>(fd);
-  if (number >= kMost) return;  // also what is negative
+  if (number >= kMost) return;  // negative numbers too
   const unsigned word = number / kWordBits;
   owned[word].fetch_or(bit_of(number), std::memory_order_relaxed);
   unsigned used = words.load(std::memory_order_relaxed);

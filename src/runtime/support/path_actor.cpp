@@ -1,3 +1,5 @@
+// Walks a path as the kernel does and finds out who could redirect it.
+
 #include "runtime/support/path_actor.hpp"
 
 #include <fcntl.h>
@@ -40,17 +42,17 @@ bool can_write(const Account& account, const struct stat& folder) noexcept {
          ((folder.st_mode & S_IWGRP) != 0 && in_group);
 }
 
-/// As /tmp does: only the owner of what has a name there can give that to something else.
+/// As in /tmp: only a name's owner can make it mean something else.
 bool keeps_names(const struct stat& folder) noexcept {
   return folder.st_uid == 0 && (folder.st_mode & S_ISVTX) != 0;
 }
 
-/// A file could be another name of one that is elsewhere.
+/// A file could be a hard link to a file elsewhere.
 bool is_kept(const struct stat& status) noexcept {
   return S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode);
 }
 
-/// A link in it does not lead where its text says, but to a descriptor.
+/// Links in such a folder lead to descriptors, not to where their text says.
 bool is_of_descriptors(const std::string& folder) noexcept {
   struct statfs system {};
   return folder.ends_with("/fd") && ::statfs(folder.c_str(), &system) == 0 &&
@@ -65,7 +67,7 @@ std::string read_link(const std::string& path) {
 
 }  // namespace
 
-/// Goes along a path as the kernel does, and finds out who can write on the way.
+/// Follows a path as the kernel does, and finds out who can write on the way.
 class PathWalk {
  public:
   explicit PathWalk(const Account& account) : account_(account) {}
@@ -81,7 +83,7 @@ class PathWalk {
   }
 
  private:
-  /// Enters the name, or finds in `target_` where it leads. False: the walk ends here.
+  /// Enters the name, or stores in `target_` where the link leads. False if the walk ends here.
   bool step(const fs::path& name) {
     target_.clear();
     if (name.empty() || name == ".") return true;
@@ -114,8 +116,8 @@ class PathWalk {
     return true;
   }
 
-  /// The account acts when it can write anywhere on the way, or several others can: else one of
-  /// them could use another's rights.
+  /// The account acts if it can write anywhere on the way, or if several users can: otherwise one
+  /// of them could use another's rights.
   void look_at(const struct stat& folder) {
     const bool account_can = can_write(account_, folder);
     if (!account_can && folder.st_uid == 0) return;
@@ -158,12 +160,12 @@ PathActor::Acting::Acting(const PathActor& actor) {
   dumpable_ = ::prctl(PR_GET_DUMPABLE);
   if (::setgroups(account.groups.size(), account.groups.data()) != 0) throw_errno("setgroups");
   changed_ = true;
-  // These give what was in force before, and cannot say whether they have failed but by that.
+  // These calls return the previous value; only that tells whether they failed.
   group_ = static_cast<gid_t>(::setfsgid(account.group));
   ::setfsuid(account.user);
   if (static_cast<uid_t>(::setfsuid(account.user)) != account.user ||
       static_cast<gid_t>(::setfsgid(account.group)) != account.group) {
-    std::terminate();  // it would act as root
+    std::terminate();  // the process would act as root
   }
 }
 
@@ -185,7 +187,7 @@ UniqueFd open_for(const Account* account, const std::string& path, int flags, mo
     return fd;
   }
   const PathActor::Acting acting(actor);
-  // O_NONBLOCK: to wait for nobody if it is a pipe.
+  // O_NONBLOCK, so that opening a pipe waits for nobody.
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode));
   if (!fd) throw_errno("open", path + actor.describe());
   struct stat status {};

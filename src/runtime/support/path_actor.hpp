@@ -1,3 +1,4 @@
+// File access by root in folders that another user can write to.
 #pragma once
 
 #include <sys/types.h>
@@ -11,27 +12,29 @@
 
 namespace appd::support {
 
-/// Who acts on a path for a root that serves another user. Whoever can write to a folder on the way
-/// can put a link into it, and would have root open what he may not. So root acts itself only where
-/// every folder on the way is root's; elsewhere the one acts who can write there, and a link gives
-/// him nothing that he has not.
+/// Decides with whose rights a root process touches a path, when it serves another user. Anyone who
+/// can write to a folder on the way can put a link there and make root open a file for him. So root
+/// uses its own rights only if root owns every folder on the way. Otherwise the access has the
+/// rights of the user who can write there; a link then gains him nothing.
 ///
-/// A group that can write, and that the account is not in, is trusted. In a folder such as /tmp
-/// (root's, sticky) who owns the next folder or link has the say.
+/// A group with write permission is trusted if the account is not in it. In a sticky folder of
+/// root's, such as /tmp, the owner of the next folder or link counts.
 class PathActor {
  public:
-  /// `account`: whom the workers act for. Null, or a process that is not root: acts as it is. Looks
-  /// at the folders as they are now; what is not there is left to the call that needs it.
+  /// `account` is the account that the workers run as. With null, or in a process that is not root,
+  /// the process acts as it is. Looks at the folders as they are now; a missing one is reported by
+  /// the call that needs it.
   PathActor(const std::string& path, const Account* account);
 
-  /// True: the process as it is, and nobody else can change what the path leads to.
+  /// True if the process acts as it is, and nobody else can redirect the path.
   bool is_self() const noexcept { return !other_; }
-  /// Whose rights count; for a process that acts as it is, its own.
+  /// The user whose rights count; this process's own if it acts as it is.
   uid_t user() const noexcept;
-  /// "" for itself; else " as user nobody, who can write to /run/appd", for error texts.
+  /// For error texts: " as user nobody, who can write to /run/appd", or "" if the process acts as
+  /// it is.
   std::string describe() const;
 
-  /// For as long as it lives, this process touches files as the actor. It must have one thread.
+  /// While one exists, this process touches files as the actor. It must have one thread.
   class Acting {
    public:
     /// Throws std::system_error.
@@ -51,16 +54,16 @@ class PathActor {
   friend class PathWalk;
   struct Other {
     Account account;
-    std::string folder;  ///< the first that it can write to
+    std::string folder;  ///< the first one that it can write to
   };
   std::optional<Other> other_;
 };
 
-/// open(2) as the path's actor. What is opened where another than root can write must be a regular
-/// file. Throws std::system_error or std::runtime_error; both name path and actor.
+/// open(2) with the actor's rights. Where anyone but root can write, the file must be a regular
+/// one. Throws std::system_error or std::runtime_error; both name the path and the actor.
 UniqueFd open_for(const Account* account, const std::string& path, int flags, mode_t mode = 0);
 
-/// unlink(2) as the path's actor. False: it is still there, see errno.
+/// unlink(2) with the actor's rights. Returns false, with errno set, if the file is still there.
 bool unlink_for(const Account* account, const std::string& path) noexcept;
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// Linux capabilities and no_new_privs of the master and the workers.
+
 #include "runtime/support/privileges.hpp"
 
 #include <linux/capability.h>
@@ -23,7 +25,7 @@ constexpr std::array kMasters{
     CAP_SETUID,            //
     CAP_SETPCAP,           // empty_bounding_set in workers
     CAP_NET_BIND_SERVICE,  // a reload binds
-    CAP_SYS_PTRACE,        // --max-memory reads smaps of another user's process
+    CAP_SYS_PTRACE,        // --max-memory reads smaps of another user's processes
 };
 
 constexpr std::uint64_t bit(int capability) noexcept {
@@ -36,7 +38,7 @@ std::uint64_t masters() noexcept {
   return all;
 }
 
-/// Drops from the bounding set what is not in `kept`.
+/// Removes from the bounding set what is not in `kept`.
 void bound(std::uint64_t kept) noexcept {
   constexpr int kMost = 64;
   for (int each = 0; each < kMost && ::prctl(PR_CAPBSET_READ, each) >= 0; ++each) {

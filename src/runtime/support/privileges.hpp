@@ -1,21 +1,22 @@
+// What root gives up before it serves another user.
 #pragma once
 
 namespace appd::support {
 
-/// Of a master that is root and serves another user: gives up all capabilities but those that it
-/// will need (it binds again, signals and measures workers of another user, gives sockets away,
-/// opens what is root's, and becomes the user in its workers). `for_good`: from the bounding set
-/// too, so that no program which it executes has more; children cannot get more either then.
+/// For a master that is root and serves another user: gives up all capabilities but those it will
+/// need. It binds again, signals and measures workers of another user, gives sockets away, opens
+/// root's files, and becomes the user in its workers. With `for_good` the bounding set shrinks too:
+/// no program it executes, and no child, can have more.
 void keep_masters_capabilities(bool for_good) noexcept;
 
-/// Whether this process may change the owner of files, and the group to one that it is not in.
+/// Whether this process may change a file's owner, and set a group that the process is not in.
 bool may_give_files_away() noexcept;
 
-/// For good, in this process and all that come of it: no program gives it more rights (setuid and
-/// setgid bits and file capabilities count no more). Throws std::system_error.
+/// Permanently, in this process and its descendants: executing a program adds no rights (setuid and
+/// setgid bits and file capabilities are ignored). Throws std::system_error.
 void forbid_new_privileges();
 
-/// Before the rights of root are given up: empties the bounding set.
+/// Empties the bounding set. Call it before root's rights are given up.
 void empty_bounding_set() noexcept;
 
 }  // namespace appd::support

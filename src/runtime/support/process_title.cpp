@@ -1,3 +1,5 @@
+// Overwrites the memory in which the kernel keeps a process's arguments.
+
 #include "runtime/support/process_title.hpp"
 
 #include <errno.h>
@@ -11,7 +13,8 @@
 namespace appd::support {
 namespace {
 
-/// Where the kernel has put arguments and environment, one after the other, each with a zero.
+/// Where the kernel put the arguments and the environment: one after the other, each ended by a
+/// zero.
 struct Memory {
   char* begin = nullptr;
   std::size_t size = 0;
@@ -19,7 +22,7 @@ struct Memory {
 
 Memory memory;
 
-/// Strings and the pointers to them, as main has its arguments. Lives for ever.
+/// Strings and the pointers to them, in the form of main's arguments. Never freed.
 struct Copy {
   explicit Copy(char** from) {
     for (; *from != nullptr; ++from) strings.emplace_back(*from);
@@ -31,7 +34,7 @@ struct Copy {
   std::vector<char*> pointers;
 };
 
-/// The end of the strings as far as they lie one after the other from `end`.
+/// The end of those strings that lie one after the other from `end`.
 char* end_of(char** strings, char* end) {
   for (; *strings != nullptr && *strings == end; ++strings) end += std::strlen(*strings) + 1;
   return end;
@@ -46,7 +49,7 @@ char** keep_arguments(int argc, char** argv) {
     char* const end = end_of(argv, argv[0]);
     memory = {argv[0], static_cast<std::size_t>(end_of(environ, end) - argv[0])};
     environ = variables->pointers.data();
-    // glibc has pointers into the first argument.
+    // glibc keeps pointers into the first argument.
     program_invocation_name = arguments->pointers.front();
     const char* const slash = std::strrchr(program_invocation_name, '/');
     program_invocation_short_name =
@@ -57,8 +60,8 @@ char** keep_arguments(int argc, char** argv) {
 
 void set_process_title(std::string_view title) noexcept {
   if (memory.size == 0) return;
-  // A last byte of the arguments that is not zero tells the kernel that the text goes on in what
-  // was the environment (get_mm_cmdline in fs/proc/base.c).
+  // If the last byte of the arguments is not zero, the kernel reads on into the former environment
+  // (get_mm_cmdline in fs/proc/base.c).
   const std::size_t size = std::min(title.size(), memory.size - 1);
   std::memcpy(memory.begin, title.data(), size);
   std::memset(memory.begin + size, 0, memory.size - size);

@@ -1,3 +1,4 @@
+// Attaches a descriptor to a message over a Unix socket.
 #pragma once
 
 #include <sys/socket.h>
@@ -6,9 +7,9 @@
 
 namespace appd::support {
 
-/// Lays a descriptor beside a message that is to be sent over a Unix socket (SCM_RIGHTS). The
-/// message's control buffer must be zeroed, be aligned as a cmsghdr and have room for it:
-/// CMSG_SPACE(sizeof(int)).
+/// Attaches a descriptor to a message that will be sent over a Unix socket (SCM_RIGHTS). The
+/// message's control buffer must be zeroed, aligned as a cmsghdr, and of at least
+/// CMSG_SPACE(sizeof(int)) bytes.
 inline void put_descriptor(msghdr& message, int descriptor) noexcept {
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;

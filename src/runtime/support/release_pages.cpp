@@ -1,3 +1,5 @@
+// Finds unchanged file pages in /proc/self/smaps and drops them.
+
 #include "runtime/support/release_pages.hpp"
 
 #include <malloc.h>
@@ -13,11 +15,12 @@
 namespace appd::support {
 namespace {
 
-/// A mapping as /proc/self/smaps heads it: "7f12a000-7f12c000 r-xp 00000000 08:01 1234 /usr/lib/…".
+/// A mapping's first line in /proc/self/smaps: "7f12a000-7f12c000 r-xp 00000000 08:01 1234
+/// /usr/lib/…".
 struct Mapping {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
-  bool only_read = false;  ///< a file's, private, not writable
+  bool only_read = false;  ///< of a file, private, not writable
 };
 
 bool parse_head(const std::string& line, Mapping& mapping) {
@@ -41,15 +44,15 @@ void release_unchanged_file_pages() noexcept {
     Mapping mapping;
     for (std::string line; std::getline(smaps, line);) {
       if (parse_head(line, mapping)) continue;
-      // Pages of it that were changed are anonymous: relocations before they were write-protected,
-      // a debugger's breakpoints. They must stay.
+      // Changed pages of the mapping are anonymous and must stay: relocations from before it was
+      // write-protected, a debugger's breakpoints.
       const bool unchanged = line.starts_with("Anonymous:") && line.ends_with(" 0 kB");
       if (!unchanged || !mapping.only_read) continue;
-      // NOLINTNEXTLINE(performance-no-int-to-ptr): that is how the kernel tells addresses
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives addresses as numbers
       ::madvise(reinterpret_cast<void*>(mapping.begin), mapping.end - mapping.begin, MADV_DONTNEED);
     }
   } catch (const std::exception&) {
-    // Out of memory: then this does not help either.
+    // No memory for this; appd then keeps its pages.
   }
 }
 

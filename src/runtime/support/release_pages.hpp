@@ -1,15 +1,16 @@
+// Gives memory back to the kernel that only a process's start needed.
 #pragma once
 
 namespace appd::support {
 
-/// For a process that has finished its start: lets go of the pages of programs and libraries that
-/// it has touched and not changed. What is touched again is mapped again, mostly from the kernel's
-/// cache; the rest, such as what was only needed to import and to initialise, counts for no process
-/// any more, and the kernel may use its room when memory is short. Without /proc it does nothing.
+/// Call it when a process has finished its start. Drops the pages of programs and libraries that
+/// were touched but not changed. Pages touched again are mapped again, mostly from the kernel's
+/// cache. The others, such as code that only imports and initialises, no longer count for any
+/// process, and the kernel may reuse them when memory is short. Does nothing without /proc.
 void release_unchanged_file_pages() noexcept;
 
-/// Gives the pages of free blocks back to the kernel, in the heaps of all threads: by itself the C
-/// library keeps a heap whose last block is in use. Takes milliseconds when there is much.
+/// Returns the pages of free blocks to the kernel, from the heaps of all threads. The C library by
+/// itself keeps a heap whose last block is in use. Takes milliseconds if there is much to return.
 void release_free_heap_pages() noexcept;
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// Tells the waits of a running process from gaps in which it stood still.
+
 #include "runtime/support/running_time.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A clock that stands still while the process is stopped.
 #pragma once
 
 #include <array>
@@ -7,26 +8,27 @@
 
 namespace appd::support {
 
-/// The time in which a process ran. CLOCK_MONOTONIC goes on while a process is stopped (SIGSTOP, a
-/// container that is frozen, a virtual machine that stands still), so that all deadlines have
-/// passed when it wakes. Such a gap shows as a reading that comes later than it could have, and
-/// does not count here. When in a wait it began is not known: as much of the wait as it is late,
-/// three times over, is taken for a part of it. Pure; for one thread at a time.
+/// The time during which a process ran. CLOCK_MONOTONIC goes on while a process is stopped
+/// (SIGSTOP, a frozen container, a suspended virtual machine), so all deadlines have passed when it
+/// wakes. This clock leaves such gaps out: it recognises one by a reading that comes later than it
+/// should. When the gap began within a wait is unknown, so three times the delay counts as gap, but
+/// no more than the wait. Pure; one thread at a time.
 class RunningTime {
  public:
   using Clock = std::chrono::steady_clock;
-  /// A process that runs reads the time again within this, after the wait that it has announced.
+  /// After the wait it announced, a running process reads the time again within this.
   static constexpr std::chrono::milliseconds kUsual{200};
 
   explicit RunningTime(Clock::time_point now) noexcept : last_(now) {}
 
-  /// The running time at `now`, which is not before the last reading. Both begin at the same point,
-  /// and running time falls behind with each gap.
+  /// The running time at `now`, which must not be before the last reading. Both clocks begin at the
+  /// same point; running time falls behind with each gap.
   Clock::time_point read(Clock::time_point now) noexcept;
-  /// The next reading comes after a wait of up to `wait`; none: of any length.
+  /// Announces that the next reading follows a wait of at most `wait`; std::nullopt if the wait has
+  /// no limit.
   void expect_wait(std::optional<Clock::duration> wait) noexcept;
-  /// The running time at an earlier moment, which another thread or process has noted. Exact for
-  /// the last `kGaps` gaps.
+  /// The running time at an earlier moment that another thread or process has noted. Exact for the
+  /// last `kGaps` gaps.
   Clock::time_point at(Clock::time_point when) const noexcept;
 
  private:
@@ -37,10 +39,11 @@ class RunningTime {
   };
 
   Clock::time_point last_;
-  std::optional<Clock::duration> wait_{0};  ///< until the next reading; none: for ever
+  /// Until the next reading; std::nullopt if without limit.
+  std::optional<Clock::duration> wait_{0};
   Clock::duration lost_{0};
-  std::array<Gap, kGaps> gaps_{};  ///< a ring
-  std::size_t count_ = 0;          ///< of gaps so far
+  std::array<Gap, kGaps> gaps_{};  ///< a ring buffer
+  std::size_t count_ = 0;          ///< number of gaps so far
 };
 
 }  // namespace appd::support

@@ -1,3 +1,4 @@
+// A comparison of short texts without a call.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 
 namespace appd::support {
 
-/// `a == b`, in line: for short texts that are usually equal, where the call of memcmp costs more
+/// `a == b`, inline. For short texts that are usually equal: there the call of memcmp costs more
 /// than the comparison.
 inline bool same_text(std::string_view a, std::string_view b) noexcept {
   const auto words_differ = [&](std::size_t at) {
@@ -28,7 +29,7 @@ inline bool same_text(std::string_view a, std::string_view b) noexcept {
   for (std::size_t at = 0; at + kWord <= size; at += kWord) {
     if (words_differ(at)) return false;
   }
-  return !words_differ(size - kWord);  // the last ones, some of them again
+  return !words_differ(size - kWord);  // the last eight bytes, partly compared already
 }
 
 }  // namespace appd::support

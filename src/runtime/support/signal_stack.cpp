@@ -1,3 +1,5 @@
+// Maps an alternate stack and installs it for the thread.
+
 #include "runtime/support/signal_stack.hpp"
 
 #include <sys/mman.h>

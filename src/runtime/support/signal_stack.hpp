@@ -1,3 +1,4 @@
+// An alternate signal stack for the calling thread.
 #pragma once
 
 #include <csignal>
@@ -5,14 +6,14 @@
 
 namespace appd::support {
 
-/// A stack for signal handlers (those with SA_ONSTACK) of the thread that makes it, until the end
-/// of this object. When the thread has used up its own stack they could not run otherwise, and the
-/// process would die without a word. Takes no memory until a handler runs.
+/// A stack for the constructing thread's signal handlers (those with SA_ONSTACK), for as long as
+/// the object lives. Without it, no handler could run after a stack overflow, and the process would
+/// die without a word. Takes no memory until a handler runs.
 class SignalStack {
  public:
   static constexpr std::size_t kSize = 256 * 1024;
 
-  /// Where it cannot be had, the thread goes without.
+  /// If the stack cannot be made, the thread goes without.
   SignalStack() noexcept;
   ~SignalStack();
   SignalStack(const SignalStack&) = delete;

@@ -1,3 +1,5 @@
+// Masks and reads signals with sigprocmask and signalfd.
+
 #include "runtime/support/signals.hpp"
 
 #include <pthread.h>
@@ -46,7 +48,7 @@ std::optional<ReceivedSignal> try_read_signal(const UniqueFd& signal_fd) noexcep
     got = ::read(signal_fd.get(), &info, sizeof info);
   } while (got < 0 && errno == EINTR);
   if (got != static_cast<ssize_t>(sizeof info)) return std::nullopt;
-  const bool from_process = info.ssi_code <= 0;  // sigaction(2): SI_USER and its like
+  const bool from_process = info.ssi_code <= 0;  // sigaction(2): SI_USER and the like
   return ReceivedSignal{static_cast<int>(info.ssi_signo),
                         from_process ? static_cast<pid_t>(info.ssi_pid) : 0, info.ssi_uid};
 }

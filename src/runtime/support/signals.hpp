@@ -1,3 +1,4 @@
+// Blocked signals, and a descriptor that delivers them.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +11,8 @@
 
 namespace appd::support {
 
-/// Keeps signals blocked in the calling thread (and in threads it starts meanwhile); the destructor
-/// puts back the mask that was there before.
+/// Blocks signals in the calling thread, and in threads that it starts meanwhile. The destructor
+/// restores the previous mask.
 class BlockedSignals {
  public:
   explicit BlockedSignals(std::initializer_list<int> signals);
@@ -21,7 +22,7 @@ class BlockedSignals {
   BlockedSignals& operator=(const BlockedSignals&) = delete;
 
   const sigset_t& set() const noexcept { return set_; }
-  /// The mask from before, for a forked child that leaves the parent's blocking behind.
+  /// The previous mask, for a forked child that drops the parent's blocking.
   const sigset_t& previous() const noexcept { return previous_; }
 
  private:
@@ -29,17 +30,17 @@ class BlockedSignals {
   sigset_t previous_;
 };
 
-/// A descriptor (non-blocking, close-on-exec) that delivers the signals of `set`, which must be
-/// blocked. Throws std::system_error.
+/// Opens a descriptor (non-blocking, close-on-exec) that delivers the signals of `set`. They must
+/// be blocked. Throws std::system_error.
 UniqueFd open_signal_fd(const sigset_t& set);
 
 struct ReceivedSignal {
   int number = 0;
-  pid_t sender = 0;  ///< 0: the kernel, such as a timer's
+  pid_t sender = 0;  ///< 0 if the kernel sent it, such as a timer's
   uid_t user = 0;    ///< of the sender
 };
 
-/// The next pending signal, or none.
+/// The next pending signal; std::nullopt if there is none.
 std::optional<ReceivedSignal> try_read_signal(const UniqueFd& signal_fd) noexcept;
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// Binds a Unix socket, sets its mode and owner, and removes its file.
+
 #include "runtime/support/socket_file.hpp"
 
 #include <fcntl.h>
@@ -26,7 +28,7 @@ constexpr mode_t kModeBits = 07777;
   throw std::system_error(error, std::generic_category(), what);
 }
 
-/// errno; 0: it is bound.
+/// Returns 0 if the socket is bound, else the errno.
 int bind_to(int socket, const std::string& path) noexcept {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -40,7 +42,7 @@ int bind_to(int socket, const std::string& path) noexcept {
   return error;
 }
 
-/// Why a file cannot be made at `path`, where the error alone leaves that open.
+/// Why no file can be made at `path`, if the error alone does not tell.
 std::string why_not(const std::string& path, int error, uid_t user) {
   const std::string folder = std::filesystem::absolute(path).parent_path();
   struct stat status {};
@@ -56,7 +58,7 @@ std::string why_not(const std::string& path, int error, uid_t user) {
 
 SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& wanted,
                             const Account* account) {
-  // The file gets the mode of the socket (unix(7) does not say so, but Linux has always done it).
+  // The file takes the socket's mode. unix(7) does not say so, but Linux has always done it.
   if (::fchmod(socket, wanted.mode) != 0) fail("cannot set the mode of " + path);
   const PathActor actor(path, account);
   SocketFile made;
@@ -72,8 +74,7 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& w
   }
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail("cannot look at " + path);
-  // A socket of the actor's own is what it may do with as it likes: no more is given away than
-  // that.
+  // Its own sockets are the actor's to dispose of; root gives away nothing more than that.
   if (!S_ISSOCK(status.st_mode) || status.st_uid != actor.user() || status.st_nlink != 1) {
     fail(path + " was replaced while it was made", EADDRINUSE);
   }
@@ -93,7 +94,7 @@ void SocketFile::give(int file, const Wanted& wanted) const {
   struct stat status {};
   if (::fstat(file, &status) != 0) fail("cannot look at " + path_);
   if ((status.st_mode & kModeBits) == wanted.mode) return;
-  // Where the folder has a default ACL, that decides.
+  // If the folder has a default ACL, that decides the mode.
   if (::chmod(fmt::format("/proc/self/fd/{}", file).c_str(), wanted.mode) != 0) {
     fail("cannot set the mode of " + path_);
   }
@@ -138,7 +139,7 @@ void SocketFile::remove() noexcept {
         ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
     if (ours) ::unlink(path_.c_str());
   } catch (const std::exception&) {
-    // Then it stays, as after a sudden death.
+    // The file stays, as after a sudden death.
   }
   path_.clear();
 }

@@ -1,3 +1,4 @@
+// The file of a bound Unix socket.
 #pragma once
 
 #include <sys/types.h>
@@ -9,23 +10,24 @@
 
 namespace appd::support {
 
-/// The file of a Unix socket that this process has bound, removed at the end. All that is done to
-/// it is done to what was made, not to whatever has its name by then, and by the path's actor
-/// (PathActor).
+/// The file of a Unix socket that this process has bound. The destructor removes it. All operations
+/// are on the file that was made, even if another has its name by then, and they have the rights of
+/// the path's actor (PathActor).
 class SocketFile {
  public:
   struct Wanted {
     mode_t mode = 0600;
-    std::optional<uid_t> owner{};  ///< none: who makes it
+    std::optional<uid_t> owner{};  ///< std::nullopt for the user who makes it
     std::optional<gid_t> group{};
   };
 
-  SocketFile() noexcept = default;  ///< none
-  /// Binds the socket, which does not listen yet. The file has its mode from the first moment.
-  /// Throws std::system_error, with EADDRINUSE when something is there; nothing is left then.
+  SocketFile() noexcept = default;  ///< no file
+  /// Binds the socket; it does not listen yet. The file has its mode from the first moment. Throws
+  /// std::system_error and leaves nothing behind; the error is EADDRINUSE if something has the
+  /// path.
   static SocketFile bind(int socket, const std::string& path, const Wanted& wanted,
                          const Account* account);
-  /// The file that is there is this process's, by what it was before an execve.
+  /// Adopts the existing file: this process made it before an execve.
   static SocketFile take_over(const std::string& path, const Account* account);
 
   SocketFile(SocketFile&& other) noexcept;
@@ -33,13 +35,13 @@ class SocketFile {
   ~SocketFile() { remove(); }
 
   bool exists() const noexcept { return !path_.empty(); }
-  /// In the process that made it, and while it is still this socket's.
+  /// Removes the file if this process made it and it is still this socket's.
   void remove() noexcept;
 
  private:
   void give(int file, const Wanted& wanted) const;
 
-  std::string path_;  ///< "": none
+  std::string path_;  ///< "" if there is no file
   std::optional<Account> account_;
   dev_t device_ = 0;
   ino_t inode_ = 0;

@@ -1,3 +1,5 @@
+// Builds the exception for a failed system call.
+
 #include "runtime/support/throw_errno.hpp"
 
 #include <cerrno>

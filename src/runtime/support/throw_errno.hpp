@@ -1,3 +1,4 @@
+// One form for the errors of system calls.
 #pragma once
 
 #include <string_view>
@@ -5,7 +6,7 @@
 namespace appd::support {
 
 /// Throws std::system_error for the current errno. Its text reads "bind /run/app.sock: Permission
-/// denied": `call` is the system call's name, `detail` what it was called with.
+/// denied". `call` is the name of the system call, `detail` its argument.
 [[noreturn]] void throw_errno(std::string_view call, std::string_view detail = {});
 
 }  // namespace appd::support

@@ -1,3 +1,5 @@
+// Closes descriptors and keeps the account of own descriptors right.
+
 #include "runtime/support/unique_fd.hpp"
 
 #include <unistd.h>
@@ -15,7 +17,7 @@ void UniqueFd::reset(int fd) noexcept {
   close_and_keep(fd);
 }
 
-/// The account first: the number may be another's as soon as it is closed.
+/// The account first: once closed, the number may be someone else's.
 void UniqueFd::close_and_keep(int fd) noexcept {
   const int old = std::exchange(fd_, fd);
   if (old < 0) return;

@@ -1,3 +1,4 @@
+// The owner of a file descriptor.
 #pragma once
 
 #include <utility>
@@ -6,8 +7,8 @@
 
 namespace appd::support {
 
-/// Owns one file descriptor and closes it. Move-only; −1 means "none". What it owns is appd's own:
-/// a process that the application forks does not have it, unless `leave_to_forks` is called.
+/// Owns one file descriptor and closes it. Move-only; −1 means "none". The descriptor is appd's
+/// own: processes that the application forks do not keep it, unless `leave_to_forks` is called.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
@@ -26,7 +27,7 @@ class UniqueFd {
   int release() noexcept;
   void reset(int fd = -1) noexcept;
 
-  /// Processes that the application forks keep it: they write to the log, too.
+  /// Lets processes that the application forks keep it, such as the log's: they write to it too.
   void leave_to_forks() const noexcept { disown_descriptor(fd_); }
 
  private:

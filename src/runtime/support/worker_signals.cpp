@@ -1,3 +1,5 @@
+// The handlers that make a worker ignore signals meant for the master.
+
 #include "runtime/support/worker_signals.hpp"
 
 #include <pthread.h>
@@ -41,9 +43,9 @@ struct OwnHandler {
 };
 std::array<OwnHandler, 2> own_handlers;
 
-// A handler and not SIG_IGN, which would outlive exec: programs that the application runs must die
-// of SIGTERM as ever. So must processes that it forks without exec and without the hooks of fork
-// (clone), which inherit the handler.
+// A handler instead of SIG_IGN, which would survive exec: programs that the application runs must
+// still die of SIGTERM. So must processes forked without exec and without fork's hooks (clone);
+// they inherit the handler.
 extern "C" void leave_to_master(int signal) {
   if (::getpid() == worker_pid) return;
   struct sigaction fatal {};
@@ -65,7 +67,7 @@ void set_handler(int signal, void (*handler)(int)) noexcept {
   ::sigaction(signal, &action, nullptr);
 }
 
-/// `from` becomes `to`, where it is in force.
+/// Replaces the handler `from` by `to` wherever it is in force.
 void exchange_handlers(void (*from)(int), void (*to)(int)) noexcept {
   for_each_left_to_master([&](int signal) {
     if (handler_of(signal) == from) set_handler(signal, to);
