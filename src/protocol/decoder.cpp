@@ -1,3 +1,5 @@
+// Makes the decoder of a wire.
+
 #include "protocol/decoder.hpp"
 
 #include "protocol/fastcgi_decoder.hpp"

@@ -1,3 +1,5 @@
+// FastCGI's session rules: requests begin, collect PARAMS, receive STDIN and end.
+
 #include "protocol/fastcgi_decoder.hpp"
 
 #include <fmt/format.h>
@@ -17,13 +19,13 @@ using fastcgi::RecordType;
 
 namespace {
 
-/// FCGI_MAX_CONNS: the backlog that a listening socket commonly has; connections have no other
-/// bound.
+/// FCGI_MAX_CONNS: the usual backlog of a listening socket. Connections have no other limit.
 constexpr std::string_view kMaxConnections = "4096";
 
-/// Below this a request's variables are not counted: as many as may arrive at once are no matter.
+/// Below this size a request's variables are not counted: so few bytes do not matter, however many
+/// requests arrive at once.
 constexpr std::size_t kUncounted = 16 * 1024;
-/// Of a connection's memory for records that are needed whole, what it may keep.
+/// The memory for whole records that a connection may keep.
 constexpr std::size_t kKept = 64;
 
 template <std::size_t N>
@@ -79,7 +81,7 @@ Event FastcgiDecoder::begin_request(std::string_view body) {
   if (find(id) != nullptr) {
     return fatal(fmt::format("a second BEGIN_REQUEST for request {}, which is active", id));
   }
-  // What the front still owed of the id's last request comes before its BEGIN, or never.
+  // STDIN that the front still owes for this id's last request comes before its BEGIN, or never.
   owing_.remove(id);
   if (role != fastcgi::kResponder) {
     owing_.add(id);
@@ -235,8 +237,7 @@ Event FastcgiDecoder::on_management(const RecordPiece& piece) {
     const auto asked = whole_content(piece);
     return asked ? response_values(*asked) : Event{};
   }
-  // A record of a request with the connection's id is ignored; what is no type at all gets an
-  // response.
+  // A record of a request with id 0 is ignored. An unknown type gets a reply.
   const bool of_a_request = type >= RecordType::begin_request && type <= RecordType::data;
   return piece.last && !of_a_request ? reply_to_unknown_type() : Event{};
 }
@@ -294,7 +295,7 @@ void FastcgiDecoder::release(RequestId id) {
 }
 
 bool FastcgiDecoder::inside_head() const noexcept {
-  // A record that has begun while nothing else goes on can only be the beginning of a request.
+  // With nothing else going on, a record that has begun can only begin a request.
   if (active_ == 0) return owing_.empty() && reader_.inside_record();
   return std::any_of(requests_.begin(), requests_.begin() + static_cast<std::ptrdiff_t>(active_),
                      [](const Request& each) { return each.state == State::head; });

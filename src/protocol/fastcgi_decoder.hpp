@@ -1,3 +1,4 @@
+// The decoder of FastCGI connections.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +14,9 @@
 
 namespace appd::protocol {
 
-/// FastCGI 1.0's session rules above the record layer, for responder requests: any number of them
-/// at once on the connection up to `max_requests`, under any ids. Asked for management information
-/// it answers by itself; unasked it sends nothing.
+/// FastCGI 1.0's session rules above the record layer, for responder requests: up to `max_requests`
+/// of them at once on the connection, with any ids. Answers management queries by itself; sends
+/// nothing unasked.
 ///
 /// The life of one request:
 ///
@@ -52,8 +53,8 @@ class FastcgiDecoder final : public Decoder {
     State state = State::head;
     bool keep_connection = false;
     bool stdin_ended = false;
-    std::optional<std::uint64_t> body_left;  // nullopt: until STDIN(0)
-    gateway::BlockPool::Block block;         // null once it is taken
+    std::optional<std::uint64_t> body_left;  // std::nullopt means until STDIN(0)
+    gateway::BlockPool::Block block;         // null once taken
   };
 
   Event on_record(const fastcgi::RecordPiece& piece);
@@ -78,7 +79,7 @@ class FastcgiDecoder final : public Decoder {
 
   Event end_body();
 
-  /// The record's content, once all of it is there.
+  /// The record's content, once all of it has arrived.
   std::optional<std::string_view> whole_content(const fastcgi::RecordPiece& piece);
   bool empty_record() const noexcept { return reader_.header().content_length == 0; }
   Request* find(RequestId id) noexcept;
@@ -87,12 +88,12 @@ class FastcgiDecoder final : public Decoder {
   const DecoderLimits limits_;
   gateway::BlockPool& blocks_;
   fastcgi::RecordReader reader_;
-  // The first `active_` are requests; the others are places for more.
+  // The first `active_` are requests; the others are spare.
   std::vector<Request> requests_;
   std::size_t active_ = 0;
   std::size_t ending_ = 0;  // requests in State::ending
   OwedIds owing_;           // inactive ids whose STDIN(0) has not come
-  std::string arriving_;    // content of a record that comes in parts but is needed whole
+  std::string arriving_;    // content of a record that is needed whole but comes in parts
   std::string arrived_;
   std::string reply_;
 };

@@ -1,3 +1,5 @@
+// Encodes and cuts FastCGI records.
+
 #include "protocol/fastcgi_records.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The record layer of FastCGI.
 #pragma once
 
 #include <array>
@@ -7,8 +8,8 @@
 
 #include "protocol/decoder.hpp"
 
-/// FastCGI 1.0's record layer (specification, sections 3.3 and 8): framing only, no rules about
-/// which record may follow which.
+/// FastCGI 1.0's record layer (specification, sections 3.3 and 8): framing only, without rules
+/// about the order of records.
 namespace appd::protocol::fastcgi {
 
 inline constexpr std::uint8_t kVersion = 1;
@@ -40,11 +41,12 @@ enum class ProtocolStatus : std::uint8_t {
 /// BEGIN_REQUEST's content: role (u16), flags (u8), 5 reserved bytes.
 inline constexpr std::size_t kBeginSize = 8;
 inline constexpr std::uint16_t kResponder = 1;
-inline constexpr std::uint8_t kKeepConnection = 1;  ///< flag bit 0; the others mean nothing
+/// Bit 0 of the flags; the others have no meaning.
+inline constexpr std::uint8_t kKeepConnection = 1;
 
 inline constexpr std::size_t kEndSize = 8;
 
-/// A record's first 8 bytes. `type` may be any value: it is what the peer sent.
+/// A record's first 8 bytes. `type` is whatever the peer sent, known or not.
 struct RecordHeader {
   std::uint8_t version;
   RecordType type;
@@ -63,7 +65,7 @@ std::array<char, kHeaderSize> encode_header(RecordType type, RequestId id,
 std::array<char, kHeaderSize + kEndSize> encode_end_request(RequestId id,
                                                             ProtocolStatus status) noexcept;
 
-/// A stretch of one record's content.
+/// A part of one record's content.
 struct RecordPiece {
   enum class Kind : std::uint8_t {
     starved,      ///< the input is used up
@@ -75,8 +77,8 @@ struct RecordPiece {
   std::string_view bytes;  ///< views the input
 };
 
-/// Cuts a connection's bytes into records, in whatever portions they come. Content is handed on as
-/// it arrives; padding is skipped.
+/// Cuts a connection's bytes into records, however they are split. Content is passed on as it
+/// arrives; padding is skipped.
 ///
 ///      header (8)        content (0..65535)   padding (0..255)
 ///     [v t id len p r]  [................]   [//////]
@@ -85,13 +87,13 @@ class RecordReader {
   /// Takes bytes off the front of `input` up to the next piece, or all of them (`starved`).
   RecordPiece next(std::string_view& input) noexcept;
 
-  /// Of the record whose piece was given last.
+  /// The header of the record whose piece was given last.
   const RecordHeader& header() const noexcept { return header_; }
-  /// Where that record's header began, counted from the connection's first byte.
+  /// Where that header began, counted from the connection's first byte.
   std::uint64_t record_offset() const noexcept { return record_offset_; }
   /// True between a record's first byte and the end of its content.
   bool inside_record() const noexcept { return partial_size_ > 0 || inside_content_; }
-  /// True when the next byte is the first of a record.
+  /// True if the next byte is the first of a record.
   bool at_boundary() const noexcept { return !inside_record() && padding_left_ == 0; }
 
  private:
@@ -100,7 +102,7 @@ class RecordReader {
   void advance(std::string_view& input, std::size_t bytes) noexcept;
 
   RecordHeader header_{};
-  std::array<char, kHeaderSize> partial_{};  // a header of which only the beginning has come
+  std::array<char, kHeaderSize> partial_{};  // a header that has arrived in part
   std::size_t partial_size_ = 0;
   std::size_t content_left_ = 0;
   std::size_t padding_left_ = 0;

@@ -1,3 +1,5 @@
+// Collects byte ranges for a gathered write and stores the framing among them.
+
 #include <cassert>
 #include <cstring>
 
@@ -17,7 +19,7 @@ void Gather::add_copy(std::string_view framing) {
   std::memcpy(place, framing.data(), framing.size());
   used_ += framing.size();
   size_ += framing.size();
-  // Framing that follows framing goes on in the same range.
+  // Framing that directly follows framing extends the same range.
   if (!parts_.empty() &&
       static_cast<char*>(parts_.back().iov_base) + parts_.back().iov_len == place) {
     parts_.back().iov_len += framing.size();

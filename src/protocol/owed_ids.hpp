@@ -1,3 +1,4 @@
+// FastCGI request ids whose STDIN has not ended yet.
 #pragma once
 
 #include <bitset>
@@ -8,9 +9,9 @@
 
 namespace appd::protocol {
 
-/// Ids of FastCGI requests that are over for this side while the end of their STDIN has not come. A
-/// front may leave as many behind as there are ids, so each step takes the same time however many
-/// there are. Memory (8 KiB) is needed only while there are any.
+/// Ids of FastCGI requests that are over for this side but whose STDIN has not ended. A front may
+/// leave any number of them, so the time of each step does not depend on it. Memory (8 KiB) is used
+/// only while there are any.
 class OwedIds {
  public:
   void add(RequestId id) {
@@ -19,7 +20,7 @@ class OwedIds {
     ids_->set(id);
     ++count_;
   }
-  /// Nothing happens when it is not among them.
+  /// Does nothing if `id` is not among them.
   void remove(RequestId id) noexcept {
     if (!ids_ || !ids_->test(id)) return;
     ids_->reset(id);

@@ -1,3 +1,5 @@
+// Encodes a request for FastCGI, uwsgi or SCGI.
+
 #include "protocol/request_encoder.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Turns a decoded request back into bytes, to hand it to another worker.
 #pragma once
 
 #include <span>
@@ -8,9 +9,9 @@
 
 namespace appd::protocol {
 
-/// A whole request as a front would send it: what a `Decoder` took apart, put together again, so
-/// that another worker can take it. `keep_connection` and `id` are FastCGI's. For uwsgi the
-/// variables must fit 65,535 bytes with their lengths, as all that came over uwsgi do.
+/// A whole request as a front would send it: the result of a `Decoder`, put together again so that
+/// another worker can take it. `keep_connection` and `id` are for FastCGI. For uwsgi the variables
+/// with their lengths must fit 65,535 bytes; all that came over uwsgi do.
 std::string encode_request(Wire wire, RequestId id, bool keep_connection,
                            std::span<const gateway::Variable> variables, std::string_view body);
 

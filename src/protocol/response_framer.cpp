@@ -1,3 +1,5 @@
+// Frames head, body and error text for each wire, without copying the body.
+
 #include "protocol/response_framer.hpp"
 
 #include <algorithm>
@@ -23,7 +25,7 @@ void add_end_request(RequestId id, Gather& out) {
   out.add_copy(view(fastcgi::encode_end_request(id, ProtocolStatus::request_complete)));
 }
 
-/// Cuts a stream whose total is known into records as full as can be, without copying it.
+/// Cuts a stream of known size into records as full as possible, without copying it.
 class StreamCutter {
  public:
   StreamCutter(RecordType type, RequestId id, std::size_t total, Gather& out) noexcept
@@ -49,7 +51,7 @@ class StreamCutter {
   RecordType type_;
   RequestId id_;
   std::size_t left_;      // of the stream
-  std::size_t room_ = 0;  // in the record that was begun
+  std::size_t room_ = 0;  // in the current record
   Gather& out_;
 };
 
@@ -60,12 +62,12 @@ Break choose_break(Wire wire, gateway::Front front, bool length_announced,
   if (wire != Wire::fastcgi) return Break::close;
   if (other_requests && length_announced) return Break::end_and_keep;
   if (front != gateway::Front::nginx) return Break::close;
-  // nginx takes a close for the end, and with an announced length waits for the rest.
+  // nginx takes a close for the end, but with an announced length it waits for the rest.
   return length_announced ? Break::end_request : Break::corrupt;
 }
 
 void ResponseFramer::write_head(const gateway::ResponseHead& head, std::string& out) const {
-  // Apache's uwsgi module demands a status line; over the other wires it refuses one.
+  // Apache's uwsgi module demands a status line; its modules for the other wires refuse one.
   out = wire_ == Wire::uwsgi ? "HTTP/1.1 " : "Status: ";
   out += head.status;
   out += "\r\n";

@@ -1,3 +1,4 @@
+// Frames a response for its wire.
 #pragma once
 
 #include <sys/uio.h>
@@ -15,8 +16,8 @@
 
 namespace appd::protocol {
 
-/// A list of byte ranges for one gathered write, with the storage of the framing among them.
-/// Reused: `clear` keeps the memory. Ranges that are not framing view the caller's bytes.
+/// A list of byte ranges for one gathered write, with storage for the framing among them. Reused:
+/// `clear` keeps the memory. Ranges that are not framing view the caller's bytes.
 class Gather {
  public:
   void clear() noexcept {
@@ -25,16 +26,16 @@ class Gather {
   }
   void add(std::string_view bytes) {  ///< views `bytes`
     if (bytes.empty()) return;
-    // iovec serves reading too, so its pointer is not const; a write does not touch the bytes.
+    // iovec serves reading too, so its pointer is not const; a write does not change the bytes.
     parts_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
     size_ += bytes.size();
   }
-  void add_copy(std::string_view framing);  ///< stores `framing` (at most a few dozen bytes) itself
+  void add_copy(std::string_view framing);  ///< stores `framing` itself (at most a few dozen bytes)
   std::span<const iovec> parts() const noexcept { return parts_; }
   std::size_t size() const noexcept { return size_; }  ///< bytes in all
 
  private:
-  // Framing is kept in fixed blocks, so that adding more never moves what `parts_` points to.
+  // Framing is kept in blocks of fixed size, so adding more never moves what `parts_` points to.
   static constexpr std::size_t kBlock = 1024;
   std::vector<iovec> parts_;
   std::vector<std::unique_ptr<std::array<char, kBlock>>> blocks_;
@@ -43,7 +44,7 @@ class Gather {
   std::size_t size_ = 0;
 };
 
-/// How a response that cannot be completed is ended, so that the front shows it as incomplete.
+/// How to end a response that cannot be completed, so that the front sees it as incomplete.
 enum class Break : std::uint8_t {
   close,         ///< close the connection, send nothing more
   end_request,   ///< END_REQUEST without the empty STDOUT, then close
@@ -51,34 +52,34 @@ enum class Break : std::uint8_t {
   end_and_keep,  ///< END_REQUEST; the connection stays for its other requests
 };
 
-/// Which one, for a FastCGI response: by front, whether a Content-Length was announced, and whether
-/// other requests are on the connection. uwsgi and SCGI can only close.
+/// The right way for a FastCGI response. It depends on the front, on whether a Content-Length was
+/// announced, and on whether the connection has other requests. uwsgi and SCGI can only close.
 Break choose_break(Wire wire, gateway::Front front, bool length_announced,
                    bool other_requests) noexcept;
 
-/// Frames one response for its wire. Pure; the same rules for loop and pool threads.
+/// Frames one response for its wire. Pure; loop and pool threads use the same rules.
 class ResponseFramer {
  public:
   ResponseFramer() = default;
   ResponseFramer(Wire wire, RequestId id) noexcept : wire_(wire), id_(id) {}
 
-  /// Writes the head's text to `out` (cleared first): "Status: 200 OK" form for FastCGI and SCGI,
-  /// status line for uwsgi; CRLF everywhere, empty line at its end.
+  /// Writes the head's text to `out`, which it clears first. FastCGI and SCGI get "Status: 200 OK",
+  /// uwsgi a status line. Every line ends with CRLF, and an empty line ends the head.
   void write_head(const gateway::ResponseHead& head, std::string& out) const;
 
-  /// Appends head (whole, in one FastCGI record together with what body fits) and body. An empty
-  /// head means that it is out already. With `last` the response's end follows. Nothing is added
-  /// for empty head and body without `last`.
+  /// Appends head and body; the whole head shares one FastCGI record with as much body as fits. An
+  /// empty head means that it is already out. `last` adds the response's end. Without `last`, an
+  /// empty head and body add nothing.
   void frame(std::string_view head, std::span<const std::string_view> body, bool last,
              Gather& out) const;
 
-  /// FastCGI STDERR records with `text`; with `last` the stream's end. Only between the head and
-  /// the response's end. Other wires: nothing.
+  /// Appends `text` as FastCGI STDERR records; `last` adds the stream's end. Call it only between
+  /// the head and the response's end. Adds nothing on other wires.
   void frame_error_text(std::string_view text, bool last, Gather& out) const;
 
   void frame_break(Break how, Gather& out) const;
 
-  /// Content of one FastCGI record at the most; a multiple of 8.
+  /// Largest content of one FastCGI record; a multiple of 8.
   static constexpr std::size_t kMaxRecord = 65528;
 
  private:

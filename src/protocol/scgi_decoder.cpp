@@ -1,3 +1,5 @@
+// Reads SCGI's netstring of headers.
+
 #include "protocol/scgi_decoder.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +13,7 @@
 namespace appd::protocol {
 namespace {
 
-/// 99,999,999 bytes of headers: more than any limit that makes sense.
+/// 99,999,999 bytes of headers: more than any sensible limit.
 constexpr std::size_t kMaxDigits = 8;
 
 bool is_digit(char c) noexcept {

@@ -1,3 +1,4 @@
+// The decoder of SCGI connections.
 #pragma once
 
 #include <string>
@@ -7,7 +8,8 @@
 namespace appd::protocol {
 
 /// An SCGI request: the headers as a netstring ("24:CONTENT_LENGTH<NUL>0<NUL>…,"), then the body.
-/// CONTENT_LENGTH must come first; a missing SCGI=1 is tolerated, since fronts let it be left out.
+/// CONTENT_LENGTH must come first. A missing SCGI=1 is tolerated, since fronts can be set to omit
+/// it.
 class ScgiDecoder final : public SingleRequestDecoder {
  public:
   ScgiDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept

@@ -1,3 +1,5 @@
+// The part of a request's life that uwsgi and SCGI share.
+
 #include "protocol/single_request_decoder.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The base of the uwsgi and SCGI decoders.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 
 namespace appd::protocol {
 
-/// What uwsgi and SCGI have in common: one request per connection, its variables in one block of
-/// announced size, then the body as it is.
+/// The common part of uwsgi and SCGI: one request per connection, its variables in one block of
+/// announced size, then the raw body.
 class SingleRequestDecoder : public Decoder {
  public:
   Event next(std::string_view& input) final;
@@ -21,26 +22,26 @@ class SingleRequestDecoder : public Decoder {
   bool owes_body() const noexcept final { return released_ && body_left_ != 0u; }
   bool holds_nothing() const noexcept final { return stage_ == Stage::head && offset_ == 0; }
   bool holds_only(RequestId) const noexcept final {
-    return stage_ == Stage::over && !released_ && body_left_ == 0u;  // not so when it was refused
+    return stage_ == Stage::over && !released_ && body_left_ == 0u;  // not if it was refused
   }
 
  protected:
   SingleRequestDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept
       : max_params_(limits.max_params), blocks_(blocks), block_(blocks.take()) {}
 
-  /// Takes bytes of what precedes the body: gives `request` by `complete`, another event, or
+  /// Takes bytes that precede the body. Returns `request` by `complete`, another event, or
   /// `starved`.
   virtual Event on_head(std::string_view& input) = 0;
 
   std::string_view take(std::string_view& input, std::size_t most) noexcept;
-  /// Collects the block of `size` bytes, but no more than max_params of them; true once they are
+  /// Collects the block of `size` bytes, but no more than max_params of them. True once they are
   /// there.
   bool collect_block(std::string_view& input, std::size_t size);
   bool exceeds_limit(std::size_t size) const noexcept { return size > max_params_; }
 
   Event complete();
   Event refuse(unsigned status, std::string detail);
-  /// `bytes` (static) are all the response there is; the connection is to be closed after them.
+  /// `bytes` (static) are the whole response; then the connection is to be closed.
   Event reply_and_close(std::string_view bytes);
 
   gateway::VariableBlock& block() noexcept { return *block_; }
@@ -57,7 +58,7 @@ class SingleRequestDecoder : public Decoder {
     complete,  // `request` was given; the caller owes expect_body or release
     body,
     ending,  // the body is complete; the next event says so
-    over,    // all that still comes is swallowed
+    over,    // everything that still comes is swallowed
   };
 
   Event on_body(std::string_view& input);
@@ -68,9 +69,9 @@ class SingleRequestDecoder : public Decoder {
   bool released_ = false;
   std::uint64_t offset_ = 0;
   std::optional<std::uint64_t>
-      body_left_;  // nullopt: not known. Counted down after the release too
+      body_left_;  // std::nullopt if unknown; counted down after the release too
   gateway::BlockPool& blocks_;
-  gateway::BlockPool::Block block_;  // null once it is taken
+  gateway::BlockPool::Block block_;  // null once taken
 };
 
 }  // namespace appd::protocol

@@ -1,3 +1,5 @@
+// Recognises FastCGI, uwsgi, SCGI, HTTP and TLS by their first bytes.
+
 #include <algorithm>
 #include <array>
 
@@ -10,8 +12,8 @@ constexpr unsigned char kFastcgiVersion = 0x01;
 constexpr unsigned char kTlsHandshake = 0x16;
 constexpr char kTlsMajorVersion = 0x03;
 
-/// uwsgi's modifier1 values that mean something, without those that begin another protocol (digits,
-/// capital letters). 22 is also TLS's first byte.
+/// uwsgi's meaningful modifier1 values, without those that begin another protocol (digits, capital
+/// letters). 22 is also TLS's first byte.
 constexpr std::array<unsigned char, 37> kModifiers{
     0,  5,  6,  7,  8,  9,  10, 14, 15,  17,  18,  22,  23,  24,  25,  26,  27,  28, 30,
     31, 32, 33, 95, 96, 97, 98, 99, 100, 101, 109, 110, 111, 123, 173, 200, 224, 255};
@@ -50,7 +52,7 @@ Sniffed sniff(std::string_view first_bytes) noexcept {
   if (byte == kTlsHandshake) {
     return second == kTlsMajorVersion ? other(Sniffed::Kind::tls) : found(Wire::uwsgi);
   }
-  // Every method goes on with a capital or, M-SEARCH, with a dash.
+  // After its first letter every method has a capital, or a dash as in M-SEARCH.
   const bool is_method = is_capital(second) || second == '-';
   return other(is_method ? Sniffed::Kind::http : Sniffed::Kind::unknown);
 }

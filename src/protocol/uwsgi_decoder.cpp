@@ -1,3 +1,5 @@
+// Reads uwsgi's packet header and variables.
+
 #include "protocol/uwsgi_decoder.hpp"
 
 #include <fmt/format.h>
@@ -21,7 +23,7 @@ gateway::Variable* find(std::vector<gateway::Variable>& variables, std::string_v
   return found == variables.end() ? nullptr : &*found;
 }
 
-/// Modifier 30: PATH_INFO was sent as the whole path; the part that SCRIPT_NAME names is not its.
+/// Modifier 30: PATH_INFO was sent as the whole path; SCRIPT_NAME's part does not belong to it.
 void cut_script_name(std::vector<gateway::Variable>& variables) {
   const auto* script = find(variables, "SCRIPT_NAME");
   auto* path = find(variables, "PATH_INFO");

@@ -1,3 +1,4 @@
+// The decoder of uwsgi connections.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +9,9 @@
 namespace appd::protocol {
 
 /// A uwsgi packet: modifier1 (u8), size of the variables (u16, little-endian), modifier2 (u8), the
-/// variables; then the body. Serves WSGI requests (0, and 30, which has SCRIPT_NAME cut off
-/// PATH_INFO) and the ping. The other modifiers are remote control of a uWSGI server or other
-/// languages: refused.
+/// variables; then the body. Serves WSGI requests (modifiers 0 and 30; 30 cuts SCRIPT_NAME off
+/// PATH_INFO) and the ping. The other modifiers control a uWSGI server or are for other languages;
+/// they are refused.
 class UwsgiDecoder final : public SingleRequestDecoder {
  public:
   UwsgiDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks) noexcept

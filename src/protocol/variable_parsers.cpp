@@ -1,3 +1,5 @@
+// Parses the variable blocks of the three wires.
+
 #include "protocol/variable_parsers.hpp"
 
 #include <fmt/format.h>
@@ -8,14 +10,14 @@
 namespace appd::protocol {
 namespace {
 
-/// As many variables as fronts usually send: a new list need not grow on its way there.
+/// As many variables as fronts usually send, so that a new list need not grow.
 constexpr std::size_t kUsual = 40;
 
 constexpr const char* kCut = "is cut off by the end of the block";
 constexpr const char* kNameless = "has an empty name";
 
-/// Reads on from the front of a block. Each member takes what it gives, or nothing when the block
-/// is too short for it.
+/// Reads from the front of a block. Each member takes what it returns, or nothing if the block is
+/// too short.
 class Cursor {
  public:
   explicit Cursor(std::string_view block) noexcept
@@ -25,7 +27,7 @@ class Cursor {
   std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   bool at_end() const noexcept { return at_ == end_; }
 
-  /// At most so many bytes.
+  /// At most this many bytes.
   std::string_view text(std::size_t size) noexcept {
     const std::string_view taken(at_, std::min(size, left()));
     at_ += taken.size();
@@ -54,8 +56,8 @@ class Cursor {
     return true;
   }
 
-  /// SCGI: up to a zero byte, which is taken too. False: there is none; `text` has what is left,
-  /// which is not taken.
+  /// SCGI: text up to a zero byte, which is taken too. False if there is none; then `text` is the
+  /// remainder, which is not taken.
   bool terminated(std::string_view& text) noexcept {
     const void* const zero = std::memchr(at_, 0, left());
     const char* const stop = zero != nullptr ? static_cast<const char*>(zero) : end_;
@@ -79,7 +81,7 @@ std::uint64_t size_of(const gateway::Variable& variable) noexcept {
   return std::uint64_t{variable.name.size()} + variable.value.size();
 }
 
-/// A client chooses the names of its headers, and this one goes to log and response.
+/// Clients choose the names of their headers, and this one goes into log and response.
 std::string printable(std::string_view name) {
   constexpr std::size_t kShown = 64;
   std::string text(name.substr(0, kShown));

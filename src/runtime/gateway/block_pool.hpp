@@ -1,3 +1,4 @@
+// Reusable memory for the variables of arriving requests.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace appd::gateway {
 
-/// Empty blocks of variables, kept for their memory: a connection holds one only while a request's
-/// head arrives, so that an idle connection costs none. Used by one thread, a server's loop.
+/// Empty blocks of variables, kept for their memory. A connection holds one only while a request's
+/// head arrives, so an idle connection costs none. Used by one thread: a server's loop.
 class BlockPool {
  public:
   using Block = std::unique_ptr<VariableBlock>;
@@ -18,7 +19,7 @@ class BlockPool {
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
-  /// An empty block, the warmest if there are any.
+  /// An empty block; the most recently used one if there is any.
   Block take() {
     if (spare_.empty()) return std::make_unique<VariableBlock>();
     Block block = std::move(spare_.back());
@@ -26,8 +27,8 @@ class BlockPool {
     return block;
   }
 
-  /// Keeps a block's memory for other requests, but for what only a large one has needed. Null:
-  /// nothing.
+  /// Keeps a block's memory for other requests, except what only a large request needed. Null is
+  /// ignored.
   void give_back(Block block) noexcept {
     if (!block || spare_.size() == kMostSpare || block->is_large()) return;
     block->clear();
@@ -37,7 +38,7 @@ class BlockPool {
  private:
   static constexpr std::size_t kMostSpare = 64;
 
-  std::vector<Block> spare_;  // the last one given back is the warmest
+  std::vector<Block> spare_;  // the most recently used one is last
 };
 
 }  // namespace appd::gateway

@@ -1,3 +1,4 @@
+// One request and its response, as the application's side sees it.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +12,16 @@
 
 namespace appd::gateway {
 
-/// The head of a response: "200 OK" and the application's fields, without Status and hop-by-hop
-/// fields, as "Name: value\r\n" each: all wires have them so. The bytes are checked by who makes
-/// them (no control bytes).
+/// The head of a response: "200 OK" and the application's fields, each as "Name: value\r\n", which
+/// suits all wires. Status and hop-by-hop fields are not among them. Whoever makes a head checks
+/// its bytes (no control bytes).
 struct ResponseHead {
   std::string_view status;
   std::string_view fields;
-  bool announces_length = false;  ///< Content-Length is among them
+  bool announces_length = false;  ///< whether the fields include Content-Length
 };
 
-/// A part of a regular file that follows as body. The range's descriptor is its own (a dup).
+/// A part of a regular file that is sent as body. Owns its descriptor (a dup).
 struct FileRange {
   support::UniqueFd file;
   std::uint64_t offset = 0;
@@ -28,12 +29,12 @@ struct FileRange {
 };
 
 enum class End : std::uint8_t {
-  more,  ///< further body follows
+  more,  ///< more of the body follows
   last,  ///< the response ends with these bytes
 };
 
 /// Makes an owner for the bytes of a `send` that the socket did not take, so that they need not be
-/// copied. Called at most once, inside `send`, on the calling thread; the owner is destroyed later
+/// copied. Called at most once, inside `send`, on the calling thread. The owner is destroyed later,
 /// on the loop's thread.
 class Keeper {
  public:
@@ -45,20 +46,20 @@ class Keeper {
 
 enum class SendStatus : std::uint8_t {
   ok,
-  full,  ///< the outgoing buffer is full: `wait_room` before the rest
-  gone,  ///< the front went away, or the exchange was given up; nothing more will be sent
+  full,  ///< the outgoing buffer is full: call `wait_room` before sending the rest
+  gone,  ///< the front went away, or the exchange was given up; nothing more is sent
 };
 
 struct Sent {
   SendStatus status;
-  std::size_t consumed;  ///< body bytes taken over; all of them unless `full` or `gone`
+  std::size_t consumed;  ///< body bytes taken over: all of them unless `full` or `gone`
 };
 
 enum class BodyStatus : std::uint8_t {
   data,         ///< `bytes` > 0 were copied
-  end,          ///< the body is complete and read
-  would_block,  ///< nothing there yet: `wait_body`, then try again
-  cut,  ///< the front ended the body before its announced length, or went away, or timed out
+  end,          ///< the body is complete, and all of it was read
+  would_block,  ///< nothing has arrived: call `wait_body`, then try again
+  cut,          ///< the front ended the body early, went away, or timed out
 };
 
 struct BodyRead {
@@ -66,13 +67,14 @@ struct BodyRead {
   std::size_t bytes;
 };
 
-/// One request and its response, as the application's side sees it. Owned by connection and pool
-/// thread together. All members but `front_gone` are for the one pool thread that runs the call;
-/// those marked "waits" must not be called while the interpreter is held, all others never wait.
+/// One request and its response, as the application's side sees it. The connection and the pool
+/// thread own it together. Only the pool thread that runs the call may use it, except for
+/// `front_gone`. Members marked "waits" must not be called with the interpreter held; the others
+/// never wait.
 ///
-/// Answer: the head goes with the first `send`, exactly once; `send` with End::last, `send_file` or
-/// `break_off` ends it. No body bytes may be given for HEAD, 204 and 304 (the caller knows the
-/// status).
+/// The first `send` or `send_file` carries the head, exactly once. `send` with End::last,
+/// `send_file` or `break_off` ends the response. Responses to HEAD, and those with 204 or 304, must
+/// have no body bytes; the caller knows the status.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -81,30 +83,31 @@ class Exchange {
 
   /// Copies body bytes that have arrived.
   virtual BodyRead try_read_body(std::span<char> into) noexcept = 0;
-  /// Waits until `try_read_body` has something to say (data, end, cut).
+  /// Waits until `try_read_body` returns anything but `would_block`.
   virtual void wait_body() noexcept = 0;
 
-  /// Sends the head (when not null: the first call) and body pieces with as few system calls as can
-  /// be. With End::last everything is taken over at once, kept by copy or by `keeper` (may be
-  /// null). With End::more at most the outgoing buffer's room is taken: see Sent::consumed.
+  /// Sends the head (null after the first call) and body pieces in as few system calls as possible.
+  /// With End::last everything is taken over at once, kept as a copy or by `keeper` (which may be
+  /// null). With End::more no more is taken than the outgoing buffer has room for; see
+  /// Sent::consumed.
   virtual Sent send(const ResponseHead* head, std::span<const std::string_view> pieces, End end,
                     Keeper* keeper) noexcept = 0;
-  /// Sends the file's range as the rest of the response (End::last); the loop does the work.
+  /// Sends the file's range as the rest of the response (End::last). The loop does the work.
   virtual SendStatus send_file(const ResponseHead* head, FileRange range) noexcept = 0;
   /// Waits until `send` can take more, or the front is gone.
   virtual void wait_room() noexcept = 0;
 
-  /// True once a head was given to `send` or `send_file`.
+  /// True once `send` or `send_file` got a head.
   virtual bool head_sent() const noexcept = 0;
-  /// Ends a response whose head is out but whose body cannot be completed, so that the front and
-  /// the client can see that it is incomplete.
+  /// Ends a response whose head is out but whose body cannot be completed. Front and client can see
+  /// that it is incomplete.
   virtual void break_off() noexcept = 0;
 
-  /// What the application wrote to wsgi.errors: reaches the front as FastCGI STDERR where the
-  /// operator asked for that, never before the head. The log has it in any case (not through here).
+  /// Text that the application wrote to wsgi.errors. It reaches the front as FastCGI STDERR if the
+  /// operator asked for that, never before the head. The log gets the text by another way.
   virtual void send_error_text(std::string_view text) noexcept = 0;
 
-  /// True once the front closed the connection or aborted this request. Any thread.
+  /// True once the front has closed the connection or aborted this request. Any thread.
   virtual bool front_gone() const noexcept = 0;
 };
 

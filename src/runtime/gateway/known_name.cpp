@@ -1,3 +1,5 @@
+// A hash index over the names of known variables.
+
 #include "runtime/gateway/known_name.hpp"
 
 #include <array>
@@ -16,7 +18,7 @@ constexpr std::array<std::string_view, kKnownNames> kTexts = {
     "SERVER_PROTOCOL", "SERVER_SOFTWARE",
 };
 
-/// An index of the texts.
+/// An index over the names.
 struct Table {
   Table() {
     index.reset(kTexts.size());

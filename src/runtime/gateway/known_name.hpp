@@ -1,3 +1,4 @@
+// The CGI variables that appd itself reads or adds.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 
 namespace appd::gateway {
 
-/// The variables that the server itself looks at, or adds.
+/// The variables that the server itself reads or adds.
 enum class KnownName : std::uint8_t {
   auth_type,
   content_length,
@@ -34,10 +35,10 @@ enum class KnownName : std::uint8_t {
 };
 inline constexpr auto kKnownNames = static_cast<std::size_t>(KnownName::none);
 
-/// "AUTH_TYPE" and so on; not for `none`.
+/// The variable's name, such as "AUTH_TYPE"; not for `none`.
 std::string_view text_of(KnownName name) noexcept;
 
-/// Which of them it is, or `none`.
+/// The known variable of this name, or `none`.
 KnownName known_name(const HashedName& name) noexcept;
 
 }  // namespace appd::gateway

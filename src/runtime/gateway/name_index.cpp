@@ -1,3 +1,5 @@
+// A seeded hash for names, and the open-addressing index that uses it.
+
 #include "runtime/gateway/name_index.hpp"
 
 #include <bit>
@@ -15,14 +17,14 @@ std::uint64_t make_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// Set once, before any name is hashed; after a fork the children share it, which does no harm.
+// Set once, before any name is hashed. Forked children share it, which does no harm.
 std::uint64_t seed() {
   static const std::uint64_t value = make_seed();
   return value;
 }
 
-// Folding the full product keeps a chosen difference of two names from passing through unchanged,
-// as it would through a plain multiplication whatever the seed.
+// The full 128-bit product is folded: with a plain multiplication, whatever the seed, a chosen
+// difference of two names would pass through unchanged.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
   const Wide product = Wide{a} * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);

@@ -1,3 +1,6 @@
+// Remembers the order of names in recent requests, so that a name is compared instead of
+// classified.
+
 #include "runtime/gateway/name_layout.hpp"
 
 #include <atomic>

@@ -1,3 +1,4 @@
+// What is remembered of the variable names of recent requests.
 #pragma once
 
 #include <array>
@@ -15,14 +16,14 @@
 
 namespace appd::gateway {
 
-/// All that a name tells of a variable.
+/// Everything that a name says about a variable.
 struct NameFacts {
   NameUse use;
   KnownName known;
-  std::uint32_t hash;  ///< as of HashedName
+  std::uint32_t hash;  ///< the hash of HashedName
 };
 
-/// Where the variables that the server looks at are among those that pass.
+/// Positions of known variables among those that pass.
 class KnownPlaces {
  public:
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
@@ -40,28 +41,29 @@ class KnownPlaces {
   std::array<std::uint32_t, kKnownNames> places_;
 };
 
-/// The names that a request began with, in their order, and what is known of each: fronts send
-/// nearly the same names with each request, and to compare one is cheaper than to look into it.
-/// Bounded, whatever clients send. The names in it differ from each other.
+/// The names that a request began with, in order, and what is known of each. Fronts send nearly the
+/// same names with every request, and comparing a name is cheaper than classifying it. The size is
+/// bounded, whatever clients send. All names differ from each other.
 class NameLayout {
  public:
   std::size_t size() const noexcept { return entries_.size(); }
   const NameFacts& operator[](std::size_t place) const noexcept { return entries_[place].facts; }
-  /// Whether `name` is the one at `place`, which may be past the end.
+  /// Whether the name at `place` is `name`. `place` may be past the end.
   bool has(std::size_t place, std::string_view name) const noexcept {
     if (place >= entries_.size()) return false;
     const Entry& entry = entries_[place];
     return support::same_text({text_.data() + entry.begin, entry.size}, name);
   }
-  /// Names these very ones, in this order: no other layout of the process has or had it. Not 0.
+  /// Identifies exactly these names in this order: no other layout in this process has or had it.
+  /// Never 0.
   std::uint64_t id() const noexcept { return id_; }
-  /// All names are of use NameUse::pass.
+  /// Whether all names are of use NameUse::pass.
   bool all_pass() const noexcept { return passing_ == entries_.size(); }
   const KnownPlaces& known() const noexcept { return known_; }
 
   /// Forgets the names from `place` on.
   void cut(std::size_t place);
-  /// Adds a name at the end. False: there is no room; others must not be added behind it either.
+  /// Appends a name. Returns false if there is no room; then no other name may be appended either.
   bool add(std::string_view name, const NameFacts& facts);
 
  private:
@@ -84,10 +86,10 @@ class NameLayout {
   std::uint64_t id_ = next_id();
 };
 
-/// The layouts of requests that were seen lately. Used by one thread at a time.
+/// The layouts of recent requests. Used by one thread at a time.
 class NameLayouts {
  public:
-  /// The one for requests of as many names of these lengths.
+  /// The layout for requests with this number of names and these lengths.
   NameLayout& layout_for(std::span<const Variable> sent) noexcept {
     std::size_t shape = sent.size();
     for (const Variable& variable : sent) shape += variable.name.size();

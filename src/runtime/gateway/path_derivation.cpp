@@ -1,3 +1,5 @@
+// Derives SCRIPT_NAME and PATH_INFO, percent-decoding what fronts left encoded.
+
 #include "runtime/gateway/path_derivation.hpp"
 
 #include <algorithm>
@@ -31,7 +33,7 @@ std::string_view slash_first(std::string_view path, StringPool& made) {
   return path.empty() || path.front() == '/' ? path : concat("/", path, made);
 }
 
-// Moves the slash between both to the path's side, where WSGI wants it.
+// Moves the slash between the two to PATH_INFO, where WSGI wants it.
 DerivedPath tidy(std::string_view script_name, std::string_view path_info, StringPool& made) {
   while (script_name.ends_with('/')) {
     script_name.remove_suffix(1);
@@ -50,7 +52,7 @@ DerivedPath split_at_mount(std::string_view path, std::string_view mount) noexce
   return {path.substr(0, mount.size()), path.substr(mount.size())};
 }
 
-// Scheme and "://" of an absolute-form target; 0 when it is none.
+// The size of scheme and "://" in an absolute-form target; 0 for any other form.
 std::size_t scheme_size(std::string_view uri) noexcept {
   const std::size_t end = uri.find("://");
   return end != std::string_view::npos && end < uri.find_first_of("/?") ? end + 3 : 0;

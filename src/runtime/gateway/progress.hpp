@@ -1,3 +1,4 @@
+// A request's progress, for the watchers of its deadlines.
 #pragma once
 
 #include <atomic>
@@ -5,12 +6,12 @@
 
 namespace appd::gateway {
 
-/// How a request gets on, as those see it who watch over its time. Told by the thread that runs the
-/// call; threads that the application has started may do so too. Read by anyone.
+/// The progress of a request, for those that watch its time. Written by the thread that runs the
+/// call, and by threads that the application has started. Read by any thread.
 class Progress {
  public:
-  /// Something of the response has gone out. It costs no more than a store: what is lost when two
-  /// threads tell it at once is not missed, as the count has changed.
+  /// Part of the response has gone out. Costs no more than a store. When two threads call it at
+  /// once, one count may be lost; that is harmless, since the count has changed.
   void advance() noexcept {
     count_.store((count_.load(std::memory_order_relaxed) + 2) | 1, std::memory_order_relaxed);
   }

@@ -1,3 +1,5 @@
+// The registry of HTTP reason phrases.
+
 #include "runtime/gateway/reason_phrase.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The interface through which all layers write log and access log.
 #pragma once
 
 #include <chrono>
@@ -10,7 +11,7 @@
 
 namespace appd::gateway {
 
-/// What is known of one answered (or given up) request when it ends.
+/// What is known of a request when it ends, answered or given up.
 struct AccessRecord {
   std::string_view remote_address;
   std::string_view remote_user;
@@ -20,46 +21,46 @@ struct AccessRecord {
   std::string_view host;
   std::string_view referer;
   std::string_view user_agent;
-  unsigned status = 0;                ///< 499: the front went away before the response was complete
-  std::uint64_t body_bytes = 0;       ///< of the response, without head and framing
-  std::chrono::nanoseconds queued{};  ///< from complete request to the call of the application
-  std::chrono::nanoseconds running{};  ///< from the call to the end of the response
+  unsigned status = 0;           ///< 499 if the front went away before the response was complete
+  std::uint64_t body_bytes = 0;  ///< of the response, without head and framing
+  std::chrono::nanoseconds queued{};   ///< from the complete request to the call of the application
+  std::chrono::nanoseconds running{};  ///< from that call to the end of the response
 };
 
-/// What logs are written to: descriptors, borrowed. −1: none.
+/// Borrowed descriptors that the logs are written to; −1 if there is none.
 struct LogStreams {
   int out = -1;
   int err = -1;
   int access = -1;
 };
 
-/// Where a layer says what happened. Injected, never global. Any thread may call; no call throws,
-/// or waits for who reads the log.
+/// Where every layer reports what happened. Injected, never global. Any thread may call it. No call
+/// throws, or waits for a reader of the log.
 class Reporter {
  public:
   virtual ~Reporter() = default;
 
-  /// False when events of that level are not logged.
+  /// False if events of that level are not logged.
   virtual bool wants(Level level) const noexcept = 0;
-  /// Asked before an expensive text is made.
+  /// Ask before making an expensive text.
   bool wants(LogEvent event) const noexcept { return wants(facts(event).level); }
-  /// Further lines of `message` (a traceback) stay together with the first. Of an event that
-  /// clients can cause as often as they like there is one line in a second, then the number of the
-  /// others.
+  /// Further lines of `message` (a traceback) stay together with the first. Of an event that clients
+  /// can cause as often as they like, at most one line per second is written; then one that counts
+  /// the others.
   virtual void report(LogEvent event, std::string_view message) noexcept = 0;
 
   virtual bool wants_access() const noexcept = 0;
   virtual void access(const AccessRecord& record) noexcept = 0;
 
-  /// Writes what could not be written before, as far as that is possible now. True: nothing is
-  /// left.
+  /// Writes pending lines, as far as possible without waiting. True if none is left.
   virtual bool flush() noexcept { return true; }
-  /// `told` is called when there is something to flush, and now if there is: in any thread, which
-  /// may hold the log's locks, and not after the next call of this. Null: nobody.
+  /// Sets `told`, which is called when there are lines to flush, and at once if there are some
+  /// already. It may be called in any thread, with the log's locks held, but not after the next
+  /// `on_behind`. Null removes it.
   virtual void on_behind(const std::function<void()>& /*told*/) {}
-  /// The logs go on in copies of these; where there is none, as before. Any thread.
+  /// Continues the logs in copies of these descriptors; a log with −1 stays as it is. Any thread.
   virtual void go_on_in(const LogStreams& /*streams*/) noexcept {}
-  /// The process is about to end: what is left has a moment to be written.
+  /// The process is about to end: gives pending lines a moment to be written.
   virtual void finish() noexcept {}
 };
 

@@ -1,3 +1,5 @@
+// Cleans a request's variables and derives its path, scheme and body length.
+
 #include "runtime/gateway/request.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +28,7 @@ bool is_any_of(std::string_view text, std::initializer_list<std::string_view> lo
                      [&](std::string_view one) { return same_ignoring_case(text, one); });
 }
 
-// "http" or "https", or none.
+// True for "https", false for "http", else std::nullopt.
 std::optional<bool> https_by_scheme(std::string_view scheme) noexcept {
   if (same_ignoring_case(scheme, "https")) return true;
   if (same_ignoring_case(scheme, "http")) return false;
@@ -42,7 +44,7 @@ bool is_digits(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// A number of bytes that can be: what no offset can count is none.
+/// A number of bytes; std::nullopt if it is no number, or too large for a file offset.
 std::optional<std::uint64_t> to_length(std::string_view text) noexcept {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   std::uint64_t length = 0;
@@ -52,7 +54,7 @@ std::optional<std::uint64_t> to_length(std::string_view text) noexcept {
   return length;
 }
 
-// "example.test:8080", "[::1]:8080", "::1" → without the port.
+// "example.test:8080", "[::1]:8080" or "::1", without the port.
 std::string_view host_of(std::string_view authority) noexcept {
   const std::size_t bracket = authority.find(']');
   if (bracket != std::string_view::npos) return authority.substr(0, bracket + 1);
@@ -61,7 +63,7 @@ std::string_view host_of(std::string_view authority) noexcept {
   return authority.substr(0, colon);
 }
 
-/// "example.test" and "example.test:8080": the same host, told better.
+/// "example.test" and "example.test:8080" are the same host; the second form says more.
 bool adds_port(std::string_view host, std::string_view other) noexcept {
   return other.starts_with(host) && other.substr(host.size()).starts_with(':') &&
          is_digits(other.substr(host.size() + 1));
@@ -186,7 +188,7 @@ void Request::collect_known(const NameLayout& layout, Aside& aside) {
   }
 }
 
-/// Takes the variables from `place` on, whose names the layout lacks, and adds those to it.
+/// Takes the variables from `place` on, whose names the layout lacks, and adds the names to it.
 std::optional<Refusal> Request::collect_new(NameLayout& layout, std::size_t place, Aside& aside) {
   const std::vector<Variable>& sent = block_.variables;
   index_.reset(sent.size());
@@ -239,10 +241,10 @@ void Request::put_aside(NameUse use, std::string_view value, Aside& aside) noexc
   }
 }
 
-/// A name that environ has already, at `first`.
+/// Handles a name that environ already has, at `first`.
 std::optional<Refusal> Request::repeat(std::size_t first, const Variable& variable) {
-  // Several Host fields are no list (RFC 9112 section 3.2): fronts refuse them, so the second one
-  // is the front's own.
+  // Host must not be sent twice (RFC 9112 section 3.2). Fronts refuse that, so the second one is
+  // the front's own.
   if (is_header(variable.name) && variable.name != "HTTP_HOST") {
     repeats_.push_back({first, repeats_.size(), variable.value});
     return std::nullopt;
@@ -290,14 +292,14 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
   const bool on_wire = body_end == BodyEnd::on_wire;
   if (text.empty()) {
     drop(KnownName::content_length);
-    // A body of unknown length need not be chunked: HTTP/2 has no such thing. So the wire is asked
-    // but for GET and HEAD, which are not worth the wait.
+    // A body of unknown length need not be chunked: HTTP/2 has no chunks. So the wire decides,
+    // except for GET and HEAD, which are not worth the wait.
     const bool unknown =
         !aside.transfer_encoding.empty() || (method_ != "GET" && method_ != "HEAD");
     if (!on_wire || !unknown) content_length_ = 0;
     return std::nullopt;
   }
-  if (on_wire && text == "-1") {  // Caddy 2.6 does not know the length of a chunked upload
+  if (on_wire && text == "-1") {  // Caddy 2.6 does not know a chunked upload's length
     drop(KnownName::content_length);
     return std::nullopt;
   }
@@ -306,9 +308,10 @@ std::optional<Refusal> Request::settle_length(BodyEnd body_end, const Aside& asi
   return on_wire ? std::nullopt : mend_length(aside);
 }
 
-// nginx before 1.29.6 with scgi_request_buffering off counts only what had arrived with the head.
-// The client's own word for it is no help: fronts pass a header "Content_Length" under the same
-// name, and who believed that would wait for bytes that never come. So the front has to say it.
+// With scgi_request_buffering off, nginx before 1.29.6 counts only the bytes that arrived with the
+// head. The client's own header does not help: fronts pass a header "Content_Length" under the same
+// name, and trusting it would mean waiting for bytes that never come. So the front's operator has
+// to send the length.
 std::optional<Refusal> Request::mend_length(const Aside& aside) {
   if (!aside.front_length.empty()) {
     const auto length = to_length(aside.front_length);
@@ -352,13 +355,13 @@ void Request::settle_server() {
   set(KnownName::server_name, host.empty() ? "localhost" : host);
   if (!is_digits(value_of(KnownName::server_port)))
     set(KnownName::server_port, https_ ? "443" : "80");
-  // What every front of today speaks; nothing in the response depends on it.
+  // All current fronts speak it, and nothing in the response depends on it.
   if (value_of(KnownName::server_protocol).empty()) set(KnownName::server_protocol, "HTTP/1.1");
   if (!look_up(KnownName::query_string)) set(KnownName::query_string, "");
 }
 
 void Request::settle_remote(const EnvironPolicy& policy) {
-  // nginx's word for a client on a Unix socket; applications expect an address or nothing.
+  // nginx sends this for a client on a Unix socket; applications expect an address or nothing.
   if (value_of(KnownName::remote_addr).starts_with("unix:")) set(KnownName::remote_addr, "");
   if (!policy.drop_remote_user) return;
   drop(KnownName::remote_user);

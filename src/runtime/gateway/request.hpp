@@ -1,3 +1,4 @@
+// A request as the application may see it.
 #pragma once
 
 #include <cstdint>
@@ -14,101 +15,100 @@
 
 namespace appd::gateway {
 
-/// The front servers that need something of their own (told from SERVER_SOFTWARE).
+/// The fronts that need special treatment, recognised by SERVER_SOFTWARE.
 enum class Front { nginx, apache, lighttpd, haproxy, caddy, other };
 
-/// What the operator decides about the variables that reach the application.
+/// The operator's decisions about variables that reach the application.
 struct EnvironPolicy {
-  std::string mount;               ///< "" or "/prefix": becomes SCRIPT_NAME where the path has it
-  bool trust_script_name = false;  ///< take the front's SCRIPT_NAME / PATH_INFO as they are
+  std::string mount;  ///< "" or "/prefix"; becomes SCRIPT_NAME if the path begins with it
+  bool trust_script_name = false;      ///< take the front's SCRIPT_NAME and PATH_INFO as sent
   bool trust_forwarded_proto = false;  ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
   bool trust_uwsgi_scheme = false;     ///< UWSGI_SCHEME may set wsgi.url_scheme
   bool drop_remote_user = false;       ///< remove REMOTE_USER and AUTH_TYPE
 };
 
-/// What says where a request's body ends.
+/// What marks the end of a request's body.
 enum class BodyEnd : std::uint8_t {
-  on_wire,    ///< the wire itself can (FastCGI's empty STDIN): a length may be missing
-  by_length,  ///< CONTENT_LENGTH alone (uwsgi, SCGI): missing means none
+  on_wire,    ///< the wire itself (FastCGI's empty STDIN): the length may be missing
+  by_length,  ///< CONTENT_LENGTH alone (uwsgi, SCGI): if missing, there is no body
 };
 
 /// Why a request is not given to the application.
 struct Refusal {
   unsigned status;     ///< HTTP status of the response
-  std::string reason;  ///< one sentence for log and response; nothing that the client may not see
+  std::string reason;  ///< one sentence for log and response; the client may see all of it
 };
 
-/// Says which names environ has, without naming them: equal ones mean the same names in the same
-/// order.
+/// Identifies the names in environ. Equal ids mean the same names in the same order.
 struct NamesId {
-  std::uint64_t layout = 0;   ///< of what was sent; 0: not known, and equal to none
-  std::uint32_t dropped = 0;  ///< which KnownName of it environ lacks, a bit for each
+  std::uint64_t layout = 0;   ///< of the names that were sent; 0 if unknown, and equal to nothing
+  std::uint32_t dropped = 0;  ///< one bit for each KnownName of the layout that environ lacks
 
   bool known() const noexcept { return layout != 0; }
   friend bool operator==(const NamesId&, const NamesId&) = default;
 };
 
-/// One request: the front's variables made into what WSGI's environ may hold.
+/// One request: the front's variables turned into those of WSGI's environ.
 ///
 /// Used by one thread at a time: the loop prepares it, then the pool thread that runs the call
-/// reads it. All views live until `clear`. Warm objects are reused without allocating.
+/// reads it. All views are valid until `clear`. Reuse does not allocate.
 class Request {
  public:
   Request() = default;
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
-  /// Forgets the request, keeps the memory, but for what only a large one has needed.
+  /// Forgets the request. Keeps the memory, except what only a large request needed.
   void clear() noexcept;
 
-  /// The raw variables; the decoder swaps them in before `prepare`.
+  /// The raw variables. The decoder swaps them in before `prepare`.
   VariableBlock& block() noexcept { return block_; }
 
   std::span<const Variable> sent_variables() const noexcept { return block_.variables; }
 
-  /// Cleans the variables and derives method, path, scheme, length. Nothing is trusted: what cannot
-  /// be served is answered with the refusal (always 400). The descriptive members (method, uri,
-  /// front) are valid after a refusal too, for the log; environ is then as far as it came. Once per
-  /// `clear`. `layouts`: what earlier requests were like.
+  /// Cleans the variables and derives method, path, scheme and length. Nothing is trusted: a
+  /// request that cannot be served gets the refusal as its response (always 400). After a refusal,
+  /// the descriptive members (method, uri, front) are valid for the log, and environ is incomplete.
+  /// Call it once per `clear`. `layouts` remembers earlier requests.
   std::optional<Refusal> prepare(const EnvironPolicy& policy, BodyEnd body_end,
                                  NameLayouts& layouts);
 
-  /// Records the true length of a body that was spooled, as CONTENT_LENGTH.
+  /// Sets CONTENT_LENGTH to the true length of a spooled body.
   void set_content_length(std::uint64_t length);
 
-  /// What environ gets (PEP 3333's CGI part): each name once; SCRIPT_NAME, PATH_INFO, QUERY_STRING,
-  /// REQUEST_METHOD, SERVER_NAME, SERVER_PORT, SERVER_PROTOCOL always there.
+  /// The CGI part of environ (PEP 3333). Each name occurs once. SCRIPT_NAME, PATH_INFO,
+  /// QUERY_STRING, REQUEST_METHOD, SERVER_NAME, SERVER_PORT and SERVER_PROTOCOL are always there.
   std::span<const Variable> environ() const noexcept { return environ_; }
-  /// Of `environ`.
+  /// The names of `environ`.
   const NamesId& names() const noexcept { return names_; }
 
-  /// Names that were sent again with another value, which counts. (Not a Host to which its port was
-  /// added.)
+  /// Names that were sent again with another value; the later value counts. Excludes a Host to
+  /// which the port was added.
   std::span<const std::string_view> overridden() const noexcept { return overridden_; }
 
   std::string_view method() const noexcept { return method_; }
-  /// As the client sent it (REQUEST_URI), else script name + path + query: for logs only.
+  /// As the client sent it (REQUEST_URI), or else script name, path and query. For logs only.
   std::string_view uri() const noexcept { return uri_; }
   std::string_view url_scheme() const noexcept { return https_ ? "https" : "http"; }
   bool is_head() const noexcept { return method_ == "HEAD"; }
   Front front() const noexcept { return front_; }
 
-  /// None: the body ends where the wire says (chunked upload; BodyEnd::on_wire only), and environ
-  /// has no CONTENT_LENGTH until `set_content_length`.
+  /// std::nullopt if the body ends where the wire says (a chunked upload; BodyEnd::on_wire only).
+  /// Then environ has no CONTENT_LENGTH until `set_content_length`.
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
 
-  /// The value of a cleaned variable, or "" (linear: for logs and rare decisions).
+  /// The value of a cleaned variable, or "". A linear search, for logs and rare decisions.
   std::string_view find(std::string_view name) const noexcept;
 
  private:
-  /// What prepare must know of variables that never reach environ.
+  /// What `prepare` must know of variables that never reach environ.
   struct Aside {
     std::uint64_t client_length = 0;  ///< the largest HTTP_CONTENT_LENGTH; for comparison only
     std::string_view front_length;    ///< APPD_CONTENT_LENGTH
     std::string_view transfer_encoding;
     std::string_view uwsgi_scheme;
   };
-  /// The value of one more variable of the same name.
+  /// One more value for a name that was sent before.
   struct Repeat {
     std::size_t position;  ///< in environ_
     std::size_t order;     ///< on the wire
@@ -130,7 +130,7 @@ class Request {
   void settle_server();
   void settle_remote(const EnvironPolicy& policy);
 
-  // While `prepare` runs, before the emptied places are taken out.
+  // Only while `prepare` runs, before emptied positions are removed.
   Variable* look_up(KnownName name) noexcept;
   std::string_view value_of(KnownName name) noexcept;
   void set(KnownName name, std::string_view value);
@@ -138,13 +138,13 @@ class Request {
   void drop_empty(KnownName name) noexcept;
 
   VariableBlock block_;
-  std::vector<Variable> environ_;  // while `prepare` runs: an empty name marks a dropped one
+  std::vector<Variable> environ_;  // while `prepare` runs, an empty name marks a dropped variable
   NameIndex index_;
-  KnownPlaces known_;  // in environ_
+  KnownPlaces known_;  // positions in environ_
   NamesId names_;
   std::vector<Repeat> repeats_;
   std::vector<std::string_view> overridden_;
-  StringPool made_;  // values that are in no variable: joined, decoded, computed
+  StringPool made_;  // values that are not in the variables: joined, decoded, computed
   std::string_view method_;
   std::string_view uri_;
   std::optional<std::uint64_t> content_length_;

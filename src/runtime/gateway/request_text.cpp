@@ -1,3 +1,5 @@
+// Formats a request for the log, without bytes that could end the line.
+
 #include "runtime/gateway/request_text.hpp"
 
 #include <fmt/format.h>

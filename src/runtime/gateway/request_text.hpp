@@ -1,3 +1,4 @@
+// How log lines name a request.
 #pragma once
 
 #include <string>
@@ -6,8 +7,8 @@
 
 namespace appd::gateway {
 
-/// A request as lines of the log name it: "GET /path", cut where it is long, and nothing in it can
-/// end the line.
+/// A request as log lines name it: "GET /path", shortened if it is long. Contains nothing that
+/// could end the line.
 std::string request_text(const Request& request);
 
 }  // namespace appd::gateway

@@ -1,3 +1,4 @@
+// Strings with stable addresses and reusable memory.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +7,8 @@
 
 namespace appd::gateway {
 
-/// Strings that stay where they are until `clear`, and are then used again with their memory, but
-/// for what only a long one has needed.
+/// Strings that keep their addresses until `clear`. Their memory is then reused, except what only a
+/// long string needed.
 class StringPool {
  public:
   std::string& next() {

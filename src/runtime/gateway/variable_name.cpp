@@ -1,3 +1,5 @@
+// Classifies variable names: which pass, and which must not reach the application.
+
 #include "runtime/gateway/variable_name.hpp"
 
 #include <algorithm>
@@ -8,7 +10,7 @@ namespace {
 
 enum Class : unsigned char {
   kHeader = 1,  // [A-Z0-9_]
-  kName = 2,    // visible ASCII but the dot: keys with a dot are the server's own (wsgi.*)
+  kName = 2,    // visible ASCII except the dot: names with a dot belong to the server (wsgi.*)
   kToken = 4,   // RFC 9110 tchar
 };
 
@@ -53,9 +55,9 @@ NameUse use_of(std::string_view name) noexcept {
   if (!all_of_class(name, kName)) return NameUse::drop;
   if (name == "UWSGI_SCHEME") return NameUse::uwsgi_scheme;
   if (name == "APPD_CONTENT_LENGTH") return NameUse::front_length;
-  // The rest of UWSGI_* chooses code, directories and files in uWSGI.
+  // In uWSGI the other UWSGI_* variables choose code, directories and files.
   if (name.starts_with("UWSGI_")) return NameUse::drop;
-  // The web server's own process environment (Apache sends its PATH).
+  // From the web server's own process environment (Apache sends its PATH).
   if (name == "PATH" || name.starts_with("LD_")) return NameUse::drop;
   if (name == "PYTHONPATH" || name == "PYTHONHOME") return NameUse::drop;
   return NameUse::pass;

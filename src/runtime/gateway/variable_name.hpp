@@ -1,3 +1,4 @@
+// What a variable's name decides about it.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,11 @@ namespace appd::gateway {
 /// What becomes of a variable, by its name alone.
 enum class NameUse : std::uint8_t {
   pass,               ///< goes into environ
-  drop,               ///< no business of the application's, or a danger to it
-  client_length,      ///< HTTP_CONTENT_LENGTH: dropped, but worth a look; clients can make it up
-  front_length,       ///< APPD_CONTENT_LENGTH, which only the front's operator can add: dropped
+  drop,               ///< dropped: useless or dangerous to the application
+  client_length,      ///< HTTP_CONTENT_LENGTH: dropped, but compared; clients can make it up
+  front_length,       ///< APPD_CONTENT_LENGTH: dropped; only the front's operator can send it
   transfer_encoding,  ///< HTTP_TRANSFER_ENCODING: dropped, since the body arrives decoded
-  uwsgi_scheme,       ///< UWSGI_SCHEME: dropped like all UWSGI_*, but may be asked for the scheme
+  uwsgi_scheme,       ///< UWSGI_SCHEME: dropped like all UWSGI_*, but may decide the scheme
 };
 
 NameUse use_of(std::string_view name) noexcept;

@@ -1,3 +1,4 @@
+// The raw variables of a request, with the bytes that they view.
 #pragma once
 
 #include <cstddef>
@@ -6,14 +7,14 @@
 
 namespace appd::gateway {
 
-/// One CGI variable as the front server sent it: raw bytes, no terminator, any length.
+/// One CGI variable as the front sent it: raw bytes without terminator, of any length.
 struct Variable {
   std::string_view name;
   std::string_view value;
 };
 
-/// The variables of one request, in wire order and uncleaned, with the bytes that they view.
-/// Moving keeps the views valid; `clear` keeps the memory, so a warm block allocates nothing.
+/// The variables of one request, in wire order and uncleaned, with the bytes that they view. Views
+/// stay valid when the block is moved. `clear` keeps the memory, so a warm block allocates nothing.
 struct VariableBlock {
   VariableBlock() = default;
   VariableBlock(VariableBlock&&) noexcept = default;
@@ -25,7 +26,7 @@ struct VariableBlock {
     bytes.clear();
     variables.clear();
   }
-  /// It has room that ordinary requests do not need.
+  /// Whether it has more room than ordinary requests need.
   bool is_large() const noexcept {
     return bytes.capacity() > kWarmBytes || variables.capacity() > kWarmVariables;
   }
