@@ -1,3 +1,5 @@
+// Memory files for crash reports, reachable by the same descriptor number in every process.
+
 #include "runtime/ipc/crash_files.hpp"
 
 #include <fcntl.h>
@@ -18,7 +20,7 @@ extern "C" void write_to_stderr() {
   ::dup3(STDERR_FILENO, own_descriptor, O_CLOEXEC);
 }
 
-/// Once in a process and those that it forks, which inherit the handler.
+/// Call it once in a process; processes that it forks inherit the handler.
 void keep_forked_processes_out(int descriptor) {
   if (std::exchange(own_descriptor, descriptor) >= 0) return;
   if (const int error = ::pthread_atfork(nullptr, nullptr, write_to_stderr); error != 0) {
@@ -36,7 +38,7 @@ CrashFiles::CrashFiles(unsigned places) {
   }
   own_.reset(::fcntl(files_.front().get(), F_DUPFD_CLOEXEC, 0));
   if (!own_) support::throw_errno("fcntl", "F_DUPFD_CLOEXEC");
-  own_.leave_to_forks();  // as stderr, see write_to_stderr
+  own_.leave_to_forks();  // as for stderr, see write_to_stderr
 }
 
 void CrashFiles::enter(unsigned place) {
@@ -53,7 +55,7 @@ std::string CrashFiles::read(unsigned place) const {
   while (size < text.size()) {
     const ssize_t got = ::pread(files_.at(place).get(), text.data() + size, text.size() - size,
                                 static_cast<off_t>(size));
-    if (got <= 0) break;  // a file in memory is not interrupted
+    if (got <= 0) break;  // reading a memory file is never interrupted
     size += static_cast<std::size_t>(got);
   }
   text.resize(size);

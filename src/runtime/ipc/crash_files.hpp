@@ -1,3 +1,4 @@
+// The files that receive the last words of processes that a signal ends.
 #pragma once
 
 #include <cstddef>
@@ -8,34 +9,35 @@
 
 namespace appd::ipc {
 
-/// Where processes write what they have to say while a signal ends them: a file in memory for each
-/// place, which outlives whoever has written to it. Made by the master before it forks.
+/// Files in memory, one per place, for what a process writes while a signal ends it. They outlive
+/// the process. The master makes them before it forks.
 class CrashFiles {
  public:
-  /// The most that `read` gives, in bytes.
+  /// The most that `read` returns, in bytes.
   static constexpr std::size_t kMostRead = 256 * 1024;
 
   /// Throws std::system_error.
   explicit CrashFiles(unsigned places);
 
-  /// In a forked process: empties the file of its place, to which `descriptor` leads from now on.
-  /// Also in one that was forked by such a process: who has kept the number writes to the new
-  /// place. Throws std::system_error.
+  /// In a forked process: empties the file of its place; `descriptor` leads there from now on. A
+  /// process forked from one that has entered may enter another place: code that kept the number
+  /// then writes to the new place. Throws std::system_error.
   ///
-  /// What that process forks by itself writes to stderr instead, for its end is not the process's;
-  /// what it executes inherits nothing.
+  /// Processes that this one forks write to stderr instead, since their end is not this one's.
+  /// Programs that it executes inherit nothing.
   void enter(unsigned place);
-  /// The same number in every process, open for as long as the process lives.
+  /// The same number in every process; open for as long as the process lives.
   int descriptor() const noexcept { return own_.get(); }
-  /// After `enter`, in a process below which nobody enters: closes the files of the others.
+  /// After `enter`: closes the files of the other places. No process forked from this one may enter
+  /// a place then.
   void close_others_after_fork() noexcept { files_.clear(); }
-  /// In a process that has no place here.
+  /// For a process that has no place here.
   void close_after_fork() noexcept {
     files_.clear();
     own_.reset();
   }
 
-  /// In the master: what the last process at this place has left; "": nothing.
+  /// In the master: what the last process at this place has left; "" if nothing.
   std::string read(unsigned place) const;
 
  private:

@@ -1,3 +1,5 @@
+// Reads and writes the shared memory with a sequence lock per thread slot.
+
 #include "runtime/ipc/scoreboard.hpp"
 
 #include <sched.h>
@@ -44,7 +46,7 @@ std::string read_text(const ThreadSlot& slot) {
 }  // namespace
 
 // A release store cannot be seen before the odd sequence that precedes it, and what follows an
-// acquire load is read after it: so a reader that finds the same even sequence at both ends has one
+// acquire load is read after it. So a reader that finds the same even sequence at both ends has one
 // request. (The usual fences would say the same, but ThreadSanitizer does not know them.)
 ThreadSlot::Reading ThreadSlot::read() const {
   constexpr int kTries = 100;  // a worker may have died inside `begin`
@@ -54,7 +56,7 @@ ThreadSlot::Reading ThreadSlot::read() const {
                     progress.waits_for_front(), read_text(*this)};
     const std::uint32_t after = sequence.load(std::memory_order_relaxed);
     if (before % 2 == 0 && before == after) return reading;
-    ::sched_yield();  // to the writer, perhaps
+    ::sched_yield();  // perhaps to the writer
   }
   return {sequence.load(std::memory_order_relaxed), started.load(std::memory_order_relaxed), 0,
           false, "(just starting)"};
@@ -83,7 +85,7 @@ void ThreadSlot::begin(std::int64_t start, std::string_view method, std::string_
 
 void ThreadSlot::end(bool front_lost) noexcept {
   started.store(0, std::memory_order_release);
-  // The only writer: no read-modify-write instruction is needed.
+  // There is only one writer, so no read-modify-write instruction is needed.
   requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   sequence.store(sequence.load(std::memory_order_relaxed) + 2, std::memory_order_release);
   if (front_lost) lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

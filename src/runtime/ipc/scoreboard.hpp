@@ -1,3 +1,4 @@
+// The scoreboard: what every thread and worker does, in memory that all processes share.
 #pragma once
 
 #include <algorithm>
@@ -15,55 +16,56 @@
 
 namespace appd::ipc {
 
-/// What one pool thread does, in memory shared by master and workers. Written by that thread alone
-/// (no line is written by two threads), read by anyone at any time.
+/// What one pool thread does, in memory shared by master and workers. Only that thread writes it
+/// (no cache line has two writers); anyone may read it at any time.
 struct alignas(64) ThreadSlot {
   static constexpr std::size_t kTextSize = 216;  ///< makes a slot four cache lines
 
-  /// Notes a request's start. `start`: support::monotonic_ns(). A longer text is cut.
+  /// Notes the start of a request. `start` is from support::monotonic_ns(). A longer text is cut.
   void begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept;
-  /// Notes its end and counts it. `front_lost`: that had gone away before the response was
-  /// complete.
+  /// Notes its end and counts it. `front_lost` means that the front went away before the response
+  /// was complete.
   void end(bool front_lost = false) noexcept;
 
-  /// What was read at one moment.
+  /// The state at one moment.
   struct Reading {
     std::uint32_t sequence = 0;
     std::int64_t started = 0;
     std::uint32_t progress = 0;
     bool waiting = false;
-    std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
+    std::string text;  ///< "GET /path"; "(just starting)" if it was only half written
   };
   Reading read() const;
 
   /// Changes when a request begins and when it ends; odd while one is being noted.
   std::atomic<std::uint32_t> sequence{0};
   std::atomic<std::uint32_t> text_size{0};
-  std::atomic<std::int64_t> started{0};  ///< 0: idle
+  std::atomic<std::int64_t> started{0};  ///< 0 means idle
   std::atomic<std::uint64_t> requests{0};
-  std::atomic<std::uint32_t> lost{0};  ///< of the requests
+  std::atomic<std::uint32_t> lost{0};  ///< requests whose front went away
   gateway::Progress progress;
   /// "GET /path", eight bytes to a word: a whole text costs a few stores.
   std::array<std::atomic<std::uint64_t>, kTextSize / 8> text{};
 };
 static_assert(sizeof(ThreadSlot) == 256);
 
-/// How busy one worker is, in memory that all workers share: they give each other what would have
-/// to wait. Figures for a guess, each right at its moment.
+/// How busy one worker is, in memory that all workers share. They use it to pass on requests that
+/// would have to wait. Each figure is right at its own moment; together they serve as a guess.
 struct alignas(64) WorkerLoad {
-  std::atomic<std::uint32_t> open{0};     ///< not 0: it takes connections
-  std::atomic<std::uint32_t> full{0};     ///< not 0: it has no room for one more just now
-  std::atomic<int> running{0};            ///< threads in calls, or on their way to one
+  std::atomic<std::uint32_t> open{0};     ///< not 0 if it takes connections
+  std::atomic<std::uint32_t> full{0};     ///< not 0 if it has no room for another one now
+  std::atomic<int> running{0};            ///< threads in calls, or about to enter one
   std::atomic<int> waiting{0};            ///< requests that wait for a thread
   std::atomic<int> incoming{0};           ///< connections on their way to it from others
-  std::atomic<std::uint32_t> stalled{0};  ///< not 0: its threads wait for the interpreter
-  std::atomic<std::uint64_t> spooled{0};  ///< bytes that its spool files take
-  /// support::monotonic_ns() when its loop last ran, or will have been needed when it has ended
+  std::atomic<std::uint32_t> stalled{0};  ///< not 0 if its threads wait for the interpreter
+  std::atomic<std::uint64_t> spooled{0};  ///< bytes in its spool files
+  /// support::monotonic_ns() when its loop last ran or, once it has ended, was last needed
   std::atomic<std::int64_t> alive{0};
-  /// support::monotonic_ns() when the first of the waiting was queued; nothing while none waits
+  /// support::monotonic_ns() when the first waiting request was queued; meaningless while none
+  /// waits
   std::atomic<std::int64_t> waiting_since{0};
 
-  /// Requests that run or wait; 0 to `most`, whatever is written there.
+  /// Requests that run or wait: 0 to `most`, whatever the memory contains.
   unsigned busy(unsigned most) const noexcept {
     const std::int64_t sum = std::int64_t{running.load(std::memory_order_relaxed)} +
                              waiting.load(std::memory_order_relaxed);
@@ -78,49 +80,49 @@ struct alignas(64) WorkerLoad {
   }
 };
 
-/// A request in progress as read from a slot.
+/// A request in progress, as read from a slot.
 struct RunningRequest {
-  unsigned thread;  ///< from 1
+  unsigned thread;  ///< counted from 1
   std::chrono::nanoseconds age;
-  std::string text;  ///< "GET /path"; "(just starting)" when it was only half written
+  std::string text;  ///< "GET /path"; "(just starting)" if it was only half written
 };
 
-/// The requests that wait for a thread, of all workers.
+/// The requests of all workers that wait for a thread.
 struct WaitingRequests {
   std::uint64_t count = 0;
-  std::chrono::nanoseconds oldest{0};  ///< how long it has waited
+  std::chrono::nanoseconds oldest{0};  ///< how long the oldest has waited
 };
 
 /// The shared mapping: a row of thread slots for each worker. Workers can write anything there, so
-/// its readers take each value once and believe in no range. Made by the master before it forks;
+/// readers read each value once and trust no range. The master makes it before it forks. It
 /// survives a worker's death, so the master can say what the worker was serving.
 class Scoreboard {
  public:
-  /// Throws std::system_error when the mapping cannot be had. Both numbers are at least 1.
+  /// Both numbers are at least 1. Throws std::system_error if there is no memory for the mapping.
   Scoreboard(unsigned workers, unsigned threads);
   ~Scoreboard();
   Scoreboard(const Scoreboard&) = delete;
   Scoreboard& operator=(const Scoreboard&) = delete;
 
-  /// The slots of a worker's pool threads; `index` counts from 0.
+  /// The slots of a worker's pool threads. `index` counts from 0.
   std::span<ThreadSlot> worker(unsigned index) noexcept;
   unsigned workers() const noexcept { return workers_; }
   /// One for each worker.
   std::span<WorkerLoad> loads() noexcept { return {loads_, workers_}; }
   std::span<const WorkerLoad> loads() const noexcept { return {loads_, workers_}; }
-  /// What the worker's threads are serving now or, when it is dead, were serving. Threads are
-  /// counted from 1, as in logs.
+  /// The requests that the worker's threads are serving or, if it is dead, were serving. Threads
+  /// count from 1, as in logs.
   std::vector<RunningRequest> running(unsigned index) const;
-  /// Requests that were answered in the worker's place so far, by all who had it.
+  /// Requests answered by all workers that have had this place so far.
   std::uint64_t answered(unsigned index) const noexcept;
-  /// Of these, those whose front had gone away before the response was complete.
+  /// Those of them whose front had gone away before the response was complete.
   std::uint64_t lost(unsigned index) const noexcept;
-  /// One whose front has gone away counts until its turn.
+  /// A request whose front has gone away counts until its turn comes.
   WaitingRequests waiting() const noexcept;
-  /// After a worker's death, before its place is given to a new one; counters stay, and so does
-  /// what is on its way to it. Its spool files are gone with it.
+  /// Call it after a worker's death, before its place gets a new worker. Counters stay, and so do
+  /// connections on their way to it. Its spool files are gone with it.
   void clear(unsigned index) noexcept;
-  /// Of the mapping, in bytes; it begins with the loads.
+  /// Size of the mapping in bytes. It begins with the loads.
   std::size_t size() const noexcept;
 
  private:

@@ -1,3 +1,5 @@
+// Encodes and receives the datagrams of a worker link, with descriptors and sender.
+
 #include "runtime/ipc/worker_link.hpp"
 
 #include <sys/socket.h>
@@ -31,10 +33,10 @@ constexpr std::size_t kForkSize = 1 + sizeof(Index);
 constexpr std::size_t kReopenSize = 2;
 constexpr std::size_t kStreams = 3;
 using Descriptors = std::array<int, kStreams>;
-/// What cannot be done now is tried again after this.
+/// The pause before another try.
 constexpr std::chrono::milliseconds kPause{10};
 
-/// Room for what comes beside a datagram.
+/// Room for the ancillary data of a datagram.
 template <typename Beside>
 union Control {
   cmsghdr header;
@@ -57,7 +59,7 @@ bool send_datagram(int fd, std::span<char> bytes) noexcept {
   return send_datagram(fd, message);
 }
 
-/// With descriptors beside it.
+/// With descriptors attached.
 bool send_datagram(int fd, std::span<char> bytes, std::span<const int> descriptors) noexcept {
   iovec part{bytes.data(), bytes.size()};
   Control<Descriptors> control{};
@@ -81,8 +83,8 @@ struct Datagram {
   std::array<support::UniqueFd, kStreams> descriptors{};
 };
 
-/// Where the other side has ended without having read all, the kernel says so once (ECONNRESET),
-/// before what that side has sent.
+/// If the other side ended with unread data, the kernel reports that once (ECONNRESET), before the
+/// data that it sent.
 ssize_t receive(int fd, msghdr& message, int flags) noexcept {
   ssize_t got = 0;
   do {
@@ -99,8 +101,8 @@ bool would_block(int error) noexcept {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/// Want of memory is no end: what lies there is read later. Who polls would ask again at once, so
-/// that is waited for here, for a moment.
+/// A lack of memory is not the end: the datagram stays and is read later. A caller that polls would
+/// try again at once, so this waits for a moment.
 Datagram judge(ssize_t got) noexcept {
   if (got < 0 && has_no_memory(errno)) {
     std::this_thread::sleep_for(kPause);
@@ -111,7 +113,7 @@ Datagram judge(ssize_t got) noexcept {
   return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
 }
 
-/// What lies beside the datagram, if it is of this type.
+/// The ancillary data of the datagram, if it is of this type.
 template <typename Beside>
 std::optional<Beside> beside(msghdr& message, int type) noexcept {
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
@@ -131,9 +133,9 @@ msghdr prepare(iovec& part, Control<Beside>& control) noexcept {
   return message;
 }
 
-/// From a worker: the kernel's word who sent it, and nothing else. There is no room for
-/// descriptors, and where some are the kernel says so (MSG_CTRUNC); but it would close them here
-/// and now, so it is asked with a look first.
+/// Receives from a worker, with the sender as the kernel reports it and nothing else. There is no
+/// room for descriptors: the kernel would say so (MSG_CTRUNC) but close them here and now. So the
+/// datagram is peeked at first.
 Datagram receive_with_sender(int fd, std::span<char> into) noexcept {
   iovec part{into.data(), into.size()};
   Control<ucred> control{};
@@ -147,7 +149,7 @@ Datagram receive_with_sender(int fd, std::span<char> into) noexcept {
   return datagram;
 }
 
-/// From the master. What this process has no room for is missing.
+/// Receives from the master. Descriptors that this process has no room for are missing.
 Datagram receive_with_descriptors(int fd, std::span<char> into) noexcept {
   iovec part{into.data(), into.size()};
   Control<Descriptors> control{};
@@ -203,7 +205,7 @@ std::pair<WorkerLink, WorkerLink> WorkerLink::make_pair() {
 
 void WorkerLink::end() noexcept {
   if (!fd_) return;
-  ::shutdown(fd_.get(), SHUT_RD);  // from here on nothing is put in
+  ::shutdown(fd_.get(), SHUT_RD);  // from here on nothing can be put in
   std::array<char, 1> byte{};
   if (receive_with_sender(fd_.get(), byte).got == Got::closed) return fd_.reset();
   std::vector<support::UniqueFd> ends;
@@ -260,7 +262,8 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
   if (datagram.got != Got::message) return {datagram.got, {}};
   const auto kind = static_cast<WorkerMessage::Kind>(bytes[0]);
   const auto step = static_cast<StartStep>(bytes[1]);
-  // The application can write to any descriptor of its process: what is no message is passed over.
+  // The application can write to any descriptor of its process. A datagram that is not a message is
+  // skipped.
   if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::exiting ||
       step > StartStep::warm_up) {
     return {Got::nothing, {}};

@@ -1,3 +1,4 @@
+// The link between the master and a worker or zygote: messages up, orders down.
 #pragma once
 
 #include <sys/types.h>
@@ -13,63 +14,65 @@
 
 namespace appd::ipc {
 
-/// The steps of a worker's start, in order; a failure is reported with the step it happened in.
+/// The steps of a worker's start, in order. A failure is reported with the step in which it
+/// happened.
 enum class StartStep : std::uint8_t {
   enter_directory,
   start_interpreter,
   import_application,
-  run_fork_hooks,  ///< of a worker that a zygote forks: Python's and the application's
+  run_fork_hooks,  ///< in a worker forked by a zygote: hooks of Python and the application
   start_threads,
   warm_up,
 };
 
 const char* name(StartStep step) noexcept;
 
-/// What a worker or a zygote tells its master.
+/// A message from a worker or zygote to the master.
 struct WorkerMessage {
-  /// After an upgrade a master has workers of an older binary: new ones are added at the end.
+  /// An upgraded master has workers of an older binary, so new kinds are added at the end.
   enum class Kind : std::uint8_t {
     step,        ///< `step` begins
-    ready,       ///< it could serve, and waits for the order; a zygote: for orders to fork
-    retired,     ///< it takes no connection any more; `text`: the signal that has asked it to end,
-                 ///< "" when that was its master, or itself
-    failed,      ///< `step` failed, `text` says why in its first line (the traceback may
-                 ///< follow); the process then exits with exit_code::kStart
-    forked,      ///< a zygote has done what it was ordered
-    not_forked,  ///< it could not: `text` says why in one line
+    ready,       ///< it could serve and waits for the order; a zygote waits for orders to fork
+    retired,     ///< it takes no more connections; `text` names the signal that asked it to end,
+                 ///< "" if the master or the worker itself decided it
+    failed,      ///< `step` failed; the first line of `text` says why (a traceback may follow).
+                 ///< The process then exits with exit_code::kStart
+    forked,      ///< a zygote has carried out an order to fork
+    not_forked,  ///< a zygote could not; `text` says why in one line
     overloaded,  ///< requests wait, and no worker has a thread for them
-    stuck,       ///< a call does not come back, `text` says which in one line: the worker takes no
+    stuck,       ///< a call does not return; `text` says which in one line. The worker takes no
                  ///< more requests, finishes the others, and exits with exit_code::kStuck
-    exiting,     ///< its requests are done, it exits; `text`: a line for each thread of the
-                 ///< application that Python waits for, "0x00007f2a4c1ff6c0 name", the number as
-                 ///< in the stacks that a signal leaves
+    exiting,     ///< its requests are done and it exits; `text` has a line for each thread of the
+                 ///< application that Python waits for: "0x00007f2a4c1ff6c0 name", with the number
+                 ///< as in the stacks that a signal leaves
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;
   std::string text;
-  pid_t sender = 0;  ///< of a message that was received: whose it is, as the kernel says
+  pid_t sender = 0;  ///< of a received message: the sender, as the kernel reports it
 };
 
 /// A longer `text` is cut.
 inline constexpr std::size_t kMostMessageText = 16 * 1024;
 
-/// What the master orders. As for messages: new ones are added at the end.
+/// An order of the master. New ones are added at the end, as for messages.
 enum class MasterOrder : std::uint8_t {
   serve,   ///< accept connections from now on
-  retire,  ///< stop accepting, finish what runs, leave idle connections to other workers, exit 0
-  drain,   ///< the same, but close idle connections: there are no others. May follow `retire`
+  retire,  ///< stop accepting, finish requests, leave idle connections to other workers, exit 0
+  /// Like `retire`, but close idle connections: there are no other workers. May follow `retire`.
+  drain,
   fork,    ///< to a zygote: fork a worker
-  reopen,  ///< go on with the logs in files that the master has opened
+  reopen,  ///< continue the logs in files that the master has opened
 };
 
 struct Order {
   MasterOrder kind = MasterOrder::drain;
-  unsigned index = 0;  ///< fork: the worker's place, from 0
-  /// fork: the worker's end of its link, to be kept until the order is answered: its end says that
-  /// there will be no worker. None when it could not be received, since this process has no
-  /// descriptor left.
+  unsigned index = 0;  ///< of `fork`: the worker's place, from 0
+  /// Of `fork`: the worker's end of its link. The zygote keeps it until the order is answered; if
+  /// it closes before, there will be no worker. Empty if it could not be received because this
+  /// process has no free descriptor.
   support::UniqueFd link{};
-  /// reopen: what has become of the logs; others stay as they are.
+  /// Of `reopen`: the new files. A log without one stays as it is.
   support::UniqueFd out{};
   support::UniqueFd err{};
   support::UniqueFd access{};
@@ -77,7 +80,7 @@ struct Order {
   gateway::LogStreams logs() const noexcept { return {out.get(), err.get(), access.get()}; }
 };
 
-/// One end of the pair of sockets between a master and one worker or zygote (SOCK_SEQPACKET,
+/// One end of the socket pair between the master and a worker or zygote (SOCK_SEQPACKET,
 /// close-on-exec). The other side's death reads as the end of the stream; a worker that sees it
 /// drains and exits.
 class WorkerLink {
@@ -85,31 +88,31 @@ class WorkerLink {
   WorkerLink() = default;
   explicit WorkerLink(support::UniqueFd fd) : fd_(std::move(fd)) {}
 
-  /// Master's end first. Throws std::system_error.
+  /// The master's end comes first. Throws std::system_error.
   static std::pair<WorkerLink, WorkerLink> make_pair();
 
   int fd() const noexcept { return fd_.get(); }
   void close() noexcept { fd_.reset(); }
-  /// Master's side: closes its end, without waiting for what may still lie in it.
+  /// Master only: closes its end, without waiting for what may still be in it.
   void end() noexcept;
 
-  /// Worker's side. A gone master is noticed by `receive_order`, and counts as told.
-  /// Waits for as long as it cannot be sent: the link is full, or there is no memory.
+  /// Worker only. Waits while the message cannot be sent (the link is full, or there is no memory).
+  /// If the master is gone, the message counts as sent; `receive_order` reports that.
   void send(const WorkerMessage& message) noexcept;
-  /// Does not wait: false when it cannot be sent now.
+  /// Does not wait: returns false if the message cannot be sent now.
   bool try_send(const WorkerMessage& message) noexcept;
-  /// Master's side; not for `fork` and `reopen`. False when it cannot be sent now: the link is
-  /// full, or there is no memory.
+  /// Master only; not for `fork` and `reopen`. False if it cannot be sent now: the link is full, or
+  /// there is no memory.
   bool send(MasterOrder order) noexcept;
-  /// Master's side, to a zygote; `worker_end` is copied. False when it cannot be sent now.
+  /// Master only, to a zygote. Copies `worker_end`. False if it cannot be sent now.
   bool send_fork(unsigned index, const WorkerLink& worker_end) noexcept;
-  /// Master's side; the descriptors are copied. False when it cannot be sent now.
+  /// Master only. Copies the descriptors. False if it cannot be sent now.
   bool send_reopen(const gateway::LogStreams& logs) noexcept;
 
-  /// `descriptors`: the message has some beside it, which no worker of ours sends. It stays where
-  /// it is, since to drop it can take time; the link can only be ended.
+  /// `descriptors`: the message carries some, which no worker of ours sends. It stays in the link,
+  /// since dropping it can take time; the link can only be ended.
   enum class Got : std::uint8_t { message, nothing, closed, descriptors };
-  /// Non-blocking; `nothing`: poll `fd` for reading.
+  /// Does not block. On `nothing`, poll `fd` for reading.
   std::pair<Got, WorkerMessage> receive_message() noexcept;
   std::pair<Got, Order> receive_order() noexcept;
 

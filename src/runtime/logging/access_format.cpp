@@ -1,3 +1,5 @@
+// Compiles a format of the access log into fields, and writes lines with it.
+
 #include "runtime/logging/access_format.hpp"
 
 #include <algorithm>
@@ -14,13 +16,13 @@ namespace {
 using gateway::AccessRecord;
 using Time = std::chrono::system_clock::time_point;
 
-/// A field between quotation marks, which may have blanks.
+/// A field in quotation marks; it may contain blanks.
 void append_value(Line& line, std::string_view value) {
   append_quoted(line, value.empty() ? "-" : value);
 }
 
-/// A field that ends at the next blank. What a client names itself ("-", "a b") must not look like
-/// no name, or like two fields.
+/// A field that ends at the next blank. A client's text ("-", "a b") must not look like an empty
+/// field or like two fields.
 void append_word(Line& line, std::string_view value) {
   if (value.empty())
     value = "-";
@@ -47,7 +49,8 @@ void append_milliseconds(Line& line, std::chrono::nanoseconds duration) {
 struct Placeholder {
   std::string_view name;
   void (*append)(Line&, const AccessRecord&, Time);
-  void (*append_quoted)(Line&, const AccessRecord&, Time) = nullptr;  ///< null: no other way
+  /// Null if it looks the same in quotation marks.
+  void (*append_quoted)(Line&, const AccessRecord&, Time) = nullptr;
 };
 
 constexpr std::array<Placeholder, 14> kPlaceholders{{

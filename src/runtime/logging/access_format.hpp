@@ -1,3 +1,4 @@
+// The format of the access log's lines.
 #pragma once
 
 #include <chrono>
@@ -10,24 +11,24 @@
 
 namespace appd::logging {
 
-/// The combined log format, with the time in the queue and in the application apart.
+/// The combined log format, followed by the time in the queue and the time in the application.
 inline constexpr std::string_view kDefaultAccessFormat =
     R"({remote} {user} [{time}] "{method} {uri} {protocol}" {status} {bytes} "{referer}" "{agent}" )"
     R"(queue={queue_ms} app={app_ms})";
 
-/// How a line of the access log looks. Placeholders:
-///   {remote} {user} {method} {uri} {protocol} {host} {referer} {agent}   texts; "-" when empty
+/// The format of a line of the access log. Placeholders:
+///   {remote} {user} {method} {uri} {protocol} {host} {referer} {agent}   texts; "-" if empty
 ///   {status} {bytes}                                                     numbers
 ///   {queue_ms} {app_ms}                                                  milliseconds, "1.234"
 ///   {time} {time_iso}                                                    UTC, end of the request
 /// "{{" and "}}" stand for the braces themselves. Immutable, so any thread may use it.
 class AccessFormat {
  public:
-  /// Throws std::invalid_argument that names what is wrong and lists the placeholders.
+  /// Throws std::invalid_argument that names the mistake and lists the placeholders.
   explicit AccessFormat(std::string_view format);
 
-  /// Appends one line without its end; texts are escaped, so that none can forge a line or a field.
-  /// {referer} and {agent} keep their blanks between quotation marks.
+  /// Appends one line without its end. Texts are escaped, so none can forge a line or a field. In
+  /// quotation marks {referer} and {agent} keep their blanks.
   void append(Line& line, const gateway::AccessRecord& record,
               std::chrono::system_clock::time_point now) const;
 
@@ -35,7 +36,7 @@ class AccessFormat {
   using AppendField = void (*)(Line&, const gateway::AccessRecord&,
                                std::chrono::system_clock::time_point);
   struct Part {
-    std::string literal;  ///< goes before the field
+    std::string literal;  ///< precedes the field
     AppendField append_field;
   };
 

@@ -1,3 +1,5 @@
+// Opens, reopens and writes the access log.
+
 #include "runtime/logging/access_log.hpp"
 
 #include <fcntl.h>
@@ -22,7 +24,7 @@ support::UniqueFd open_target(const std::string& target, const support::Account*
     if (!fd) support::throw_errno("dup", "stdout");
     return fd;
   }
-  // A FIFO is not waited for; that nobody reads it yet is no error either.
+  // Opening a FIFO does not wait for a reader; a FIFO without a reader is not an error.
   constexpr int kFlags = O_APPEND | O_CREAT | O_NONBLOCK;
   try {
     return support::open_for(account, target, O_WRONLY | kFlags, 0640);
@@ -49,7 +51,7 @@ void AccessLog::write(const gateway::AccessRecord& record) noexcept {
     line.push_back('\n');
     sink_.write({line.data(), line.size()});
   } catch (const std::exception&) {
-    // Out of memory for a very long line: the request matters more than its record.
+    // No memory for a very long line: the request matters more than its record.
   }
 }
 

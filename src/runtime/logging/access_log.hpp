@@ -1,3 +1,4 @@
+// The access log: one line per request.
 #pragma once
 
 #include <optional>
@@ -12,23 +13,24 @@
 
 namespace appd::logging {
 
-/// Where one line per request goes. Any thread may write; processes may share the file. What its
-/// sink owes is for the owner to see to.
+/// Writes one line per request. Any thread may write; processes may share the file. Lines that the
+/// sink still holds are its owner's to flush.
 class AccessLog {
  public:
-  /// `target`: "-" is stdout, else a file that is appended to (made with mode 0640). `format`: ""
-  /// is the default. `account`: see support::open_for. Throws std::system_error,
-  /// std::runtime_error, std::invalid_argument (see AccessFormat).
+  /// `target`: "-" means stdout; anything else is a file, which is appended to (created with mode
+  /// 0640). `format`: "" means the default. For `account` see support::open_for. Throws
+  /// std::system_error, std::runtime_error, std::invalid_argument (see AccessFormat).
   AccessLog(const std::string& target, std::string_view format,
             const support::Account* account = nullptr);
 
   void write(const gateway::AccessRecord& record) noexcept;
-  /// Goes on in what its target is now, if both are regular files: the former may have been moved
-  /// away. Any thread may write meanwhile. Throws as the constructor does, and goes on as before.
+  /// Opens the target anew and continues there, if old and new are regular files: the old one may
+  /// have been moved away. Other threads may write meanwhile. Throws like the constructor; then the
+  /// log continues as before.
   void reopen();
-  /// Goes on in a copy of this.
+  /// Continues in a copy of `fd`.
   void go_on_in(int fd) noexcept;
-  /// −1: it is no regular file.
+  /// −1 if it is not a regular file.
   int file() const noexcept;
   LogSink& sink() noexcept { return sink_; }
 

@@ -1,3 +1,5 @@
+// Escapes text for log lines and formats times.
+
 #include "runtime/logging/line.hpp"
 
 #include <array>
@@ -17,7 +19,7 @@ bool is_printable_ascii(unsigned char byte) noexcept {
 
 struct Utf8Rule {
   unsigned char first_lead, last_lead;
-  unsigned char first_second, last_second;  // allowed for the byte after the lead
+  unsigned char first_second, last_second;  // allowed range of the byte after the lead
   std::size_t size;
 };
 
@@ -43,7 +45,7 @@ bool fits(const Utf8Rule& rule, std::string_view text) noexcept {
   return true;
 }
 
-// The size of the character that `text` begins with, or 0 when it must not be printed as it is.
+// The size of the character at the beginning of `text`; 0 if it must not be printed unescaped.
 std::size_t printable_size(std::string_view text) noexcept {
   const auto lead = static_cast<unsigned char>(text.front());
   if (is_printable_ascii(lead) || lead == '\t') return 1;

@@ -1,3 +1,4 @@
+// The building blocks of a log line.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,14 +8,14 @@
 
 namespace appd::logging {
 
-/// A line of a log while it is made; on the stack unless it is long.
+/// A log line under construction; on the stack unless it is long.
 using Line = fmt::basic_memory_buffer<char, 1024>;
 
-/// Appends `text` so that it can neither end the line nor command a terminal: control characters
-/// and bytes that are no UTF-8 become \xNN.
+/// Appends `text` so that it can neither end the line nor control a terminal: control characters
+/// and bytes that are not UTF-8 become \xNN.
 void append_text(Line& line, std::string_view text);
 
-/// Appends `text` for a place between double quotes: '"', '\' and all that is not printable ASCII
+/// Appends `text` for a place between double quotes: '"', '\' and everything but printable ASCII
 /// become \xNN.
 void append_quoted(Line& line, std::string_view text);
 

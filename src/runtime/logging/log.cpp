@@ -1,3 +1,5 @@
+// Formats log lines for the journal or a plain stream, and reports lines that were dropped.
+
 #include "runtime/logging/log.hpp"
 
 #include <sys/stat.h>
@@ -21,7 +23,7 @@ using gateway::Level;
 using gateway::LogEvent;
 
 // JOURNAL_STREAM is "device:inode" of the stream that systemd made (systemd.exec(5)). It stays in
-// the environment when the descriptor is redirected, so both must be compared.
+// the environment when the descriptor is redirected, so both numbers must be compared.
 bool is_journal(int fd) {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
@@ -43,7 +45,7 @@ std::string_view level_name(Level level) noexcept {
   return "?";
 }
 
-// sd-daemon(3): the syslog priorities.
+// The syslog priorities of sd-daemon(3).
 std::string_view journal_priority(Level level) noexcept {
   switch (level) {
     case Level::debug:
@@ -116,7 +118,7 @@ void Log::write(LogEvent event, std::string_view message) noexcept {
     }
     sink_.write({line.data(), line.size()});
   } catch (const std::exception&) {
-    // Out of memory for a very long message: whatever is reported matters more than its line.
+    // No memory for a very long message: the event matters more than its line.
   }
 }
 
@@ -150,7 +152,7 @@ void Log::tell_dropped() noexcept {
   if (access_is_behind()) tell(access_->sink(), "the access log");
 }
 
-/// Whether a line of this event is to be written.
+/// Whether a line of this event is to be written now.
 bool Log::admit(LogEvent event) noexcept {
   if (wants(Level::debug)) return true;
   const RepeatLimiter::Clock::time_point now = RepeatLimiter::Clock::now();
@@ -162,7 +164,7 @@ bool Log::admit(LogEvent event) noexcept {
   return false;
 }
 
-/// What is due at `now`. True: nothing is held back any more.
+/// Reports what is due at `now`. True if nothing is held back any more.
 bool Log::tell_held_back(RepeatLimiter::Clock::time_point now) noexcept {
   const std::lock_guard lock(mutex_);
   limiter_.take_owed(now, [this](LogEvent event, std::uint64_t count) {
@@ -208,7 +210,7 @@ void Log::append_prefix(Line& line, const gateway::LogEventFacts& of) const {
     return;
   }
   append_iso_time(line, std::chrono::system_clock::now());
-  // Asked anew each time: the application may fork.
+  // Asked for each line, since the application may fork.
   fmt::format_to(std::back_inserter(line), " {} [{} {}] {}: ", level_name(of.level), ::getpid(),
                  role_, of.name);
 }

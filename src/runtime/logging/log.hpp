@@ -1,3 +1,4 @@
+// The log of a process.
 #pragma once
 
 #include <unistd.h>
@@ -16,29 +17,28 @@
 
 namespace appd::logging {
 
-/// "debug", "info", "warning" (or "warn"), "error"; none for anything else.
+/// Reads "debug", "info", "warning" (or "warn") or "error"; std::nullopt for anything else.
 std::optional<gateway::Level> parse_level(std::string_view name) noexcept;
 
 /// The process's log on a descriptor (stderr), and the way to its access log. One event is one
-/// write(2); the text's further lines are indented, so no text from outside can pass for an event.
-/// When the log is not read, lines are kept and then dropped (LogSink), and their number is said
-/// when it flows again. What clients provoke is limited (RepeatLimiter), but for a log that wants
-/// everything (debug).
+/// write(2). Further lines of its text are indented, so no text from outside can pass for an event.
+/// If nobody reads the log, lines are kept and then dropped (LogSink); their number is logged when
+/// it is read again. Events that clients can provoke are limited (RepeatLimiter), unless the log is
+/// to have everything (debug).
 ///
-///   2026-11-20T09:31:26.123Z info  [12345 worker 2] text           a terminal, a file, a pipe
-///   <6>[worker 2] text                                             the journal, which adds the
-///   rest
+///   2026-11-20T09:31:26.123Z info  [12345 worker 2] text     a terminal, a file, a pipe
+///   <6>[worker 2] text                                       the journal, which adds the rest
 class Log final : public gateway::Reporter {
  public:
-  /// `role`: "master", "worker 2". `access`: outlives the log; null: none. `fd` is borrowed; it is
-  /// taken for the journal when JOURNAL_STREAM in the environment names it. SIGPIPE must be
-  /// ignored.
+  /// `role`: "master", "worker 2". `access` must outlive the log; null if there is none. `fd` is
+  /// borrowed; it is taken for the journal if JOURNAL_STREAM in the environment names it. SIGPIPE
+  /// must be ignored.
   Log(gateway::Level threshold, std::string role, AccessLog* access = nullptr,
       int fd = STDERR_FILENO);
   ~Log() override;
 
-  /// Both while the process has but one thread. With its role a forked process makes the log its
-  /// own.
+  /// Call both only while the process has one thread. A forked process sets its role to make the
+  /// log its own.
   void set_role(std::string role);
   void set_threshold(gateway::Level threshold) noexcept { threshold_ = threshold; }
 

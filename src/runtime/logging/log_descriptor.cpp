@@ -1,3 +1,5 @@
+// Finds, for each kind of descriptor, a way to write that never waits for a reader.
+
 #include "runtime/logging/log_descriptor.hpp"
 
 #include <fcntl.h>
@@ -87,7 +89,7 @@ void LogDescriptor::leave_to_forks() const noexcept {
 LogDescriptor::Written LogDescriptor::try_write(std::string_view bytes) noexcept {
   const Written written = write_once(bytes);
   if (!written.lost || errno != EBADF || !(own_ || in_)) return written;
-  // An application that closes all descriptors but the first three (os.closerange) took ours.
+  // The application closed all descriptors but the first three (os.closerange), and ours with them.
   for (support::UniqueFd* const each : {&own_, &in_, &out_}) static_cast<void>(each->release());
   fd_ = given_;
   way_ = Way::polled;
@@ -126,7 +128,7 @@ bool LogDescriptor::try_flush() noexcept {
         [&] { return ::splice(out_.get(), nullptr, fd_, nullptr, kMost, SPLICE_F_NONBLOCK); });
     if (moved > 0) continue;
     if (moved < 0 && errno != EAGAIN) discard();
-    // EAGAIN is that of either pipe: ours is empty, or there is no room.
+    // EAGAIN comes from either pipe: ours is empty, or the other has no room.
     pollfd state{out_.get(), POLLIN, 0};
     flushed_ = ::poll(&state, 1, 0) <= 0;
     return flushed_;

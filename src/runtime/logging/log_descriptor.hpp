@@ -1,3 +1,4 @@
+// Writes to a log's descriptor without waiting for its reader.
 #pragma once
 
 #include <cstddef>
@@ -8,39 +9,39 @@
 
 namespace appd::logging {
 
-/// A descriptor that a log goes to, and the way to write there without ever waiting for a reader.
-/// O_NONBLOCK belongs to the open file, which a shell or another program may share: it is never set
-/// on a descriptor that was inherited.
+/// A descriptor that a log goes to, and the way to write there without waiting for a reader.
+/// O_NONBLOCK belongs to the open file, which a shell or another program may share, so it is never
+/// set on an inherited descriptor.
 ///
 ///   regular file, /dev/null    write(2): waits for a disk at most
 ///   socket (the journal)       send(2) with MSG_DONTWAIT
-///   pipe, FIFO, terminal       opened once more by /proc/self/fd, with O_NONBLOCK
+///   pipe, FIFO, terminal       opened again by /proc/self/fd, with O_NONBLOCK
 ///   pipe of another user       cannot be opened: through a pipe of our own, by splice(2)
 ///   terminal of another user   poll(2) before each write(2): a stop between the two is waited for
 ///
-/// Copies of the process share it, and each write of up to PIPE_BUF bytes goes out whole or not at
-/// all.
+/// Copies of the process share it. Each write of up to PIPE_BUF bytes goes out whole or not at all.
 class LogDescriptor {
  public:
   enum class Way : std::uint8_t { direct, non_blocking, socket, spliced, polled };
 
   /// `fd` is borrowed. SIGPIPE must be ignored.
   explicit LogDescriptor(int fd);
-  /// The same by a given way; for tests.
+  /// With a given way; for tests.
   LogDescriptor(int fd, Way way);
 
   struct Written {
-    std::size_t size = 0;  ///< bytes that are taken
-    bool lost = false;     ///< the others never will be; not so: they may be later
+    std::size_t size = 0;  ///< bytes that were taken
+    /// True if the other bytes are lost for good; false if they may be taken later.
+    bool lost = false;
   };
   Written try_write(std::string_view bytes) noexcept;
-  /// What was taken is on its way; false: some of it waits in our own pipe.
+  /// False if some of what was taken still waits in our own pipe.
   bool flushed() const noexcept { return flushed_; }
   bool try_flush() noexcept;
-  /// Waits until it is worth to try again, at most for so long.
+  /// Waits until another try makes sense, at most this long.
   void wait(int milliseconds) noexcept;
 
-  /// Processes that the application forks can write, too.
+  /// Lets processes that the application forks write, too.
   void leave_to_forks() const noexcept;
 
   bool never_waits_for_readers() const noexcept { return way_ == Way::direct; }
@@ -55,7 +56,7 @@ class LogDescriptor {
   const int given_;
   int fd_;
   Way way_;
-  support::UniqueFd own_;  ///< opened once more
+  support::UniqueFd own_;  ///< opened again
   support::UniqueFd in_;   ///< our own pipe
   support::UniqueFd out_;
   bool flushed_ = true;

@@ -1,3 +1,5 @@
+// Replaces the open files of standard streams after a log rotation.
+
 #include "runtime/logging/log_file.hpp"
 
 #include <fcntl.h>
@@ -49,7 +51,7 @@ void StandardFile::reopen(const support::Account* account) const {
   const support::UniqueFd fd =
       support::open_for(account, path_, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, mode_);
   if (!is_regular_file(fd.get())) {
-    throw std::runtime_error(fmt::format("{} is no regular file any more", path_));
+    throw std::runtime_error(fmt::format("{} is not a regular file any more", path_));
   }
   go_on(fd_, fd.get());
 }

@@ -1,3 +1,4 @@
+// Files that standard streams were redirected into, for log rotation.
 #pragma once
 
 #include <sys/types.h>
@@ -10,24 +11,25 @@ namespace appd::logging {
 
 bool is_regular_file(int fd) noexcept;
 
-/// `fd`, if it is a regular file, becomes a copy of `other`, if that is one: at once, for all that
-/// write to it. `flags`: of dup3(2).
+/// If `fd` and `other` are both regular files, `fd` becomes a copy of `other`: at once, for all
+/// that write to it. `flags` are those of dup3(2).
 void go_on(int fd, int other, int flags = 0) noexcept;
 
-/// A standard stream that somebody has directed into a file, whose path is noted while it has it.
-/// For one thread.
+/// A standard stream that was redirected into a file. Notes the file's path while it has one. One
+/// thread only.
 class StandardFile {
  public:
   /// `fd` is borrowed.
   explicit StandardFile(int fd);
 
-  /// The file of that path takes the place of the present one, which may have been moved away; made
-  /// when there is none. Does nothing where it was no file, or had no name. `account`: see
-  /// support::open_for. Throws std::system_error, std::runtime_error.
+  /// Opens the file of the noted path in the present one's place; the present one may have been
+  /// moved away. Creates the file if it is missing. Does nothing if the stream was not a file, or
+  /// had no name. For `account` see support::open_for. Throws std::system_error,
+  /// std::runtime_error.
   void reopen(const support::Account* account) const;
-  /// "": it is no file.
+  /// "" if it is not a file.
   const std::string& path() const noexcept { return path_; }
-  /// −1: it is no file.
+  /// −1 if it is not a file.
   int file() const noexcept { return path_.empty() ? -1 : fd_; }
 
  private:

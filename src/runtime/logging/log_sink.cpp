@@ -1,3 +1,5 @@
+// Keeps the lines that a log's descriptor does not take, and counts those that it drops.
+
 #include "runtime/logging/log_sink.hpp"
 
 #include <pthread.h>
@@ -11,7 +13,8 @@
 namespace appd::logging {
 namespace {
 
-/// How many forks are between this process and the first one. Cheaper than getpid(2) for each line.
+/// The number of forks between this process and the first one. Cheaper than getpid(2) for each
+/// line.
 std::atomic<unsigned> forks{0};
 
 unsigned count_forks() noexcept {
@@ -20,7 +23,7 @@ unsigned count_forks() noexcept {
   return counted == 0 ? forks.load(std::memory_order_relaxed) : 0;
 }
 
-/// What is to be written next of lines that are kept: whole ones, as many as a pipe takes whole.
+/// The next bytes to write of lines that are kept: whole lines, as many as a pipe takes at once.
 std::string_view next_piece(std::string_view kept) noexcept {
   if (kept.size() <= PIPE_BUF) return kept;
   const std::size_t last = kept.rfind('\n', PIPE_BUF - 1);
@@ -61,7 +64,7 @@ std::uint64_t LogSink::resume() noexcept {
   return std::exchange(dropped_, 0);
 }
 
-/// True: nothing is kept any more.
+/// True if nothing is kept any more.
 bool LogSink::flush_locked() noexcept {
   while (!kept_.empty()) {
     const std::string_view piece = next_piece(std::string_view(kept_).substr(written_));

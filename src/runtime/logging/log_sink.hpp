@@ -1,3 +1,4 @@
+// The buffer between a log and a descriptor that may be slow.
 #pragma once
 
 #include <atomic>
@@ -13,11 +14,12 @@
 
 namespace appd::logging {
 
-/// Takes the lines of a log and never waits for who reads them. What the descriptor does not take
-/// is kept, up to `kRoom` bytes; beyond that lines are dropped, and counted. Any thread may write.
+/// Takes the lines of a log and never waits for their reader. Lines that the descriptor does not
+/// take are kept, up to `kRoom` bytes; beyond that, lines are dropped and counted. Any thread may
+/// write.
 ///
-/// After a fork it is the parent's: in the child a line goes out at once or not at all, since the
-/// parent's other threads may have held the lock, until `adopt` is called there.
+/// After a fork the sink belongs to the parent, whose other threads may have held the lock. In the
+/// child, until it calls `adopt`, a line goes out at once or not at all.
 class LogSink {
  public:
   static constexpr std::size_t kRoom = 256 * 1024;
@@ -28,21 +30,21 @@ class LogSink {
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
 
-  /// One line, or several that belong together, with the end.
+  /// Writes one line, or several that belong together, with the line end.
   void write(std::string_view line) noexcept;
-  /// Something is kept, or lines have been dropped that nobody was told of.
+  /// True if lines are kept, or were dropped and not reported yet.
   bool behind() const noexcept { return behind_.load(std::memory_order_relaxed) && is_ours(); }
-  /// Writes what is kept, as far as it is taken. Gives how many lines have been dropped, once, when
-  /// nothing is kept any more.
+  /// Writes kept lines, as far as they are taken. When none is kept any more, returns once how many
+  /// were dropped.
   std::uint64_t resume() noexcept;
-  /// Waits until the descriptor takes something, at most for so long.
+  /// Waits until the descriptor takes something, at most this long.
   void wait(std::chrono::milliseconds time) noexcept;
-  /// `told` is called whenever `behind` becomes true, and now if it is: in any thread, which may
-  /// hold locks, and not after the next call of this. Null: nobody.
+  /// Sets `told`, which is called whenever `behind` becomes true, and at once if it is. It may be
+  /// called in any thread, with locks held, but not after the next `on_behind`. Null removes it.
   void on_behind(std::function<void()> told);
-  /// What the application forks may write lines, each at once or not at all.
+  /// Lets processes that the application forks write lines, each at once or not at all.
   void leave_to_forks() const noexcept { descriptor_.leave_to_forks(); }
-  /// In a forked child that has but one thread: it is this process's from now on.
+  /// In a forked child that has one thread: makes the sink this process's own.
   void adopt() noexcept;
 
  private:
@@ -58,7 +60,7 @@ class LogSink {
   // Guarded by mutex_.
   unsigned owner_;
   std::string kept_;
-  std::size_t written_ = 0;  // of what is kept
+  std::size_t written_ = 0;  // bytes of what is kept
   std::uint64_t dropped_ = 0;
   std::function<void()> told_;
 };

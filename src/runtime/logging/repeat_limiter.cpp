@@ -1,3 +1,5 @@
+// Counts repeated log lines per cause.
+
 #include "runtime/logging/repeat_limiter.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Limits log lines that clients can provoke.
 #pragma once
 
 #include <array>
@@ -11,18 +12,19 @@
 
 namespace appd::logging {
 
-/// Lets one line in a second through for each event, and counts the others. Pure; the caller locks.
+/// Lets one line per second through for each event, and counts the others. Pure; the caller locks.
 class RepeatLimiter {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kSecond{1};
 
-  /// A line at `now`. True: it is to be written, after what `take_owed` gives.
+  /// Takes a line at `now`. True if it is to be written, after the lines that `take_owed` gives.
   bool admit(gateway::LogEvent event, Clock::time_point now) noexcept;
-  /// Calls `owed` with each event whose second is over, and how many of its lines were held back.
+  /// Calls `owed` with each event whose second is over, and with the number of its lines that were
+  /// held back.
   void take_owed(Clock::time_point now,
                  const std::function<void(gateway::LogEvent, std::uint64_t)>& owed);
-  /// Some are held back.
+  /// Whether lines are held back.
   bool owes() const noexcept { return held_back_ > 0; }
 
  private:

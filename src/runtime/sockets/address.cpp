@@ -1,3 +1,5 @@
+// Parses and prints listen addresses.
+
 #include "runtime/sockets/address.hpp"
 
 #include <fmt/format.h>
@@ -33,7 +35,7 @@ std::string parse_port(std::string_view text, std::string_view port) {
       !port.empty() && port.size() <= 5 &&
       std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || std::stoul(std::string(port)) > 65535)
-    reject(text, "the port is no number from 0 to 65535");
+    reject(text, "the port is not a number from 0 to 65535");
   return std::string(port);
 }
 
@@ -68,9 +70,8 @@ std::string_view scheme_of(std::string_view text) {
   if (!rest.starts_with('/')) rest = rest.substr(0, rest.find('/'));
   const bool is_http = scheme == "http" || scheme == "https";
   throw std::invalid_argument(fmt::format(
-      "{}: no {}:// is written before an address{}; write {}", text, scheme,
-      is_http ? ", and appd speaks FastCGI, uwsgi and SCGI with a front server that speaks HTTP"
-              : "",
+      "{}: an address must not begin with {}://{}; write {}", text, scheme,
+      is_http ? "; appd speaks FastCGI, uwsgi or SCGI with a front server that speaks HTTP" : "",
       rest));
 }
 

@@ -1,3 +1,4 @@
+// A listen address, as --socket takes it.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,16 @@ namespace appd::sockets {
 struct UnixPath {
   std::string path;
 };
-/// A Linux abstract socket, name without the leading '@'.
+/// A Linux abstract socket; the name without the leading '@'.
 struct AbstractName {
   std::string name;
 };
 struct TcpEndpoint {
-  std::string host;  ///< name or number; "" and "*": all interfaces
+  std::string host;  ///< name or number; "" and "*" mean all interfaces
   std::string port;
 };
 
-/// Sockets that the service manager passes: those of that name; "": all.
+/// Sockets that the service manager passes under this name; "" means all of them.
 struct PassedName {
   std::string name;
 };
@@ -28,10 +29,10 @@ struct PassedName {
 /// Where a server listens.
 using Address = std::variant<UnixPath, AbstractName, TcpEndpoint, PassedName>;
 
-/// Reads `/path`, `unix:/path` (also relative), `@abstract`, `host:port`, `[v6]:port`, `:port`,
-/// `systemd` and `systemd:name` (so a host of that name must be given by its number).
-/// Throws std::invalid_argument that says what is wrong. A word with no ':' and no '/' is a
-/// relative path only behind `unix:`, so that a forgotten port is an error.
+/// Reads `/path`, `unix:/path` (or a relative one), `@abstract`, `host:port`, `[v6]:port`, `:port`,
+/// `systemd` and `systemd:name` (a host named systemd must be given by its number). Throws
+/// std::invalid_argument that says what is wrong. A relative path needs `unix:`, so that a
+/// forgotten port is an error.
 Address parse_address(std::string_view text);
 
 /// As an operator would write it.

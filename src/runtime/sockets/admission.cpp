@@ -1,3 +1,5 @@
+// Looks up the peer of a socket and compares it with the lists.
+
 #include "runtime/sockets/admission.hpp"
 
 #include <fmt/format.h>

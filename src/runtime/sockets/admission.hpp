@@ -1,3 +1,4 @@
+// The peers that may connect: --allow and --allow-user.
 #pragma once
 
 #include <sys/types.h>
@@ -10,14 +11,15 @@
 
 namespace appd::sockets {
 
-/// Who may connect. Set once, before the server starts; empty lists admit everyone.
+/// Decides which peers may connect. Set once, before the server starts. Empty lists admit everyone.
 struct Admission {
   std::vector<support::IpNetwork> networks;  ///< of peers of TCP sockets
-  std::string networks_by = "--allow";       ///< what gave them, for the log
+  std::string networks_by = "--allow";       ///< where the networks come from, for the log
   std::vector<uid_t> users;                  ///< peers of Unix sockets; root is always admitted
 
   /// Why the peer of a connected socket may not connect, for the log: "192.0.2.7 is not in
-  /// --allow". `local`: it is a Unix socket. Costs nothing when everyone may.
+  /// --allow". std::nullopt if it may. `local` means a Unix socket. Costs nothing if everyone may
+  /// connect.
   std::optional<std::string> refusal(int socket, bool local) const {
     if (local ? users.empty() : networks.empty()) return std::nullopt;
     return local ? refusal_of_user(socket) : refusal_of_address(socket);

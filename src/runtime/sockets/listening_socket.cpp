@@ -1,3 +1,5 @@
+// Binds, adopts and describes listening sockets.
+
 #include "runtime/sockets/listening_socket.hpp"
 
 #include <fcntl.h>
@@ -60,7 +62,7 @@ UnixAddress make_unix_address(std::string_view name, bool abstract) {
   return made;
 }
 
-/// True when a process listens there. A full backlog (EAGAIN) means that one does.
+/// True if a process listens there. A full backlog (EAGAIN) means that one does.
 bool is_live(const UnixAddress& address) {
   const UniqueFd probe = make_socket(AF_UNIX);
   return ::connect(probe.get(), address.get(), address.size) == 0 || errno == EAGAIN ||
@@ -72,14 +74,14 @@ void remove_stale(const std::string& path, const UnixAddress& address,
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return;
-    fail("cannot look at " + path);
+    fail("cannot inspect " + path);
   }
-  if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is no socket", EADDRINUSE);
+  if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is not a socket", EADDRINUSE);
   if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
   if (!support::unlink_for(account, path)) fail("cannot remove the stale socket " + path);
 }
 
-/// What a host and port stand for, in the order to try.
+/// The addresses of a host and port, in the order in which to try them.
 class AddressList {
  public:
   explicit AddressList(const TcpEndpoint& endpoint)
@@ -99,10 +101,10 @@ class AddressList {
   AddressList(const AddressList&) = delete;
   AddressList& operator=(const AddressList&) = delete;
 
-  /// All interfaces are meant.
+  /// Whether all interfaces are meant.
   bool any() const noexcept { return any_; }
 
-  /// For all interfaces IPv6 comes first: its socket takes IPv4 too, where the machine has IPv6.
+  /// For all interfaces IPv6 comes first: if the machine has IPv6, that socket takes IPv4 too.
   std::vector<const addrinfo*> in_order() const {
     std::vector<const addrinfo*> order;
     for (const addrinfo* at = list_; at != nullptr; at = at->ai_next) order.push_back(at);
@@ -137,14 +139,14 @@ bool is_loopback(const sockaddr* address) {
   return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-/// −1: there is no such option, so this is no socket.
+/// −1 if there is no such option, which means that this is not a socket.
 int int_option(int fd, int option) {
   int value = 0;
   socklen_t size = sizeof value;
   return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-/// Of a bound Unix or TCP socket.
+/// The address of a bound Unix or TCP socket.
 Address address_of(const sockaddr_storage& bound, socklen_t size) {
   if (bound.ss_family == AF_UNIX) {
     const auto& address = reinterpret_cast<const sockaddr_un&>(bound);
@@ -229,7 +231,7 @@ ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name)
   if (int_option(socket.get(), SO_ACCEPTCONN) != 1 ||
       int_option(socket.get(), SO_TYPE) != SOCK_STREAM ||
       ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
-    throw std::invalid_argument(to_string(PassedName{name}) + ": is no listening stream socket");
+    throw std::invalid_argument(to_string(PassedName{name}) + ": is not a listening stream socket");
   }
   ListeningSocket made;
   made.fd_ = std::move(socket);

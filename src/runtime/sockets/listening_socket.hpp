@@ -1,3 +1,4 @@
+// A bound and listening socket.
 #pragma once
 
 #include <optional>
@@ -10,29 +11,28 @@
 
 namespace appd::sockets {
 
-/// Mode and ownership of a Unix socket's file.
+/// Mode and owner of a Unix socket's file.
 struct SocketFileOptions {
   unsigned mode = 0660;
-  std::string owner;  ///< user name or number; "": unchanged
+  std::string owner;  ///< user name or number; "" leaves it unchanged
   std::string group;
-  /// Whom the workers act for, if root serves them: see support::PathActor.
+  /// The account of the workers if root serves them; see support::PathActor.
   const support::Account* account = nullptr;
 };
 
-/// A bound, listening, non-blocking, close-on-exec socket, and its file if it has one. The file is
-/// removed by `remove_file` or the destructor, but only in the process that made it and only while
-/// it is still this socket's.
+/// A bound, listening, non-blocking, close-on-exec socket, and its file if it has one.
+/// `remove_file` or the destructor removes the file, but only in the process that made it and only
+/// while it is still this socket's.
 class ListeningSocket {
  public:
-  /// Binds and listens with the largest backlog that the kernel allows. A file that no process
-  /// listens on any more is replaced; one that is in use is refused. Throws std::system_error or
-  /// std::invalid_argument whose text names the address and the step.
-  /// Not for sockets that are passed.
+  /// Binds, and listens with the largest backlog that the kernel allows. Replaces a file on which
+  /// no process listens any more; refuses one in use. Throws std::system_error or
+  /// std::invalid_argument whose text names the address and the step. Not for passed sockets.
   static ListeningSocket open(const Address& address, const SocketFileOptions& options);
-  /// One that was opened by somebody else, who called it `name`; its file, if any, stays as it is.
-  /// Throws std::invalid_argument when it is no listening stream socket.
+  /// Adopts a socket that another process opened and called `name`. Its file, if any, stays as it
+  /// is. Throws std::invalid_argument if it is not a listening stream socket.
   static ListeningSocket adopt(support::UniqueFd socket, const std::string& name);
-  /// From now on its file, if it has one, is this process's to remove.
+  /// From now on this process removes the socket's file, if it has one.
   void own_file(const support::Account* account);
 
   ListeningSocket(ListeningSocket&& other) noexcept = default;
@@ -43,9 +43,9 @@ class ListeningSocket {
   const std::string& name() const noexcept { return name_; }
   bool owns_file() const noexcept { return file_.exists(); }
   bool is_tcp() const noexcept { return tcp_; }
-  /// True when only this machine can reach it.
+  /// True if only this machine can reach it.
   bool is_private() const noexcept { return private_; }
-  /// Gives the descriptor away; the file stays this object's.
+  /// Gives the descriptor away; this object keeps the file.
   support::UniqueFd take_fd() noexcept { return std::move(fd_); }
   void remove_file() noexcept { file_.remove(); }
 

@@ -1,3 +1,5 @@
+// Reads the sockets of systemd's socket activation.
+
 #include "runtime/sockets/passed_sockets.hpp"
 
 #include <fmt/format.h>
@@ -27,7 +29,7 @@ std::string service_name() {
   return "NAME";
 }
 
-/// A socket unit cannot be started beside its service when that runs.
+/// A socket unit cannot be started while its service runs.
 std::string how_to_pass_one() {
   return fmt::format(
       "the service manager has passed no socket: the socket unit has to be started before the "

@@ -1,3 +1,4 @@
+// Sockets that the service manager has opened and passed.
 #pragma once
 
 #include <string>
@@ -12,24 +13,24 @@ namespace appd::sockets {
 /// (systemd's socket activation: LISTEN_FDS, LISTEN_FDNAMES). They are close-on-exec.
 class PassedSockets {
  public:
-  /// Takes what there is, and the variables out of the environment: no child is to look for sockets
-  /// by them. Call once. Throws std::system_error.
+  /// Takes the passed sockets, and removes the variables from the environment, so that no child
+  /// looks for sockets by them. Call once. Throws std::system_error.
   static PassedSockets receive();
 
-  /// Takes those of that name (FileDescriptorName= of a socket unit; several may share one), or all
-  /// that are left. Throws std::invalid_argument when there is none, or one is nothing that
-  /// connections can be accepted from.
+  /// Takes the sockets of that name (FileDescriptorName= of a socket unit; several may share one),
+  /// or all that are left. Throws std::invalid_argument if there are none, or if one of them cannot
+  /// accept connections.
   std::vector<ListeningSocket> take(const PassedName& wanted);
 
-  /// One that this process had already, before execve.
+  /// Adds a socket that this process had before execve.
   void put_back(support::UniqueFd fd, std::string name);
-  /// Calls `each(name, fd)` for those that nobody has taken.
+  /// Calls `each(name, fd)` for those that were not taken.
   template <typename Each>
   void for_each(Each each) const {
     for (const Passed& passed : passed_) each(passed.name, passed.fd.get());
   }
 
-  /// The names of those that nobody has taken.
+  /// The names of those that were not taken.
   std::vector<std::string> left() const;
 
  private:

@@ -1,3 +1,5 @@
+// Tests of listen addresses, parsed and refused.
+
 #include "runtime/sockets/address.hpp"
 
 #include <doctest/doctest.h>
@@ -63,12 +65,11 @@ TEST_SUITE("address") {
     CHECK(problem_with("localhost").find("neither a path nor host:port") != std::string::npos);
     CHECK(problem_with("").find("neither a path") != std::string::npos);
     CHECK(problem_with("8000").find("neither a path") != std::string::npos);
-    CHECK(
-        problem_with("http://127.0.0.1:8000/")
-            .find(
-                "no http:// is written before an address, and appd speaks FastCGI, uwsgi and SCGI "
-                "with a front server that speaks HTTP; write 127.0.0.1:8000") != std::string::npos);
-    CHECK(problem_with("tcp://[::1]:80").ends_with("an address; write [::1]:80"));
+    CHECK(problem_with("http://127.0.0.1:8000/")
+              .find("an address must not begin with http://; appd speaks FastCGI, uwsgi or SCGI "
+                    "with a front server that speaks HTTP; write 127.0.0.1:8000") !=
+          std::string::npos);
+    CHECK(problem_with("tcp://[::1]:80").ends_with("with tcp://; write [::1]:80"));
     CHECK(problem_with("fcgi:///run/a.sock").ends_with("write /run/a.sock"));
     CHECK(problem_with("unix:").find("path is empty") != std::string::npos);
     CHECK(problem_with("@").find("abstract name is empty") != std::string::npos);

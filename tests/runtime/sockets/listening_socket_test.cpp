@@ -1,3 +1,5 @@
+// Tests of bound sockets, their files and their errors.
+
 #include "runtime/sockets/listening_socket.hpp"
 
 #include <doctest/doctest.h>
@@ -139,7 +141,7 @@ TEST_SUITE("listening socket") {
     test::TemporaryFolder folder;
     const std::string path = folder / "file";
     std::ofstream(path) << "precious";
-    CHECK(has(problem_with(UnixPath{path}), "is no socket"));
+    CHECK(has(problem_with(UnixPath{path}), "is not a socket"));
     CHECK(std::filesystem::file_size(path) == 8);
     CHECK(has(problem_with(UnixPath{folder / "no/such/folder"}), "cannot bind"));
   }

@@ -1,3 +1,5 @@
+// Tests of socket activation.
+
 #include "runtime/sockets/passed_sockets.hpp"
 
 #include <doctest/doctest.h>
@@ -26,7 +28,7 @@ using Names = std::vector<std::string>;
 
 namespace {
 
-/// Runs `body` in a process to which these sockets were passed. Gives its exit code.
+/// Runs `body` in a process to which these sockets were passed. Returns its exit code.
 int with_passed(const std::vector<int>& sockets, const char* names,
                 const std::function<int()>& body) {
   return in_process([&] {
@@ -137,7 +139,7 @@ TEST_SUITE("passed sockets") {
     for (const support::UniqueFd* fd : {&datagram, &silent, &file}) {
       CHECK(with_passed({fd->get()}, "web", [] {
               PassedSockets passed = PassedSockets::receive();
-              return has(problem_with(passed, {"web"}), "systemd:web: is no listening") ? 42 : 1;
+              return has(problem_with(passed, {"web"}), "systemd:web: is not a listening") ? 42 : 1;
             }) == 42);
     }
   }
