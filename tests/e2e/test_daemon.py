@@ -338,7 +338,7 @@ def test_check_sees_what_the_user_may_not_read(installed, place):
 def test_who_is_not_root_cannot_have_another_user(installed, place, action):
     ended = installed.run("--socket", place / "app.sock", "--module", "app", "--user", "root", *action)
     assert ended.returncode == EXIT_CONFIGURATION
-    assert "--user: only root can start what runs as root" in ended.stderr
+    assert "--user: only root can start workers as root" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1 and not (place / "app.sock").exists()
 
 

@@ -61,7 +61,7 @@ void check_become(const Account& account) {
                    std::count(groups.begin(), groups.end(), account.group) == 3;
   const bool regained = account.user != 0 && (::setresuid(0, 0, 0) == 0 ||
                                               (account.group != 0 && ::setresgid(0, 0, 0) == 0));
-  if (!all || regained) throw std::runtime_error("the rights of root cannot be given up");
+  if (!all || regained) throw std::runtime_error("cannot give up root's rights");
 }
 
 void set_or_unset(const char* variable, const std::string& value) {
@@ -113,7 +113,7 @@ std::optional<Account> account_to_become(const std::string& user, const std::str
   if (::geteuid() == 0) return account;
   if (is_current(account)) return std::nullopt;
   throw std::invalid_argument(
-      fmt::format("only root can start what runs as {}{}{}; this is started by user {}, group {}",
+      fmt::format("only root can start workers as {}{}{}; appd was started by user {}, group {}",
                   user, group.empty() ? "" : ":", group, ::geteuid(), ::getegid()));
 }
 

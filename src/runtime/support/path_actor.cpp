@@ -147,7 +147,7 @@ uid_t PathActor::user() const noexcept {
 
 std::string PathActor::describe() const {
   if (!other_) return "";
-  return fmt::format(" as user {}, since not only root can write to {}", title(other_->account),
+  return fmt::format(" as user {} (not only root can write to {})", title(other_->account),
                      other_->folder);
 }
 
@@ -193,7 +193,7 @@ UniqueFd open_for(const Account* account, const std::string& path, int flags, mo
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw_errno("fstat", path);
   if (!S_ISREG(status.st_mode)) {
-    throw std::runtime_error(fmt::format("open {}{}: is no regular file", path, actor.describe()));
+    throw std::runtime_error(fmt::format("open {}{}: not a regular file", path, actor.describe()));
   }
   ::fcntl(fd.get(), F_SETFL, flags & (O_APPEND | O_NONBLOCK));
   return fd;

@@ -30,8 +30,8 @@ class PathActor {
   bool is_self() const noexcept { return !other_; }
   /// The user whose rights count; this process's own if it acts as it is.
   uid_t user() const noexcept;
-  /// For error texts: " as user nobody, who can write to /run/appd", or "" if the process acts as
-  /// it is.
+  /// For error texts: " as user nobody (not only root can write to /run/appd)", or "" if the
+  /// process acts as it is.
   std::string describe() const;
 
   /// While one exists, this process touches files as the actor. It must have one thread.

@@ -47,9 +47,9 @@ std::string why_not(const std::string& path, int error, uid_t user) {
   const std::string folder = std::filesystem::absolute(path).parent_path();
   struct stat status {};
   if (error == ENOENT && ::stat(folder.c_str(), &status) != 0)
-    return fmt::format(", for the folder {} does not exist", folder);
+    return fmt::format(", because the folder {} does not exist", folder);
   if (error == EACCES)
-    return fmt::format(", for user {} may not write to the folder {}, or not enter it",
+    return fmt::format(", because user {} may not write to the folder {}, or not enter it",
                        user_name(user), folder);
   return "";
 }
@@ -70,10 +70,10 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& w
     }
     made = take_over(path, account);
     file.reset(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!file) fail("cannot look at " + path);
+    if (!file) fail("cannot inspect " + path);
   }
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) fail("cannot look at " + path);
+  if (::fstat(file.get(), &status) != 0) fail("cannot inspect " + path);
   // Its own sockets are the actor's to dispose of; root gives away nothing more than that.
   if (!S_ISSOCK(status.st_mode) || status.st_uid != actor.user() || status.st_nlink != 1) {
     fail(path + " was replaced while it was made", EADDRINUSE);
@@ -92,7 +92,7 @@ void SocketFile::give(int file, const Wanted& wanted) const {
                      wanted.group ? std::to_string(group) : "its group"));
   }
   struct stat status {};
-  if (::fstat(file, &status) != 0) fail("cannot look at " + path_);
+  if (::fstat(file, &status) != 0) fail("cannot inspect " + path_);
   if ((status.st_mode & kModeBits) == wanted.mode) return;
   // If the folder has a default ACL, that decides the mode.
   if (::chmod(fmt::format("/proc/self/fd/{}", file).c_str(), wanted.mode) != 0) {

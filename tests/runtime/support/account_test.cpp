@@ -1,3 +1,5 @@
+// Tests of accounts, and of giving up root's rights.
+
 #include "runtime/support/account.hpp"
 
 #include <doctest/doctest.h>
@@ -93,7 +95,7 @@ TEST_SUITE("account") {
             if (account_to_become(user, group)) return 1;
             const std::string problem =
                 problem_with([&] { account_to_become(user, std::to_string(::getegid() + 1)); });
-            if (problem.find("only root can start what runs as " + user) != 0) return 2;
+            if (problem.find("only root can start workers as " + user) != 0) return 2;
             if (problem_with([] { account_to_become("root", ""); }) == "none") return 3;
             try {
               become(find_account("root", ""));
@@ -143,13 +145,14 @@ TEST_SUITE("account") {
 
   TEST_CASE("rights that would come back are an error") {
     if (!is_root()) return;
-    // The flag below is one thread's, and libc ends a process whose threads change their user with
-    // different results.
+    // The flag below belongs to one thread, and libc ends a process whose threads change their user
+    // with different results.
     if (kThreadSanitizer) return;
     CHECK(in_process([] {
-            // With this a change of the user leaves the capabilities as they are.
+            // With this flag a change of user leaves the capabilities as they are.
             constexpr unsigned long kNoSetuidFixup = 1 << 2;
-            if (::prctl(PR_SET_SECUREBITS, kNoSetuidFixup) != 0) return 42;  // may not: a container
+            // Not permitted: in a container
+            if (::prctl(PR_SET_SECUREBITS, kNoSetuidFixup) != 0) return 42;
             try {
               become({12345, 12346, {12346}, "", ""});
             } catch (const std::runtime_error&) {

@@ -1,3 +1,5 @@
+// Tests of whose rights count for a path.
+
 #include "runtime/support/path_actor.hpp"
 
 #include <doctest/doctest.h>
@@ -26,7 +28,7 @@ bool is_root() {
   return root;
 }
 
-/// Below a folder that only root can write, whatever TMPDIR is.
+/// Folders below one that only root can write to, whatever TMPDIR is.
 struct Places {
   TemporaryFolder folder;
 
@@ -85,7 +87,7 @@ TEST_SUITE("path actor") {
     CHECK(actor_on(places.make("all", 0, 0777) + "/log") == kWorker.user);
     CHECK(actor_on(places.make("root", 0) + "/../own/log") == kWorker.user);
     CHECK(PathActor(own + "/log", &kWorker).describe() ==
-          " as user 54321, since not only root can write to " + own);
+          " as user 54321 (not only root can write to " + own + ")");
   }
 
   TEST_CASE("where somebody else can write, that one acts, unless the workers' user can too") {
@@ -141,7 +143,7 @@ TEST_SUITE("path actor") {
     std::filesystem::create_symlink(places.folder / "secret", own + "/log");
     for (const int flags : {O_RDONLY, O_WRONLY | O_APPEND | O_CREAT}) {
       const std::string problem = problem_with(own + "/log", flags);
-      CHECK(has(problem, "open " + own + "/log as user 54321, since not only root can write to "));
+      CHECK(has(problem, "open " + own + "/log as user 54321 (not only root can write to "));
       CHECK(has(problem, "Permission denied"));
     }
     CHECK(::setfsuid(0) == 0);
@@ -159,7 +161,7 @@ TEST_SUITE("path actor") {
     CHECK(status.st_gid == kWorker.group);
     CHECK((::fcntl(file.get(), F_GETFL) & (O_APPEND | O_NONBLOCK)) == O_APPEND);
     CHECK(::mkfifo((own + "/pipe").c_str(), 0666) == 0);
-    CHECK(has(problem_with(own + "/pipe", O_RDONLY), "is no regular file"));
+    CHECK(has(problem_with(own + "/pipe", O_RDONLY), "not a regular file"));
     CHECK(unlink_for(&kWorker, own + "/log"));
     write(places.folder / "kept", 0, 0644);
     CHECK(unlink_for(&kWorker, places.folder / "kept"));  // root's folder: root acts
