@@ -206,7 +206,7 @@ OWN = [
     removed("after one timeout each exception is a 504", f"{PYTHON}/wsgi_call.cpp",
             "  failure_ = Response::Failure::error;\n", "python: *", "e2e: test_deadlines.py"),
     removed("a request is interrupted for the one before it", f"{PYTHON}/wsgi_call.cpp",
-            "  drop_interrupt();  // the last thing: the interpreter is held from here to the end of the exchange\n",
+            "  drop_interrupt();  // must be last: the interpreter is held from here to the end of the exchange\n",
             "python: *", "python_lifecycle: *", "e2e: test_deadlines.py"),
     removed("write() beyond the end raises as if the client had gone", f"{PYTHON}/response.cpp",
             "  if (ended_) return;\n", "python: *", "e2e: test_wsgi.py"),

@@ -1,3 +1,5 @@
+// Imports a module or file, finds the callable in it, and explains what is wrong with it.
+
 #include "runtime/python/app_loader.hpp"
 
 #include <fmt/format.h>
@@ -18,13 +20,13 @@ namespace {
 
 constexpr std::array kUsualNames = {"application", "app"};
 
-/// The pending exception as the reason why `step` failed.
+/// Throws with the pending exception as the reason why `step` failed.
 [[noreturn]] void fail(const std::string& step) {
   Failure failure = take_failure();
   throw LoadError(step + ": " + failure.line, std::move(failure.traceback));
 }
 
-/// Runs one step of loading, which is named by what it could not do.
+/// Runs one step of loading. `step` says what could not be done if it fails.
 template <typename Body>
 auto in_step(const std::string& step, Body body) {
   try {
@@ -39,7 +41,7 @@ std::string working_directory() {
   return std::filesystem::current_path(ignored);
 }
 
-/// The same of an import, with what may be behind it.
+/// The same for an import, with a hint at the likely cause.
 [[noreturn]] void fail_import(const ApplicationName& name, std::string step) {
   const Ref exception = Ref::steal(compat::take_raised());
   const bool not_found =
@@ -57,7 +59,7 @@ Ref import_module(const ApplicationName& name) {
   fail_import(name, fmt::format("cannot import module '{}'", name.module));
 }
 
-/// The name that a file's module gets: the file's, unless that is taken by another module.
+/// The name of a file's module: the file's name, unless another module has it.
 std::string module_name_for(const std::filesystem::path& path) {
   std::string name = path.stem();
   std::replace_if(
@@ -93,7 +95,7 @@ Ref import_file(const ApplicationName& name) {
   }
 }
 
-/// Names in `object` that `wanted` may have been meant for, as the end of a message; or nothing.
+/// Names in `object` that `wanted` may stand for, as the end of a message; "" if none is near.
 std::string suggest(PyObject* object, const std::string& wanted) {
   const Ref names = checked(PyObject_Dir(object));
   const Ref difflib = checked(PyImport_ImportModule("difflib"));
@@ -144,7 +146,7 @@ void require_callable(const ApplicationName& name, PyObject* object, const char*
                   "");
 }
 
-/// The function within bound methods and functools.partial objects.
+/// The function inside bound methods and functools.partial objects.
 Ref unwrap(PyObject* callable) {
   const Ref functools = checked(PyImport_ImportModule("functools"));
   const Ref partial = checked(PyObject_GetAttrString(functools.get(), "partial"));
@@ -160,8 +162,8 @@ Ref unwrap(PyObject* callable) {
   }
 }
 
-/// What inspect.iscoroutinefunction tells; but importing inspect would cost each worker a megabyte
-/// of modules that hardly an application needs.
+/// Same result as inspect.iscoroutinefunction. Importing inspect would cost each worker a megabyte
+/// of modules that hardly any application needs.
 bool is_coroutine_function(PyObject* callable) {
   const Ref function = unwrap(callable);
   if (!PyFunction_Check(function.get())) return false;
@@ -177,19 +179,20 @@ bool is_asynchronous(PyObject* object) {
   return is_coroutine_function(object) || is_coroutine_function(call.get());
 }
 
-/// An attribute of a code object, or of a function, that is a number.
+/// A numeric attribute of a code object or function.
 long number_of(PyObject* object, const char* attribute) {
   const Ref number = checked(PyObject_GetAttrString(object, attribute));
   return PyLong_AsLong(number.get());
 }
 
-/// How many of a function's parameters have a default: the length of a tuple, dict or None.
+/// How many of a function's parameters have a default: the length of a tuple or dict; 0 for None.
 long length_of(PyObject* object, const char* attribute) {
   const Ref found = checked(PyObject_GetAttrString(object, attribute));
   return found.get() == Py_None ? 0 : static_cast<long>(PyObject_Size(found.get()));
 }
 
-/// How many arguments a call by position may have. (As above, inspect would cost a megabyte.)
+/// How many positional arguments a call may have. (Importing inspect would cost a megabyte here,
+/// too.)
 struct Arity {
   long least = 0;
   long most = 0;
@@ -197,7 +200,7 @@ struct Arity {
   bool takes(long count) const { return least <= count && count <= most; }
 };
 
-/// std::nullopt: the call does not show it.
+/// std::nullopt if the callable does not show it.
 std::optional<Arity> arity_of(PyObject* callable) {
   const bool bound = PyMethod_Check(callable);
   const Ref function = Ref::borrow(bound ? PyMethod_Function(callable) : callable);
@@ -209,13 +212,13 @@ std::optional<Arity> arity_of(PyObject* callable) {
   arity.most = number_of(code.get(), "co_argcount");
   arity.least = std::max(arity.most - length_of(function.get(), "__defaults__") - self, 0L);
   arity.most = any ? std::numeric_limits<long>::max() : arity.most - self;
-  // Those that only a name gives cannot be given at all.
+  // A required keyword-only parameter cannot be given at all.
   const bool named =
       number_of(code.get(), "co_kwonlyargcount") > length_of(function.get(), "__kwdefaults__");
   return named ? Arity{1, 0} : arity;
 }
 
-/// A function of no arguments is a factory rather than an application.
+/// A function without parameters is a factory, not an application.
 void require_wsgi_call(const ApplicationName& name, PyObject* object) {
   const std::optional<Arity> arity = in_step(name.text, [&] { return arity_of(object); });
   constexpr long kEnvironAndStartResponse = 2;

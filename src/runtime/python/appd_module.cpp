@@ -1,3 +1,5 @@
+// Makes the module `appd` and its exception RequestTimeout.
+
 #include "runtime/python/appd_module.hpp"
 
 #include "runtime/python/errors.hpp"
@@ -9,7 +11,7 @@ namespace {
 constexpr const char* kModuleDoc = "What an application shares with appd, which runs it.";
 constexpr const char* kTimeoutDoc =
     "The request has made no progress for --request-timeout. Raised in its thread, wherever that "
-    "is; what it does not catch ends the call with a 504.";
+    "is. Unless it is caught, the call ends with a 504.";
 
 }  // namespace
 

@@ -1,3 +1,5 @@
+// Parses the value of --module.
+
 #include "runtime/python/application_name.hpp"
 
 #include <fmt/format.h>
@@ -20,8 +22,7 @@ constexpr std::string_view kCall = "()";
                   "");
 }
 
-/// "site.wsgi" is what Django calls a module, and what Apache's users call a file: it is a file
-/// when there is one.
+/// Django calls a module "site.wsgi", and Apache's users a file. It is a file if one exists.
 bool is_path(std::string_view module) {
   if (module.find('/') != std::string_view::npos || module.ends_with(".py")) return true;
   std::error_code ignored;
@@ -38,7 +39,7 @@ std::vector<std::string> split_at_dots(std::string_view text) {
   }
 }
 
-/// Letters beyond ASCII may be in identifiers: import or lookup fails later if they may not.
+/// Letters beyond ASCII may be in identifiers. If they may not, the import or look-up fails later.
 bool is_identifier(std::string_view part) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -58,7 +59,7 @@ void parse_object(std::string_view object, ApplicationName& name) {
   if (name.is_factory) object.remove_suffix(kCall.size());
   name.object = split_at_dots(object);
   if (!is_dotted_name(name.object))
-    refuse(name.text, fmt::format("'{}' is no name of an object", object));
+    refuse(name.text, fmt::format("'{}' is not the name of an object", object));
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ ApplicationName parse_application_name(std::string_view text) {
   name.module = text.substr(0, colon);
   name.is_file = is_path(name.module);
   if (!name.is_file && !is_dotted_name(split_at_dots(name.module)))
-    refuse(text, fmt::format("'{}' is no name of a module", name.module));
+    refuse(text, fmt::format("'{}' is not the name of a module", name.module));
   if (colon != std::string_view::npos) parse_object(text.substr(colon + 1), name);
   return name;
 }

@@ -1,3 +1,4 @@
+// A Python function bound to an object of the bridge.
 #pragma once
 
 #include <utility>
@@ -6,12 +7,12 @@
 
 namespace appd::python {
 
-/// An object that a call lends to the application, and a function that is bound to it.
+/// An object that a call lends to the application, with a function bound to it.
 class BoundFunction {
  public:
-  /// None.
+  /// Empty.
   BoundFunction() noexcept = default;
-  /// `method` must live as long as the function.
+  /// `method` must outlive the function.
   BoundFunction(Ref object, PyMethodDef& method)
       : object_(std::move(object)), function_(checked(PyCFunction_New(&method, object_.get()))) {}
 
@@ -19,7 +20,7 @@ class BoundFunction {
   const Ref& object() const noexcept { return object_; }
   const Ref& function() const noexcept { return function_; }
 
-  /// True when nobody else refers to either: both may be lent again.
+  /// True if nobody else refers to either: both may be lent again.
   bool given_back() const noexcept {
     constexpr Py_ssize_t kOurs = 1;
     constexpr Py_ssize_t kOursAndTheFunctions = 2;

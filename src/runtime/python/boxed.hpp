@@ -1,3 +1,4 @@
+// Python objects that hold a C++ value.
 #pragma once
 
 #include <memory>
@@ -19,9 +20,9 @@ Value& unboxed(PyObject* object) noexcept {
   return reinterpret_cast<Boxed<Value>*>(object)->value;
 }
 
-/// A new object of a heap type whose `dealloc_boxed<Value>` is set. The value's constructor must
-/// not throw. For types without garbage collection: the value owns no Python object that could own
-/// it.
+/// Makes an object of a heap type whose `dealloc_boxed<Value>` is set. The value's constructor must
+/// not throw. For types without garbage collection: the value must not own a Python object that
+/// could own it.
 template <typename Value, typename... Arguments>
 Ref make_boxed(PyObject* type, Arguments&&... arguments) {
   auto* const object = PyObject_New(Boxed<Value>, reinterpret_cast<PyTypeObject*>(type));
@@ -39,7 +40,7 @@ void dealloc_boxed(PyObject* object) noexcept {
   Py_DECREF(type);  // instances of heap types own a reference to their type
 }
 
-/// For PyType_Slot and PyMethodDef, which hold every function as another type than its own.
+/// For PyType_Slot and PyMethodDef, which store every function under another type than its own.
 template <typename Function>
 void* slot(Function* function) noexcept {
   return reinterpret_cast<void*>(function);

@@ -1,3 +1,5 @@
+// Compiles and runs built-in Python code in a namespace of its own.
+
 #include "runtime/python/built_in.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// Python code that is part of the binary.
 #pragma once
 
 #include <initializer_list>
@@ -6,16 +7,16 @@
 
 namespace appd::python {
 
-/// A part of appd that is Python code, built into the binary. No module: nobody can import it, and
-/// nothing of it stays when this is gone.
+/// A part of appd that is written in Python and built into the binary. It is not a module: nobody
+/// can import it, and it disappears with this object.
 ///
 /// Made, used and destroyed holding the interpreter.
 class BuiltIn {
  public:
-  /// Runs the code. `name`: of its file, for tracebacks. Throws PythonError.
+  /// Runs the code. `name` is the file name for tracebacks. Throws PythonError.
   BuiltIn(const char* name, const char* code);
 
-  /// Calls a function of it; throws PythonError.
+  /// Calls one of its functions. Throws PythonError.
   Ref call(const char* function, std::initializer_list<PyObject*> arguments = {}) const;
 
  private:

@@ -1,3 +1,5 @@
+// Iterates over a response and checks each chunk.
+
 #include "runtime/python/chunk_iterator.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +15,7 @@ bool says_one(PyObject* result) {
   const bool sized =
       (type->tp_as_sequence != nullptr && type->tp_as_sequence->sq_length != nullptr) ||
       (type->tp_as_mapping != nullptr && type->tp_as_mapping->mp_length != nullptr);
-  if (!sized) return false;  // asking a generator would make a TypeError for each response
+  if (!sized) return false;  // asking a generator would raise a TypeError for each response
   const Py_ssize_t length = PyObject_Size(result);
   if (length >= 0) return length == 1;
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();

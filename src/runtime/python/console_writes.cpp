@@ -1,3 +1,5 @@
+// Replaces the write methods of sys.stdout and sys.stderr by counting ones.
+
 #include "runtime/python/console_writes.hpp"
 
 #include <atomic>
@@ -16,7 +18,7 @@ PyObject* write_slot(PyObject* original, PyObject* text) noexcept {
 
 PyMethodDef write_method = {"write", write_slot, METH_O, nullptr};
 
-/// An attribute of the instance: whoever has the stream already, such as a logging handler, finds
+/// Set on the instance, so that code which already has the stream, such as a logging handler, uses
 /// it.
 void watch(const char* name) {
   PyObject* const stream = PySys_GetObject(name);  // borrowed

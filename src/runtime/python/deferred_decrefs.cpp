@@ -1,3 +1,5 @@
+// Collects references under a mutex and releases them with the interpreter held.
+
 #include "runtime/python/deferred_decrefs.hpp"
 
 #include <utility>
@@ -19,11 +21,12 @@ void DeferredDecrefs::clear() noexcept {
     any_.store(false, std::memory_order_relaxed);
   }
   live_.fetch_sub(released.size(), std::memory_order_relaxed);
-  for (PyObject* object : released) Py_DECREF(object);  // may run Python code: not under the mutex
+  // May run Python code, so not under the mutex
+  for (PyObject* object : released) Py_DECREF(object);
 }
 
 std::shared_ptr<const void> BodyKeeper::keep() {
-  // Ownership moves, the count stays: no interpreter needed.
+  // Ownership moves and the count stays, so no interpreter is needed.
   std::shared_ptr<const void> kept(
       owner_.get(), [deferred_decrefs = deferred_decrefs_](const void* object) {
         deferred_decrefs->defer(static_cast<PyObject*>(const_cast<void*>(object)));

@@ -1,3 +1,4 @@
+// Python references that threads without the interpreter give up.
 #pragma once
 
 #include <atomic>
@@ -11,24 +12,25 @@
 
 namespace appd::python {
 
-/// Where references end that were dropped by a thread without the interpreter: the loop, when it
-/// has sent body bytes that it kept. A pool thread that holds the interpreter releases them later.
+/// Takes references from threads that do not hold the interpreter: from the loop, when it has sent
+/// body bytes that it kept. A pool thread that holds the interpreter releases them later.
 ///
-/// It holds at most what the loop was still sending; nothing is added by a request that is answered
-/// at once. Must not die before the last thread that may drop something: shared.
+/// It holds no more than what the loop was still sending; a request that is answered at once adds
+/// nothing. It must outlive the last thread that may drop something, so it is shared.
 class DeferredDecrefs {
  public:
   explicit DeferredDecrefs(std::atomic<std::size_t>& live) noexcept : live_(live) {}
-  ~DeferredDecrefs() = default;  // by then the interpreter is gone, and what is left with it
+  // The interpreter is gone by then, and remaining references with it
+  ~DeferredDecrefs() = default;
   DeferredDecrefs(const DeferredDecrefs&) = delete;
   DeferredDecrefs& operator=(const DeferredDecrefs&) = delete;
 
   /// Takes over one reference. Any thread, with or without the interpreter.
   void defer(PyObject* object) noexcept;
 
-  /// True when there is something to release. Any thread.
+  /// True if there is something to release. Any thread.
   bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
-  /// Releases what was deferred. Holding the interpreter. Cheap when there is nothing.
+  /// Releases all deferred references. Holding the interpreter. Cheap if there are none.
   void clear() noexcept;
 
  private:
@@ -40,8 +42,8 @@ class DeferredDecrefs {
   std::vector<PyObject*> deferred_;  // guarded by mutex_
 };
 
-/// Keeps the object that body bytes belong to alive for the loop. Lives for one `send`, made and
-/// destroyed holding the interpreter; `keep` itself needs it not.
+/// Keeps the object that owns body bytes alive for the loop. Lives for one `send`; made and
+/// destroyed holding the interpreter. `keep` does not need it.
 class BodyKeeper final : public gateway::Keeper {
  public:
   BodyKeeper(const std::shared_ptr<DeferredDecrefs>& deferred_decrefs, PyObject* owner) noexcept

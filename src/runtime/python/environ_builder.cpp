@@ -1,3 +1,5 @@
+// Builds environ dicts by copying patterns and updating changed values.
+
 #include "runtime/python/environ_builder.hpp"
 
 #include <algorithm>
@@ -13,8 +15,8 @@
 namespace appd::python {
 namespace {
 
-/// Names that applications look up by a literal: made identical to it (interned), a lookup is one
-/// comparison of pointers. Others are never interned, as CPython 3.12 keeps interned strings for
+/// Names that applications look up by a literal. They are interned, so that a look-up compares
+/// pointers only. No other name is ever interned, since CPython 3.12 keeps interned strings for
 /// ever.
 constexpr std::array<std::string_view, 44> kKnownNames = {
     "AUTH_TYPE",
@@ -75,7 +77,7 @@ std::uint64_t word_at(const char* text, std::size_t size) noexcept {
   return word;
 }
 
-/// Over length, first and last eight bytes: cheap, and apart for the names that are in use.
+/// Hashes length and the first and last eight bytes: cheap, and different for all names in use.
 std::size_t hash_of(std::string_view name) noexcept {
   constexpr std::size_t kWord = 8;
   const std::size_t size = std::min(kWord, name.size());
@@ -105,7 +107,7 @@ void set(PyObject* dict, PyObject* key, PyObject* value) {
   checked(PyDict_SetItem(dict, key, value));
 }
 
-/// For what is not kept.
+/// For variables that are not cached.
 void set_anew(PyObject* dict, const gateway::Variable& variable) {
   set(dict, make_latin1(variable.name).get(), make_latin1(variable.value).get());
 }
@@ -115,8 +117,8 @@ void set_anew(PyObject* dict, const gateway::Variable& variable) {
 EnvironBuilder::EnvironBuilder(Ref base) : base_(std::move(base)), pairs_(kPairs) {}
 
 // CPython copies a dict that is at least two thirds full by copying its whole table. So the base
-// gets a table for 42 entries, by names that are put in and taken out again; then a copy with the
-// usual variables does not grow three times on its way. Where a version does otherwise, only time
+// gets a table for 42 entries: names are added and removed again. A copy that takes the usual
+// variables then need not grow three times. If a version of CPython behaves differently, only time
 // is lost.
 void EnvironBuilder::reserve(PyObject* base) {
   constexpr Py_ssize_t kEntriesForLargeTable = 22;
@@ -145,7 +147,7 @@ Ref EnvironBuilder::build(const gateway::Request& request) {
   return environ;
 }
 
-/// For requests whose names are not known to come again.
+/// For requests with names that are unlikely to come again.
 Ref EnvironBuilder::build_alone(Variables variables) {
   Ref environ = checked(PyDict_Copy(base_.get()));
   for (const gateway::Variable& variable : variables) {
@@ -164,7 +166,7 @@ EnvironBuilder::Pattern& EnvironBuilder::pattern_for(const gateway::NamesId& nam
   return patterns_[(mixed >> 32) % kPatterns];
 }
 
-/// False: other values are too long than before; the pattern is then to be filled anew.
+/// False if other variables are too long than before; then the pattern must be filled anew.
 bool EnvironBuilder::try_update(Pattern& pattern, Variables variables) {
   Slot* next = pattern.slots.data();
   for (const gateway::Variable& variable : variables) {
@@ -181,7 +183,7 @@ bool EnvironBuilder::try_update(Pattern& pattern, Variables variables) {
 }
 
 void EnvironBuilder::fill(Pattern& pattern, const gateway::NamesId& names, Variables variables) {
-  pattern.names = {};  // it is none until it is whole
+  pattern.names = {};  // no valid pattern until it is complete
   pattern.slots.clear();
   pattern.dict = checked(PyDict_Copy(base_.get()));
   pattern.lacks_some = false;
@@ -199,7 +201,7 @@ void EnvironBuilder::fill(Pattern& pattern, const gateway::NamesId& names, Varia
   pattern.names = names;
 }
 
-/// The name with the variable's value.
+/// The cached name together with the variable's value.
 EnvironBuilder::Entry& EnvironBuilder::entry_for(const gateway::Variable& variable) {
   Entry& entry = entry_for(variable.name);
   if (!holds(entry.value, variable.value)) entry.value = make_latin1(variable.value);

@@ -1,3 +1,4 @@
+// Turns a request into the environ dict.
 #pragma once
 
 #include <array>
@@ -11,24 +12,24 @@
 
 namespace appd::python {
 
-/// Makes the CGI part of WSGI's environ out of a request. One per pool thread, which alone uses it
-/// and holds the interpreter meanwhile.
+/// Makes the CGI part of WSGI's environ from a request. There is one per pool thread. Only that
+/// thread uses it, holding the interpreter.
 ///
-/// A front sends nearly the same variables with each request. So whole dicts are kept as patterns:
-/// one that has the names of a request (`Request::names`) gets the values that are new and is
-/// copied, which costs much less than to fill a dict. For the others, names and the values that
-/// they last had are kept. Both have a fixed number of places and take short texts only: what a
-/// client sends cannot make them grow.
+/// A front sends nearly the same variables with each request. So whole dicts are kept as patterns.
+/// The pattern with a request's names (`Request::names`) gets the values that changed and is
+/// copied, which costs much less than filling a dict. For other requests, names and their last
+/// values are cached. Both caches have a fixed number of places and take only short texts, so
+/// clients cannot make them grow.
 class EnvironBuilder {
  public:
-  /// `base`: a dict with what is the same for all requests; not changed.
+  /// `base` has the entries that are the same for all requests; it is not changed.
   explicit EnvironBuilder(Ref base);
 
   /// A new dict: the base and `request.environ()`.
   Ref build(const gateway::Request& request);
 
-  /// What `base` should hold beside the constants, so that copies of it need not grow while they
-  /// are filled: see the body. Values are placeholders for variables that every request has.
+  /// Adds to `base`, beside the constants, what lets copies of it be filled without growing (see
+  /// the body). The values are placeholders for variables that every request has.
   static void reserve(PyObject* base);
 
  private:
@@ -40,23 +41,23 @@ class EnvironBuilder {
     Entry newer;
     Entry older;
   };
-  /// A variable of a pattern. One that is too long is not in it, and has neither name nor value.
+  /// A variable of a pattern. Name and value are null if it is too long to be cached.
   struct Slot {
     Ref name;
     Ref value;
-    std::string_view text;  // the value's
+    std::string_view text;  // the value's text
   };
-  /// An environ with what is kept of a request's variables.
+  /// An environ, with cached values of a request's variables.
   struct Pattern {
-    gateway::NamesId names;  // of `slots`; not known: there is no pattern
+    gateway::NamesId names;  // of `slots`; unknown if there is no pattern
     Ref dict;
     std::vector<Slot> slots;  // in the order of the request
     bool lacks_some = false;
   };
   static constexpr std::size_t kPatterns = 16;
   static constexpr std::size_t kPairs = 512;
-  static constexpr std::size_t kMaxName = 64;    // bytes; longer ones are not kept
-  static constexpr std::size_t kMaxValue = 256;  // bytes
+  static constexpr std::size_t kMaxName = 64;    // in bytes; longer names are not cached
+  static constexpr std::size_t kMaxValue = 256;  // in bytes
 
   using Variables = std::span<const gateway::Variable>;
 
@@ -71,8 +72,8 @@ class EnvironBuilder {
   Entry& entry_for(const gateway::Variable& variable);
 
   Ref base_;
-  std::array<Pattern, kPatterns> patterns_;  // by their names
-  std::vector<Pair> pairs_;                  // by hash
+  std::array<Pattern, kPatterns> patterns_;  // found by their names
+  std::vector<Pair> pairs_;                  // found by hash
 };
 
 }  // namespace appd::python

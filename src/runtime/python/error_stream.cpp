@@ -1,3 +1,5 @@
+// Splits text written to wsgi.errors into lines and reports them.
+
 #include "runtime/python/error_stream.hpp"
 
 #include <fmt/format.h>
@@ -12,10 +14,10 @@
 namespace appd::python {
 namespace {
 
-/// A line that is longer is reported in parts.
+/// A longer line is reported in parts.
 constexpr std::size_t kLongestLine = 64 * 1024;
 
-// Which call runs on this thread: a fact about the thread, not about an interpreter.
+// The call that runs on this thread: a property of the thread, not of an interpreter.
 thread_local ErrorText* current = nullptr;
 
 }  // namespace

@@ -1,3 +1,4 @@
+// wsgi.errors: what applications write there, line by line.
 #pragma once
 
 #include <string>
@@ -9,9 +10,9 @@
 
 namespace appd::python {
 
-/// What one call writes to wsgi.errors on its own pool thread. Whole lines go to the log with the
-/// request's line before them; those of one write stay together. The text also goes to the
-/// exchange.
+/// Text that one call writes to wsgi.errors on its own pool thread. Whole lines go to the log,
+/// after a line that names the request; the lines of one write stay together. The text also goes to
+/// the exchange.
 class ErrorText {
  public:
   explicit ErrorText(gateway::Reporter& reporter) noexcept : reporter_(reporter) {}
@@ -19,9 +20,9 @@ class ErrorText {
   /// The sink of the calling thread while it runs a call, else null.
   static ErrorText* of_this_thread() noexcept;
 
-  /// Between `begin` and `end` this is the calling thread's sink.
+  /// Makes this the calling thread's sink until `end`.
   void begin(gateway::Exchange& exchange) noexcept;
-  /// Reports what was left without a newline.
+  /// Reports text that was left without a newline.
   void end();
 
   void write(std::string_view text);
@@ -31,11 +32,11 @@ class ErrorText {
 
   gateway::Reporter& reporter_;
   gateway::Exchange* exchange_ = nullptr;
-  std::string partial_;  // a line whose newline has not come
+  std::string partial_;  // the beginning of a line that has no newline yet
 };
 
-/// The one wsgi.errors object that all requests share. On a thread that runs no call, what is
-/// written goes to the log as it is.
+/// The wsgi.errors object that all requests share. On a thread that runs no call, text goes to the
+/// log unchanged.
 class ErrorStream {
  public:
   explicit ErrorStream(gateway::Reporter& reporter) noexcept : reporter_(reporter) {}

@@ -1,3 +1,5 @@
+// Describes Python exceptions without raising another one.
+
 #include "runtime/python/errors.hpp"
 
 #include <string_view>
@@ -5,7 +7,7 @@
 namespace appd::python {
 namespace {
 
-/// A single line, whatever an exception's text holds.
+/// Cuts after the first line, whatever an exception's text contains.
 std::string first_line(std::string text) {
   const auto end = text.find_first_of("\r\n");
   if (end != std::string::npos) text.erase(end);
@@ -28,7 +30,7 @@ std::string traceback_of(PyObject* exception) {
   return to_utf8(text.get());
 }
 
-/// Runs `make`; an exception within it is dropped for `otherwise`.
+/// Runs `make`. If it raises, drops the exception and returns `otherwise`.
 template <typename Make>
 std::string or_else(Make make, const char* otherwise) {
   try {

@@ -1,3 +1,4 @@
+// Moves errors between C++ exceptions and Python's pending exception.
 #pragma once
 
 #include <exception>
@@ -8,19 +9,20 @@
 
 namespace appd::python {
 
-/// A Python exception is pending on this thread. Carries nothing: the interpreter has it.
+/// A Python exception is pending on this thread. Carries no data: the interpreter has the
+/// exception.
 class PythonError : public std::exception {
  public:
   const char* what() const noexcept override { return "a Python exception is pending"; }
 };
 
-/// A new reference that is not null.
+/// Takes a new reference; throws PythonError if it is null.
 inline Ref checked(PyObject* new_reference) {
   if (new_reference == nullptr) throw PythonError();
   return Ref::steal(new_reference);
 }
 
-/// The result of a function that says −1 for an error.
+/// Takes the result of a function that returns −1 on error; throws PythonError then.
 inline int checked(int result) {
   if (result < 0) throw PythonError();
   return result;
@@ -33,8 +35,8 @@ template <typename... Arguments>
   throw PythonError();
 }
 
-/// The body of a C slot: runs `body` and turns C++ exceptions into a pending Python one and
-/// `failed`.
+/// The body of a C slot: runs `body`. On a C++ exception, makes a Python exception pending and
+/// returns `failed`.
 template <typename Result, typename Body>
 Result guarded(Result failed, Body&& body) noexcept {
   try {
@@ -49,7 +51,7 @@ Result guarded(Result failed, Body&& body) noexcept {
   return failed;
 }
 
-/// For slots that give a new reference.
+/// For slots that return a new reference.
 template <typename Body>
 PyObject* guarded(Body&& body) noexcept {
   return guarded<PyObject*>(nullptr, [&] { return body().release(); });
@@ -59,7 +61,7 @@ inline Ref none() noexcept {
   return Ref::borrow(Py_None);
 }
 
-/// `text` as UTF-8; what UTF-8 cannot hold (lone surrogates) as backslash escapes.
+/// `text` as UTF-8; characters that UTF-8 cannot encode (lone surrogates) become backslash escapes.
 std::string to_utf8(PyObject* text);
 
 /// A Python exception in words.
@@ -68,10 +70,10 @@ struct Failure {
   std::string traceback;  ///< as Python prints it, lines ending in "\n"
 };
 
-/// Describes an exception instance. Never raises; what cannot be had is left out.
+/// Describes an exception instance. Never raises; leaves out what cannot be obtained.
 Failure describe(PyObject* exception) noexcept;
 
-/// Describes the pending exception, which is pending no longer.
+/// Describes the pending exception and clears it.
 Failure take_failure() noexcept;
 
 }  // namespace appd::python

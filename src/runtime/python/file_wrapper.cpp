@@ -1,3 +1,5 @@
+// Recognises plain files among wrapped objects and finds the range to send.
+
 #include "runtime/python/file_wrapper.hpp"
 
 #include <fcntl.h>
@@ -23,8 +25,8 @@ bool is_exactly(PyObject* object, PyObject* module, const char* type) {
   return reinterpret_cast<PyObject*>(Py_TYPE(object)) == attribute(module, type).get();
 }
 
-/// An open file of the io module in binary mode, raw or with Python's own buffer on it, and nothing
-/// derived from these.
+/// Whether `file` is an open binary file of the io module, raw or buffered, and no subclass of
+/// these.
 bool is_plain_file(PyObject* file) {
   const Ref io = checked(PyImport_ImportModule("io"));
   if (is_exactly(file, io.get(), "FileIO")) return true;
@@ -44,7 +46,8 @@ std::int64_t call_for_number(PyObject* object, const char* name) {
 std::optional<gateway::FileRange> range_of(PyObject* file) {
   if (!is_plain_file(file)) return std::nullopt;
   const auto descriptor = static_cast<int>(call_for_number(file, "fileno"));
-  const std::int64_t position = call_for_number(file, "tell");  // knows of the buffer, lseek not
+  // Accounts for the buffer; lseek does not
+  const std::int64_t position = call_for_number(file, "tell");
   struct stat status {};
   if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   support::UniqueFd own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
@@ -61,7 +64,7 @@ std::optional<gateway::FileRange> FileWrapper::to_range(PyObject* wrapper) {
     return range_of(wrapper_of(wrapper).file());
   } catch (const PythonError&) {
     if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw;
-    PyErr_Clear();  // closed, or write-only: reading will say so
+    PyErr_Clear();  // closed or write-only: reading will report it
     return std::nullopt;
   }
 }
@@ -82,7 +85,7 @@ int FileWrapper::visit(visitproc visitor, void* argument) const {
 
 namespace {
 
-/// Finds the counters for new instances: they are in the type's dict, in a capsule.
+/// Leads new instances to their counters: a capsule in the type's dict.
 constexpr const char* kLiveName = "_live";
 
 LiveCounters& live_of(PyTypeObject* type) {
@@ -129,7 +132,7 @@ PyObject* next_slot(PyObject* self) noexcept {
   return guarded([&] { return wrapper_of(self).read_block(); });
 }
 
-/// `close` is the file's own, so that it is there exactly when the file has one.
+/// `close` is the file's own, so it exists exactly if the file has one.
 PyObject* getattro_slot(PyObject* self, PyObject* name) noexcept {
   const bool is_close =
       PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "close") == 0;

@@ -1,3 +1,4 @@
+// wsgi.file_wrapper: responses from files.
 #pragma once
 
 #include <optional>
@@ -9,19 +10,20 @@
 namespace appd::python {
 
 /// wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"): a Python type, called
-/// as file_wrapper(filelike, blksize=8192). Its instances iterate over read(blksize) and have
-/// `close` exactly when the file has it.
+/// as file_wrapper(filelike, blksize=8192). Instances iterate over read(blksize), and have `close`
+/// exactly if the file has it.
 class FileWrapper {
  public:
   FileWrapper(Ref file, Py_ssize_t block_size, LiveCounters& live) noexcept
       : counted_(live.file_wrappers), file_(std::move(file)), block_size_(block_size) {}
 
-  /// The heap type, for instances that count in `live`, which must outlive them.
+  /// The heap type. Its instances count in `live`, which must outlive them.
   static Ref make_type(LiveCounters& live);
 
   /// The part of a regular file that reading `wrapper`, an instance, would give: from the file's
-  /// position to its end. None when only reading can tell: for anything but a plain file of the io
-  /// module, whose methods might do more than read bytes (a GzipFile has a descriptor, too).
+  /// position to its end. std::nullopt if only reading can tell, which is so for everything but a
+  /// plain file of the io module: other methods may do more than read bytes (a GzipFile has a
+  /// descriptor, too).
   static std::optional<gateway::FileRange> to_range(PyObject* wrapper);
 
   Ref read_block() const;
@@ -33,7 +35,7 @@ class FileWrapper {
 
  private:
   Counted counted_;
-  Ref file_;  // null only once cleared by the garbage collector
+  Ref file_;  // null only after the garbage collector has cleared it
   const Py_ssize_t block_size_;
 };
 

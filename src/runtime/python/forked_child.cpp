@@ -1,3 +1,5 @@
+// Reports and ends a fork of the application that returned into appd.
+
 #include "runtime/python/forked_child.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +12,7 @@
 namespace appd::python {
 namespace {
 
-/// As the interpreter would end with it.
+/// The code with which the interpreter would exit for this exception.
 int exit_code_of(PyObject* exception) noexcept {
   if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) == 0) {
     return support::exit_code::kFailure;

@@ -1,3 +1,4 @@
+// Guards that take and release the interpreter.
 #pragma once
 
 #include "runtime/python/python_compat.hpp"
@@ -14,8 +15,8 @@ class GilGuard {
   GilGuard& operator=(const GilGuard&) = delete;
 };
 
-/// Gives the interpreter up for its lifetime: round everything that may wait or take long. Works on
-/// any thread that holds it, also on those that an application has started.
+/// Releases the interpreter for its lifetime. Use it around everything that may wait or take long.
+/// Works on any thread that holds the interpreter, also on the application's own.
 class GilRelease {
  public:
   GilRelease() noexcept : state_(PyEval_SaveThread()) {}

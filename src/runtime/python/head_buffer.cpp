@@ -1,3 +1,5 @@
+// Copies and checks status and headers from start_response.
+
 #include "runtime/python/head_buffer.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +12,7 @@
 namespace appd::python {
 namespace {
 
-/// The bytes of a str, which must be latin-1. `what`: for the error's text.
+/// The bytes of a str, which must be latin-1. `what` names it in the error's text.
 std::string_view latin1_of(PyObject* text, const char* what) {
   if (!PyUnicode_Check(text)) raise(PyExc_TypeError, "%s must be str, not %R", what, text);
   checked(compat::make_ready(text));
@@ -25,7 +27,7 @@ void HeadBuffer::assign(PyObject* status, PyObject* headers) {
   set_status(status);
   if (!PyList_CheckExact(headers))
     raise(PyExc_TypeError, "headers must be a list, not %s", Py_TYPE(headers)->tp_name);
-  // No Python code runs in here, so the list stays as it is.
+  // No Python code runs here, so the list stays as it is.
   const auto count = static_cast<std::size_t>(PyList_GET_SIZE(headers));
   for (std::size_t i = 0; i < count; ++i) {
     add_header(PyList_GET_ITEM(headers, static_cast<Py_ssize_t>(i)),

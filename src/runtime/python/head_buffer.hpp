@@ -1,3 +1,4 @@
+// The head of a response, checked.
 #pragma once
 
 #include <array>
@@ -12,41 +13,40 @@
 
 namespace appd::python {
 
-/// The head of a response: a checked copy of what the application gave to start_response, so that
-/// it may change its list afterwards. Reused: a warm one does not allocate. Used holding the
-/// interpreter.
+/// The head of a response: a checked copy of the arguments of start_response, so the application
+/// may change its list afterwards. Reuse does not allocate. Used holding the interpreter.
 class HeadBuffer {
  public:
   /// Takes start_response's arguments. Throws PythonError with a TypeError or ValueError that says
-  /// what is wrong; the buffer is then incomplete.
+  /// what is wrong; then the buffer is incomplete.
   void assign(PyObject* status, PyObject* headers);
 
-  /// For responses of the server's own; nothing is checked.
+  /// For responses of the server's own; checks nothing.
   void assign(std::string_view status, unsigned code);
   void add(std::string_view name, std::string_view value);
 
-  /// Announces the body's length, in place of one that the application announced.
+  /// Sets the body's length, in place of one that the application announced.
   void set_content_length(std::uint64_t length);
   void remove_content_length();
 
   unsigned status() const noexcept { return code_; }
-  /// True when the application gave a number only: the reason is ours.
+  /// True if the application gave only a number, so the reason is ours.
   bool lacked_reason() const noexcept { return lacked_reason_; }
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
-  /// A view of this buffer, until it changes.
+  /// A view of this buffer, valid until the buffer changes.
   gateway::ResponseHead view() const noexcept {
     return {status_, fields_, content_length_.has_value()};
   }
 
  private:
   enum class Name : bool { plain, content_length };
-  /// What was found out about a str. It stays what it is for as long as somebody has it.
+  /// What was found out about a str. It stays true for as long as somebody owns the str.
   template <typename Finding>
   struct Known {
     Ref text;
     Finding finding{};
   };
-  /// The field's place in fields_, while content_length_ is there.
+  /// The field's range in fields_, while content_length_ is set.
   struct Extent {
     std::size_t begin;
     std::size_t size;
@@ -63,7 +63,7 @@ class HeadBuffer {
   std::optional<std::uint64_t> content_length_;
   Extent length_extent_{};
 
-  // Applications give the same strings again and again.
+  // Applications pass the same strings again and again.
   Known<unsigned> known_status_;
   std::array<Known<Name>, 8> known_names_;  // of the first headers
 };

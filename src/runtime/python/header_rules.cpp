@@ -1,3 +1,5 @@
+// Checks statuses and headers, eight bytes at a time where it pays.
+
 #include "runtime/python/header_rules.hpp"
 
 #include <algorithm>
@@ -9,7 +11,7 @@
 namespace appd::python {
 namespace {
 
-constexpr unsigned kFirstFinalStatus = 200;  // 1xx heads are read as the final one by most fronts
+constexpr unsigned kFirstFinalStatus = 200;  // most fronts take a 1xx head for the final one
 
 bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
@@ -32,7 +34,7 @@ bool is_control(char c) noexcept {
   return byte < 0x20 || byte == 0x7F;
 }
 
-/// The same of eight bytes at once: borrows out of a byte show that it is too small.
+/// The same for eight bytes at once: a borrow out of a byte shows that it is too small.
 bool has_control(std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kEach = 0x0101010101010101;
   const std::uint64_t below_space = (bytes - kEach * 0x20) & ~bytes;
@@ -67,7 +69,7 @@ constexpr std::uint32_t make_lengths() {
   return lengths;
 }
 
-/// Bit n: a name of n bytes is among them.
+/// Bit n is set if one of the names has n bytes.
 constexpr std::uint32_t kServersOwnLengths = make_lengths();
 
 }  // namespace
@@ -99,7 +101,7 @@ bool is_header_value(std::string_view value) noexcept {
 }
 
 bool is_servers_own(std::string_view name) noexcept {
-  // Most names have another length than any of them.
+  // Most names differ in length from all of them.
   if ((kServersOwnLengths >> std::min<std::size_t>(name.size(), 31) & 1) == 0) return false;
   return std::any_of(kServersOwn.begin(), kServersOwn.end(),
                      [&](std::string_view own) { return same_ignoring_case(name, own); });

@@ -1,3 +1,4 @@
+// Rules for the status and headers of a response.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +10,14 @@ namespace appd::python {
 /// What a status line and a header may be (PEP 3333 "The start_response() Callable", RFC 9110
 /// sections 5 and 15, and what front servers make of the rest). Pure functions of bytes.
 
-/// Of "200 OK": 200. None unless it is three digits from 200 to 999, alone or followed by one space
-/// and a reason without control bytes and without spaces at its ends.
+/// The code of "200 OK": 200. std::nullopt unless `status` is three digits from 200 to 999, alone
+/// or followed by one space and a reason without control bytes and without spaces at its ends.
 std::optional<unsigned> parse_status(std::string_view status) noexcept;
 
 /// A token (RFC 9110, 5.6.2).
 bool is_header_name(std::string_view name) noexcept;
 
-/// No control bytes (not even a tab): what WSGI asks for; CR, LF and NUL would split the response.
+/// No control bytes, not even a tab, as WSGI demands. CR, LF and NUL would split the response.
 bool is_header_value(std::string_view value) noexcept;
 
 /// Headers that belong to the server's side of the connection, and Status.

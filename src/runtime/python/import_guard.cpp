@@ -1,3 +1,5 @@
+// Compares signals, descriptors and threads before and after the import.
+
 #include "runtime/python/import_guard.hpp"
 
 #include <dirent.h>
@@ -42,11 +44,11 @@ void ImportGuard::check(const std::string& application) const {
   tell_of_sigterm();
 }
 
-/// Those that close on exec: what the process was started with may be anybody's.
+/// Only descriptors that close on exec: the others came with the process and may be anybody's.
 std::map<int, ImportGuard::File> ImportGuard::own_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
   std::map<int, File> found;
-  if (!folder) return found;  // without /proc there is nothing to compare with
+  if (!folder) return found;  // without /proc there is nothing to compare
   while (const dirent* const entry = ::readdir(folder.get())) {
     const int fd = std::atoi(entry->d_name);
     struct stat file {};
@@ -70,8 +72,8 @@ void ImportGuard::require_descriptors(const std::string& application) const {
   ::_exit(support::exit_code::kDescriptors);
 }
 
-/// Threads inherit the mask of this one. What the application keeps for a thread of its own that
-/// waits for signals stays blocked.
+/// Threads inherit this one's mask. Signals that the application blocks for a waiting thread of its
+/// own stay blocked.
 void ImportGuard::let_signals_through() const {
   sigset_t now;
   ::pthread_sigmask(SIG_SETMASK, nullptr, &now);

@@ -1,3 +1,4 @@
+// Checks what an import did to the process.
 #pragma once
 
 #include <signal.h>
@@ -11,18 +12,18 @@
 
 namespace appd::python {
 
-/// Stands round the import of an application, which may do to the process whatever it likes: looks
-/// afterwards whether appd can still serve in it.
+/// Surrounds the import of an application, which may do anything to the process. Checks afterwards
+/// whether appd can still serve in it.
 ///
-/// On the main thread, holding the interpreter, before there is another thread of appd's.
+/// On the main thread, holding the interpreter, before appd has another thread.
 class ImportGuard {
  public:
-  /// Notes how things are before the import. Throws std::system_error.
+  /// Notes the state before the import. Throws std::system_error.
   explicit ImportGuard(gateway::Reporter& reporter);
 
-  /// After it: mends with a warning what can be mended (signals that do not come through, SIGPIPE
-  /// that kills); throws LoadError when threads are none any more. Where descriptors of appd's were
-  /// closed, nobody can be told anything but by the log and the exit code: ends the process.
+  /// After the import: repairs with a warning what can be repaired (signals that are blocked,
+  /// SIGPIPE that kills). Throws LoadError if threads do not work. If descriptors of appd's were
+  /// closed, ends the process: only the log and the exit code can still report it.
   void check(const std::string& application) const;
 
  private:

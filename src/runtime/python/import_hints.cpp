@@ -1,3 +1,5 @@
+// Guesses the cause of a failed import: wrong name, unreadable folder, missing virtualenv.
+
 #include "runtime/python/import_hints.hpp"
 
 #include <fmt/format.h>
@@ -18,12 +20,12 @@ bool is_kind_of(PyObject* exception, PyObject* type) {
   return PyErr_GivenExceptionMatches(exception, type) != 0;
 }
 
-/// The module of a dotted name, when it has been imported; a borrowed reference, or null.
+/// The module of a dotted name if it was imported (a borrowed reference), or null.
 PyObject* imported(const std::string& name) {
   return PyDict_GetItemString(PyImport_GetModuleDict(), name.c_str());
 }
 
-/// Whether `names`, "holder.application", lead to something in `module`.
+/// Whether `names`, such as "holder.application", lead to an object in `module`.
 bool has(PyObject* module, std::string_view names) {
   Ref object = Ref::borrow(module);
   while (!names.empty()) {
@@ -37,7 +39,7 @@ bool has(PyObject* module, std::string_view names) {
   return true;
 }
 
-/// mysite.wsgi.application is how an object is named within Python, in Django's settings too.
+/// mysite.wsgi.application is how Python, and Django's settings, name an object.
 std::string object_for_module(const ApplicationName& name) {
   if (!name.object.empty()) return "";
   for (std::size_t dot = name.module.rfind('.'); dot != std::string::npos && dot > 0;
@@ -51,7 +53,7 @@ std::string object_for_module(const ApplicationName& name) {
   return "";
 }
 
-/// Where Python has looked for the module, and could not.
+/// A folder in which Python looked for the module but could not read.
 std::string unreadable_folder(PyObject* not_found) {
   PyObject* const path = PySys_GetObject("path");  // borrowed
   const Ref missing = checked(PyObject_GetAttrString(not_found, "name"));
@@ -72,7 +74,7 @@ std::string unreadable_file(PyObject* exception) {
   return PyUnicode_Check(file.get()) ? unreadable(to_utf8(file.get())) : "";
 }
 
-/// A shell that has activated one gives the variable to all that it starts.
+/// A shell with an active environment passes the variable to everything it starts.
 std::string unused_virtualenv() {
   const char* const directory = std::getenv("VIRTUAL_ENV");
   if (directory == nullptr || *directory == '\0') return "";
@@ -80,8 +82,9 @@ std::string unused_virtualenv() {
   const Ref prefix = checked(PyObject_GetAttrString(sys.get(), "prefix"));
   const Ref base = checked(PyObject_GetAttrString(sys.get(), "base_prefix"));
   if (checked(PyObject_RichCompareBool(prefix.get(), base.get(), Py_NE)) != 0) return "";
-  return fmt::format("; VIRTUAL_ENV is {0}, but appd uses no virtual environment: --virtualenv {0}",
-                     directory);
+  return fmt::format(
+      "; VIRTUAL_ENV is {0}, but appd uses no virtual environment: add --virtualenv {0}",
+      directory);
 }
 
 std::string hint_for(const ApplicationName& name, PyObject* exception) {
@@ -98,7 +101,7 @@ std::string import_hint(const ApplicationName& name, PyObject* exception) noexce
   try {
     return hint_for(name, exception);
   } catch (const PythonError&) {
-    PyErr_Clear();  // the application may have put anything in the place of what is looked at
+    PyErr_Clear();  // the application may have replaced what is looked at
     return "";
   } catch (const std::exception&) {
     return "";

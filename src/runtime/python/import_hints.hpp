@@ -1,3 +1,4 @@
+// Hints for imports that failed.
 #pragma once
 
 #include <string>
@@ -7,9 +8,9 @@
 
 namespace appd::python {
 
-/// What may be behind an import that has failed with `exception`, as the end of a message ("; did
-/// you mean mysite.wsgi:application?"), or nothing. On the main thread, holding the interpreter,
-/// with no exception pending; none is afterwards.
+/// The likely cause of an import that failed with `exception`, as the end of a message ("; did you
+/// mean mysite.wsgi:application?"), or "". On the main thread, holding the interpreter, with no
+/// exception pending, before and after.
 std::string import_hint(const ApplicationName& name, PyObject* exception) noexcept;
 
 }  // namespace appd::python

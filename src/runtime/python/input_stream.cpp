@@ -1,3 +1,5 @@
+// Reads, buffers and splits a request's body for Python.
+
 #include "runtime/python/input_stream.hpp"
 
 #include <algorithm>
@@ -13,9 +15,10 @@ namespace appd::python {
 namespace {
 
 constexpr std::size_t kReadAhead = 16 * 1024;
-/// A read of the whole body allocates this much on the word of CONTENT_LENGTH, more as bytes come.
+/// A read of the whole body allocates up to this much on the word of CONTENT_LENGTH, and more as
+/// bytes arrive.
 constexpr std::size_t kTrustedAllocation = 1024 * 1024;
-/// Copying more than this is done without the interpreter.
+/// Copies of more than this release the interpreter.
 constexpr std::size_t kLongCopy = 64 * 1024;
 
 Ref make_bytes(std::size_t size) {
@@ -40,7 +43,7 @@ void resize(Ref& bytes, std::size_t size) {
 
 }  // namespace
 
-/// One read: refuses a second one at the same time, and any after the request's end.
+/// One read: refuses another at the same time, and any after the request's end.
 class InputStream::Use {
  public:
   explicit Use(InputStream& stream) : stream_(stream) {
@@ -85,7 +88,7 @@ Ref InputStream::read_unlimited() {
   return read_exactly(static_cast<std::size_t>(std::numeric_limits<Py_ssize_t>::max()));
 }
 
-/// Straight into the bytes object, which grows with what comes and never on a promise alone.
+/// Reads straight into the bytes object. It grows as bytes arrive, never on a promise alone.
 Ref InputStream::read_exactly(std::size_t limit) {
   Ref bytes = make_bytes(first_allocation(limit));
   std::size_t filled = 0;
@@ -100,7 +103,8 @@ Ref InputStream::read_exactly(std::size_t limit) {
   return bytes;
 }
 
-/// Known bodies get what is left of them, and a byte to meet the end without growing.
+/// A body of known length gets the size of its remainder, and one byte to meet the end without
+/// growing.
 std::size_t InputStream::first_allocation(std::size_t limit) const noexcept {
   const auto length = exchange_->request().content_length();
   const std::size_t expected =
@@ -121,7 +125,7 @@ std::size_t InputStream::take_buffered(std::span<char> into) noexcept {
   return size;
 }
 
-/// Waits for at least one byte; 0 at the body's end.
+/// Waits for at least one byte; returns 0 at the body's end.
 std::size_t InputStream::receive(std::span<char> into) {
   for (;;) {
     if (exchange_ == nullptr)
@@ -140,7 +144,7 @@ std::size_t InputStream::receive(std::span<char> into) {
       case gateway::BodyStatus::would_block:
         break;
     }
-    gateway::Exchange& exchange = *exchange_;  // stays until this read has ended: see detach
+    gateway::Exchange& exchange = *exchange_;  // stays valid until this read has ended: see detach
     GilRelease released;
     exchange.wait_body();
   }
@@ -213,7 +217,7 @@ InputStream& stream_of(PyObject* self) noexcept {
   return unboxed<InputStream>(self);
 }
 
-/// The one optional argument of the read methods: a number, None or nothing.
+/// The optional argument of the read methods: a number, None or nothing.
 Py_ssize_t parse_limit(PyObject* const* arguments, Py_ssize_t count) {
   if (count > 1) raise(PyExc_TypeError, "at most 1 argument expected, got %zd", count);
   if (count == 0 || arguments[0] == Py_None) return -1;

@@ -1,3 +1,4 @@
+// wsgi.input: the body of a request.
 #pragma once
 
 #include <atomic>
@@ -14,9 +15,9 @@
 namespace appd::python {
 
 /// wsgi.input of a request (PEP 3333, "Input and Error Streams"): a Python object that reads the
-/// exchange's body, waiting for it without the interpreter.
+/// exchange's body. It waits without the interpreter.
 ///
-/// An application may keep it, and may read from another thread while the call runs. Before
+/// An application may keep the object, and may read from another thread while the call runs. Before
 /// `attach` and after `detach` every use raises ValueError.
 ///
 ///     buffer_:  [ already read | read ahead by readline ]
@@ -28,23 +29,22 @@ class InputStream {
   /// The heap type of wsgi.input objects, `Boxed<InputStream>`.
   static Ref make_type();
 
-  /// Reads this request's body from now on.
+  /// Reads the body of `exchange` from now on.
   void attach(gateway::Exchange& exchange) noexcept;
-  /// Lets go of the exchange, after a read by another thread has ended: gives the interpreter up
-  /// while it waits for that.
+  /// Drops the exchange. Waits first, without the interpreter, for a read by another thread to end.
   void detach() noexcept;
-  /// It stays with the application for as long as that likes.
+  /// The application keeps the object, for as long as it likes.
   void leave(LiveCounters& live) noexcept { kept_.emplace(live.inputs); }
 
-  // What Python calls. `limit`: at most that many bytes; negative: no limit.
+  // Called by Python. `limit`: at most that many bytes; negative means no limit.
   Ref read(Py_ssize_t limit);
   Ref read_line(Py_ssize_t limit);
-  /// `hint`: stops after lines of that many bytes in all; not positive: no limit.
+  /// `hint`: stops after lines of that many bytes in all; no limit unless positive.
   Ref read_lines(Py_ssize_t hint);
-  /// True when the front or its client does not wait for the response any more.
+  /// True if the front or its client no longer waits for the response.
   bool client_disconnected() const noexcept;
 
-  /// A read of this request has met the end of a body that is not complete.
+  /// True if a read of this request met the end of an incomplete body.
   bool was_cut() const noexcept { return was_cut_; }
 
  private:

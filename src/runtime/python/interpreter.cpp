@@ -1,3 +1,5 @@
+// Starts, configures and ends CPython.
+
 #include "runtime/python/interpreter.hpp"
 
 #include <signal.h>
@@ -15,7 +17,7 @@
 namespace appd::python {
 namespace {
 
-/// Of the library that is loaded, which need not be the one of the headers: "3.11".
+/// The version of the loaded library, which may differ from that of the headers: "3.11".
 std::string minor_version() {
   const std::string version = Interpreter::version();
   return version.substr(0, version.find('.', version.find('.') + 1));
@@ -50,7 +52,7 @@ class Config {
   PyConfig config_;
 };
 
-/// Directories that may be given relative to the working directory, which may change later.
+/// The directories may be relative to the working directory, which may change later.
 void put_in_front(const std::vector<std::string>& directories) {
   PyObject* const path = PySys_GetObject("path");  // borrowed
   Py_ssize_t position = 0;
@@ -61,11 +63,10 @@ void put_in_front(const std::vector<std::string>& directories) {
   }
 }
 
-/// Importing `signal` for the first time looks what is in force, and takes SIGINT over when nobody
-/// else has, even if no handlers were asked for (3.11): so that happens here, with SIGINT out of
-/// its sight. appd's handlers are hidden as well: an application could not put back what Python
-/// knows to be a handler of C code. The C module below it does all that; the one in Python would
-/// bring enum with it.
+/// The first import of `signal` reads the handlers in force, and takes over SIGINT if nobody has
+/// it, even when no handlers were asked for (3.11). So it happens here, with SIGINT hidden. appd's
+/// handlers are hidden as well: an application could not restore a handler that Python knows to be
+/// C code. The C module does all this; the Python module above it would import enum.
 void show_default_signals_to_python() {
   const support::HiddenWorkerSignals hidden;
   struct sigaction ignore {};
@@ -77,9 +78,9 @@ void show_default_signals_to_python() {
   if (!module) throw PythonError();
 }
 
-/// A thread that computes lets others have the interpreter so often (seconds). With Python's 5 ms
-/// a short request beside a long one takes more than twice as long in the worst hundredth, and
-/// more frequent changes cost the long one next to nothing.
+/// How often a computing thread lets others have the interpreter, in seconds. With Python's 5 ms a
+/// short request beside a long one takes more than twice as long at the 99th percentile. More
+/// frequent switches cost the long one next to nothing.
 constexpr double kSwitchInterval = 0.001;
 
 void let_threads_switch() {
@@ -88,7 +89,7 @@ void let_threads_switch() {
   checked(PyObject_CallOneArg(set, interval.get()));
 }
 
-/// The application may have other wishes, which it tells at import, and so may the environment.
+/// The application may choose otherwise during its import, and so may the environment.
 void leave_stacks_at_crash(int descriptor) {
   if (descriptor < 0) return;
   const Ref module = checked(PyImport_ImportModule("faulthandler"));
@@ -98,7 +99,7 @@ void leave_stacks_at_crash(int descriptor) {
 }
 
 void buffer_stdout_by_line() {
-  PyObject* const stream = PySys_GetObject("stdout");  // borrowed; None when fd 1 is closed
+  PyObject* const stream = PySys_GetObject("stdout");  // borrowed; None if fd 1 is closed
   if (stream == nullptr || stream == Py_None) return;
   const Ref method = checked(PyObject_GetAttrString(stream, "reconfigure"));
   const Ref nothing = checked(PyTuple_New(0));
@@ -118,12 +119,13 @@ Interpreter::Interpreter(const PythonOptions& options) {
   config.set(&config.get().program_name, executable);
   config.set(&config.get().executable, executable);
   config.append_argument(L"appd");
-  // The environment may have been made by another build of the same minor version, whose standard
-  // library does not fit this one.
+  // Another build of the same minor version may have made the environment, and its standard library
+  // does not fit this one.
   if (!options.virtualenv.empty() && std::getenv("PYTHONHOME") == nullptr)
     config.set(&config.get().home, APPD_PYTHON_HOME);
   config.start();
-  std::signal(SIGPIPE, SIG_IGN);  // part of what install_signal_handlers does, and Python relies on
+  // Part of what install_signal_handlers does, and Python relies on it
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     show_default_signals_to_python();
     leave_stacks_at_crash(options.crash_descriptor);

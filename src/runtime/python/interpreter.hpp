@@ -1,3 +1,4 @@
+// The embedded CPython interpreter.
 #pragma once
 
 #include <string>
@@ -7,20 +8,19 @@
 
 namespace appd::python {
 
-/// CPython itself, as python(1) would start it, but for these: no signal handlers, sys.argv is
-/// ["appd"], sys.executable is the python of the virtual environment or the one that appd was built
-/// with, stdout is line-buffered, threads switch every millisecond instead of every five,
-/// faulthandler is enabled, and sys.path begins with the given entries and the working directory.
-/// PYTHON* variables of the environment are honoured, as an operator sets them on purpose.
+/// CPython as python(1) would start it, with these differences: there are no signal handlers,
+/// sys.argv is ["appd"], sys.executable is the python of the virtual environment or the one that
+/// appd was built with, stdout is line-buffered, threads switch every millisecond instead of every
+/// five, faulthandler is enabled, and sys.path begins with the given entries and the working
+/// directory. PYTHON* variables of the environment count, since an operator sets them on purpose.
 class Interpreter {
  public:
-  /// The thread that calls is Python's main thread from now on, and holds the interpreter. Throws
-  /// StartError.
+  /// Makes the calling thread Python's main thread, holding the interpreter. Throws StartError.
   explicit Interpreter(const PythonOptions& options);
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
-  /// Ends it; holding it. False when flushing failed.
+  /// Ends CPython; holding the interpreter. False if flushing failed.
   bool finalize() noexcept;
 
   static std::string version();

@@ -1,3 +1,5 @@
+// The thread that waits for the interpreter and then interrupts calls.
+
 #include "runtime/python/interrupter.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Interrupts calls of the application from another thread.
 #pragma once
 
 #include <atomic>
@@ -14,24 +15,25 @@
 
 namespace appd::python {
 
-/// Interrupts calls from a thread of its own: that may have to wait for the interpreter for long,
-/// and nobody else should. Its wait shows that C code keeps the interpreter. There is no thread
-/// before it is needed.
+/// Interrupts calls from a thread of its own, because waiting for the interpreter may take long and
+/// must not block any other thread. How long it waits shows whether C code keeps the interpreter.
+/// The thread starts when it is first needed.
 class Interrupter {
  public:
-  /// `act` is called for each call, holding the interpreter; it may be over by then. Holding the
-  /// interpreter.
+  /// `act` is called for each call to interrupt, holding the interpreter; the call may be over by
+  /// then. Construct holding the interpreter.
   explicit Interrupter(std::function<void(const RunningCall&)> act);
-  /// Gives up what is left, and the interpreter while it waits for its thread. Holding it.
+  /// Drops pending interrupts, and waits for the thread without the interpreter. Call it holding
+  /// the interpreter.
   ~Interrupter();
   Interrupter(const Interrupter&) = delete;
   Interrupter& operator=(const Interrupter&) = delete;
 
-  /// Soon. By one thread, which need not hold the interpreter. Throws std::system_error when there
-  /// can be no thread.
+  /// Interrupts the call soon. One thread only; it need not hold the interpreter. Throws
+  /// std::system_error if no thread can be started.
   void interrupt(const RunningCall& call);
-  /// How long its thread has been waiting for the interpreter. One that is not begins to, for
-  /// nothing else: then this is 0. As `interrupt`.
+  /// How long the thread has been waiting for the interpreter. If it was not waiting, it begins to,
+  /// only to measure; then this is 0. Same thread and errors as `interrupt`.
   std::chrono::nanoseconds wait_so_far();
 
  private:
@@ -45,9 +47,9 @@ class Interrupter {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<RunningCall> calls_;  // guarded by mutex_
-  bool asked_ = false;             // guarded by mutex_: by `wait_so_far`
+  bool asked_ = false;             // guarded by mutex_; set by `wait_so_far`
   bool stopping_ = false;          // guarded by mutex_
-  std::atomic<Clock::time_point> waits_since_{Clock::time_point{}};  // {}: it does not
+  std::atomic<Clock::time_point> waits_since_{Clock::time_point{}};  // {} if it does not wait
   std::thread thread_;
 };
 

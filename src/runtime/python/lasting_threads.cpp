@@ -1,3 +1,5 @@
+// Lists the threads for which `threading` waits.
+
 #include "runtime/python/lasting_threads.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Threads that keep Python from ending.
 #pragma once
 
 #include <vector>
@@ -6,8 +7,8 @@
 
 namespace appd::python {
 
-/// The threads that Python waits for at its end: all that are alive and no daemons, but the main
-/// thread. Holding the interpreter. Throws PythonError.
+/// The threads that Python waits for at its end: all that are alive and not daemons, except the
+/// main thread. Holding the interpreter. Throws PythonError.
 std::vector<LastingThread> lasting_threads();
 
 }  // namespace appd::python

@@ -1,3 +1,4 @@
+// WSGI's native strings and bytes.
 #pragma once
 
 #include <string_view>

@@ -1,3 +1,4 @@
+// Counts bridge objects, so that leaks show.
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// The pool thread that the calling thread is.
+
 #include "runtime/python/pool_thread.hpp"
 
 #include <cassert>
@@ -5,7 +7,7 @@
 namespace appd::python {
 namespace {
 
-// Which pool thread this is: a fact about the thread, not about an interpreter.
+// A property of the thread, not of an interpreter.
 thread_local PoolThread* current_thread = nullptr;
 
 }  // namespace

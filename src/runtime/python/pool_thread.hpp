@@ -1,3 +1,4 @@
+// A pool thread's Python side.
 #pragma once
 
 #include "runtime/python/gil.hpp"
@@ -5,9 +6,9 @@
 
 namespace appd::python {
 
-/// The calling thread as a pool thread: its Python thread state, and the call that it runs again
-/// and again. Made and destroyed on the thread itself, holding the interpreter; given up in
-/// between.
+/// The calling thread as a pool thread: its Python thread state, and the call object that it uses
+/// again and again. Made and destroyed on the thread itself, holding the interpreter, which is
+/// released in between.
 class PoolThread {
  public:
   explicit PoolThread(const WsgiShared& shared);
@@ -15,7 +16,7 @@ class PoolThread {
   PoolThread(const PoolThread&) = delete;
   PoolThread& operator=(const PoolThread&) = delete;
 
-  /// The calling thread's own; it must be a pool thread.
+  /// The calling thread's own; the caller must be a pool thread.
   static PoolThread& current() noexcept;
 
   PyThreadState* state() const noexcept { return state_; }

@@ -1,3 +1,5 @@
+// Starts pool threads through `threading` and keeps track of them.
+
 #include "runtime/python/pool_threads.hpp"
 
 #include <pthread.h>
@@ -13,8 +15,8 @@ namespace appd::python {
 
 namespace {
 
-/// Threads that are started while one exists have the system's default stack at least: what an
-/// application sets for its own threads (threading.stack_size) may be too little for a request.
+/// While one exists, new threads have at least the system's default stack. The size that an
+/// application sets for its own threads (threading.stack_size) may be too small for a request.
 /// Holding the interpreter.
 class EnoughStack {
  public:
@@ -35,12 +37,12 @@ class EnoughStack {
     return size;
   }
 
-  const std::size_t wanted_;  // 0: the default
+  const std::size_t wanted_;  // 0 means the default
 };
 
 }  // namespace
 
-/// The calling thread at its place.
+/// Registers the calling thread at its place.
 class PoolThreads::Presence {
  public:
   Presence(Place& place, PoolThread& thread) noexcept : place_(place) {
@@ -65,7 +67,8 @@ PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
     auto* const pool = static_cast<PoolThreads*>(PyCapsule_GetPointer(capsule, nullptr));
     const unsigned long number = PyLong_AsUnsignedLong(index);
     if (PyErr_Occurred() != nullptr) throw PythonError();
-    const support::SignalStack signal_stack;  // for faulthandler, which gives the main thread one
+    // For faulthandler, which gives one only to the main thread
+    const support::SignalStack signal_stack;
     PoolThread thread(pool->application_.shared());
     const Presence presence(pool->places_[number], thread);
     {
@@ -103,7 +106,8 @@ std::optional<unsigned> PoolThreads::holder() const noexcept {
 }
 
 void PoolThreads::interrupt(const RunningCall& call) noexcept {
-  // A call ends on a thread that holds the interpreter: what runs now does until that is given up.
+  // A call ends on a thread that holds the interpreter. So the call that runs now goes on until
+  // this thread releases it.
   PoolThread* const thread = places_[call.thread].thread;
   if (thread != nullptr && call.runs()) thread->call().interrupt();
 }

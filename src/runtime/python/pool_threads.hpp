@@ -1,3 +1,4 @@
+// The pool's threads as Python sees them.
 #pragma once
 
 #include <sys/types.h>
@@ -15,9 +16,9 @@ namespace appd::python {
 
 class PoolThread;
 
-/// The pool threads of a worker: Python threads, started through `threading` so that they have
-/// names, thread-locals, tracing and profiling as any other. They are no daemon threads, since a
-/// thread that an application starts in one inherits that, and its work would be cut at the end.
+/// The pool threads of a worker. They are Python threads, started through `threading`, so they have
+/// names, thread-locals, tracing and profiling like any other. They are not daemon threads: threads
+/// started by the application inherit that property, and their work would be cut off at the end.
 ///
 /// Used on the worker's main thread, holding the interpreter.
 class PoolThreads {
@@ -31,22 +32,22 @@ class PoolThreads {
   PoolThreads(const PoolThreads&) = delete;
   PoolThreads& operator=(const PoolThreads&) = delete;
 
-  /// Starts one more; throws PythonError.
+  /// Starts one more thread. Throws PythonError.
   void start_one();
-  /// Waits until every `run` has returned, giving the interpreter up meanwhile.
+  /// Waits, without the interpreter, until every `run` has returned.
   void join();
 
-  /// The kernel's number of a thread; 0: it does not run. Any thread.
+  /// The kernel's id of a thread; 0 if it does not run. Any thread.
   pid_t kernel_id(unsigned index) const noexcept { return places_[index].kernel_id.load(); }
-  /// Which of them has the interpreter now; kOtherThread: none of them, but one has. None if nobody
-  /// has it, or CPython does not tell. Any thread.
+  /// The thread that has the interpreter now, or kOtherThread if a thread outside the pool has it.
+  /// std::nullopt if no thread has it, or CPython does not tell. Any thread.
   std::optional<unsigned> holder() const noexcept;
   /// Raises appd.RequestTimeout in that call, if it has not ended. Any thread that holds the
   /// interpreter.
   void interrupt(const RunningCall& call) noexcept;
 
  private:
-  /// Where a thread can be found while it runs.
+  /// Where to find a thread while it runs.
   struct Place {
     std::atomic<pid_t> kernel_id{0};
     std::atomic<const PyThreadState*> state{nullptr};

@@ -1,3 +1,5 @@
+// Runs preload_check.py and converts its findings.
+
 #include "runtime/python/preload_check.hpp"
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// Checks whether a process can be forked after an import.
 #pragma once
 
 #include <vector>
@@ -7,23 +8,23 @@
 
 namespace appd::python {
 
-/// Finds what the import of an application has left that a fork would tear: threads, and sockets
-/// that were not open when this was made. (The code is Python: preload_check.py, built in.)
+/// Finds what an import has left that does not survive a fork: threads, and sockets that were not
+/// open when this was made. (The code is Python: preload_check.py, built in.)
 ///
-/// Made before the import, used and destroyed after it, holding the interpreter.
+/// Made before the import; used and destroyed after it. Holding the interpreter.
 class PreloadCheck {
  public:
   /// Throws PythonError.
   PreloadCheck();
 
-  /// Throws PythonError, in particular without /proc. Forks once for a trial when there are threads
-  /// of C libraries; Python's hooks are not run for that.
+  /// Throws PythonError, for example if there is no /proc. If C libraries have threads, forks once
+  /// as a trial, without Python's hooks.
   std::vector<ImportFinding> findings() const;
 
  private:
   const BuiltIn code_;
   const Ref sockets_before_;
-  const Ref watch_;  // over the import
+  const Ref watch_;  // lasts through the import
 };
 
 }  // namespace appd::python

@@ -1,11 +1,11 @@
-"""What the import of an application has left that a fork would tear: threads, which the child does not have,
-and sockets, which parent and children would share.
+"""Finds what an import has left that does not survive a fork: threads, which a child does not have, and sockets,
+which parent and children would share.
 
-A thread that its owner looks after at a fork does no harm. Of a C library that shows: a handler of pthread_atfork
-ends the thread before the fork. Of Python code it can be believed only: a function of the same module is to be
-called in the child (os.register_at_fork).
+A thread does no harm if its owner takes care of it at a fork. With C libraries this can be seen: a handler of
+pthread_atfork ends the thread before the fork. With Python code it can only be assumed: the thread's module has
+registered a function to be called in the child (os.register_at_fork).
 
-Run in the zygote by preload_check.cpp, not imported by anybody."""
+preload_check.cpp runs this in the zygote; nothing imports it."""
 
 import gc
 import importlib.machinery
@@ -14,26 +14,25 @@ import sys
 import threading
 import time
 
-# Threads that are about to end have half a second for that, counted in looks: where the processor is busy, they
-# wait for it too.
+# Threads that are about to end get half a second, counted in looks: on a busy processor both take longer.
 LOOKS = 50
 PACE = 0.01  # seconds
-LAST_LOOKS = 5  # at threads that run no Python code any more
-LEVELS = 8  # of referrers, from a socket towards the module that holds it
+LAST_LOOKS = 5  # at threads that no longer run Python code
+LEVELS = 8  # of referrers, from a socket up to the module that holds it
 MOST_REFERRERS = 5_000
 TASKS = "/proc/self/task"
-# Libraries known to start threads, by a part of the file's name, and what keeps them from it.
+# Libraries known to start threads, by part of the file name, and the variable that prevents it.
 VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS=1", "blis": "BLIS_NUM_THREADS=1", "mkl": "MKL_NUM_THREADS=1",
              "gomp": "OMP_NUM_THREADS=1", "libomp": "OMP_NUM_THREADS=1", "iomp": "OMP_NUM_THREADS=1"}
 
 
 def open_sockets():
-    """{descriptor: what the kernel calls its socket}"""
+    """{descriptor: the kernel's name of its socket}"""
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:  # the one that the listing itself had open
+        except OSError:  # the descriptor of the listing itself
             continue
         if target.startswith("socket:"):
             found[int(name)] = target
@@ -41,12 +40,12 @@ def open_sockets():
 
 
 def findings(sockets_before, watch, fork_for_trial):
-    """(whether it does no harm, a sentence) for each thread that runs and each socket that is open now and was not
-    before. `fork_for_trial`: forks without Python's hooks; the child ends at once."""
+    """(whether it does no harm, a sentence) for each running thread, and each open socket, that was not there before.
+    `fork_for_trial` forks without Python's hooks; the child ends at once."""
     watch.end()
     gc.collect()
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()  # or each child would write it
+        stream.flush()  # otherwise each child would write it
     harmless = [(True, each) for each in threads_that_end_before_a_fork(watch, fork_for_trial)]
     for _ in range(LOOKS):
         found = [*running_threads(watch), *((False, each) for each in new_sockets(sockets_before))]
@@ -59,10 +58,10 @@ def findings(sockets_before, watch, fork_for_trial):
 
 
 class Watch:
-    """Notes which module's import starts each thread, and who has functions called in forked children."""
+    """Notes which module's import starts each thread, and which modules have functions called in forked children."""
 
     def __init__(self):
-        self.loading = []  # (module, path) of those that are in the middle of it
+        self.loading = []  # (module, path) of those being imported, innermost last
         self.importing = {}  # thread → (module, its library or "")
         self.with_handler = set()  # names of modules
         self.tasks = tasks()
@@ -95,8 +94,8 @@ class Watch:
         return load_and_look
 
     def look(self):
-        """What is new since the last look is of the module that is being loaded; others within it had looks of
-        their own. The number of threads is cheap to have."""
+        """Attributes new threads to the module that is being loaded; modules imported by it have had their own looks.
+        Counting threads first is cheap."""
         if os.stat(TASKS).st_nlink - 2 == len(self.tasks) or not self.loading:
             return
         module, path = self.loading[-1]
@@ -109,12 +108,12 @@ class Watch:
     def noting_handlers(self, register):
         def register_and_note(**hooks):
             register(**hooks)
-            # Methods of C objects have no module: they reset a lock, and start nothing.
+            # Methods of C objects have no module: they reset a lock and start nothing.
             self.with_handler.add(getattr(hooks.get("after_in_child"), "__module__", None))
         return register_and_note
 
     def looks_after(self, module):
-        """The standard library's handlers reset locks, and start no thread."""
+        """Excludes the standard library, whose handlers reset locks and start no thread."""
         return module in self.with_handler and module.partition(".")[0] not in sys.stdlib_module_names
 
 
@@ -141,7 +140,7 @@ def running_threads(watch):
         yield describe_thread(known.get(ident), frame, watch)
     for task, name in native_threads([known[ident] for ident in frames if ident in known], len(frames)):
         text, library = describe_native(task, name, watch)
-        yield False, (f"{text}; in workers it does not run, and what waits there for it, in {library}, waits for "
+        yield False, (f"{text}; in workers it does not run, and code of {library} that waits for it waits for "
                       f"ever{advice(library)}")
 
 
@@ -156,12 +155,12 @@ def describe_thread(thread, frame, watch):
     started = "" if importing == module else f", started by the import of {importing}"
     text = f"a thread is left running by the module {module}{started}: {name}, in {function}()"
     if watch.looks_after(module):
-        return True, f"{text}; the module's handler of os.register_at_fork is to start it again in each worker"
-    return False, f"{text}; in workers it does not run, and what {function}() is for is not done"
+        return True, f"{text}; the module's handler of os.register_at_fork should start it again in each worker"
+    return False, f"{text}; in workers it does not run, and the work of {function}() is not done"
 
 
 def outermost_code(frame):
-    """Module and name of the function that a thread runs, below what `threading` has around it."""
+    """Module and name of the function that a thread runs, below the frames of `threading`."""
     frames = []
     while frame is not None:
         frames.append(frame)
@@ -172,8 +171,8 @@ def outermost_code(frame):
 
 
 def native_threads(python_threads, running):
-    """Threads of this process that run no Python code. Which of them is a Python thread that `threading` does
-    not know cannot be told: it has the process's own name, and so many of those are left out."""
+    """Threads of this process that run no Python code. Python threads that `threading` does not know cannot be told
+    apart, but have the process's own name; so as many threads of that name are left out."""
     known = {os.getpid(), *(thread.native_id for thread in python_threads)}
     own_name = name_of_task(os.getpid())
     unknown_to_threading = running - len(python_threads)
@@ -187,7 +186,7 @@ def native_threads(python_threads, running):
 
 
 def describe_native(task, name, watch):
-    """A sentence, and the library that the thread is of as far as that is known."""
+    """A sentence, and the library that the thread belongs to, if known."""
     module, library = watch.importing.get(task, ("", ""))
     started = f", started by the import of {module}{f' ({library})' if library else ''}" if module else ""
     return (f'a thread is left running by a C library{started}: "{name}", which runs no Python code',
@@ -202,7 +201,7 @@ def advice(library):
 def threads_that_end_before_a_fork(watch, fork_for_trial):
     python_threads = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
     before = dict(native_threads(python_threads, len(sys._current_frames()) - 1))
-    for _ in range(LAST_LOOKS):  # those that are about to end by themselves
+    for _ in range(LAST_LOOKS):  # waits for threads that are about to end by themselves
         if before:
             time.sleep(PACE)
             left = tasks()
@@ -237,7 +236,7 @@ def new_sockets(before):
     for fd in opened:
         owner = owner_of(objects[fd]) if fd in objects else "a C library"
         yield (f"a socket is left open by {owner}: {describe_socket(socket, fd)}, descriptor {fd}; all workers "
-               f"share it, and take each other's data from it")
+               f"share it, and take each other's data")
 
 
 def describe_socket(socket, fd):
@@ -268,7 +267,7 @@ def show(address):
 
 
 def owner_of(sock):
-    """The module in whose namespace something leads to the socket, the application's before Python's own."""
+    """The module whose namespace leads to the socket; the application's modules before Python's own."""
     namespaces = {id(vars(module)): name for name, module in list(sys.modules.items())
                   if isinstance(module, type(sys))}
     seen = {id(sock)}

@@ -1,7 +1,8 @@
+// Includes Python.h, and hides differences between versions of CPython.
 #pragma once
 
-/// The one way to Python.h, and the one place that knows in which minor version a function came.
-/// Only CPython's public C API, 3.11 and newer; one exception is told where it is.
+/// The only way to Python.h, and the only place that knows the minor version in which a function
+/// appeared. Uses CPython's public C API only, 3.11 and newer; the one exception says so.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -12,7 +13,7 @@
 
 namespace appd::python::compat {
 
-/// True when this thread holds an interpreter. For assertions.
+/// True if this thread holds an interpreter. For assertions.
 inline bool interpreter_held() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
   return PyThreadState_GetUnchecked() != nullptr;
@@ -21,9 +22,9 @@ inline bool interpreter_held() noexcept {
 #endif
 }
 
-/// The thread state that has the interpreter just now; null: none has, or CPython (3.12 and newer)
-/// does not tell. Any thread, without the interpreter. Only its address counts. (Exported, but not
-/// in the documented API.)
+/// The thread state that has the interpreter now; null if none has it, or if CPython (3.12 and
+/// newer) does not tell. Any thread, without the interpreter. Use only its address. (Exported, but
+/// not part of the documented API.)
 inline const PyThreadState* interpreter_holder() noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
   return nullptr;
@@ -32,7 +33,7 @@ inline const PyThreadState* interpreter_holder() noexcept {
 #endif
 }
 
-/// The pending exception as an instance with its traceback, no longer pending; null when there is
+/// Takes the pending exception, as an instance with its traceback, and clears it; null if there is
 /// none. A new reference.
 inline PyObject* take_raised() noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -51,7 +52,7 @@ inline PyObject* take_raised() noexcept {
 #endif
 }
 
-/// Makes `exception` pending again with the traceback that it has. Takes the reference.
+/// Makes `exception` pending again with its traceback. Takes over the reference.
 inline void raise_again(PyObject* exception) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
   PyErr_SetRaisedException(exception);
@@ -61,8 +62,8 @@ inline void raise_again(PyObject* exception) noexcept {
 #endif
 }
 
-/// The attribute as a new reference, or null: with an exception pending when that is no
-/// AttributeError.
+/// The attribute as a new reference, or null. If it is null for another reason than AttributeError,
+/// an exception is pending.
 inline PyObject* optional_attribute(PyObject* object, PyObject* name) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
   PyObject* found = nullptr;
@@ -75,7 +76,8 @@ inline PyObject* optional_attribute(PyObject* object, PyObject* name) noexcept {
 #endif
 }
 
-/// True when whoever asks has all `owned` references to the object: nobody else can come by it.
+/// True if the caller's `owned` references are all there are, so that nobody else can get at the
+/// object.
 inline bool has_no_others([[maybe_unused]] PyObject* object,
                           [[maybe_unused]] Py_ssize_t owned) noexcept {
 #ifdef Py_GIL_DISABLED
@@ -85,7 +87,7 @@ inline bool has_no_others([[maybe_unused]] PyObject* object,
 #endif
 }
 
-/// −1 with an exception pending when a string of the old, undecided kind cannot be made ready.
+/// −1 with an exception pending if a string of the old, undecided kind cannot be made ready.
 inline int make_ready([[maybe_unused]] PyObject* text) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
   return 0;

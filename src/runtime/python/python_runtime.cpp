@@ -1,3 +1,5 @@
+// Composes interpreter, application, pool threads and their watchers.
+
 #include "runtime/python/python_runtime.hpp"
 
 #include <atomic>
@@ -31,7 +33,7 @@ struct PythonRuntime::Impl {
   Impl(PythonOptions given, gateway::Reporter& reports)
       : options(std::move(given)), reporter(reports), interpreter(options) {}
 
-  /// What it forks at import may come back from there.
+  /// Processes that the import forks may return from it.
   Ref import_application() {
     const auto end_if_forked = [this](std::string_view exception) {
       if (!support::forked_by_application()) return;
@@ -58,7 +60,7 @@ struct PythonRuntime::Impl {
   std::optional<PoolThreads> pool;
   std::optional<ThreadStacks> stacks;
   std::optional<Interrupter> interrupter;
-  PyThreadState* released = nullptr;  // the main thread's state while it has given up
+  PyThreadState* released = nullptr;  // the main thread's state while it has released
   bool finalized = false;
   std::atomic<std::size_t> interrupts{0};
 };
@@ -69,7 +71,8 @@ PythonRuntime::PythonRuntime(PythonOptions options, gateway::Reporter& reporter)
 }
 
 PythonRuntime::~PythonRuntime() {
-  // Without the interpreter its references cannot be released: they stay, as it does.
+  // Without the interpreter these references cannot be released. They stay, as the interpreter
+  // does.
   if (!impl_->finalized) static_cast<void>(impl_.release());
 }
 
@@ -177,7 +180,7 @@ std::chrono::nanoseconds PythonRuntime::wait_for_interpreter() {
   try {
     if (impl_->interrupter) return impl_->interrupter->wait_so_far();
   } catch (const std::system_error&) {
-    // No thread can be had now: it is not known.
+    // No thread can be started now: the wait is unknown.
   }
   return {};
 }

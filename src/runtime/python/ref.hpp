@@ -1,3 +1,4 @@
+// The owner of a reference to a Python object.
 #pragma once
 
 #include <cassert>
@@ -7,14 +8,14 @@
 
 namespace appd::python {
 
-/// Owns one reference to a Python object, or none. Made by `steal` and `borrow` alone; made, copied
-/// and destroyed only while the interpreter is held.
+/// Owns one reference to a Python object, or none. Only `steal` and `borrow` make one. Made, copied
+/// and destroyed holding the interpreter.
 class Ref {
  public:
   Ref() noexcept = default;
   /// Takes over a new reference; null stays null.
   static Ref steal(PyObject* object) noexcept { return Ref(object); }
-  /// Adds a reference to what somebody else owns; null stays null.
+  /// Adds a reference to an object that somebody else owns; null stays null.
   static Ref borrow(PyObject* object) noexcept {
     assert(object == nullptr || compat::interpreter_held());
     return Ref(Py_XNewRef(object));

@@ -1,3 +1,5 @@
+// Sends head and body, and keeps both to what HTTP and WSGI allow.
+
 #include "runtime/python/response.hpp"
 
 #include <fmt/format.h>
@@ -18,8 +20,7 @@
 namespace appd::python {
 namespace {
 
-/// Up to here the copy into the socket costs less than giving the interpreter up and getting it
-/// back.
+/// Up to this size, copying into the socket costs less than releasing and retaking the interpreter.
 constexpr std::size_t kShortSend = 64 * 1024;
 
 struct ErrorResponse {
@@ -44,7 +45,7 @@ void consume(std::vector<std::string_view>& pieces, std::size_t size) {
   pieces.erase(pieces.begin(), piece);
 }
 
-/// Leaves the first `size` bytes of `pieces`.
+/// Keeps the first `size` bytes of `pieces`.
 void cut(std::vector<std::string_view>& pieces, std::size_t size) {
   auto piece = pieces.begin();
   while (piece != pieces.end() && piece->size() <= size) size -= (piece++)->size();
@@ -53,7 +54,7 @@ void cut(std::vector<std::string_view>& pieces, std::size_t size) {
   pieces.erase(piece + 1, pieces.end());
 }
 
-/// PEP 3333: an error after the head is out goes on as the exception that it was.
+/// PEP 3333: an error after the head is out is raised again as the same exception.
 [[noreturn]] void raise_exc_info(PyObject* exc_info) {
   PyObject* const exception = PyTuple_GET_ITEM(exc_info, 1);
   PyObject* const traceback = PyTuple_GET_ITEM(exc_info, 2);
@@ -131,7 +132,7 @@ void Response::write(PyObject* bytes) {
 void Response::send_rest(std::span<const std::string_view> pieces, PyObject* owner) {
   require_started();
   const std::size_t total = total_size(pieces);
-  // What a GET would give is known for one piece; more may be another body than that of a GET.
+  // One piece is what a GET would send. Several may be another body than that of a GET.
   if (pieces.size() == 1 || takes_body()) infer_length(total);
   if (!takes_body()) {
     excess_ = total > 0 && !exchange_->request().is_head();
@@ -177,7 +178,7 @@ void Response::throw_too_short(std::uint64_t more) const {
                   sent_ + more, *head().content_length()));
 }
 
-/// Sends all `pieces`, waiting for room as often as it takes.
+/// Sends all `pieces`, waiting for room as often as needed.
 void Response::transmit(Pieces pieces, gateway::End end, PyObject* owner) {
   const gateway::Sent sent = send_once(pieces, end, owner);
   if (!went_out(sent, end)) transmit_rest(pieces, sent.consumed, end, owner);
@@ -195,7 +196,7 @@ void Response::transmit_rest(Pieces pieces, std::size_t taken, gateway::End end,
   }
 }
 
-/// Notes what was taken. False: not all of it, for want of room.
+/// Notes what was taken. False if part of it was not, for lack of room.
 bool Response::went_out(const gateway::Sent& sent, gateway::End end) noexcept {
   sent_ += sent.consumed;
   if (sent.status == gateway::SendStatus::full) return false;
@@ -210,8 +211,8 @@ gateway::Sent Response::send_once(Pieces pieces, gateway::End end, PyObject* own
   return send_with_care(pieces, is_short, end, owner);
 }
 
-/// The head goes with it, or it is so much that the interpreter is given up and what the socket
-/// does not take is kept in place.
+/// For the first send, with the head, and for large ones. A large send releases the interpreter,
+/// and bytes that the socket does not take are kept in place.
 gateway::Sent Response::send_with_care(Pieces pieces, bool is_short, gateway::End end,
                                        PyObject* owner) {
   gateway::ResponseHead view;

@@ -1,3 +1,4 @@
+// The response of one WSGI call.
 #pragma once
 
 #include <array>
@@ -14,15 +15,15 @@
 
 namespace appd::python {
 
-/// The application does something that makes its response impossible; no Python exception says so.
+/// The application did something that makes its response impossible, without raising an exception.
 class ResponseError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The response of one call: holds the head back until the first body bytes, keeps to
-/// Content-Length, and sends. Used by the call's pool thread, which holds the interpreter; gives it
-/// up where sending may take long or wait. Reused from call to call.
+/// The response of one call. Holds the head back until the first body bytes, keeps to
+/// Content-Length, and sends. Used by the call's pool thread, holding the interpreter, which is
+/// released where sending may take long or wait. Reused from call to call.
 ///
 ///     waiting ── start ──► started ── first bytes, or the end ──► head sent ──► ended
 ///                            └─ start with exc_info: replaced
@@ -33,48 +34,48 @@ class Response {
 
   void begin(gateway::Exchange& exchange);
 
-  /// start_response: PEP 3333. `exc_info`: null, or the tuple.
+  /// start_response of PEP 3333. `exc_info` is null or the tuple.
   void start(PyObject* status, PyObject* headers, PyObject* exc_info);
   bool started() const noexcept { return started_; }
-  /// The application's; 0: it has not started.
+  /// The application's status; 0 if it has not called start_response.
   unsigned status() const noexcept { return started_ ? head().status() : 0; }
 
-  /// False: the response's head goes alone, for HEAD, 204, 205 and 304. After `start`.
+  /// False if only the head is sent, for HEAD, 204, 205 and 304. After `start`.
   bool takes_body() const noexcept { return takes_body_; }
-  /// True when the response is complete, or nobody is there to take it.
+  /// True if the response is complete, or nobody is there to take it.
   bool satisfied() const noexcept { return ended_ || gone_; }
-  /// True while the iterable is to be asked for a chunk: it may call `start`, or go out. Also once
-  /// the announced length is reached, until more comes than that: the application may have work
-  /// after its last chunk, as a2wsgi does, which other servers let it do.
+  /// True while the iterable must be asked for another chunk: that may call `start`, or be sent.
+  /// Still true at the announced length, until more than that comes: some applications, such as
+  /// a2wsgi, do work after their last chunk, and other servers let them.
   bool wants_chunk() const noexcept { return !gone_ && !excess_ && (!started_ || takes_body()); }
   bool gone() const noexcept { return gone_; }
 
-  /// Announces the body's length when the application did not, and nothing is sent yet.
+  /// Announces the body's length if the application did not and nothing is sent yet.
   void infer_length(std::uint64_t length);
 
-  /// Sends an object of type bytes; an empty one is nothing. When the announced length is reached
-  /// the response ends with it.
+  /// Sends an object of type bytes; an empty one has no effect. At the announced length the
+  /// response ends.
   void send(PyObject* bytes);
-  /// The same for several, which view into `owner`'s objects, as the rest of the response: ends it.
+  /// Sends several pieces, which view objects of `owner`, as the rest of the response, and ends it.
   void send_rest(std::span<const std::string_view> pieces, PyObject* owner);
-  /// write(): the same; raises when nobody is there to take it.
+  /// write(): like `send`, but raises if nobody is there to take it.
   void write(PyObject* bytes);
-  /// Sends a file's part as the rest of the response. `range.length` is cut to what is wanted.
+  /// Sends part of a file as the rest of the response. `range.length` is cut to what is wanted.
   void send_file(gateway::FileRange range);
-  /// What Content-Length leaves, or the greatest number there is.
+  /// What remains of Content-Length; the largest number if none was announced.
   std::uint64_t wanted() const noexcept;
-  /// The iterable is at its end: sends the head if that is due, and ends the response. Throws
-  /// ResponseError when bytes are missing.
+  /// The iterable is at its end: sends the head if it is not out, and ends the response. Throws
+  /// ResponseError if bytes are missing.
   void finish();
 
   enum class Failure : std::uint8_t {
     error,    ///< 500
     timeout,  ///< 504
   };
-  /// Gives up: a response with that status where no head is out, else a visible break.
+  /// Gives up. Sends a response with that status if no head is out; otherwise breaks off visibly.
   void fail(Failure failure) noexcept;
 
-  /// True when body bytes were dropped that the head does not allow.
+  /// True if body bytes were dropped that the head does not allow.
   bool has_excess() const noexcept { return excess_; }
   bool lacked_reason() const noexcept { return head().lacked_reason(); }
 
@@ -94,7 +95,7 @@ class Response {
 
   const std::shared_ptr<DeferredDecrefs> deferred_decrefs_;
   gateway::Exchange* exchange_ = nullptr;
-  std::array<HeadBuffer, 2> heads_;     // a new one is made in the other's place: it may be wrong
+  std::array<HeadBuffer, 2> heads_;     // a new head is made in the other one: it may be invalid
   std::size_t current_ = 0;             // of heads_
   std::vector<std::string_view> left_;  // of the pieces that are being sent
   std::uint64_t sent_ = 0;              // body bytes

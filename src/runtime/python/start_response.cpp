@@ -1,3 +1,5 @@
+// The Python type of start_response, called without a tuple of arguments.
+
 #include "runtime/python/start_response.hpp"
 
 #include <structmember.h>
@@ -18,7 +20,7 @@ Response& StartResponse::response() const {
 
 Response& StartResponse::response_for_sending() const {
   if (thread_ != std::this_thread::get_id())
-    raise(PyExc_RuntimeError, "write() is called on another thread than the application was");
+    raise(PyExc_RuntimeError, "write() was called on another thread than the application");
   return response();
 }
 
@@ -47,9 +49,9 @@ PyObject* write_slot(PyObject* self, PyObject* bytes) noexcept {
 }
 
 PyMethodDef write_method = {"write", write_slot, METH_O,
-                            "write(data): sends body bytes now; better return an iterable"};
+                            "write(data): sends body bytes now; returning an iterable is better"};
 
-/// Of start_response(status, headers, exc_info=None): the third, or null.
+/// The third argument of start_response(status, headers, exc_info=None), or null.
 PyObject* parse_exc_info(PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
   const bool by_name =

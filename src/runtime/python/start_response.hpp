@@ -1,3 +1,4 @@
+// start_response and write, as Python callables.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@ namespace appd::python {
 
 class Response;
 
-/// The start_response callable of a request, and the write callable that it gives. An application
-/// may keep either; before `attach` and after `detach` every use raises RuntimeError.
+/// The start_response callable of a request, and the write callable that it returns. An application
+/// may keep either. Before `attach` and after `detach` every use raises RuntimeError.
 class StartResponse {
  public:
   /// Made on the call's pool thread.
@@ -25,10 +26,11 @@ class StartResponse {
   /// The value of an object made by `make`.
   static StartResponse& of(PyObject* object) noexcept;
 
-  /// Works for the request of now. `write`: is what start_response returns; stays until `detach`.
+  /// Serves the present request. `write` is what start_response returns; it must stay alive until
+  /// `detach`.
   void attach(PyObject* write) noexcept { write_ = write; }
   void detach() noexcept { write_ = nullptr; }
-  /// It stays with the application for as long as that likes.
+  /// The application keeps the object, for as long as it likes.
   void leave(LiveCounters& live) noexcept { kept_.emplace(live.responders); }
 
   Response& response() const;

@@ -1,3 +1,5 @@
+// Runs thread_check.py and turns its complaint into an error.
+
 #include "runtime/python/thread_check.hpp"
 
 #include <unistd.h>

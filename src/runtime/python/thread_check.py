@@ -1,7 +1,7 @@
-"""Whether what `threading` starts is a thread still: gevent and eventlet put coroutines in their place, which
-share the thread of who started them. What only watches (tracing, error reports) may stay.
+"""Checks that `threading` still starts real threads. gevent and eventlet replace them by coroutines, which share
+the thread that started them. Code that only watches (tracing, error reports) may stay.
 
-Run by thread_check.cpp, not imported by anybody."""
+thread_check.cpp runs this; nothing imports it."""
 
 import _thread  # noqa: F401  looked up in sys.modules
 import os
@@ -10,7 +10,7 @@ import threading
 import time
 
 PATIENCE = 10.0  # seconds for a thread to begin; it takes microseconds
-# What can be replaced, and where it comes from.
+# Names that may have been replaced, and the module that each should come from.
 PARTS = (("_thread", "_thread", ("start_new_thread", "start_joinable_thread", "allocate_lock", "get_ident")),
          ("threading", "_thread", ("_start_new_thread", "_start_joinable_thread")),
          ("threading", "threading", ("Thread", "Thread.start", "Thread.run", "Event")))
@@ -18,20 +18,20 @@ REMEDIES = {"gevent": "gevent.monkey.patch_all(thread=False)", "eventlet": "even
 
 
 def starts_real_threads(kernel_id):
-    """`kernel_id`: gives the kernel's number of the thread that calls it."""
+    """`kernel_id` returns the kernel's id of the calling thread."""
     seen = []
     try:
         thread = threading.Thread(target=lambda: seen.append(kernel_id()), name="appd-trial", daemon=True)
         thread.start()
         thread.join(PATIENCE)
         wait_for_its_end(seen)
-    except RuntimeError:  # join() of one that was not started
+    except RuntimeError:  # join() of a thread that was not started
         return False
     return bool(seen) and seen[0] != kernel_id()
 
 
 def wait_for_its_end(seen):
-    """For the kernel a thread ends a moment later, and who looks for threads would find it."""
+    """For the kernel a thread ends a moment later; until then a look for threads would find it."""
     end = time.monotonic() + PATIENCE
     while seen and seen[0] != os.getpid() and os.path.exists(f"/proc/self/task/{seen[0]}"):
         if time.monotonic() > end:
@@ -44,8 +44,8 @@ def complaint(application):
         by_package.setdefault(package, []).append(name)
     told = "; ".join(f"{package} has replaced {', '.join(names)}" for package, names in by_package.items())
     remedies = " or ".join(REMEDIES[package] for package in by_package if package in REMEDIES)
-    return (f"{application}: the import has taken real threads away: {told or 'nobody knows how'}. appd needs them to "
-            f"run requests: {f'leave the patching out, or use {remedies}' if remedies else 'leave that out'}")
+    return (f"{application}: the import has replaced real threads: {told or 'by unknown means'}. appd needs them to "
+            f"run requests: {f'remove the patching, or use {remedies}' if remedies else 'remove that'}")
 
 
 def replaced():

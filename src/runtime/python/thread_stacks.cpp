@@ -1,3 +1,5 @@
+// Asks a thread for its stack by a signal, whose handler calls faulthandler.
+
 #include "runtime/python/thread_stacks.hpp"
 
 #include <poll.h>
@@ -21,8 +23,8 @@ namespace {
 /// Longer stacks are cut: faulthandler writes at most a hundred frames.
 constexpr std::size_t kMostText = 64 * 1024;
 
-/// What the handler of the signal has to do with. It is on the thread that is asked, and may come
-/// late, when nobody waits for it any more.
+/// The state that the signal's handler shares with the thread that asks. The handler runs on the
+/// thread that is asked, and may come late, when nobody waits any more.
 ///
 ///     idle ──dump──► wanted ──(handler)──► writing ──► written, or ended
 ///       └───(no response)──┘
@@ -45,7 +47,7 @@ extern "C" void on_stack_signal(int signal) {
   Phase expected = Phase::wanted;
   if (phase.load(std::memory_order_acquire) == expected && asked.load() == ::gettid() &&
       phase.compare_exchange_strong(expected, Phase::writing)) {
-    // The number is changed by this very thread: what is true now stays so until the handler ends.
+    // Only this thread changes the number, so the result holds until the handler ends.
     const bool runs = asked_call.runs();
     if (runs) write_frames(signal);
     phase.store(runs ? Phase::written : Phase::ended, std::memory_order_release);
@@ -74,7 +76,7 @@ void register_with_faulthandler(int fd) {
   checked(PyObject_Call(function.get(), arguments.get(), named.get()));
 }
 
-/// Puts our handler before the one that is there.
+/// Puts our handler in front of the present one.
 void put_handler_in_front() {
   struct sigaction action {};
   if (::sigaction(ThreadStacks::signal(), nullptr, &action) != 0) support::throw_errno("sigaction");
@@ -115,7 +117,7 @@ std::optional<std::string> ThreadStacks::dump(pid_t thread, const RunningCall& c
   if (!sent || !wait_for_response()) {
     Phase expected = Phase::wanted;
     if (phase.compare_exchange_strong(expected, Phase::idle)) return std::nullopt;
-    // It has just begun: to write takes microseconds, once the thread has a processor.
+    // It has just begun. Writing takes microseconds once the thread has a processor.
     if (!wait_for_response()) return std::nullopt;
   }
   if (phase.exchange(Phase::idle) != Phase::written) return std::nullopt;

@@ -1,3 +1,4 @@
+// Python stacks of threads that do not cooperate.
 #pragma once
 
 #include <atomic>
@@ -10,42 +11,42 @@
 
 namespace appd::python {
 
-/// The Python stacks of threads that are inside a call, whatever they are at: computing, waiting,
-/// or in C code with the interpreter held.
+/// The Python stacks of threads inside a call, whatever they do: compute, wait, or run C code with
+/// the interpreter held.
 ///
-/// The thread itself writes its frames, in the handler of a signal that is sent to it alone. They
-/// stand still meanwhile, so the interpreter is not needed. The writing is faulthandler's: it is
-/// registered for that signal, and its handler is called by ours, which first sees that the thread
-/// is still in that call. System calls that the signal interrupts are restarted, but for those that
-/// never are (poll, select, nanosleep and others: signal(7)).
+/// The thread itself writes its frames, in the handler of a signal that is sent to it alone. The
+/// frames stand still meanwhile, so the interpreter is not needed. faulthandler does the writing:
+/// it is registered for that signal, and our handler calls its handler, after checking that the
+/// thread is still in that call. Interrupted system calls are restarted, except those that never
+/// are (poll, select, nanosleep and others: signal(7)).
 ///
 /// One per process, since signal handlers are. An application may use faulthandler for itself.
 class ThreadStacks {
  public:
-  /// How long a thread may take to answer.
+  /// How long a thread may take to respond.
   static constexpr int kPatienceMs = 500;
 
-  /// The one that threads are asked with: real-time, and nobody else is known to use it.
+  /// The signal that asks a thread: a real-time one that nobody else is known to use.
   static int signal() noexcept;
 
-  /// Holding the interpreter, in the process whose threads are meant. Throws PythonError, or
+  /// Holding the interpreter, in the process whose threads will be asked. Throws PythonError or
   /// std::system_error.
   ThreadStacks();
   ~ThreadStacks();
   ThreadStacks(const ThreadStacks&) = delete;
   ThreadStacks& operator=(const ThreadStacks&) = delete;
 
-  /// The stack of the thread with that kernel id, a line for each frame, most recent call first.
-  /// None when the call has ended, or the thread does not answer. Without the interpreter; by one
-  /// thread at a time.
+  /// The stack of the thread with that kernel id, one line per frame, most recent call first.
+  /// std::nullopt if the call has ended or the thread does not respond. Without the interpreter; by
+  /// one thread at a time.
   std::optional<std::string> dump(pid_t thread, const RunningCall& call);
 
  private:
   bool wait_for_response() const;
   std::string read_frames() const;
 
-  const support::UniqueFd frames_;  // what faulthandler writes to: a file in memory
-  const support::UniqueFd bell_;    // rung when it is written
+  const support::UniqueFd frames_;  // a file in memory that faulthandler writes to
+  const support::UniqueFd bell_;    // signalled when the stack is written
 };
 
 }  // namespace appd::python

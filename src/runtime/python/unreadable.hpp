@@ -1,3 +1,4 @@
+// Names a folder that this process's user cannot read.
 #pragma once
 
 #include <filesystem>
@@ -5,8 +6,8 @@
 
 namespace appd::python {
 
-/// "; user www-data may not read /home/me", of the first on the way to `path` for which that is so;
-/// "" when there is none, or no such path.
+/// "; user www-data may not read /home/me" for the first such folder on the way to `path`; "" if
+/// there is none, or no such path.
 std::string unreadable(const std::filesystem::path& path);
 
 }  // namespace appd::python

@@ -1,3 +1,5 @@
+// Reads pyvenv.cfg and compares its version.
+
 #include "runtime/python/virtualenv.hpp"
 
 #include <fmt/format.h>
@@ -18,14 +20,15 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-/// Of "3.11.2.final.0": "3.11" are two parts.
+/// The first `count` parts: two of "3.11.2.final.0" are "3.11".
 std::string parts_of(std::string_view version, int count) {
   std::size_t end = version.find('.');
   while (--count > 0 && end != std::string_view::npos) end = version.find('.', end + 1);
   return std::string(version.substr(0, end));
 }
 
-/// `version` (written by venv) or `version_info` (by virtualenv and others); "" when there is none.
+/// `version` (written by venv) or `version_info` (by virtualenv and others); "" if there is
+/// neither.
 std::string read_version(std::ifstream& file) {
   for (std::string line; std::getline(file, line);) {
     const auto equals = line.find('=');
@@ -49,8 +52,8 @@ std::string virtualenv_executable(const std::string& directory, const std::strin
   const std::string found = read_version(file);
   if (!found.empty() && parts_of(found, 2) != version)
     throw StartError(fmt::format(
-        "the virtual environment '{0}' is for Python {1}, but appd is built with Python {2}: make "
-        "it anew (python{2} -m venv --clear {0}) and install its packages again, or take an appd "
+        "the virtual environment '{0}' is for Python {1}, but appd is built with Python {2}: "
+        "recreate it (python{2} -m venv --clear {0}) and reinstall its packages, or use an appd "
         "that is built with Python {1}",
         directory, parts_of(found, 2), version));
   const auto packages = path / "lib" / ("python" + version) / "site-packages";

@@ -1,3 +1,5 @@
+// Serves exchanges on a pool thread with the WSGI callable.
+
 #include "runtime/python/wsgi_application.hpp"
 
 #include <utility>

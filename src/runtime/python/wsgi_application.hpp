@@ -1,3 +1,4 @@
+// The WSGI application behind the interface that the wire side knows.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,7 @@ namespace appd::python {
 
 /// What all calls of one application share. Set once, then read by every pool thread.
 struct WsgiShared {
-  /// Holding the interpreter.
+  /// Construct holding the interpreter.
   WsgiShared(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
              gateway::Reporter& reporter, LiveCounters& live,
              std::shared_ptr<DeferredDecrefs> deferred_decrefs);
@@ -25,7 +26,7 @@ struct WsgiShared {
   const Ref input_type;
   const Ref start_response_type;
   const Ref file_wrapper_type;
-  const Ref base_environ;  ///< what is the same in the environ of every request
+  const Ref base_environ;  ///< the entries of environ that are the same for every request
 
   // Interned names and constants.
   const Ref wsgi_input;
@@ -38,7 +39,7 @@ struct WsgiShared {
 /// A WSGI callable as the server's application. Serves on threads that have a `PoolThread`.
 class WsgiApplication final : public gateway::Application {
  public:
-  /// Made and destroyed holding the interpreter; all references must outlive it.
+  /// Made and destroyed holding the interpreter. All references must outlive it.
   WsgiApplication(Ref callable, Ref request_timeout, bool multithread, bool multiprocess,
                   gateway::Reporter& reporter, LiveCounters& live,
                   std::shared_ptr<DeferredDecrefs> deferred_decrefs)

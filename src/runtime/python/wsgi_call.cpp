@@ -1,3 +1,5 @@
+// Runs one WSGI call from environ to close, and reports what went wrong.
+
 #include "runtime/python/wsgi_call.hpp"
 
 #include <fmt/format.h>
@@ -25,13 +27,13 @@ namespace {
 
 /// More pieces than this are sent one by one.
 constexpr Py_ssize_t kMostPieces = 256;
-constexpr unsigned kServerError = 500;  // and more
+constexpr unsigned kServerError = 500;  // and above
 
 PyObject* client_disconnected_slot(PyObject* input, PyObject*) noexcept {
   return PyBool_FromLong(unboxed<InputStream>(input).client_disconnected());
 }
 
-/// What reading and writing raise when the client has gone, and what a framework makes of that.
+/// What reading and writing raise once the client has gone, and what frameworks make of that.
 bool is_of_lost_connection(PyObject* exception) noexcept {
   if (PyErr_GivenExceptionMatches(exception, PyExc_ConnectionError) != 0) return true;
   const Ref cause = Ref::steal(PyException_GetCause(exception));
@@ -71,7 +73,7 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
   attempt([&] { report_oddities(); });
   attempt([&] { error_text_.end(); });
   exchange_ = nullptr;
-  drop_interrupt();  // the last thing: the interpreter is held from here to the end of the exchange
+  drop_interrupt();  // must be last: the interpreter is held from here to the end of the exchange
 }
 
 void WsgiCall::interrupt() noexcept {
@@ -79,7 +81,7 @@ void WsgiCall::interrupt() noexcept {
   PyThreadState_SetAsyncExc(thread_, shared_.request_timeout.get());
 }
 
-/// What has not been raised yet is not for the next call.
+/// An interrupt that was not raised yet is not for the next call.
 void WsgiCall::drop_interrupt() noexcept {
   if (std::exchange(interrupted_, false)) PyThreadState_SetAsyncExc(thread_, nullptr);
 }
@@ -112,7 +114,7 @@ void WsgiCall::send_result(PyObject* result) {
   if (!send_at_once(result) && !send_file(result)) iterate(result);
 }
 
-/// A list or tuple of bytes is sent whole, so that its length is known.
+/// Sends a list or tuple of bytes as a whole, so that its length is known.
 bool WsgiCall::send_at_once(PyObject* result) {
   if (PyBytes_Check(result)) {
     report(gateway::LogEvent::response_bytes,
@@ -121,7 +123,7 @@ bool WsgiCall::send_at_once(PyObject* result) {
     return true;
   }
   if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return false;
-  // The application may change its list while another thread runs, but not the owner.
+  // Another thread may change the application's list, but not `owner`.
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(result);
   if (count > kMostPieces) return false;
   const Ref owner = count == 1 ? Ref::borrow(PySequence_Fast_GET_ITEM(result, 0))
@@ -182,7 +184,7 @@ void WsgiCall::lend() {
   StartResponse::of(start_response_.object().get()).attach(start_response_.function().get());
 }
 
-/// What the application keeps of this call can do nothing from here on.
+/// Objects of this call that the application keeps can do nothing from here on.
 void WsgiCall::take_back() noexcept {
   if (input_) {
     auto& stream = unboxed<InputStream>(input_.object().get());
@@ -219,8 +221,8 @@ void WsgiCall::attempt(Step step) noexcept {
   }
 }
 
-/// The application has come back, in another process than it was called in: the request is that
-/// one's.
+/// The application returned in another process than it was called in: the request belongs to that
+/// one.
 void WsgiCall::end_if_forked() noexcept {
   if (!support::forked_by_application()) [[likely]]
     return;

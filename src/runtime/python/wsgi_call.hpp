@@ -1,3 +1,4 @@
+// Runs calls of the WSGI application on one pool thread.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 
 namespace appd::python {
 
-/// One call of the application after another, on one pool thread: environ, call, body, close; and
-/// the one place where exceptions of the application end. What it needs is reused.
+/// Runs one call of the application after another on one pool thread: environ, call, body, close.
+/// All exceptions of the application end here. Reuses its objects.
 class WsgiCall {
  public:
   /// Made, used and destroyed on one thread, holding the interpreter. `shared` must outlive it.
@@ -23,8 +24,8 @@ class WsgiCall {
   WsgiCall(const WsgiCall&) = delete;
   WsgiCall& operator=(const WsgiCall&) = delete;
 
-  /// Responses `exchange`, or breaks its response off. Holding the interpreter, which is given up
-  /// meanwhile wherever something waits.
+  /// Answers `exchange`, or breaks its response off. Holding the interpreter, which is released
+  /// wherever something waits.
   void run(gateway::Exchange& exchange) noexcept;
 
   /// Raises appd.RequestTimeout in the call that its thread is in, or about to begin. By another
@@ -61,17 +62,18 @@ class WsgiCall {
   ErrorText error_text_;
   std::vector<std::string_view> pieces_;
 
-  // What the application gets besides environ. The next call has them too, unless it keeps them.
+  // What the application gets besides environ. The next call uses them again, unless the
+  // application keeps them.
   BoundFunction input_;           // with appd.client_disconnected
   BoundFunction start_response_;  // with write
 
-  gateway::Exchange* exchange_ = nullptr;  // of the call under way
-  bool gone_ = false;                      // the client, before the end of the call
+  gateway::Exchange* exchange_ = nullptr;  // of the current call
+  bool gone_ = false;                      // the client went away before the end of the call
   bool failed_ = false;                    // in a way that the log has, or need not have
-  std::uint64_t written_before_ = 0;       // to the console, by anyone
-  const unsigned long thread_;             // Python's name for the thread
+  std::uint64_t written_before_ = 0;       // to the console, by any thread
+  const unsigned long thread_;             // Python's id of the thread
   bool interrupted_ = false;               // changed holding the interpreter
-  Response::Failure failure_ = Response::Failure::error;  // what a failure is now
+  Response::Failure failure_ = Response::Failure::error;  // how a failure is answered now
 };
 
 }  // namespace appd::python

@@ -1,3 +1,5 @@
+// Tests of imports, and of the errors that name their cause.
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,8 +14,8 @@ using namespace appd::test;
 
 namespace {
 
-/// Loads `module` with `directory` as working directory; output: what the import printed, the
-/// error.
+/// Loads `module` with `directory` as working directory. The output is what the import printed, and
+/// the error.
 Outcome load(const Directory& directory, const std::string& module) {
   return load_and_finalize(directory, for_module(module));
 }
@@ -161,7 +163,7 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
            Case{"site_one:by_name", "(environ, start_response), as WSGI does\n", ""},
            Case{"site_one:factory_of_three()", "(environ, start_response), as WSGI does\n", ""},
            Case{"bare", "bare: 'bare' has neither 'application' nor 'app'", ""},
-           Case{"my-module:app", "'my-module' is no name of a module", ""},
+           Case{"my-module:app", "'my-module' is not the name of a module", ""},
        }) {
     CAPTURE(one.module);
     const Outcome outcome = load(directory, one.module);
@@ -205,7 +207,7 @@ TEST_CASE("a virtual environment of the shell's that is not used is mentioned") 
   for (const char* module : {"needing", "needing.py", "nothing_there"}) {
     CHECK(line_of(load(directory, module))
               .ends_with("; VIRTUAL_ENV is /srv/venv, but appd uses no virtual environment: "
-                         "--virtualenv /srv/venv"));
+                         "add --virtualenv /srv/venv"));
   }
   CHECK_FALSE(contains(load(directory, "failing").output, "VIRTUAL_ENV"));
   unsetenv("VIRTUAL_ENV");

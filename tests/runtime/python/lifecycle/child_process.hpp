@@ -1,3 +1,4 @@
+// Runs CPython in a child process of a test.
 #pragma once
 
 #include <sys/wait.h>
@@ -23,9 +24,9 @@ struct Outcome {
   std::string output;
 };
 
-/// CPython starts but once in a process, so each test that starts one is a child of its own: runs
-/// `body`, whose standard output is collected. What `body` returns is the exit code; what it throws
-/// is printed.
+/// Runs `body` in a child process and collects its standard output. CPython can start only once in
+/// a process, so each test that starts it needs a child. What `body` returns is the exit code; what
+/// it throws is printed.
 inline Outcome in_child(const std::function<int()>& body) {
   int ends[2];
   if (pipe(ends) != 0) std::abort();
@@ -87,8 +88,7 @@ inline python::PythonOptions for_module(std::string module) {
 
 using WithRuntime = std::function<int(python::PythonRuntime&)>;
 
-/// Enters `directory` and runs `body` with a runtime that has not loaded anything yet. Once in a
-/// process.
+/// Enters `directory` and runs `body` with a runtime that has loaded nothing yet. Once per process.
 inline int with_runtime(const Directory& directory, const WithRuntime& body,
                         const python::PythonOptions& options = for_module("site_one")) {
   std::filesystem::current_path(directory.path);

@@ -1,3 +1,5 @@
+// Tests of findings after an import: threads and sockets.
+
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
@@ -11,12 +13,12 @@ using namespace appd::test;
 
 namespace {
 
-/// Has the test program's name, as no other thread without Python has.
+/// Whether the thread has the test program's name, as no other thread without Python has.
 bool is_sanitizers_own(const std::string& finding) {
   return kThreadSanitizer && finding.find(": \"test_python") != std::string::npos;
 }
 
-/// What is found after the import of a module with this text, a line for each.
+/// The findings after the import of a module with this text, one per line.
 std::string findings(const std::string& text) {
   const Directory directory;
   directory.add("site_one.py",
@@ -63,7 +65,7 @@ TEST_CASE("a thread is named with its target's module and function") {
       findings(std::string(kWait) +
                "threading.Thread(target=wait, name='flusher', daemon=True).start()") ==
       "a thread is left running by the module site_one: \"flusher\", in wait(); in workers it does "
-      "not run, and what wait() is for is not done\n");
+      "not run, and the work of wait() is not done\n");
 }
 
 TEST_CASE("a thread without a target is named by what it runs") {
@@ -72,13 +74,13 @@ TEST_CASE("a thread without a target is named by what it runs") {
                "  def run(self): threading.Event().wait()\n"
                "Poller(name='poller', daemon=True).start()") ==
       "a thread is left running by the module site_one: \"poller\", in Poller.run(); in workers it "
-      "does not run, and what Poller.run() is for is not done\n");
+      "does not run, and the work of Poller.run() is not done\n");
 }
 
 TEST_CASE("a thread that threading does not know is found once") {
   CHECK(findings(std::string(kWait) + "_thread.start_new_thread(wait, ())") ==
         "a thread is left running by the module site_one: without a name, in wait(); in workers it "
-        "does not run, and what wait() is for is not done\n");
+        "does not run, and the work of wait() is not done\n");
 }
 
 TEST_CASE("a thread that runs no Python code is found by its name in the kernel") {
@@ -91,8 +93,8 @@ TEST_CASE("a thread that runs no Python code is found by its name in the kernel"
   CHECK(
       found ==
       "a thread is left running by a C library, started by the import of site_one: \"crunching\", "
-      "which runs no Python code; in workers it does not run, and what waits there for it, in that "
-      "library, waits for ever\n");
+      "which runs no Python code; in workers it does not run, and code of that library that waits "
+      "for it waits for ever\n");
 }
 
 TEST_CASE("a thread is told with the module whose import has started it") {
@@ -118,8 +120,8 @@ TEST_CASE("a thread whose module starts it again at a fork does no harm") {
   const std::string harmless = findings(start + "os.register_at_fork(after_in_child=start)");
   CAPTURE(harmless);
   CHECK(harmless.starts_with("harmless: a thread is left running by the module site_one: "));
-  CHECK(harmless.find("register_at_fork is to start it again in each worker\n") ==
-        harmless.size() - 53);
+  CHECK(harmless.find("register_at_fork should start it again in each worker\n") ==
+        harmless.size() - 54);
   for (const char* const other :
        {"os.register_at_fork(before=start)", "os.register_at_fork(after_in_child=os.getpid)",
         "os.register_at_fork(after_in_child=threading.Lock()._at_fork_reinit)",

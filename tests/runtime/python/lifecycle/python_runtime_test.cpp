@@ -1,3 +1,5 @@
+// Tests of CPython's start, configuration and end.
+
 #include "runtime/python/python_runtime.hpp"
 
 #include <doctest/doctest.h>
@@ -38,7 +40,7 @@ std::string value_of(const std::string& expression, const python::PythonOptions&
 int use_up_the_stack(int depth) {
   volatile char room[4096];
   room[0] = static_cast<char>(depth);
-  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that
+  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that much stack
   return use_up_the_stack(depth + 1) + room[0];
 }
 
@@ -50,7 +52,8 @@ std::string left_by_crash(
   python::PythonOptions options = for_module("site_one");
   options.crash_descriptor = descriptor;
   const Outcome outcome = in_child([&] {
-    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SIG_DFL);  // doctest has own
+    // Doctest has handlers of its own
+    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SIG_DFL);
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     dup2(STDOUT_FILENO, STDERR_FILENO);
@@ -140,7 +143,7 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
                 "app = print\n");
   const Outcome outcome = in_runtime(directory, [](python::PythonRuntime& runtime) {
     runtime.load_application();
-    // All threads are inside at once only if none of them holds the interpreter.
+    // All threads can be inside at once only if none of them holds the interpreter.
     std::atomic<unsigned> inside{0};
     std::atomic<unsigned> indices{0};
     runtime.start_pool(3, [&](unsigned index) {
@@ -160,8 +163,8 @@ TEST_CASE("pool threads are Python threads with names, and run without the inter
 
 TEST_CASE("a fork runs the application's hooks once each, and Python goes on in both processes") {
   const Directory directory;
-  // Two processes write: with PYTHONUNBUFFERED a print() would be two writes, for the text and for
-  // the line's end.
+  // Two processes write. With PYTHONUNBUFFERED a print() would be two writes: the text, and the
+  // line's end.
   directory.add(
       "site_one.py",
       "import atexit, gc, os, random, sys, threading\n"
@@ -340,8 +343,8 @@ TEST_CASE("a virtual environment of another Python comes with its remedy") {
   python::PythonOptions options;
   options.virtualenv = "old";
   const std::string output = run(directory, options).output;
-  CHECK(contains(output, " -m venv --clear old) and install its packages again"));
-  CHECK(contains(output, "or take an appd that is built with Python 3.9\n"));
+  CHECK(contains(output, " -m venv --clear old) and reinstall its packages"));
+  CHECK(contains(output, "or use an appd that is built with Python 3.9\n"));
 }
 
 TEST_CASE("of a virtual environment only another last part of the version is worth a warning") {
