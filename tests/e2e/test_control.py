@@ -294,7 +294,7 @@ def test_callers_that_say_nonsense_or_nothing_do_no_harm(controlled, place):
         if word:
             caller.send(word)
         callers.append(caller)
-    assert callers[0].recv(1000) == b"fthis appd does not know what it is asked"
+    assert callers[0].recv(1000) == b"funknown command"
     for caller in callers:
         caller.close()
     assert ask("status").returncode == 0

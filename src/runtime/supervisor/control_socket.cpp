@@ -1,3 +1,5 @@
+// Accepts callers, reads their commands and sends replies without waiting.
+
 #include "runtime/supervisor/control_socket.hpp"
 
 #include <fmt/format.h>
@@ -139,7 +141,7 @@ std::optional<ControlSocket::Request> ControlSocket::read(Caller caller) {
   }
   const auto verb = parse_verb({bytes.data(), static_cast<std::size_t>(got)});
   if (!verb) {
-    fail(caller, "this appd does not know what it is asked");
+    fail(caller, "unknown command");
     return std::nullopt;
   }
   found->second.patience.reset();

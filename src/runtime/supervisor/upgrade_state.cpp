@@ -1,3 +1,5 @@
+// Writes descriptors and their meaning as lines of text, and reads them back.
+
 #include "runtime/supervisor/upgrade_state.hpp"
 
 #include <fcntl.h>
@@ -88,7 +90,7 @@ UpgradeState read(std::istream& in) {
   while (in >> kind) {
     if (kind == "end") return upgrade_state;
     const auto reader = readers().find(kind);
-    if (reader == readers().end()) throw std::runtime_error("nothing is called " + kind);
+    if (reader == readers().end()) throw std::runtime_error("unknown field " + kind);
     reader->second(in, upgrade_state);
     if (in.fail()) throw std::runtime_error("bad " + kind);
   }
