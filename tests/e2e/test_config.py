@@ -268,11 +268,11 @@ def test_an_error_on_the_command_line_is_one_line_that_names_it(run, arguments, 
     ("[apd]\nthreads = 4\n", 1, ["apd"]),
     ("[appd]\ncheck = true\n", 2, ["check"]),
     ("[appd]\nspool-bodies = perhaps\n", 2, ["spool-bodies", "perhaps"]),
-    ("[appd]\n\nsocket = /run/${NOT_SET}/app.sock\n", 3, ["socket: the environment has no variable NOT_SET"]),
-    ("[appd]\nsocket = /run/%n.sock\n", 2, ["socket: has %n, which appd does not expand; write", "${NAME}"]),
-    ("[appd]\nchdir = /srv/$(SITE)\n", 2, ["chdir: has $(SITE), which"]),
-    ("[uwsgi]\nharakiri = 30\n", 1, ["[uwsgi] is uWSGI's", "[appd]"]),
-    ("[appd]\nharakiri = 30\n", 2, ["harakiri: is uWSGI's; here: request-timeout"]),
+    ("[appd]\n\nsocket = /run/${NOT_SET}/app.sock\n", 3, ["socket: the environment variable NOT_SET is not set"]),
+    ("[appd]\nsocket = /run/%n.sock\n", 2, ["socket: contains %n, which appd does not expand; write", "${NAME}"]),
+    ("[appd]\nchdir = /srv/$(SITE)\n", 2, ["chdir: contains $(SITE), which"]),
+    ("[uwsgi]\nharakiri = 30\n", 1, ["[uwsgi] is a section of uWSGI", "[appd]"]),
+    ("[appd]\nharakiri = 30\n", 2, ["harakiri: is an option of uWSGI; in appd: request-timeout"]),
 ], ids=lambda value: value.replace("\n", "|") if isinstance(value, str) else "")
 def test_an_error_in_the_file_names_file_and_line(run, ini, line, named):
     ended = run("--socket", "./app.sock", "--module", "app", ini=ini)

@@ -1,3 +1,5 @@
+// Splits the command line with Boost, finds the file, and decides what is to be done.
+
 #include "runtime/config/command_line.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +20,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-// What Boost must know to take a command line apart: names, and which of them take a value.
+// The names of all options, and which of them take a value, in Boost's form.
 po::options_description describe_options() {
   po::options_description description;
   for (const Option& option : option_table()) {
@@ -39,18 +41,18 @@ std::string_view without_dashes(std::string_view token) {
   std::string hint =
       token.starts_with('-') ? did_you_mean({}, without_dashes(token)) : std::string();
   const bool is_short = token.size() == 2 && token.front() == '-';
-  if (is_short) hint = "; there are no options of one letter, and --help has all";
+  if (is_short) hint = "; appd has no one-letter options, see --help";
   throw ConfigError(fmt::format("command line: unexpected argument \"{}\"{}", token, hint));
 }
 
-// The option's value, or "true" for one without.
+// The option's value; "true" if it has none.
 std::string value_of(const po::option& option) {
   if (option.value.empty()) return "true";
   const std::string& value = option.value.front();
   const bool is_token = option.original_tokens.size() > 1;
-  // Boost takes "--chdir --check" for a directory named "--check".
+  // Boost reads "--chdir --check" as a directory named "--check".
   if (is_token && value.starts_with("--")) {
-    throw error_at({}, option.string_key, "has no value before " + value);
+    throw error_at({}, option.string_key, "needs a value before " + value);
   }
   return value;
 }
@@ -69,7 +71,7 @@ std::vector<Given> read_arguments(int argc, const char* const* argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const po::options_description description = describe_options();
   try {
-    // No guessing: an abbreviation would change its meaning when an option is added.
+    // No abbreviations: they would change their meaning when an option is added.
     return to_given(po::command_line_parser(arguments)
                         .options(description)
                         .style(allow_long | long_allow_adjacent | long_allow_next)
@@ -80,7 +82,7 @@ std::vector<Given> read_arguments(int argc, const char* const* argv) {
   } catch (const po::invalid_command_line_syntax& error) {
     const bool extra = error.kind() == po::invalid_syntax::extra_parameter;
     throw error_at({}, without_dashes(error.get_option_name()),
-                   extra ? "takes no value" : "has no value");
+                   extra ? "takes no value" : "needs a value");
   }
 }
 
@@ -98,7 +100,7 @@ std::vector<Given> read_config(const std::string& name) {
   return to_given(parse_ini(read_file(name), name), name);
 }
 
-// Moves the actions out of `given`: name → value.
+// Moves the actions from `given` to a map, name → value.
 std::map<std::string, std::string, std::less<>> take_actions(std::vector<Given>& given) {
   std::map<std::string, std::string, std::less<>> actions;
   const auto is_action = [](const Given& one) { return option_of(one).is_action(); };
@@ -115,7 +117,7 @@ bool finds_master(const Given& given) {
   return given.name == "control" || given.name == "pidfile";
 }
 
-/// What it says of the rest is a warning.
+/// Errors in other lines are only warnings.
 std::vector<Given> read_what_finds_master(const std::string& name,
                                           std::vector<std::string>& warnings) {
   const auto tell = [&warnings](const std::string& error) { warnings.push_back(error); };

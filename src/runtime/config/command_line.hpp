@@ -1,3 +1,4 @@
+// The command line and the file that it names, as a command.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +12,25 @@
 
 namespace appd::config {
 
-/// What some defaults depend on.
+/// Properties of the machine and the environment that some defaults depend on.
 struct Environment {
-  unsigned cpus = 1;                             ///< that this process may run on
-  std::string temporary_directory = "/var/tmp";  ///< for what does not fit in memory
-  std::string runtime_directory{};  ///< that a service manager made for this process; "": none
-  std::string web_servers{};  ///< addresses with commas between them, from which to accept; "": all
+  unsigned cpus = 1;                             ///< CPUs that this process may run on
+  std::string temporary_directory = "/var/tmp";  ///< for data that does not fit in memory
+  /// Made by a service manager for this process; "" if there is none.
+  std::string runtime_directory{};
+  /// Addresses of fronts that may connect, separated by commas; "" for everyone.
+  std::string web_servers{};
 };
 
-/// This process's: the CPUs of its affinity mask; TMPDIR, or /var/tmp; the first RUNTIME_DIRECTORY;
-/// FCGI_WEB_SERVER_ADDRS.
+/// Reads this process's environment: the CPUs of its affinity mask; TMPDIR, or else /var/tmp; the
+/// first RUNTIME_DIRECTORY; FCGI_WEB_SERVER_ADDRS.
 Environment read_environment();
 
-/// Where a value came from.
+/// The place that a value came from.
 struct Origin {
   enum class Kind : std::uint8_t { command_line, file, environment };
   Kind kind = Kind::command_line;
-  std::string file;  ///< or the variable's name
+  std::string file;  ///< or the name of the variable
   unsigned line = 0;
 };
 
@@ -36,24 +39,25 @@ std::string describe(const Origin& origin);
 
 enum class Action : std::uint8_t { run, check, print_config, help, version, ask };
 
-/// What the user wants.
+/// The command of the user.
 struct Command {
   Action action = Action::run;
-  std::string verb{};   ///< `ask`: what a running appd is asked, the command line's first word
-  Settings settings{};  ///< not for `help` and `version`
-  /// By option name; one for each value of a repeatable option. Options that are not here have
+  /// Of `ask`: the command for a running appd, which is the first word of the command line.
+  std::string verb{};
+  Settings settings{};  ///< unset for `help` and `version`
+  /// By option name; a repeatable option has one per value. Options that are missing here have
   /// their default.
   std::map<std::string, std::vector<Origin>, std::less<>> origins{};
-  std::vector<std::string> warnings{};  ///< `ask`: what is wrong in the file, and does not matter
+  std::vector<std::string> warnings{};  ///< of `ask`: errors in the file that do not matter for it
 };
 
-/// Reads the command line (argv[0] is skipped) and the file that --config names. Throws
-/// ConfigError. Required options are asked for by `run` and `check` alone. A first word without
-/// dashes is a verb, and the options say whom it is for: of the file, only `control` and `pidfile`
-/// must be right then, for a broken one must not keep anybody from stopping what runs.
+/// Reads the command line (without argv[0]) and the file that --config names. Throws ConfigError.
+/// Only `run` and `check` insist on required options. A first word without dashes is a verb for a
+/// running appd, and the options say which one. Of the file, only `control` and `pidfile` must then
+/// be right: a broken file must not keep anyone from stopping what runs.
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
 
-/// What a command line without options gives.
+/// The settings of a command line without options.
 Settings default_settings(const Environment& environment);
 
 }  // namespace appd::config

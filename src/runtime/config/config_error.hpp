@@ -1,3 +1,4 @@
+// The exception for a mistake in the configuration.
 #pragma once
 
 #include <stdexcept>
@@ -7,7 +8,7 @@
 
 namespace appd::config {
 
-/// What is wrong with the configuration, in one line that begins with the place ("command line" or
+/// A mistake in the configuration. `what` is one line that begins with the place ("command line" or
 /// "/etc/appd.ini:12") and the option's name.
 class ConfigError : public std::runtime_error {
  public:

@@ -1,3 +1,5 @@
+// Parses ini files line by line.
+
 #include "runtime/config/config_file.hpp"
 
 #include <fcntl.h>
@@ -26,7 +28,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-// What is read line by line.
+// Collects entries, one line at a time.
 class Reader {
  public:
   explicit Reader(const std::string& name) : name_(name) {}
@@ -49,8 +51,8 @@ class Reader {
     in_section_ = false;
     if (line == "[uwsgi]") {
       fail(
-          fmt::format("{} is uWSGI's; only {} is read. Of each option that has another name here "
-                      "appd says which",
+          fmt::format("{} is a section of uWSGI; appd reads only {}. Rename it: appd then gives "
+                      "its own name for each option of uWSGI",
                       line, kSection));
     }
     if (line != kSection) fail(fmt::format("unknown section {}; only {} is read", line, kSection));

@@ -1,3 +1,4 @@
+// Reads the ini file of --config.
 #pragma once
 
 #include <functional>
@@ -9,23 +10,24 @@
 
 namespace appd::config {
 
-/// One `key = value` of a file; neither is checked but for being there.
+/// One `key = value` of a file. Neither is validated; the key is not empty.
 struct FileEntry {
   std::string key;
   std::string value;
   unsigned line;
 };
 
-/// The entries of an ini text's section [appd], in order. Lines that begin with # or ; are
-/// comments. `name` is the file's, for errors. Throws ConfigError for another section, a key
-/// outside of the section, and a line that is none of these.
+/// The entries of section [appd] in an ini text, in order. Lines that begin with # or ; are
+/// comments. `name` is the file's name, for errors. Throws ConfigError for another section, a key
+/// outside the section, and any other line.
 std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name);
 
-/// The same, but of what is refused it is only told, and the next line is read.
+/// The same, but passes each error to `tell` and goes on with the next line.
 std::vector<FileEntry> parse_ini(std::string_view text, const std::string& name,
                                  const std::function<void(const std::string&)>& tell);
 
-/// The file's content; throws ConfigError when it cannot be read. `account`: see support::open_for.
+/// The content of a file. Throws ConfigError if it cannot be read. For `account` see
+/// support::open_for.
 std::string read_file(const std::string& name, const support::Account* account = nullptr);
 
 }  // namespace appd::config

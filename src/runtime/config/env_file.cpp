@@ -1,3 +1,5 @@
+// A parser for systemd's EnvironmentFile= format.
+
 #include "runtime/config/env_file.hpp"
 
 #include <fmt/format.h>
@@ -47,7 +49,7 @@ class EnvFileParser {
     const char c = rest_.front();
     rest_.remove_prefix(1);
     if (c == '\n') ++line_;
-    if (c == '\0') fail(line_, "has a zero byte");
+    if (c == '\0') fail(line_, "contains a zero byte");
     return c;
   }
 
@@ -95,7 +97,7 @@ class EnvFileParser {
 
   std::string take_plain() {
     std::string value;
-    std::size_t kept = 0;  // up to the last character that is not a blank at the end
+    std::size_t kept = 0;  // without blanks at the end
     while (!at_line_end()) {
       const bool escaped = at('\\');
       if (escaped) take();
@@ -120,7 +122,7 @@ class EnvFileParser {
         value += c;
       }
     }
-    fail(begin, "has a quote that is not closed");
+    fail(begin, "has an unclosed quote");
   }
 
   void take_escaped(std::string& value) {

@@ -1,3 +1,4 @@
+// Files of environment variables, for --env-file.
 #pragma once
 
 #include <string>
@@ -12,22 +13,23 @@ namespace appd::config {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-/// The variables of an --env-file in order, as systemd's EnvironmentFile= has them:
+/// The variables of an --env-file in order, in the format of systemd's EnvironmentFile=:
 ///
 ///     # a comment, or ; a comment: lines of their own
-///     NAME=plain text, without the blanks at both ends; \ takes the next character as it is, and
+///     NAME=plain text without the blanks at both ends; \ takes the next character literally and
 ///          joins lines at a line's end
-///     NAME="double quotes: \" \\ \$ \` are the second character, and a \ at a line's end joins"
-///     NAME='single quotes: everything as it is'
+///     NAME="double quotes: \" \\ \$ \` give the second character, and \ at a line's end joins"
+///     NAME='single quotes: everything is literal'
 ///
-/// Quotes count at the value's begin alone, and what they hold may have several lines. Nothing is
-/// expanded. More than systemd takes: `export ` before the name, as in files made for shells. Less:
-/// what it would skip with a warning (no `=`, no name) or glue together (text after the closing
-/// quote) is an error. `name` is the file's; throws ConfigError that names it and the line.
+/// Quotes count only at the beginning of a value; quoted values may span lines. Nothing is
+/// expanded. Unlike systemd, this accepts `export ` before a name, as in files for shells. What
+/// systemd skips with a warning (no `=`, no name) or joins (text after the closing quote) is an
+/// error here. `name` is the file's name. Throws ConfigError with the name and the line.
 Variables parse_env_file(std::string_view text, const std::string& name);
 
-/// The settings with the variables of all --env-file before those of --env, which thus win, as
-/// later files do over earlier ones. `account`: see support::open_for. Throws ConfigError.
+/// The settings, with the variables of all --env-file inserted before those of --env. A later
+/// variable wins: --env over files, later files over earlier ones. For `account` see
+/// support::open_for. Throws ConfigError.
 Settings with_env_files(Settings settings, const support::Account* account = nullptr);
 
 }  // namespace appd::config

@@ -1,3 +1,5 @@
+// Expands ${NAME} in values, and refuses other servers' notations.
+
 #include "runtime/config/expansion.hpp"
 
 #include <fmt/format.h>
@@ -8,7 +10,7 @@
 namespace appd::config {
 namespace {
 
-/// Times of strftime, passwords, and paths of requests.
+/// Their values contain strftime formats, passwords, and request paths.
 constexpr std::array<std::string_view, 3> kWithPercents{"access-log-format", "env", "warmup"};
 
 bool has_percents(std::string_view option) {
@@ -57,11 +59,11 @@ class Expander {
     const std::string name(rest_.substr(2, end == std::string_view::npos ? end : end - 2));
     if (end == std::string_view::npos || !is_name(name)) {
       throw ExpansionError(
-          "has ${ without a variable's name and }; $${ stands for these two characters");
+          "contains ${ without a variable name and }; write $${ for these two characters");
     }
     const char* const found = lookup_(name.c_str());
     if (found == nullptr) {
-      throw ExpansionError(fmt::format("the environment has no variable {}", name));
+      throw ExpansionError(fmt::format("the environment variable {} is not set", name));
     }
     take(rest_.substr(0, end + 1), found);
   }
@@ -78,10 +80,10 @@ class Expander {
 
   [[noreturn]] void refuse(std::string_view written, std::string_view end,
                            std::string_view literal) {
-    throw ExpansionError(fmt::format(
-        "has {}{}, which appd does not expand; write what it stands for, or ${{NAME}} for a "
-        "variable of the environment, or {}",
-        written, end, literal));
+    throw ExpansionError(
+        fmt::format("contains {}{}, which appd does not expand; write what it stands for, or "
+                    "${{NAME}} for an environment variable, or {}",
+                    written, end, literal));
   }
 
   const bool percents_;

@@ -1,3 +1,4 @@
+// Environment variables in the values of a file.
 #pragma once
 
 #include <functional>
@@ -7,25 +8,26 @@
 
 namespace appd::config {
 
-/// What a variable of the environment is; null: it is not set.
+/// The value of an environment variable; null if it is not set.
 using Lookup = std::function<const char*(const char* name)>;
 
-/// Why a value of a file cannot be expanded, without the value.
+/// The reason why a value cannot be expanded. The text does not contain the value.
 struct ExpansionError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The value that `text` stands for in a file, as the value of `option`:
+/// Expands `text`, the value of `option` in a file:
 ///
-///     ${NAME}       the environment's variable, which must be set
-///     $${ and $$(   ${ and $(
-///     %%            %, but where the option's own language has it (access-log-format, env, warmup)
+///     ${NAME}       the environment variable, which must be set
+///     $${ and $$(   literal ${ and $(
+///     %%            literal %, unless the option's own format uses % (access-log-format, env,
+///     warmup)
 ///
-/// What other servers and systemd expand there (%n, %(name), $(NAME)) is refused rather than taken
-/// as it is. What comes of a variable is not looked at again. Throws ExpansionError.
+/// Notations that other servers and systemd expand (%n, %(name), $(NAME)) are refused, not taken
+/// literally. The value of a variable is not expanded again. Throws ExpansionError.
 std::string expand(std::string_view option, std::string_view text, const Lookup& lookup);
 
-/// The text that `expand` makes `value` of.
+/// The text that `expand` turns into `value`.
 std::string escape(std::string_view option, std::string_view value);
 
 }  // namespace appd::config

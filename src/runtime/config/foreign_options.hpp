@@ -1,3 +1,4 @@
+// Option names of other servers, for those who migrate.
 #pragma once
 
 #include <span>
@@ -5,18 +6,18 @@
 
 namespace appd::config {
 
-/// What other servers call things, for those who come from there. Names that appd has too, and
-/// that mean the same, are not among them.
+/// An option of another server, and what appd has instead. Names that appd shares, with the same
+/// meaning, are not listed.
 struct ForeignOption {
   std::string_view server;  ///< "uWSGI" or "gunicorn"
   std::string_view name;
-  std::string_view here;  ///< options of appd's, with blanks between them; "": none
-  std::string_view note;  ///< what else is to say, or why there is none; "": nothing
+  std::string_view here;  ///< options of appd, separated by blanks; "" if there is none
+  std::string_view note;  ///< a remark, or why appd has none; "" if there is nothing to say
 };
 
 std::span<const ForeignOption> foreign_options();
 
-/// The option as it is typed, with "_" for "-" too; null when no other server has it.
+/// Finds an option as it was typed, with "_" taken as "-". Null if no other server has it.
 const ForeignOption* find_foreign(std::string_view typed);
 
 }  // namespace appd::config

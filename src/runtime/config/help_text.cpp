@@ -1,3 +1,5 @@
+// Formats the option table for a terminal of 80 columns.
+
 #include "runtime/config/help_text.hpp"
 
 #include <fmt/format.h>
@@ -15,7 +17,7 @@ namespace {
 constexpr std::size_t kIndent = 30;
 constexpr std::size_t kWidth = 80;
 
-// Appends `text` in lines, beginning in column kIndent of the current one.
+// Appends `text`, wrapped. The current line is at column kIndent.
 void wrap(std::string_view text, std::string& out) {
   std::size_t column = kIndent;
   while (!text.empty()) {
@@ -67,7 +69,7 @@ std::string help_text() {
   out +=
       "\n"
       "Sizes are in bytes, or with K, M or G; times in seconds, or with ms, s, m or h.\n"
-      "An option without a value can be put off again: --spool-bodies=no.\n";
+      "An option without a value can be switched off: --spool-bodies=no.\n";
   return out;
 }
 

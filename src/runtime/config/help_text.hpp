@@ -1,10 +1,11 @@
+// The text of --help.
 #pragma once
 
 #include <string>
 
 namespace appd::config {
 
-/// What --help prints: all options of the table, group by group.
+/// The output of --help: all options of the table, by group.
 std::string help_text();
 
 }  // namespace appd::config

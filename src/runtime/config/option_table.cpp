@@ -1,3 +1,5 @@
+// All options: name, argument, default, help, and the setting that each fills.
+
 #include "runtime/config/option_table.hpp"
 
 #include <algorithm>
@@ -7,7 +9,7 @@
 namespace appd::config {
 namespace {
 
-// What the table's rows have in common: texts.
+// The texts that every row of the table has.
 struct Words {
   std::string_view name;
   std::string_view argument;
@@ -75,43 +77,41 @@ std::vector<Option> make_table() {
   return {
       required(list<&S::sockets, Text>(
           sockets, {"socket", "ADDRESS", "",
-                    "Where to listen: a path, unix:/path, host:port, [v6]:port, @abstract, systemd "
-                    "or systemd:NAME. May be given several times."})),
+                    "Address to listen on: a path, unix:/path, host:port, [v6]:port, @abstract, "
+                    "systemd or systemd:NAME. May be given several times."})),
       single<&S::socket_mode, FileMode>(
           sockets,
           {"socket-mode", "MODE", "0660", "Permission bits of Unix socket files, in octal."}),
       single<&S::socket_owner, Text>(
-          sockets, {"socket-owner", "USER", "", "Owner of Unix socket files; default: unchanged."}),
-      single<&S::socket_group, Text>(
-          sockets, {"socket-group", "GROUP", "",
-                    "Group of Unix socket files, such as that of the front server; default: "
-                    "unchanged."}),
+          sockets, {"socket-owner", "USER", "",
+                    "Owner of Unix socket files. Default: the user that the workers run as."}),
+      single<&S::socket_group, Text>(sockets,
+                                     {"socket-group", "GROUP", "",
+                                      "Group of Unix socket files, such as that of the front "
+                                      "server. Default: the group that the workers run as."}),
       list<&S::allow, Network>(
-          sockets,
-          {"allow", "ADDRESS", "",
-           "Address or network, such as 192.0.2.7 or 10.0.0.0/8, that may connect to TCP sockets; "
-           "all others, this machine's too, are refused. May be given several times; default: "
-           "those of $FCGI_WEB_SERVER_ADDRS, or anyone."}),
+          sockets, {"allow", "ADDRESS", "",
+                    "IP address or network, such as 192.0.2.7 or 10.0.0.0/8, that may connect to "
+                    "TCP sockets. All others are refused, even this machine. May be given several "
+                    "times. Default: the addresses in $FCGI_WEB_SERVER_ADDRS, or everyone."}),
       list<&S::allow_users, Text>(
-          sockets,
-          {"allow-user", "USER", "",
-           "User, by name or number, that may connect to Unix sockets beside root; all others are "
-           "refused. May be given several times; default: whom the socket file's permissions "
-           "let."}),
-      single<&S::protocol, Protocol>(
-          sockets, {"protocol", "NAME", "auto",
-                    "What the sockets speak: fastcgi, uwsgi or scgi; auto tells them apart by the "
-                    "first bytes of each connection."}),
+          sockets, {"allow-user", "USER", "",
+                    "User, by name or number, that may connect to Unix sockets in addition to "
+                    "root. All others are refused. May be given several times. Default: all users "
+                    "with permission on the socket file."}),
+      single<&S::protocol, Protocol>(sockets,
+                                     {"protocol", "NAME", "auto",
+                                      "Protocol of the sockets: fastcgi, uwsgi or scgi. auto "
+                                      "recognises it by the first bytes of each connection."}),
 
       required(single<&S::module, Text>(
           application,
           {"module", "APP", "",
            "The WSGI application: module:callable, module:attr.attr, module:factory(), a module "
-           "with application or app in it, or a .py or .wsgi file."})),
+           "that contains application or app, or a .py or .wsgi file."})),
       single<&S::chdir, Text>(
           application,
-          {"chdir", "DIR", "",
-           "Directory to work in; it is also the first that is searched for modules."}),
+          {"chdir", "DIR", "", "Directory to work in. Modules are searched there first."}),
       list<&S::pythonpath, Text>(application,
                                  {"pythonpath", "DIR", "",
                                   "Directory to search for modules. May be given several times."}),
@@ -121,212 +121,194 @@ std::vector<Option> make_table() {
           application, {"env", "NAME=VALUE", "",
                         "Environment variable for the application. May be given several times."}),
       list<&S::env_files, Text>(
-          application,
-          {"env-file", "FILE", "",
-           "File with environment variables for the application, NAME=VALUE in each line; those of "
-           "--env win. May be given several times."}),
+          application, {"env-file", "FILE", "",
+                        "File with environment variables for the application, one NAME=VALUE per "
+                        "line. --env wins over it. May be given several times."}),
       single<&S::mount, Prefix>(
           application,
           {"mount", "/PREFIX", "",
-           "Path below which the application lives: becomes SCRIPT_NAME of the requests "
-           "that have it."}),
+           "Path below which the application lives. Requests below it get it as SCRIPT_NAME."}),
       flag<&S::trust_script_name>(application, "trust-script-name",
                                   "Take SCRIPT_NAME and PATH_INFO as the front sends them."),
-      flag<&S::trust_forwarded_proto>(
-          application, "trust-forwarded-proto",
-          "Let X-Forwarded-Proto decide between http and https. Only behind a front that sets or "
-          "removes that header."),
+      flag<&S::trust_forwarded_proto>(application, "trust-forwarded-proto",
+                                      "Let X-Forwarded-Proto decide between http and https. Use "
+                                      "this only behind a front that sets or removes that header."),
       flag<&S::trust_uwsgi_scheme>(application, "trust-uwsgi-scheme",
                                    "Let the variable UWSGI_SCHEME decide between http and https."),
-      flag<&S::drop_remote_user>(
-          application, "drop-remote-user",
-          "Hide REMOTE_USER and AUTH_TYPE from the application. For fronts that fill them in "
-          "without having checked a password."),
+      flag<&S::drop_remote_user>(application, "drop-remote-user",
+                                 "Hide REMOTE_USER and AUTH_TYPE from the application, for fronts "
+                                 "that set them without checking a password."),
 
       single<&S::workers, Workers>(
-          processes,
-          {"workers", "N", "auto",
-           "Worker processes: a number, or MIN..MAX for as many as are needed; auto: as many as "
-           "there are CPUs to run on."}),
+          processes, {"workers", "N", "auto",
+                      "Number of worker processes. MIN..MAX starts and ends workers with the load. "
+                      "auto means one for each CPU that appd may use."}),
       single<&S::threads, Count<1, 1024>>(processes,
                                           {"threads", "N", "4", "Threads in each worker."}),
       single<&S::queue, Count<0, 1'000'000>>(
-          processes,
-          {"queue", "N", "512", "Requests that may wait in one worker; those beyond get a 503."}),
-      single<&S::scale_up_wait, SomeDuration>(
-          processes, {"scale-up-wait", "TIME", "20ms",
-                      "Start another worker, up to MAX, when requests wait longer than this for a "
-                      "thread."}),
-      single<&S::scale_down_idle, SomeDuration>(
-          processes, {"scale-down-idle", "TIME", "60s",
-                      "End a worker, down to MIN, when one fewer would have been enough for this "
-                      "time."}),
+          processes, {"queue", "N", "512",
+                      "Requests that may wait in one worker. Further requests get a 503."}),
+      single<&S::scale_up_wait, SomeDuration>(processes,
+                                              {"scale-up-wait", "TIME", "20ms",
+                                               "With --workers=MIN..MAX: start another worker when "
+                                               "requests wait longer than this for a thread."}),
+      single<&S::scale_down_idle, SomeDuration>(processes,
+                                                {"scale-down-idle", "TIME", "60s",
+                                                 "With --workers=MIN..MAX: end a worker when one "
+                                                 "fewer would have been enough for this long."}),
       single<&S::preload, PreloadMode>(
-          processes,
-          {"preload", "", "false",
-           "Import the application once, and fork the workers from there: they share its memory. "
-           "Refused when the import leaves threads or sockets behind; --preload=force: not even "
-           "then."}),
+          processes, {"preload", "", "false",
+                      "Import the application once and fork the workers from that process, so that "
+                      "they share its memory. The start is refused if the import leaves threads "
+                      "running or sockets open; with --preload=force appd starts anyway."}),
       single<&S::graceful_timeout, Duration>(
           processes, {"graceful-timeout", "TIME", "30s",
                       "How long running requests may take to end when appd is told to stop."}),
       single<&S::exit_timeout, Duration>(
-          processes,
-          {"exit-timeout", "TIME", "10s",
-           "How long a worker may take to exit when its requests are done: exit handlers, and "
-           "threads that the application has started. Then it is ended, and the log says what it "
-           "waited for. 0: as long as it takes."}),
+          processes, {"exit-timeout", "TIME", "10s",
+                      "How long a worker may take to exit when its requests are done, for exit "
+                      "handlers and threads of the application. Then it is killed, and the log "
+                      "says what it waited for. 0 disables the limit."}),
       single<&S::start_timeout, Duration>(
           processes, {"start-timeout", "TIME", "5m",
-                      "How long a process may take to become ready, --warmup included; then it is "
-                      "ended and the log has its Python stack. 0: as long as it takes."}),
+                      "How long a process may take to become ready, --warmup included. Then it is "
+                      "killed, and the log shows its Python stack. 0 disables the limit."}),
       list<&S::warmups, WarmUpTarget>(
-          processes,
-          {"warmup", "TARGET", "",
-           "Path that a worker answers, with a 2xx status, before it serves; otherwise its "
-           "start has failed. A URL gives scheme and host too: https://example.org/health. May be "
-           "given several times."}),
-      single<&S::warmup_accept, Statuses>(
-          processes, {"warmup-accept", "STATUSES", "",
-                      "Statuses, such as 301,404 or 3xx, that pass as a response to --warmup too; "
-                      "each is warned of."}),
+          processes, {"warmup", "TARGET", "",
+                      "Path that a worker must answer with a 2xx status before it serves, or its "
+                      "start has failed. A URL sets scheme and host too: "
+                      "https://example.org/health. May be given several times."}),
+      single<&S::warmup_accept, Statuses>(processes,
+                                          {"warmup-accept", "STATUSES", "",
+                                           "Statuses, such as 301,404 or 3xx, that also pass as "
+                                           "responses to --warmup, each with a warning."}),
       single<&S::reload_strategy, Strategy>(
           processes,
           {"reload-strategy", "HOW", "overlap",
-           "How new workers take the place of the present ones: overlap: all at once, so that both "
-           "are in memory for a moment; rolling: one by one."}),
+           "How new workers replace the present ones. overlap starts all of them at once, so that "
+           "old and new are in memory for a moment; rolling replaces one at a time."}),
       single<&S::max_requests, Number>(
           processes, {"max-requests", "N", "0",
-                      "Replace a worker that has answered so many requests; 0: never."}),
+                      "Replace a worker after this many requests. 0 disables this."}),
       single<&S::max_requests_jitter, Number>(
           processes, {"max-requests-jitter", "N", "0",
-                      "Give each worker up to so many requests more, by chance, so that they are "
-                      "not replaced at the same time."}),
-      single<&S::max_lifetime, Duration>(
-          processes,
-          {"max-lifetime", "TIME", "0s",
-           "Replace a worker after this time and up to a tenth of it more, by chance; 0: "
-           "never."}),
-      single<&S::max_memory, Size>(
-          processes,
-          {"max-memory", "SIZE", "0",
-           "Replace a worker that uses more memory than this, counting what it shares in "
-           "proportion; 0: never."}),
-      single<&S::heartbeat, Duration>(
-          processes,
-          {"heartbeat", "TIME", "15s",
-           "Kill and replace a worker that gives no sign of life for so long; 0: never."}),
+                      "Add up to this many requests, at random, to each worker's --max-requests, "
+                      "so that workers are not replaced at the same time."}),
+      single<&S::max_lifetime, Duration>(processes, {"max-lifetime", "TIME", "0s",
+                                                     "Replace a worker after this time, plus up to "
+                                                     "a tenth of it at random. 0 disables this."}),
+      single<&S::max_memory, Size>(processes,
+                                   {"max-memory", "SIZE", "0",
+                                    "Replace a worker that uses more memory than this. Shared "
+                                    "memory counts in proportion. 0 disables the limit."}),
+      single<&S::heartbeat, Duration>(processes, {"heartbeat", "TIME", "15s",
+                                                  "Kill and replace a worker that gives no sign of "
+                                                  "life for this long. 0 disables the check."}),
       single<&S::max_crashes, CrashesWithin>(
-          processes, {"max-crashes", "N/TIME", "",
-                      "Stop, with exit code 5, when more than N processes have died unasked within "
-                      "TIME, such as 5/60s; default: replace them with growing pauses for as long "
-                      "as it takes."}),
-      single<&S::user, Text>(
-          processes, {"user", "USER", "",
-                      "User that the workers run as, by name or number, when root starts appd; the "
-                      "master stays root. Default: who starts appd."}),
+          processes,
+          {"max-crashes", "N/TIME", "",
+           "Stop with exit code 5 when more than N processes have died unexpectedly within TIME, "
+           "such as 5/60s. Default: keep replacing them, with growing pauses."}),
+      single<&S::user, Text>(processes,
+                             {"user", "USER", "",
+                              "User that the workers run as, by name or number, when root starts "
+                              "appd. The master stays root. Default: the user who starts appd."}),
       single<&S::group, Text>(
-          processes, {"group", "GROUP", "", "Group of the workers; default: that of --user."}),
+          processes,
+          {"group", "GROUP", "", "Group that the workers run as. Default: the group of --user."}),
       flag<&S::no_new_privs>(
           processes, "no-new-privs",
-          "No program that a worker executes has more rights than the worker; on by default. With "
-          "--no-new-privs=no setuid programs such as sudo or postfix's sendmail work again.",
+          "Keep programs that a worker executes from getting more rights than the worker. On by "
+          "default. Setuid programs, such as sudo or postfix's sendmail, need --no-new-privs=no.",
           "true"),
-      single<&S::umask, FileMask>(
-          processes, {"umask", "MASK", "",
-                      "Permission bits that new files do not get, in octal, such as 0027; default: "
-                      "unchanged."}),
-      single<&S::pidfile, Text>(
-          processes, {"pidfile", "FILE", "",
-                      "File for the process id of the master, locked while that runs: a second "
-                      "start with the same file is refused."}),
+      single<&S::umask, FileMask>(processes, {"umask", "MASK", "",
+                                              "Permission bits that new files do not get, in "
+                                              "octal, such as 0027. Default: unchanged."}),
+      single<&S::pidfile, Text>(processes,
+                                {"pidfile", "FILE", "",
+                                 "File for the process id of the master. The master locks it: a "
+                                 "second start with the same file is refused."}),
       single<&S::control, Text>(
           processes, {"control", "PATH", "",
-                      "Unix socket for appd reload, upgrade, stop and status. Default: beside the "
-                      "pid file, with .control at its end, or $RUNTIME_DIRECTORY/appd.control."}),
+                      "Unix socket for appd reload, upgrade, stop and status. Default: the pid "
+                      "file's name with .control at its end, or $RUNTIME_DIRECTORY/appd.control."}),
       single<&S::touch_reload, Text>(
           processes, {"touch-reload", "FILE", "", "Reload when this file is touched or replaced."}),
 
       single<&S::max_connections, Number>(
           limits, {"max-connections", "N", "0",
-                   "Most connections of one worker at once; above, the one that has been idle the "
-                   "longest is closed, or new ones wait. 0: as many as its limit of open files "
-                   "lets, less a quarter (1024 at most) for the application."}),
-      single<&S::max_params, SomeSize>(
-          limits,
-          {"max-params", "SIZE", "256K",
-           "Most that the variables of one request (so its headers) may need; above: 431."}),
-      single<&S::max_body, Size>(
-          limits, {"max-body", "SIZE", "1G",
-                   "Largest request body; above: 413. 0: no limit but the front's."}),
+                   "Most connections of one worker at once. At the limit the one that has been "
+                   "idle the longest is closed, or new ones wait. 0 means as many as its limit of "
+                   "open files allows, less a quarter (1024 at most) for the application."}),
+      single<&S::max_params, SomeSize>(limits,
+                                       {"max-params", "SIZE", "256K",
+                                        "Largest size of a request's variables, which include its "
+                                        "headers. A larger request gets a 431."}),
+      single<&S::max_body, Size>(limits, {"max-body", "SIZE", "1G",
+                                          "Largest request body. A larger one gets a 413. 0 "
+                                          "disables the limit; the front's remains."}),
       single<&S::body_buffer, SomeSize>(
           limits,
           {"body-buffer", "SIZE", "1M", "How much of a request body is read ahead in memory."}),
       single<&S::spool_dir, Text>(
           limits, {"spool-dir", "DIR", "",
-                   "Where bodies are kept that must be complete before the application runs and do "
-                   "not fit in memory, and responses that slow readers leave; default: $TMPDIR, or "
-                   "/var/tmp, "
-                   "which is seldom held in memory."}),
+                   "Folder for what does not fit in memory: bodies that must be complete before "
+                   "the application runs, and responses that slow readers have not taken. Default: "
+                   "$TMPDIR, or /var/tmp, which is seldom held in memory."}),
       single<&S::spool_limit, Size>(
           limits, {"spool-limit", "SIZE", "4G",
-                   "How much what is kept there may take together, in all workers; a request "
-                   "for which there is no room gets a 503. 0: no limit but the disk's."}),
+                   "How much all workers together may keep in the spool folder. A request for "
+                   "which there is no room gets a 503. 0 disables the limit; the disk's remains."}),
       flag<&S::spool_bodies>(limits, "spool-bodies",
-                             "Start the application only when the whole request body is there."),
+                             "Start the application only when the whole request body has arrived."),
       single<&S::header_timeout, SomeDuration>(
-          limits, {"header-timeout", "TIME", "15s",
-                   "How long the front may take to send the variables of a request it has begun."}),
+          limits,
+          {"header-timeout", "TIME", "15s",
+           "How long the front may take to send the variables of a request that it has begun."}),
       single<&S::body_timeout, SomeDuration>(
           limits, {"body-timeout", "TIME", "75s",
-                   "How long the front may send nothing of a request body."}),
+                   "How long the front may go without sending any of a request body."}),
       single<&S::write_timeout, SomeDuration>(
-          limits,
-          {"write-timeout", "TIME", "75s", "How long the front may take nothing of a response."}),
+          limits, {"write-timeout", "TIME", "75s",
+                   "How long the front may go without taking any of a response."}),
 
-      single<&S::queue_timeout, Duration>(
-          deadlines, {"queue-timeout", "TIME", "30s",
-                      "How long a request may wait for a thread; then it gets a 503 and is never "
-                      "started. 0: as long as it takes."}),
+      single<&S::queue_timeout, Duration>(deadlines,
+                                          {"queue-timeout", "TIME", "30s",
+                                           "How long a request may wait for a thread. Then it gets "
+                                           "a 503 and is never started. 0 disables the limit."}),
       single<&S::slow_request, Duration>(
-          deadlines,
-          {"slow-request", "TIME", "5s",
-           "A request that makes no progress for so long is logged with the Python stack of its "
-           "thread, once. Not above --request-timeout; with one of 5s or less the default is half "
-           "of it. 0: never."}),
-      single<&S::request_timeout, Duration>(deadlines,
-                                            {"request-timeout", "TIME", "55s",
-                                             "How long a request may go without progress: until "
-                                             "its head is out, then between blocks. "
-                                             "After that appd.RequestTimeout is raised in its "
-                                             "thread, and the client gets a 504. 0: as "
-                                             "long as it takes."}),
+          deadlines, {"slow-request", "TIME", "5s",
+                      "Log a request that makes no progress for this long, once, with the Python "
+                      "stack of its thread. Must not exceed --request-timeout; if that is 5s or "
+                      "less, the default is half of it. 0 disables this."}),
+      single<&S::request_timeout, Duration>(
+          deadlines, {"request-timeout", "TIME", "55s",
+                      "How long a request may go without progress: until its response begins, then "
+                      "between blocks. Then appd.RequestTimeout is raised in its thread, and the "
+                      "client gets a 504. 0 disables the deadline."}),
       single<&S::timeout_grace, Duration>(
           deadlines,
           {"timeout-grace", "TIME", "5s",
-           "How long such a thread may take to end the request, before the client gets its 504 all "
-           "the same and the worker is replaced. 0: as long as it takes."}),
+           "How long the thread may take to end a request after --request-timeout. Then the client "
+           "gets its 504 anyway, and the worker is replaced. 0 disables the limit."}),
 
       single<&S::log_level, LogLevel>(
           logs, {"log-level", "LEVEL", "info",
-                 "The least that is logged to stderr: debug, info, warning or error."}),
+                 "Lowest level that is logged to stderr: debug, info, warning or error."}),
       single<&S::access_log, Text>(
-          logs,
-          {"access-log", "FILE", "", "Log each request to this file; - is stdout; default: off."}),
+          logs, {"access-log", "FILE", "",
+                 "Log each request to this file; - means stdout. Default: off."}),
       single<&S::access_log_format, Text>(
-          logs,
-          {"access-log-format", "FORMAT", "",
-           "A line of the access log, with {placeholders}; default: the combined format, then "
-           "time in the queue and in the application."}),
-      flag<&S::fastcgi_stderr>(
-          logs, "fastcgi-stderr",
-          "Send what the application writes to wsgi.errors to the front too (FastCGI only; crashes "
-          "HAProxy 2.6)."),
+          logs, {"access-log-format", "FORMAT", "",
+                 "Format of a line of the access log, with {placeholders}. Default: the combined "
+                 "format, then the time in the queue and in the application."}),
+      flag<&S::fastcgi_stderr>(logs, "fastcgi-stderr",
+                               "Also send the front what the application writes to wsgi.errors. "
+                               "FastCGI only; HAProxy 2.6 crashes on it."),
 
-      action(
-          "config", "FILE",
-          "Read options from the section [appd] of this file: the same names, without dashes. The "
-          "command line wins. ${NAME} in a value is that variable of the environment."),
+      action("config", "FILE",
+             "Read options from the section [appd] of this file: the same names, without dashes. "
+             "The command line wins. ${NAME} in a value stands for that environment variable."),
       action(
           "check", "",
           "Validate the configuration, import the application, have it answer --warmup, and exit."),

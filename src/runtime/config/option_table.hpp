@@ -1,3 +1,4 @@
+// The option table, from which command line, file, help and documentation are made.
 #pragma once
 
 #include <span>
@@ -11,33 +12,35 @@ namespace appd::config {
 
 enum class Group { sockets, application, processes, limits, deadlines, logs, actions };
 
-/// One option: all that is known of it. An option without `assign` is an action: for the command
-/// line alone, and no part of Settings.
+/// Everything that is known of one option. An option without `assign` is an action: it exists on
+/// the command line only and is no part of Settings.
 struct Option {
   Group group;
-  std::string_view name;      ///< as in the file; "--" before it on the command line
-  std::string_view argument;  ///< what help calls the value; "": a flag, or an action without value
-  std::string_view fallback;  ///< the default, read like any other value; "": left empty
-  std::string_view help;      ///< one or more sentences, for wrapping
+  std::string_view name;  ///< as in the file; the command line puts "--" before it
+  /// The value's name in the help; "" for a flag or an action without value.
+  std::string_view argument;
+  /// The default, parsed like any other value; "" if the setting stays empty.
+  std::string_view fallback;
+  std::string_view help;  ///< one or more sentences; the help wraps them
   bool required = false;
   bool repeatable = false;
 
-  /// Sets (repeatable: adds) the value; throws BadValue.
+  /// Sets the value, or adds one if the option is repeatable. Throws BadValue.
   void (*assign)(Settings&, std::string_view text) = nullptr;
-  /// The values in `settings` as texts that `assign` takes: one, several when repeatable, or none
-  /// when there is nothing to write down.
+  /// The values in `settings`, in the form that `assign` takes: one; several if repeatable; none if
+  /// there is nothing to write down.
   std::vector<std::string> (*show)(const Settings& settings) = nullptr;
-  /// Takes the values of a repeatable option out.
+  /// Removes the values of a repeatable option.
   void (*clear)(Settings&) = nullptr;
 
   bool is_action() const noexcept { return assign == nullptr; }
   bool takes_value() const noexcept { return !argument.empty(); }
 };
 
-/// All options, group by group. The one place of names, defaults and help.
+/// All options, by group. The only place for names, defaults and help.
 std::span<const Option> option_table();
 
-/// The option of that name, or null.
+/// The option of that name; null if there is none.
 const Option* find_option(std::string_view name);
 
 std::string_view title(Group group) noexcept;

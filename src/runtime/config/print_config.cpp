@@ -1,3 +1,5 @@
+// Writes the effective settings as an ini file.
+
 #include "runtime/config/print_config.hpp"
 
 #include <fmt/format.h>

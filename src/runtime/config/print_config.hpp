@@ -1,3 +1,4 @@
+// The text of --print-config.
 #pragma once
 
 #include <string>
@@ -6,8 +7,8 @@
 
 namespace appd::config {
 
-/// What --print-config prints: the effective values as an ini file, each below a comment that says
-/// where it came from. Given back as --config, it makes the same settings.
+/// The output of --print-config: the effective values as an ini file. A comment above each says
+/// where it came from. As a --config file it gives the same settings.
 std::string print_config(const Command& command);
 
 }  // namespace appd::config

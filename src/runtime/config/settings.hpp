@@ -1,3 +1,4 @@
+// The settings of appd: plain values, one for each option.
 #pragma once
 
 #include <chrono>
@@ -13,14 +14,14 @@ namespace appd::config {
 
 enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi };
 
-/// Whether the application is imported once, in a process that workers are then forked from.
+/// Whether the application is imported once, in a process from which the workers are forked.
 enum class Preload : std::uint8_t {
   off,
-  on,     ///< unless the import leaves threads or sockets behind
-  force,  ///< even then
+  on,     ///< refuse to start if the import leaves threads or sockets behind
+  force,  ///< start even then
 };
 
-/// How many workers there are: as many as are needed, between these.
+/// Bounds for the number of workers; the load decides within them.
 struct WorkerRange {
   unsigned least = 0;
   unsigned most = 0;
@@ -28,19 +29,19 @@ struct WorkerRange {
   bool operator==(const WorkerRange&) const = default;
 };
 
-/// How the next generation of workers takes the place of the present one at a reload.
+/// How the next generation of workers replaces the present one at a reload.
 enum class ReloadStrategy : std::uint8_t { overlap, rolling };
 
-/// A request that a worker answers before it serves.
+/// A request that a worker must answer before it serves.
 struct WarmUp {
   bool https = false;
-  std::string host;    ///< with the port if that was given; "": none was
-  std::string target;  ///< path and query, as in a request line
+  std::string host;    ///< includes the port if given; "" if no host was given
+  std::string target;  ///< path and query as in a request line
 
   bool operator==(const WarmUp&) const = default;
 };
 
-/// HTTP statuses, both ends included.
+/// A range of HTTP statuses, both ends included.
 struct StatusRange {
   unsigned first = 0;
   unsigned last = 0;
@@ -48,7 +49,7 @@ struct StatusRange {
   bool operator==(const StatusRange&) const = default;
 };
 
-/// How many deaths of processes within which time are borne.
+/// The number of deaths of processes, within a time, that appd tolerates.
 struct MaxCrashes {
   unsigned crashes = 0;
   std::chrono::milliseconds within{};
@@ -56,18 +57,20 @@ struct MaxCrashes {
   bool operator==(const MaxCrashes&) const = default;
 };
 
-/// The effective configuration: plain values, validated. Option names, defaults and help are in the
-/// option table (option_table.cpp) alone; `default_settings` (command_line.hpp) makes one without a
-/// command line.
+/// The effective configuration: plain, validated values. Names, defaults and help of the options
+/// are in option_table.cpp alone. `default_settings` (command_line.hpp) makes one without a command
+/// line.
 struct Settings {
   // Sockets
   std::vector<std::string> sockets;  ///< as written; parsed by sockets::Address
   unsigned socket_mode = 0;
-  std::string socket_owner;  ///< "": unchanged
+  std::string socket_owner;  ///< "" means the workers' user
   std::string socket_group;
-  std::vector<support::IpNetwork> allow;  ///< peers of TCP sockets; empty: anyone
-  bool allow_from_environment = false;    ///< FCGI_WEB_SERVER_ADDRS has given them
-  std::vector<std::string> allow_users;   ///< peers of Unix sockets; empty: anyone
+  /// Addresses that may connect to TCP sockets; empty means everyone.
+  std::vector<support::IpNetwork> allow;
+  bool allow_from_environment = false;  ///< `allow` comes from FCGI_WEB_SERVER_ADDRS
+  /// Users that may connect to Unix sockets; empty means everyone.
+  std::vector<std::string> allow_users;
   ProtocolChoice protocol = ProtocolChoice::automatic;
 
   // Application
@@ -76,8 +79,8 @@ struct Settings {
   std::vector<std::string> pythonpath;
   std::string virtualenv;
   std::vector<std::string> env_files;
-  std::vector<std::pair<std::string, std::string>> env;  ///< a later one wins
-  std::string mount;  ///< "" or "/prefix", without a slash at its end
+  std::vector<std::pair<std::string, std::string>> env;  ///< a later entry wins
+  std::string mount;  ///< "" or "/prefix", without a trailing slash
   bool trust_script_name = false;
   bool trust_forwarded_proto = false;
   bool trust_uwsgi_scheme = false;
@@ -86,43 +89,43 @@ struct Settings {
   // Processes
   WorkerRange workers;
   unsigned threads = 0;
-  unsigned queue = 0;  ///< requests that may wait in one worker
+  unsigned queue = 0;  ///< maximum of requests waiting in one worker
   std::chrono::milliseconds scale_up_wait{};
   std::chrono::milliseconds scale_down_idle{};
   Preload preload = Preload::off;
   std::chrono::milliseconds graceful_timeout{};
-  std::chrono::milliseconds exit_timeout{};  ///< 0: as long as it takes
+  std::chrono::milliseconds exit_timeout{};  ///< 0 means no limit
   std::chrono::milliseconds start_timeout{};
   ReloadStrategy reload_strategy = ReloadStrategy::overlap;
-  std::uint64_t max_requests = 0;            ///< 0: any number
-  std::uint64_t max_requests_jitter = 0;     ///< at most so many more
-  std::chrono::milliseconds max_lifetime{};  ///< 0: any time
-  std::uint64_t max_memory = 0;              ///< bytes; 0: any
-  std::chrono::milliseconds heartbeat{};     ///< 0: none
-  std::vector<WarmUp> warmups;               ///< what a worker answers before it serves
-  std::vector<StatusRange> warmup_accept;    ///< statuses that pass beside 2xx
-  std::optional<MaxCrashes> max_crashes;     ///< none: any number
-  std::string user;                          ///< the workers'; "": who starts appd
-  std::string group;                         ///< "": the user's own
-  std::string pidfile;                       ///< "": none
-  std::string control;                       ///< "": none
-  std::string touch_reload;                  ///< "": none
+  std::uint64_t max_requests = 0;            ///< 0 means never recycled
+  std::uint64_t max_requests_jitter = 0;     ///< largest random addition
+  std::chrono::milliseconds max_lifetime{};  ///< 0 means never recycled
+  std::uint64_t max_memory = 0;              ///< bytes; 0 means no limit
+  std::chrono::milliseconds heartbeat{};     ///< 0 disables the check
+  std::vector<WarmUp> warmups;               ///< requests that a worker answers before it serves
+  std::vector<StatusRange> warmup_accept;    ///< statuses that pass in addition to 2xx
+  std::optional<MaxCrashes> max_crashes;     ///< std::nullopt means no limit
+  std::string user;                          ///< of the workers; "" means the user who starts appd
+  std::string group;                         ///< "" means the primary group of `user`
+  std::string pidfile;                       ///< "" means no file
+  std::string control;                       ///< "" means no socket
+  std::string touch_reload;                  ///< "" means no file
   bool no_new_privs = true;
-  std::optional<unsigned> umask;  ///< none: unchanged
+  std::optional<unsigned> umask;  ///< std::nullopt leaves it unchanged
 
-  // Limits; sizes in bytes
-  std::uint64_t max_connections = 0;  ///< of a worker; 0: as the limit of open files lets
+  // Limits. Sizes are in bytes.
+  std::uint64_t max_connections = 0;  ///< of one worker; 0 derives it from the limit of open files
   std::uint64_t max_params = 0;
-  std::uint64_t max_body = 0;  ///< 0: no limit of our own
+  std::uint64_t max_body = 0;  ///< 0 means no limit
   std::uint64_t body_buffer = 0;
   std::string spool_dir;
-  std::uint64_t spool_limit = 0;  ///< 0: none
+  std::uint64_t spool_limit = 0;  ///< 0 means no limit
   bool spool_bodies = false;
   std::chrono::milliseconds header_timeout{};
   std::chrono::milliseconds body_timeout{};
   std::chrono::milliseconds write_timeout{};
 
-  // Deadlines; 0: none
+  // Deadlines. 0 means none.
   std::chrono::milliseconds queue_timeout{};
   std::chrono::milliseconds slow_request{};
   std::chrono::milliseconds request_timeout{};
@@ -130,8 +133,8 @@ struct Settings {
 
   // Logs
   std::string log_level;          ///< debug, info, warning or error
-  std::string access_log;         ///< "": off; "-": stdout; else a file
-  std::string access_log_format;  ///< "": the access log's own
+  std::string access_log;         ///< "" means off, "-" stdout; else a file
+  std::string access_log_format;  ///< "" means the default format
   bool fastcgi_stderr = false;
 
   bool operator==(const Settings&) const = default;

@@ -1,3 +1,5 @@
+// Merges defaults, file, command line and environment, and checks the result.
+
 #include "runtime/config/settings_builder.hpp"
 
 #include <fmt/format.h>
@@ -23,7 +25,7 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-/// What a file's value stands for; all others are taken as they are.
+/// Values of a file are expanded; all others are literal.
 std::string expanded(const Given& given) {
   if (given.origin.kind != Origin::Kind::file) return given.value;
   try {
@@ -33,14 +35,14 @@ std::string expanded(const Given& given) {
   }
 }
 
-// What a line of a file can hold: so everything can be written there, and --print-config be read.
+// The rule is what one line of a file can hold: then every value can be in a file, and the output
+// of --print-config can be read back.
 void check_text(const Given& given, const std::string& text) {
   const auto fail = [&](std::string_view why) { throw error_at(given.origin, given.name, why); };
-  if (text.empty()) fail("has no value");
+  if (text.empty()) fail("needs a value");
   if (std::any_of(text.begin(), text.end(), is_control))
-    fail("has a control character in its value");
-  if (text.front() == ' ' || text.back() == ' ')
-    fail("has a value with a blank at its begin or end");
+    fail("the value contains a control character");
+  if (text.front() == ' ' || text.back() == ' ') fail("the value begins or ends with a blank");
 }
 
 }  // namespace
@@ -59,11 +61,11 @@ std::string did_you_mean(const Origin& origin, std::string_view typed) {
   return best.empty() ? "" : fmt::format("; did you mean {}?", as_written(origin, best));
 }
 
-/// "is uWSGI's; here: --request-timeout"
+/// "is an option of uWSGI; in appd: --request-timeout"
 std::string instead_of(const Origin& origin, const ForeignOption& foreign) {
-  std::string text = fmt::format("is {}'s; ", foreign.server);
+  std::string text = fmt::format("is an option of {}; ", foreign.server);
   std::string_view left = foreign.here;
-  for (const char* before = "here: "; !left.empty(); before = ", ") {
+  for (const char* before = "in appd: "; !left.empty(); before = ", ") {
     const std::string_view name = left.substr(0, left.find(' '));
     left.remove_prefix(std::min(name.size() + 1, left.size()));
     text += before + as_written(origin, name);
@@ -92,7 +94,7 @@ void SettingsBuilder::apply(const std::vector<Given>& source) {
   for (const Given& given : source) {
     const Option& option = option_of(given);
     if (option.is_action()) {
-      throw error_at(given.origin, given.name, "is for the command line alone");
+      throw error_at(given.origin, given.name, "is allowed only on the command line");
     }
     const auto [first, is_first] = seen.emplace(option.name, given.origin);
     if (!is_first && !option.repeatable) {
@@ -146,7 +148,7 @@ std::string default_control(const Settings& settings, const Environment& environ
 
 }  // namespace
 
-/// The environment is the last source, as for every option: what is given elsewhere replaces it.
+/// The environment comes last, as for every option: values given elsewhere replace it.
 void SettingsBuilder::take_web_servers(std::string_view addresses) {
   if (addresses.empty() || !settings_.allow.empty()) return;
   const Origin origin{Origin::Kind::environment, kWebServers};
@@ -169,8 +171,8 @@ void SettingsBuilder::find_control(const Environment& environment) {
   if (settings_.control.empty()) settings_.control = default_control(settings_, environment);
 }
 
-/// What would be slow only after it has been interrupted was a mistake of who said so. Where nobody
-/// has, it is half of the time.
+/// A value given by the user that exceeds the request timeout is an error: the request would be
+/// interrupted first. A default that does becomes half of the timeout.
 void SettingsBuilder::settle_slow_request() {
   const std::chrono::milliseconds most = settings_.request_timeout;
   std::chrono::milliseconds& slow = settings_.slow_request;
@@ -180,7 +182,7 @@ void SettingsBuilder::settle_slow_request() {
     slow = std::max(most / 2, std::chrono::milliseconds(1));
   } else if (slow > most) {
     throw error_at(given->second.front(), "slow-request",
-                   fmt::format("is above request-timeout ({}), so that it would never be reached",
+                   fmt::format("exceeds request-timeout ({}), so it would never be reached",
                                Duration::show(most)));
   }
 }
@@ -192,10 +194,11 @@ void SettingsBuilder::finish(const Environment& environment) {
   find_control(environment);
   settle_slow_request();
   if (!settings_.group.empty() && settings_.user.empty()) {
-    throw error_at(origins_.at("group").front(), "group", "cannot be without user");
+    throw error_at(origins_.at("group").front(), "group", "needs user, too");
   }
   if (settings_.trust_script_name && !settings_.mount.empty()) {
-    throw error_at(origins_.at("mount").front(), "mount", "cannot go with trust-script-name");
+    throw error_at(origins_.at("mount").front(), "mount",
+                   "cannot be combined with trust-script-name");
   }
 }
 

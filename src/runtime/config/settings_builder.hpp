@@ -1,3 +1,4 @@
+// Makes Settings from defaults and sources of options.
 #pragma once
 
 #include <map>
@@ -10,14 +11,14 @@
 
 namespace appd::config {
 
-/// One option as it was given somewhere.
+/// An option as one source gave it.
 struct Given {
   std::string name;
   std::string value;
   Origin origin;
 };
 
-/// Makes Settings of the defaults and then of one source after the other; a later source wins, and
+/// Makes Settings from the defaults and then one source after the other. A later source wins; it
 /// replaces the whole list of a repeatable option. All members throw ConfigError.
 class SettingsBuilder {
  public:
@@ -25,11 +26,11 @@ class SettingsBuilder {
 
   void apply(const std::vector<Given>& source);
 
-  /// Checks that what is required is there.
+  /// Checks that all required options were given.
   void require() const;
-  /// Fills in what depends on the surroundings, and checks what options say together.
+  /// Fills in what depends on the environment, and checks options against each other.
   void finish(const Environment& environment);
-  /// Instead of `finish`, of settings that are no more than where to ask a running appd.
+  /// Replaces `finish` for a command to a running appd: settles only its control socket.
   void find_control(const Environment& environment);
 
   Settings take_settings() { return std::move(settings_); }
@@ -46,16 +47,17 @@ class SettingsBuilder {
   std::map<std::string, std::vector<Origin>, std::less<>> origins_;
 };
 
-/// The variable that FastCGI 1.0, section 3.2, has for the addresses of the web servers.
+/// The variable of FastCGI 1.0, section 3.2, with the addresses of the web servers.
 inline constexpr const char* kWebServers = "FCGI_WEB_SERVER_ADDRS";
 
-/// The option that `given` names; throws with the nearest name when there is none.
+/// The option that `given` names. If there is none, throws ConfigError that proposes the nearest
+/// name.
 const Option& option_of(const Given& given);
 
-/// A ConfigError about an option: place, name as it is written there, and what is wrong.
+/// A ConfigError about an option: the place, the option as written there, and what is wrong.
 ConfigError error_at(const Origin& origin, std::string_view option, std::string_view why);
 
-/// "; did you mean --threads?" or "".
+/// "; did you mean --threads?", or "" if no name is near.
 std::string did_you_mean(const Origin& origin, std::string_view typed);
 
 }  // namespace appd::config

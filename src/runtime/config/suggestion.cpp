@@ -1,3 +1,5 @@
+// Edit distance (optimal string alignment) and the search for the nearest name.
+
 #include "runtime/config/suggestion.hpp"
 
 #include <algorithm>
@@ -6,7 +8,8 @@
 namespace appd::config {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Rows of the table of distances between beginnings: the one before last, the last, the current.
+  // Three rows of the table of distances between prefixes: the one before last, the last, the
+  // current.
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -27,7 +30,7 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
   std::string_view best;
   std::size_t least = std::max<std::size_t>(2, typed.size() / 3) + 1;
   for (const std::string_view name : names) {
-    // A beginning is a likely abbreviation, however much is missing.
+    // A prefix is probably an abbreviation, however much is missing.
     const std::size_t distance =
         typed.size() >= 3 && name.starts_with(typed) ? 1 : edit_distance(typed, name);
     if (distance < least) {

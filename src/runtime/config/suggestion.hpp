@@ -1,3 +1,4 @@
+// Proposes the name that a mistyped one probably means.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +7,10 @@
 
 namespace appd::config {
 
-/// How many letters must be put in, left out, replaced or swapped with their peer.
+/// The number of letters to insert, delete, replace, or swap with their neighbour.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The one of `names` that `typed` most probably means, or "".
+/// The one of `names` that `typed` most probably means; "" if none is near.
 std::string_view nearest(std::string_view typed, std::span<const std::string_view> names);
 
 }  // namespace appd::config

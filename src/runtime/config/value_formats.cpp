@@ -1,3 +1,5 @@
+// Parses and shows sizes, durations, statuses and the other kinds of values.
+
 #include "runtime/config/value_formats.hpp"
 
 #include <fmt/format.h>
@@ -41,7 +43,7 @@ std::optional<std::uint64_t> to_number(std::string_view text, int base = 10) {
   return number;
 }
 
-// Digits and one of the units, in the smallest of them.
+// Digits followed by one of the units; the result is in the smallest unit.
 std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const Unit> units) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto number = to_number(text.substr(0, digits));
@@ -52,7 +54,7 @@ std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const 
   return *number * unit->factor;
 }
 
-/// "host", "host:port", "[address]:port".
+/// "host", "host:port" or "[address]:port".
 bool is_host(std::string_view text) {
   const std::size_t bracket = text.starts_with('[') ? text.find(']') : text.npos;
   if (text.starts_with('[') && bracket == text.npos) return false;
@@ -68,7 +70,7 @@ bool is_host(std::string_view text) {
   return port.front() == ':' && number > 0 && number <= kMostPort;
 }
 
-/// "404", "3xx"
+/// "404" or "3xx".
 StatusRange parse_status(std::string_view text) {
   const bool whole_class = text.size() == 3 && to_lower(text.substr(1)) == "xx";
   const auto number = to_number(whole_class ? text.substr(0, 1) : text);
@@ -77,8 +79,7 @@ StatusRange parse_status(std::string_view text) {
     return {first, first + 99};
   }
   if (!number || *number < 100 || *number > 599) {
-    throw BadValue(
-        "statuses with commas between, such as 301,404, or classes of them, such as 3xx");
+    throw BadValue("statuses separated by commas, such as 301,404, or classes, such as 3xx");
   }
   return {static_cast<unsigned>(*number), static_cast<unsigned>(*number)};
 }
@@ -237,7 +238,7 @@ WorkerRange Workers::parse(std::string_view text) {
     if (range.least <= range.most) return range;
   } catch (const BadValue&) {
   }
-  throw BadValue(fmt::format("a number from 1 to {}, two of them as in 2..8, or auto", kMost));
+  throw BadValue(fmt::format("a number from 1 to {}, a range such as 2..8, or auto", kMost));
 }
 
 std::string Workers::show(WorkerRange value) {
@@ -265,8 +266,8 @@ std::string Strategy::show(ReloadStrategy value) {
 
 WarmUp WarmUpTarget::parse(std::string_view text) {
   const BadValue bad(
-      "a path such as /health?full=1, or with scheme and host https://example.org/health; ASCII "
-      "without blanks");
+      "a path such as /health?full=1 or a URL such as https://example.org/health, in ASCII without "
+      "blanks");
   const auto stays = [](char c) { return c > ' ' && c < '\x7f'; };
   if (!std::all_of(text.begin(), text.end(), stays)) throw bad;
   WarmUp value;

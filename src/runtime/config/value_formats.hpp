@@ -1,3 +1,4 @@
+// How each kind of option value is read from text and shown as text.
 #pragma once
 
 #include <chrono>
@@ -12,37 +13,37 @@
 
 namespace appd::config {
 
-/// A text is not what an option takes; `what` says what would be: "a number from 1 to 8".
+/// A text that an option does not accept. `what` says what it accepts: "a number from 1 to 8".
 class BadValue : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Number of digits only, within the bounds; throws BadValue.
+/// Reads a number, digits only, within the bounds. Throws BadValue.
 std::uint64_t parse_number(std::string_view text, std::uint64_t least, std::uint64_t most);
 
-// Formats: how a value is read from a text and shown as one, so that parse(show(x)) == x.
-// `parse` throws BadValue; texts are never empty and hold no control characters.
+// Each format reads a value from text and shows it as text, so that parse(show(x)) == x. `parse`
+// throws BadValue. Its texts are not empty and contain no control characters.
 
 struct Text {
   static std::string parse(std::string_view text) { return std::string(text); }
   static std::string show(const std::string& value) { return value; }
 };
 
-/// "NAME=value", with a name.
+/// "NAME=value"; the name must not be empty.
 struct Assignment {
   using Pair = std::pair<std::string, std::string>;
   static Pair parse(std::string_view text);
   static std::string show(const Pair& value) { return value.first + "=" + value.second; }
 };
 
-/// "/prefix", without a slash at its end.
+/// "/prefix", without a trailing slash.
 struct Prefix {
   static std::string parse(std::string_view text);
   static std::string show(const std::string& value) { return value; }
 };
 
-/// true, yes, on, 1 or false, no, off, 0.
+/// true, yes, on, 1; or false, no, off, 0.
 struct Flag {
   static bool parse(std::string_view text);
   static std::string show(bool value) { return value ? "true" : "false"; }
@@ -56,7 +57,7 @@ struct Count {
   static std::string show(unsigned value) { return std::to_string(value); }
 };
 
-/// A number of anything.
+/// Any unsigned number.
 struct Number {
   static std::uint64_t parse(std::string_view text);
   static std::string show(std::uint64_t value) { return std::to_string(value); }
@@ -75,41 +76,41 @@ struct Network {
   static std::string show(const support::IpNetwork& value) { return value.to_string(); }
 };
 
-/// Permission bits, octal.
+/// Permission bits in octal.
 struct FileMode {
   static unsigned parse(std::string_view text);
   static std::string show(unsigned value);
 };
 
-/// The bits that new files do not get, octal; none: not set.
+/// The bits that new files do not get, in octal; std::nullopt if not set.
 struct FileMask {
   static std::optional<unsigned> parse(std::string_view text);
   static std::string show(std::optional<unsigned> value);
 };
 
-/// Bytes, with K, M or G (also KiB …) for powers of 1024.
+/// A size in bytes; K, M or G (also KiB …) are powers of 1024.
 struct Size {
   static std::uint64_t parse(std::string_view text);
   static std::string show(std::uint64_t value);
 };
 
-/// A size that cannot be 0.
+/// A size other than 0.
 struct SomeSize : Size {
   static std::uint64_t parse(std::string_view text);
 };
 
-/// Seconds, or with a unit: 500ms, 30s, 2m, 1h.
+/// Seconds, or a number with a unit: 500ms, 30s, 2m, 1h.
 struct Duration {
   static std::chrono::milliseconds parse(std::string_view text);
   static std::string show(std::chrono::milliseconds value);
 };
 
-/// A duration that cannot be 0.
+/// A duration other than 0.
 struct SomeDuration : Duration {
   static std::chrono::milliseconds parse(std::string_view text);
 };
 
-/// "N/TIME", such as 5/60s; none: not set.
+/// "N/TIME", such as 5/60s; std::nullopt if not set.
 struct CrashesWithin {
   static std::optional<MaxCrashes> parse(std::string_view text);
   static std::string show(const std::optional<MaxCrashes>& value);
@@ -120,7 +121,7 @@ struct Protocol {
   static std::string show(ProtocolChoice value);
 };
 
-/// As Flag, or "force".
+/// The values of Flag, or "force".
 struct PreloadMode {
   static Preload parse(std::string_view text);
   static std::string show(Preload value);
@@ -131,13 +132,13 @@ struct Strategy {
   static std::string show(ReloadStrategy value);
 };
 
-/// A path with or without a query, as a request has it, or a whole http or https URL.
+/// A path with an optional query, or a whole http or https URL.
 struct WarmUpTarget {
   static WarmUp parse(std::string_view text);
   static std::string show(const WarmUp& value);
 };
 
-/// "301,404", "3xx": statuses and whole classes of them.
+/// Statuses and classes of statuses: "301,404", "3xx".
 struct Statuses {
   static std::vector<StatusRange> parse(std::string_view text);
   static std::string show(const std::vector<StatusRange>& value);

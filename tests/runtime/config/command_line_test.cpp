@@ -1,3 +1,5 @@
+// Tests of the command line with its file, of errors, and of --print-config.
+
 #include "runtime/config/command_line.hpp"
 
 #include <doctest/doctest.h>
@@ -24,7 +26,7 @@ Command parse(std::vector<std::string> arguments) {
   return parse_command_line(static_cast<int>(argv.size()), argv.data(), kEnvironment);
 }
 
-// With what is required.
+// Adds the required options.
 Command parse_more(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"--socket", "/s", "--module", "m"});
   return parse(std::move(arguments));
@@ -39,7 +41,7 @@ std::string error_of(std::vector<std::string> arguments) {
   }
 }
 
-// The error's text, with the path of the file as "F".
+// The error's text, with the file's path as "F".
 std::string error_of_file(std::string_view content, std::vector<std::string> more = {}) {
   const TemporaryFile file(content);
   more.insert(more.begin(), {"--config", file.path()});
@@ -179,10 +181,10 @@ TEST_CASE("a file's values are expanded, and the command line's are not") {
   CHECK(command.settings.control == "/run/shop.control");
   REQUIRE(command.warnings.size() == 1);
   CHECK(error_of({"--config", file.path()}) ==
-        file.path() + ":3: chdir: the environment has no variable NOT_SET");
+        file.path() + ":3: chdir: the environment variable NOT_SET is not set");
   const TemporaryFile empty("[appd]\nchdir = ${APPD_TEST_SITE}\n");
   ::setenv("APPD_TEST_SITE", "", 1);
-  CHECK(error_of({"--config", empty.path()}) == empty.path() + ":2: chdir: has no value");
+  CHECK(error_of({"--config", empty.path()}) == empty.path() + ":2: chdir: needs a value");
   ::unsetenv("APPD_TEST_SITE");
   CHECK(parse_more({"--chdir", "/${X}%n"}).settings.chdir == "/${X}%n");
 }
@@ -195,17 +197,20 @@ TEST_CASE("who asks a running appd must be told where it is without a mistake") 
 }
 
 TEST_CASE("options of other servers are told with those that are here") {
-  CHECK(error_of({"--wsgi-file", "app.py"}) ==
-        "command line: --wsgi-file: is uWSGI's; here: --module (the path of the file)");
-  CHECK(error_of({"--processes=4"}) == "command line: --processes: is uWSGI's; here: --workers");
-  CHECK(error_of({"--bind", ":80"}) == "command line: --bind: is gunicorn's; here: --socket");
+  CHECK(
+      error_of({"--wsgi-file", "app.py"}) ==
+      "command line: --wsgi-file: is an option of uWSGI; in appd: --module (the path of the file)");
+  CHECK(error_of({"--processes=4"}) ==
+        "command line: --processes: is an option of uWSGI; in appd: --workers");
+  CHECK(error_of({"--bind", ":80"}) ==
+        "command line: --bind: is an option of gunicorn; in appd: --socket");
   CHECK(error_of_file("[appd]\nchown-socket = a:b\n") ==
-        "F:2: chown-socket: is uWSGI's; here: socket-owner, socket-group");
+        "F:2: chown-socket: is an option of uWSGI; in appd: socket-owner, socket-group");
   CHECK(error_of_file("[appd]\nmaster = true\n") ==
-        "F:2: master: is uWSGI's; not needed: there always is one");
+        "F:2: master: is an option of uWSGI; not needed: appd always has one");
   CHECK(error_of_file("[appd]\nworker_class = gthread\n") ==
-        "F:2: worker_class: is gunicorn's; not there: threads");
-  check_mentions(error_of({"-w", "4"}), "\"-w\"; there are no options of one letter");
+        "F:2: worker_class: is an option of gunicorn; not available: appd uses threads");
+  check_mentions(error_of({"-w", "4"}), "\"-w\"; appd has no one-letter options");
 }
 
 TEST_CASE("what warm-up asks for is a path or a URL") {
@@ -215,8 +220,8 @@ TEST_CASE("what warm-up asks for is a path or a URL") {
   }
 }
 
-// One line of an ini file for each option that goes into Settings, none with its default, and what
-// they make.
+// One line of an ini file for each option in Settings, none with its default value, and the
+// settings they make.
 constexpr const char* kAll =
     "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
     "g\n"
@@ -547,21 +552,21 @@ TEST_CASE("every option refuses what it cannot use") {
 }
 
 TEST_CASE("a value must be there and fit in a line of a file") {
-  CHECK(error_of({"--threads"}) == "command line: --threads: has no value");
-  CHECK(error_of({"--chdir="}) == "command line: --chdir: has no value");
-  CHECK(error_of({"--chdir", ""}) == "command line: --chdir: has no value");
-  CHECK(error_of({"--chdir", "--check"}) == "command line: --chdir: has no value before --check");
+  CHECK(error_of({"--threads"}) == "command line: --threads: needs a value");
+  CHECK(error_of({"--chdir="}) == "command line: --chdir: needs a value");
+  CHECK(error_of({"--chdir", ""}) == "command line: --chdir: needs a value");
+  CHECK(error_of({"--chdir", "--check"}) == "command line: --chdir: needs a value before --check");
   CHECK(error_of({"--chdir=--check"}) == "no error");
-  CHECK(error_of_file("[appd]\nchdir =\n") == "F:2: chdir: has no value");
+  CHECK(error_of_file("[appd]\nchdir =\n") == "F:2: chdir: needs a value");
   CHECK(error_of({"--check=1"}) == "command line: --check: takes no value");
   CHECK(error_of({"--chdir", "/a\nb"}) ==
-        "command line: --chdir: has a control character in its value");
+        "command line: --chdir: the value contains a control character");
   CHECK(error_of_file("[appd]\nchdir = a\tb\n") ==
-        "F:2: chdir: has a control character in its value");
+        "F:2: chdir: the value contains a control character");
   CHECK(error_of({"--chdir", "/a\x7f"}) ==
-        "command line: --chdir: has a control character in its value");
-  check_mentions(error_of({"--chdir", "/a "}), "--chdir: has a value with a blank");
-  check_mentions(error_of({"--chdir", " /a"}), "--chdir: has a value with a blank");
+        "command line: --chdir: the value contains a control character");
+  check_mentions(error_of({"--chdir", "/a "}), "--chdir: the value begins or ends with a blank");
+  check_mentions(error_of({"--chdir", " /a"}), "--chdir: the value begins or ends with a blank");
 }
 
 TEST_CASE("what has one value is given once in each source") {
@@ -575,8 +580,10 @@ TEST_CASE("what has one value is given once in each source") {
 }
 
 TEST_CASE("actions are no business of a file") {
-  CHECK(error_of_file("[appd]\ncheck = true\n") == "F:2: check: is for the command line alone");
-  CHECK(error_of_file("[appd]\nconfig = x\n") == "F:2: config: is for the command line alone");
+  CHECK(error_of_file("[appd]\ncheck = true\n") ==
+        "F:2: check: is allowed only on the command line");
+  CHECK(error_of_file("[appd]\nconfig = x\n") ==
+        "F:2: config: is allowed only on the command line");
 }
 
 TEST_CASE("errors of the file itself have their place") {
@@ -587,9 +594,9 @@ TEST_CASE("errors of the file itself have their place") {
 
 TEST_CASE("a mount leaves nothing to trust") {
   CHECK(error_of({"--mount=/m", "--trust-script-name"}) ==
-        "command line: --mount: cannot go with trust-script-name");
+        "command line: --mount: cannot be combined with trust-script-name");
   CHECK(error_of_file("[appd]\nmount = /m\n", {"--trust-script-name"}) ==
-        "F:2: mount: cannot go with trust-script-name");
+        "F:2: mount: cannot be combined with trust-script-name");
 }
 
 TEST_CASE("the addresses of the environment are those that nothing else names") {
@@ -624,16 +631,16 @@ TEST_CASE("the addresses of the environment are those that nothing else names") 
 }
 
 TEST_CASE("a group needs a user") {
-  CHECK(error_of({"--group=g"}) == "command line: --group: cannot be without user");
+  CHECK(error_of({"--group=g"}) == "command line: --group: needs user, too");
   CHECK(error_of({"--group=g", "--user=u"}) == "no error");
 }
 
 TEST_CASE("a request is not slow for the first time when it is interrupted") {
-  CHECK(error_of({"--slow-request=31s", "--request-timeout=30s"}) ==
-        "command line: --slow-request: is above request-timeout (30s), so that it would never be "
-        "reached");
+  CHECK(
+      error_of({"--slow-request=31s", "--request-timeout=30s"}) ==
+      "command line: --slow-request: exceeds request-timeout (30s), so it would never be reached");
   CHECK(error_of_file("[appd]\nslow-request = 1h\n") ==
-        "F:2: slow-request: is above request-timeout (55s), so that it would never be reached");
+        "F:2: slow-request: exceeds request-timeout (55s), so it would never be reached");
   CHECK(error_of({"--slow-request=30s", "--request-timeout=30s"}) == "no error");
   CHECK(error_of({"--slow-request=1h", "--request-timeout=0"}) == "no error");
   CHECK(error_of({"--slow-request=0", "--request-timeout=1s"}) == "no error");

@@ -1,3 +1,5 @@
+// Tests of the ini format.
+
 #include "runtime/config/config_file.hpp"
 
 #include <doctest/doctest.h>
@@ -47,7 +49,8 @@ TEST_CASE("an empty text has no entries") {
 
 TEST_CASE("what is no entry of the section is refused with file and line") {
   CHECK(error_of("[appd]\n[other]\n") == "x.ini:2: unknown section [other]; only [appd] is read");
-  CHECK(error_of("[uwsgi]\n").starts_with("x.ini:1: [uwsgi] is uWSGI's; only [appd] is read."));
+  CHECK(error_of("[uwsgi]\n")
+            .starts_with("x.ini:1: [uwsgi] is a section of uWSGI; appd reads only [appd]."));
   CHECK(error_of("[appd") == "x.ini:1: unknown section [appd; only [appd] is read");
   CHECK(error_of("\nthreads = 4\n[appd]\n") == "x.ini:2: threads: must come after the line [appd]");
   CHECK(error_of("[appd]\nthreads\n") ==

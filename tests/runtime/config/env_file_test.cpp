@@ -1,3 +1,5 @@
+// Tests of the --env-file format.
+
 #include "runtime/config/env_file.hpp"
 
 #include <doctest/doctest.h>
@@ -83,11 +85,11 @@ TEST_CASE("what cannot be meant is an error with file and line") {
     CAPTURE(text);
     CHECK(problem_with(text) == "F:1: expected NAME=VALUE or a comment");
   }
-  CHECK(problem_with("A=1\nB='2\nC=3\n") == "F:2: has a quote that is not closed");
-  CHECK(problem_with("A=\"1\\") == "F:1: has a quote that is not closed");
+  CHECK(problem_with("A=1\nB='2\nC=3\n") == "F:2: has an unclosed quote");
+  CHECK(problem_with("A=\"1\\") == "F:1: has an unclosed quote");
   CHECK(problem_with("A='x\ny' # no comment") == "F:2: has text after the closing quote");
   CHECK(problem_with("A='x''y'") == "F:1: has text after the closing quote");
-  CHECK(problem_with(std::string_view("A=1\nB=\0\n", 9)) == "F:2: has a zero byte");
+  CHECK(problem_with(std::string_view("A=1\nB=\0\n", 9)) == "F:2: contains a zero byte");
 }
 
 TEST_CASE("a line after values of several lines has its true number") {

@@ -1,3 +1,5 @@
+// Tests of ${NAME} and its escapes.
+
 #include "runtime/config/expansion.hpp"
 
 #include <doctest/doctest.h>
@@ -48,21 +50,21 @@ TEST_CASE("what could be a variable can be written as it is") {
 }
 
 TEST_CASE("a variable that is not set, or is none, is named") {
-  CHECK(error_of("/run/${NOT_SET}") == "the environment has no variable NOT_SET");
+  CHECK(error_of("/run/${NOT_SET}") == "the environment variable NOT_SET is not set");
   for (const char* text : {"${", "${SITE", "${}", "${SITE:-x}", "${1}", "${A B}"}) {
     CAPTURE(text);
-    CHECK(error_of(text).starts_with("has ${ without a variable's name and }; $${"));
+    CHECK(error_of(text).starts_with("contains ${ without a variable name and }; write $${"));
   }
 }
 
 TEST_CASE("what others expand is refused") {
   CHECK(error_of("/run/%n.sock") ==
-        "has %n, which appd does not expand; write what it stands for, or ${NAME} for a variable "
-        "of the environment, or %%n for these two characters");
-  CHECK(error_of("%(deploy)/x").starts_with("has %(deploy), which"));
-  CHECK(error_of("/run/$(SITE).sock").starts_with("has $(SITE), which"));
-  CHECK(error_of("A=$(SITE)", "env").starts_with("has $(SITE), which"));
-  CHECK(error_of("$(SITE").starts_with("has $(SITE), which"));
+        "contains %n, which appd does not expand; write what it stands for, or ${NAME} for an "
+        "environment variable, or %%n for these two characters");
+  CHECK(error_of("%(deploy)/x").starts_with("contains %(deploy), which"));
+  CHECK(error_of("/run/$(SITE).sock").starts_with("contains $(SITE), which"));
+  CHECK(error_of("A=$(SITE)", "env").starts_with("contains $(SITE), which"));
+  CHECK(error_of("$(SITE").starts_with("contains $(SITE), which"));
 }
 
 TEST_CASE("a percent sign is the option's own where that has a use for it") {

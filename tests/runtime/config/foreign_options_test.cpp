@@ -1,3 +1,5 @@
+// Checks the table of other servers' options.
+
 #include "runtime/config/foreign_options.hpp"
 
 #include <doctest/doctest.h>
@@ -34,7 +36,7 @@ TEST_CASE("the most used names are there") {
   };
   CHECK(count("uWSGI") >= 100);
   CHECK(count("gunicorn") >= 40);
-  // Each is an option of appd's, or known to be another server's.
+  // Each is an option of appd, or known as another server's.
   for (const char* name : {"processes",
                            "threads",
                            "master",

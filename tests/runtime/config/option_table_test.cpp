@@ -1,3 +1,5 @@
+// Checks the option table, the help text and configs/appd.ini against each other.
+
 #include "runtime/config/option_table.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of edit distances and proposed names.
+
 #include "runtime/config/suggestion.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// A configuration file for a test.
 #pragma once
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// Tests of each kind of value: parsed, shown, refused.
+
 #include "runtime/config/value_formats.hpp"
 
 #include <doctest/doctest.h>
