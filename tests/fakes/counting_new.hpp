@@ -1,3 +1,4 @@
+// A global operator new that counts, for tests of allocations.
 #pragma once
 
 #include <malloc.h>
@@ -7,12 +8,13 @@
 #include <cstdlib>
 #include <new>
 
-// Replaces the global operator new by one that counts. For one translation unit of a test program.
+// Replaces the global operator new by one that counts. Include it in one translation unit of a test
+// program.
 
 namespace appd::fakes {
 inline std::atomic<std::size_t> allocations{0};
 
-/// What malloc has given out and not got back.
+/// Bytes that malloc has given out and not got back.
 inline std::size_t bytes_in_use() noexcept {
   const struct mallinfo2 info = ::mallinfo2();
   return info.uordblks + info.hblkhd;

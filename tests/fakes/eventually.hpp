@@ -1,3 +1,4 @@
+// Waits for a condition, with the patience that all tests share.
 #pragma once
 
 #include <chrono>
@@ -5,10 +6,10 @@
 
 namespace appd::test {
 
-/// The most that a test waits for anything; far above what a slow machine needs.
+/// The longest that a test waits for anything; far above what a slow machine needs.
 inline constexpr std::chrono::seconds kPatience{30};
 
-/// Asks again and again until `condition` holds. False: it never did.
+/// Polls until `condition` holds. False if it never did.
 template <typename Condition>
 bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;

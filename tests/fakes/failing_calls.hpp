@@ -1,3 +1,4 @@
+// System calls that fail on request.
 #pragma once
 
 #include <dlfcn.h>
@@ -13,20 +14,20 @@
 #include <string_view>
 #include <thread>
 
-// Replaces system calls of the I/O path by ones that can be made to fail, in the whole test
-// program. For one translation unit of it.
+// Replaces system calls of the I/O path by ones that can fail on request, in the whole test
+// program. Include it in one translation unit.
 
 namespace appd::test {
 
-/// Lets calls of one name fail, from its making to its end, in all threads but the one that made
-/// it, which is the test's.
+/// Makes calls of one name fail, for as long as it lives, in all threads but the test's own, which
+/// constructs it.
 ///
 ///     const FailingCalls fails("recv", ENOMEM, {.after = 2, .count = 1});   the third one
 class FailingCalls {
  public:
   struct Which {
-    int after = 0;        ///< so many succeed first
-    int count = INT_MAX;  ///< so many fail then
+    int after = 0;        ///< number of calls that succeed first
+    int count = INT_MAX;  ///< number of calls that fail then
   };
 
   FailingCalls(std::string_view call, int error, Which which) : error_(error) {
@@ -47,7 +48,7 @@ class FailingCalls {
 
   int failed() const noexcept { return failed_; }
 
-  /// For the replacements: true, and errno is set, when this one is to fail.
+  /// For the replacements: true, with errno set, if this call must fail.
   static bool fails(std::string_view call) noexcept {
     if (active_.load() == nullptr) return false;
     const std::lock_guard lock(mutex_);
@@ -68,7 +69,7 @@ class FailingCalls {
   const int error_;
   const std::thread::id maker_ = std::this_thread::get_id();
   static inline std::mutex mutex_;
-  static inline std::string_view call_;  // guarded by mutex_, as are those of which and how many
+  static inline std::string_view call_;  // guarded by mutex_, like the counters
   static inline int after_ = 0;
   static inline int count_ = 0;
   static inline std::atomic<int> seen_{0};

@@ -1,3 +1,4 @@
+// A global operator new that fails on request.
 #pragma once
 
 #include <atomic>
@@ -6,12 +7,13 @@
 #include <new>
 #include <thread>
 
-// Replaces the global operator new by one that can fail once. For one translation unit of a test
-// program.
+// Replaces the global operator new by one that can fail once. Include it in one translation unit of
+// a test program.
 
 namespace appd::fakes {
 
-/// Counts down with each allocation of any thread but `spared`; the one that makes it 0 fails.
+/// Counts down with each allocation of any thread but `spared`. The allocation that makes it 0
+/// fails.
 inline std::atomic<long> allocations_left{0};
 inline std::atomic<std::thread::id> spared{};
 

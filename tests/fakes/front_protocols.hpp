@@ -1,3 +1,4 @@
+// Requests as fronts send them and responses as fronts read them, over each wire.
 #pragma once
 
 #include <array>
@@ -31,7 +32,8 @@ struct Asked {
   std::string path = "/";
   std::string method = "GET";
   std::string body = {};
-  std::optional<std::string> length = {};  ///< CONTENT_LENGTH; none: the body's true one
+  /// CONTENT_LENGTH; std::nullopt means the body's true length.
+  std::optional<std::string> length = {};
   std::string software = "test";
   unsigned id = 1;
 };
@@ -97,16 +99,16 @@ struct Answer {
   std::string stdout_bytes;  ///< head and body
   std::string error_text;    ///< FastCGI STDERR
   bool stdout_ended = false;
-  bool errors_ended = false;  ///< the FastCGI STDERR stream, which must end once it was used
-  unsigned ends = 0;          ///< END_REQUEST records
-  bool late_bytes = false;    ///< something came after its end
+  bool errors_ended = false;  ///< the FastCGI STDERR stream; it must end if it was used
+  unsigned ends = 0;          ///< number of END_REQUEST records
+  bool late_bytes = false;    ///< bytes came after its end
 
   std::string head() const { return stdout_bytes.substr(0, stdout_bytes.find("\r\n\r\n")); }
   std::string body() const {
     const std::size_t at = stdout_bytes.find("\r\n\r\n");
     return at == std::string::npos ? std::string() : stdout_bytes.substr(at + 4);
   }
-  /// "200", whichever form the wire has; "" without a head.
+  /// "200", whatever form the wire has; "" if there is no head.
   std::string status() const {
     for (const std::string_view start : {"Status: ", "HTTP/1.1 "}) {
       if (stdout_bytes.compare(0, start.size(), start) == 0) {
@@ -118,11 +120,11 @@ struct Answer {
   bool has(std::string_view text) const { return stdout_bytes.find(text) != std::string::npos; }
 };
 
-/// The responses in what a FastCGI server sent, by request id.
+/// The responses in the output of a FastCGI server, by request id.
 struct FastcgiResponses {
   std::map<unsigned, Answer> by_id;
   bool corrupt = false;       ///< a record of another version: nothing after it counts
-  std::size_t left_over = 0;  ///< bytes of a record that is not all there
+  std::size_t left_over = 0;  ///< bytes of an incomplete record
 
   explicit FastcgiResponses(std::string_view bytes) {
     while (bytes.size() >= 8) {
@@ -158,7 +160,7 @@ struct FastcgiResponses {
   }
 };
 
-/// True once `bytes` hold `count` ended FastCGI answers. Cheap to ask again and again.
+/// True once `bytes` hold `count` ended FastCGI responses. Cheap to ask repeatedly.
 inline auto ended_responses(std::size_t count) {
   return [count, seen = std::size_t{0}, at = std::size_t{0}](const std::string& bytes) mutable {
     while (bytes.size() >= at + 8) {
@@ -172,7 +174,7 @@ inline auto ended_responses(std::size_t count) {
   };
 }
 
-/// The one response in all that came.
+/// The only response in all the bytes that came.
 inline Answer response_in(Speech speech, std::string_view bytes, unsigned id = 1) {
   if (is_fastcgi(speech)) return FastcgiResponses(bytes).by_id[id];
   Answer response;

@@ -1,3 +1,4 @@
+// The front's end of a connection, in a test.
 #pragma once
 
 #include <netinet/in.h>
@@ -18,7 +19,7 @@
 
 namespace appd::test {
 
-/// A front server's end of a connection. Nothing waits longer than the tests' patience.
+/// A front's end of a connection. Nothing waits longer than the tests' patience.
 class FrontSocket {
  public:
   explicit FrontSocket(support::UniqueFd socket) : socket_(std::move(socket)) {}
@@ -40,15 +41,15 @@ class FrontSocket {
   int fd() const noexcept { return socket_.get(); }
   void close() { socket_.reset(); }
   void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
-  /// A TCP reset instead of an orderly end.
+  /// Resets the TCP connection, instead of ending it in order.
   void reset() {
     const linger hard{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     socket_.reset();
   }
 
-  /// All bytes, without reading meanwhile (as Apache sends over uwsgi and SCGI). False: the other
-  /// end is gone or takes nothing.
+  /// Sends all bytes, without reading meanwhile (as Apache does over uwsgi and SCGI). False if the
+  /// other end is gone or takes nothing.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       if (!ready(POLLOUT)) return false;
@@ -56,7 +57,7 @@ class FrontSocket {
     }
     return true;
   }
-  /// What goes out at once; the number of bytes.
+  /// Sends what fits at once; returns the number of bytes.
   std::size_t send_what_fits(std::string_view bytes) {
     const std::size_t all = bytes.size();
     std::size_t before = 0;
@@ -68,7 +69,7 @@ class FrontSocket {
   }
 
   using Enough = std::function<bool(const std::string&)>;
-  /// Reads until it is `enough`, the end of input (see `ended`) or impatience.
+  /// Reads until `enough` says so, the input ends (see `ended`), or patience does.
   std::string receive(const Enough& enough = never) { return exchange({}, enough); }
   /// Sends and reads at the same time.
   std::string exchange(std::string_view bytes, const Enough& enough = never) {
@@ -80,12 +81,12 @@ class FrontSocket {
     }
     return got;
   }
-  /// True when the other end closed, or reset, the connection.
+  /// True if the other end closed, or reset, the connection.
   bool ended() const noexcept { return ended_; }
   bool was_reset() const noexcept { return reset_; }
-  /// Waits for the other end to close. False: it sent something instead, or did nothing.
+  /// Waits for the other end to close. False if it sent something instead, or did nothing.
   bool sees_end() { return receive().empty() && ended_; }
-  /// True when nothing is there to read now, the end of input included.
+  /// True if there is nothing to read now, not even the end of input.
   bool silent() const {
     pollfd state{socket_.get(), POLLIN, 0};
     return ::poll(&state, 1, 0) == 0;

@@ -1,3 +1,4 @@
+// A socket that takes long to close, to put into messages.
 #pragma once
 
 #include <arpa/inet.h>
@@ -16,7 +17,7 @@
 
 namespace appd::test {
 
-/// A TCP socket that to close takes as long as `kLinger`: it has sent what nobody takes.
+/// A TCP socket whose close takes as long as `kLinger`: it has sent bytes that nobody takes.
 class Hostage {
  public:
   static constexpr std::chrono::seconds kLinger{30};
@@ -41,7 +42,7 @@ class Hostage {
     }
   }
 
-  /// Sends the socket, of which then no other copy is left, with these bytes. False: refused.
+  /// Sends the socket with these bytes; no other copy of it is left then. False if refused.
   bool send_along(int unix_socket, const void* bytes, std::size_t size) {
     iovec part{const_cast<void*>(bytes), size};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
@@ -56,7 +57,7 @@ class Hostage {
     socket_.reset();
     return sent;
   }
-  /// To close it takes no time any more.
+  /// From now on its close takes no time.
   void release() {
     const linger none{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);

@@ -1,3 +1,4 @@
+// Runs a test's body in a process of its own.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -6,7 +7,8 @@
 
 namespace appd::test {
 
-/// Runs `body` in a process of its own and gives its exit code: what it changes is the process's.
+/// Runs `body` in another process and returns its exit code, so that its changes stay in that
+/// process.
 template <typename Body>
 int in_process(Body body) {
   const pid_t pid = ::fork();

@@ -1,3 +1,4 @@
+// An exchange without a connection, for tests of the application's side.
 #pragma once
 
 #include <unistd.h>
@@ -43,12 +44,12 @@ inline void fill_request(gateway::Request& request, const Variables& variables) 
   if (request.prepare({}, gateway::BodyEnd::on_wire, layouts)) std::abort();
 }
 
-/// An exchange in memory: gives a scripted body, records the response, and notes every breach of
-/// the contract by the application's side. Scripted before the call and looked at after it, by one
-/// thread.
+/// An exchange in memory. Gives a scripted body, records the response, and notes every breach of
+/// the contract by the application's side. One thread scripts it before the call and looks at it
+/// after.
 class MemoryExchange final : public gateway::Exchange {
  public:
-  struct Block {};  ///< try_read_body says would_block until wait_body
+  struct Block {};  ///< try_read_body returns would_block until wait_body is called
   struct Cut {};    ///< the front ended the body too early
   using BodyStep = std::variant<std::string, Block, Cut>;
 
@@ -56,7 +57,7 @@ class MemoryExchange final : public gateway::Exchange {
     std::string status;
     std::vector<std::pair<std::string, std::string>> fields;
 
-    /// The values of all fields of that very name, joined by "|".
+    /// The values of all fields of that name, joined by "|".
     std::string field(std::string_view name) const {
       std::string joined;
       for (const auto& [key, value] : fields)
@@ -76,16 +77,16 @@ class MemoryExchange final : public gateway::Exchange {
   // -- Script
   // ---------------------------------------------------------------------------------------
   std::deque<BodyStep> body;
-  /// Room for each send with End::more in turn; afterwards there is room for all.
+  /// Room for each send with End::more in turn; afterwards everything fits.
   std::deque<std::size_t> room;
-  /// The front is gone from that send on (counted from 0).
+  /// The front is gone from that send on, counted from 0.
   std::size_t gone_at = static_cast<std::size_t>(-1);
   std::atomic<bool> gone{false};
   /// Bodies are kept by the keeper instead of being copied.
   bool keeps = false;
   /// Called inside wait_body and wait_room, with its name.
   std::function<void(std::string_view)> on_wait = [](std::string_view) {};
-  /// Called inside each send with the bytes it is given.
+  /// Called inside each send, with the number of bytes that it gets.
   std::function<void(std::size_t)> on_send = [](std::size_t) {};
 
   // -- Record

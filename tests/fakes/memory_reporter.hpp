@@ -1,3 +1,4 @@
+// A reporter that keeps lines with their level.
 #pragma once
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Takes all free descriptors away from the process.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -8,7 +9,7 @@
 
 namespace appd::test {
 
-/// While it lives the process can open no further descriptor.
+/// While it lives, the process can open no further descriptor.
 class NoDescriptors {
  public:
   NoDescriptors() {

@@ -1,3 +1,4 @@
+// A reporter that keeps lines, access records and causes, and can wait for a line.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace appd::test {
 
-/// Keeps all that is reported, for a test to look at.
+/// Keeps everything that is reported, for a test to look at.
 class RecordingReporter final : public gateway::Reporter {
  public:
   struct Line {
@@ -48,7 +49,7 @@ class RecordingReporter final : public gateway::Reporter {
     const std::lock_guard lock(mutex_);
     return accesses_;
   }
-  /// How many lines of at least that level have `part` in them.
+  /// The number of lines of at least that level that contain `part`.
   std::size_t count(std::string_view part, gateway::Level least = gateway::Level::debug) const {
     const std::lock_guard lock(mutex_);
     return static_cast<std::size_t>(

@@ -1,3 +1,4 @@
+// A whole worker without Python, for tests of loop, pool and server together.
 #pragma once
 
 #include <atomic>
@@ -18,7 +19,7 @@
 
 namespace appd::test {
 
-/// What the workers of one application have in common.
+/// What the workers of one application share.
 struct Share {
   explicit Share(unsigned workers) : loads(workers), inboxes(workers) {}
 
@@ -31,7 +32,7 @@ struct ServerSetup {
   unsigned threads = 2;
   std::size_t queue = 100;
   bool tcp = false;
-  Share* share = nullptr;  ///< with other servers, of as many threads; null: it is alone
+  Share* share = nullptr;  ///< shared with other servers of as many threads; null if it is alone
   unsigned index = 0;      ///< its place among them
   std::chrono::milliseconds queue_time{0};
 };
@@ -43,7 +44,7 @@ class RunningServer {
       : RunningServer(application, std::make_unique<Share>(1), std::move(setup)) {}
   ~RunningServer() {
     application_.gate.open();
-    // Ends calls that wait for their front; without a loop there is none.
+    // Ends calls that wait for their front. Without a loop there are none.
     if (!stopped_ && !drained() && !threads_ended()) on_loop([this] { server_.stop(); });
     stop_threads();
     server_.stop();
@@ -63,7 +64,7 @@ class RunningServer {
                : response_in(speech, front.exchange(sent), asked.id);
   }
 
-  /// How often pool threads have told that they have nothing to do.
+  /// How often pool threads have reported that they are idle.
   int time_offers() const noexcept { return time_offers_.load(); }
 
   /// Runs `work` on the loop and waits for it.
@@ -81,8 +82,8 @@ class RunningServer {
   std::size_t connections() {
     return on_loop([this] { return server_.connections(); });
   }
-  /// Begins to drain, or goes on with another way to hand connections over; the threads end when it
-  /// is done.
+  /// Begins to drain, or changes how a drain hands connections over. The threads end when it is
+  /// done.
   void drain(net::Server::HandOver hand_over = nullptr) {
     on_loop([this, &hand_over] {
       peers_.close();
@@ -96,7 +97,7 @@ class RunningServer {
   }
   bool drained() const noexcept { return times_drained() > 0; }
   int times_drained() const noexcept { return drained_.load(); }
-  /// Responses in the place of all calls that run now, as if their threads did not come back.
+  /// Answers in place of all calls that run now, as if their threads did not return.
   void give_up_calls() {
     on_loop([this] {
       for (unsigned thread = 0; thread < slots_.size(); ++thread) {
@@ -117,7 +118,7 @@ class RunningServer {
       }
     });
   }
-  /// The slots' sequences, of each thread.
+  /// The sequence of each thread's slot.
   std::vector<std::uint32_t> sequences() const {
     std::vector<std::uint32_t> all;
     for (const auto& slot : slots_) all.push_back(slot.read().sequence);
@@ -127,7 +128,7 @@ class RunningServer {
   int waiting() const noexcept { return share_.loads[index_].waiting.load(); }
   /// Threads that count as busy.
   int running() const noexcept { return share_.loads[index_].running.load(); }
-  /// True once all threads have come back from the pool.
+  /// True once all threads have returned from the pool.
   bool threads_ended() const noexcept { return running_.load() == 0; }
   void stop_threads() {
     stopped_ = true;
@@ -218,7 +219,7 @@ class RunningServer {
   bool stopped_ = false;
 };
 
-/// A loop that stands still for a while: what happens meanwhile is not its doing.
+/// Stops the loop while it lives, so that nothing that happens meanwhile is the loop's doing.
 class StoppedLoop {
  public:
   explicit StoppedLoop(RunningServer& server) {

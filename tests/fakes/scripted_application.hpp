@@ -1,3 +1,4 @@
+// An application in C++ that does what a test wants.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,7 @@
 
 namespace appd::test {
 
-/// Holds scripts until the test opens it; opened at the latest when the server stops.
+/// Holds scripts until the test opens it. Opens by itself when the server stops.
 class Gate {
  public:
   void open() {
@@ -39,14 +40,14 @@ class Gate {
   int waiting_ = 0;
 };
 
-/// An application in C++: what it does with a request is chosen by the request's path.
+/// An application in C++. The request's path selects what it does.
 class ScriptedApplication : public gateway::Application {
  public:
   using Script = std::function<void(gateway::Exchange&)>;
 
   Gate gate;
 
-  /// Before the threads run.
+  /// Call it before the threads run.
   void on(const std::string& path, Script script) { scripts_[path] = std::move(script); }
 
   void serve(gateway::ExchangeSource& source) noexcept override {
@@ -76,7 +77,7 @@ class ScriptedApplication : public gateway::Application {
     return exchange.send(&head, std::span(&body, 1), gateway::End::last, keeper);
   }
 
-  /// The whole body; "(cut)" at its end when it was cut.
+  /// The whole body; ends with "(cut)" if it was cut.
   static std::string read_all(gateway::Exchange& exchange, std::size_t block = 16 * 1024) {
     std::string body;
     std::vector<char> buffer(block);
@@ -97,7 +98,8 @@ class ScriptedApplication : public gateway::Application {
     }
   }
 
-  /// Sends `bytes` as a further part of a streamed answer, waiting for room. False: gone.
+  /// Sends `bytes` as a further part of a streamed response, waiting for room. False if the front
+  /// is gone.
   static bool stream(gateway::Exchange& exchange, const gateway::ResponseHead* head,
                      std::string_view bytes) {
     for (;;) {

@@ -1,3 +1,4 @@
+// A folder for the files of a test.
 #pragma once
 
 #include <cstdlib>
@@ -7,7 +8,7 @@
 
 namespace appd::test {
 
-/// An empty folder of its own, removed with all that is in it.
+/// An empty folder, removed at the end with everything in it.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

@@ -1,3 +1,4 @@
+// Both ends of a connection in one process, without a server.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -27,7 +28,7 @@ struct Wired {
   support::UniqueFd server;
 };
 
-/// The text that a front gets of `said` at the other end.
+/// What a front receives of `said`, sent at the other end.
 inline std::string heard(const support::UniqueFd& front, const support::UniqueFd& socket,
                          std::string_view said) {
   REQUIRE(::send(socket.get(), said.data(), said.size(), MSG_NOSIGNAL) > 0);

@@ -1,3 +1,4 @@
+// Loads the recorded bytes of real fronts.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -43,7 +44,7 @@ inline Wire wire_of(const std::string& capture) {
   return Wire::fastcgi;
 }
 
-/// Calls `check(name, bytes)` for each.
+/// Calls `check(name, bytes)` for each capture.
 template <typename Check>
 void for_each_capture(Check check) {
   std::size_t captures = 0;

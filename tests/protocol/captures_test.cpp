@@ -1,3 +1,5 @@
+// Decodes what real fronts sent.
+
 #include "protocol/captures.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Tables of decoder input, fed at every chunk size.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -27,7 +28,7 @@ struct StringMaker<std::vector<std::size_t>> {
 
 namespace appd::protocol::testing {
 
-/// Feeds the case at every chunk size from one byte to all of it.
+/// Feeds the case at every chunk size, from one byte to all of it.
 inline void check_case(Wire wire, const DecoderCase& each) {
   CAPTURE(each.name);
   for (std::size_t chunk = 1; chunk <= std::max<std::size_t>(each.bytes.size(), 1); ++chunk) {
@@ -44,8 +45,8 @@ inline void check_cases(Wire wire, const std::vector<DecoderCase>& cases) {
   for (const auto& each : cases) check_case(wire, each);
 }
 
-/// How many bytes of `bytes` are in, fed at once or one after another, when `holds` is true of the
-/// decoder.
+/// The numbers of bytes of `bytes` that the decoder has when `holds` is true of it, fed at once or
+/// one by one.
 template <typename Holds>
 std::vector<std::size_t> sizes_when(Wire wire, std::string_view bytes, const Driving& driving,
                                     Holds holds) {
@@ -63,7 +64,7 @@ std::vector<std::size_t> sizes_when(Wire wire, std::string_view bytes, const Dri
   return sizes;
 }
 
-/// When the decoder holds request `id` and nothing else.
+/// The numbers of bytes after which the decoder holds request `id` and nothing else.
 inline std::vector<std::size_t> held_alone(Wire wire, std::string_view bytes, RequestId id,
                                            const Driving& driving = {
                                                .release = Driving::Release::never}) {
@@ -71,7 +72,7 @@ inline std::vector<std::size_t> held_alone(Wire wire, std::string_view bytes, Re
                     [id](const Decoder& decoder) { return decoder.holds_only(id); });
 }
 
-/// When the decoder holds nothing of the connection.
+/// The numbers of bytes after which the decoder holds nothing of the connection.
 inline std::vector<std::size_t> held_nothing(Wire wire, std::string_view bytes,
                                              Driving::Release release = Driving::Release::at_end) {
   return sizes_when(wire, bytes, {.release = release},

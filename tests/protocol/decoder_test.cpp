@@ -1,3 +1,5 @@
+// Tests of what all decoders have in common.
+
 #include "protocol/decoder.hpp"
 
 #include <doctest/doctest.h>
@@ -22,7 +24,7 @@ struct Sent {
   std::string bytes;
 };
 
-/// A request of `count` variables on each wire.
+/// A request with `count` variables on each wire.
 std::vector<Sent> requests_of(std::size_t count) {
   const auto scgi = scgi_headers({{"CONTENT_LENGTH", "0"}}) + several(count - 1, scgi_headers);
   return {

@@ -1,3 +1,4 @@
+// Writes a decoder's events down as text, and checks its contract meanwhile.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,16 +18,16 @@ namespace appd::protocol::testing {
 /// How the caller of a decoder under test behaves.
 struct Driving {
   enum class Release {
-    at_end,   ///< of the body, or when refused
+    at_end,   ///< at the end of the body, or when refused
     at_once,  ///< as soon as the variables are there
-    never,    ///< as while the application works
+    never,    ///< not at all, as while the application works
   };
   DecoderLimits limits{};
   Release release = Release::at_end;
 };
 
-/// What a decoder made of its input. Adjacent body portions are one entry, so that the same input
-/// gives the same log however it was cut.
+/// What a decoder made of its input. Adjacent portions of a body are one entry, so that the same
+/// input gives the same log however it was cut.
 ///
 ///     request 1 keep   then a line NAME=value for each variable
 ///     body 1 bytes     end 1     cut 1     aborted 1
@@ -35,12 +36,12 @@ struct EventLog {
   std::vector<std::string> events;
   bool inside_head = false;
   bool owes_body = false;
-  std::string breach;  ///< of the decoder's contract; "" is expected
+  std::string breach;  ///< of the decoder's contract; expected to be ""
 
   bool operator==(const EventLog&) const = default;
 };
 
-/// Bytes as one line of text: printable ASCII as it is, the rest as \xNN.
+/// Bytes as one line of text: printable ASCII unchanged, the rest as \xNN.
 inline std::string escape(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
@@ -56,7 +57,7 @@ inline std::string hex(std::string_view bytes) {
   return text;
 }
 
-/// CONTENT_LENGTH when it is a number; else what the wire can do.
+/// CONTENT_LENGTH if it is a number; else what the wire can do.
 inline std::optional<std::uint64_t> body_length(Wire wire, const gateway::VariableBlock& block) {
   for (const auto& [name, value] : block.variables) {
     const bool digits = !value.empty() && value.size() < 19 &&
@@ -67,14 +68,14 @@ inline std::optional<std::uint64_t> body_length(Wire wire, const gateway::Variab
   return 0;
 }
 
-/// Drives a decoder as a connection does, and writes down its events.
+/// Drives a decoder as a connection does, and records its events.
 class Driver {
  public:
   Driver(Wire wire, const Driving& driving)
       : wire_(wire), driving_(driving), decoder_(make_decoder(wire, driving.limits, blocks_)) {}
 
   void feed(std::string_view bytes) {
-    // A copy of exactly this size: the sanitizer sees what reads beyond it, or after this call.
+    // A copy of exactly this size: the sanitizer sees reads beyond it, or after this call.
     const auto copy = std::make_unique<char[]>(bytes.size());
     std::copy(bytes.begin(), bytes.end(), copy.get());
     std::string_view input(copy.get(), bytes.size());

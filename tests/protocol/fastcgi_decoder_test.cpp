@@ -1,3 +1,5 @@
+// Tests of FastCGI sessions: multiplexing, refusals, aborts and management records.
+
 #include "protocol/fastcgi_decoder.hpp"
 
 #include <doctest/doctest.h>
@@ -491,7 +493,7 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_EQ(alone(ab), Sizes{});
     CHECK_EQ(alone(ab + stdin_of(1, "more than told") + stdin_of(1, "")), Sizes{n + 8 + 14});
     CHECK_EQ(alone(ab + stdin_of(1, "", 5)), Sizes{n + 5});
-    // A record that follows is another decoder's too, unless it is over.
+    // A record that follows belongs to the next decoder too, unless it is over.
     const std::string ask = record(9, 0, fastcgi_pairs({{"FCGI_MPXS_CONNS", ""}}));
     CHECK_EQ(alone(whole + ask), Sizes{n, n + ask.size()});
     CHECK_EQ(alone(whole + stdin_of(9, "unknown", 1)), Sizes{n, n + 8 + 7 + 1});
@@ -543,14 +545,14 @@ TEST_SUITE("fastcgi decoder") {
     CHECK_EQ(nothing(whole), Sizes{0, n});
     CHECK_EQ(nothing(whole + whole), Sizes{0, n, 2 * n});
     CHECK_EQ(nothing(whole, Release::never), Sizes{0});
-    // Answered before its body was in: what is still to come is for no other decoder.
+    // Answered before its body was in. The remainder is not for another decoder.
     CHECK_EQ(nothing(whole, Release::at_once), Sizes{0, n});
-    // What is answered by itself, or is nobody's, is over at its end.
+    // A record that the decoder answers itself, or that belongs to no request, is over at its end.
     const std::string ask = record(9, 0, fastcgi_pairs({{"FCGI_MPXS_CONNS", ""}}), 3);
     CHECK_EQ(nothing(ask), Sizes{0, ask.size()});
     const std::string stray = stdin_of(9, "unknown", 1);
     CHECK_EQ(nothing(stray), Sizes{0, stray.size()});
-    // A begun request, whoever has been answered beside it.
+    // A request has begun, whatever was answered beside it.
     CHECK_EQ(nothing(begin(2, kKeep)), Sizes{0});
     CHECK_EQ(nothing(begin(2, kKeep) + whole), Sizes{0});
     CHECK_EQ(nothing(begin(2, kKeep) + abort_request(2)), Sizes{0, 16 + 8});
@@ -597,7 +599,7 @@ TEST_SUITE("fastcgi decoder") {
     REQUIRE_EQ(first.next(input).kind, Event::Kind::request);
     first.take_variables(1, block);
 
-    // The memory is in the second decoder from its BEGIN to the refusal.
+    // The second decoder has the memory from its BEGIN to the refusal.
     const auto bad = begin(1, kKeep) + params(1, "");
     input = bad;
     REQUIRE_EQ(second.next(input).kind, Event::Kind::refused);

@@ -1,3 +1,5 @@
+// Tests of FastCGI's record layer.
+
 #include "protocol/fastcgi_records.hpp"
 
 #include <doctest/doctest.h>

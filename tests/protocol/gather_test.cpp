@@ -1,3 +1,5 @@
+// Tests of byte ranges for gathered writes.
+
 #include <doctest/doctest.h>
 
 #include <string>

@@ -1,3 +1,4 @@
+// Joins the ranges of a gathered write.
 #pragma once
 
 #include <string>
@@ -6,7 +7,7 @@
 
 namespace appd::protocol::testing {
 
-/// What a gathered write of `out` sends.
+/// The bytes that a gathered write of `out` sends.
 inline std::string joined(const Gather& out) {
   std::string text;
   for (const auto& part : out.parts()) {

@@ -1,3 +1,5 @@
+// Tests that encoded requests decode to what they were.
+
 #include "protocol/request_encoder.hpp"
 
 #include <doctest/doctest.h>
@@ -22,7 +24,7 @@ struct Parts {
   std::string body;
 };
 
-/// The parts of the one request in `bytes`; none if there are more, or it is not whole.
+/// The parts of the only request in `bytes`; std::nullopt if there are more, or it is incomplete.
 std::optional<Parts> take_apart(Wire wire, std::string_view bytes) {
   gateway::BlockPool blocks;
   const auto decoder = make_decoder(wire, {}, blocks);
@@ -57,7 +59,8 @@ std::string put_together(Wire wire, const Parts& parts) {
   return encode_request(wire, parts.id, parts.keep, parts.variables.variables, parts.body);
 }
 
-/// A decoder makes the same of `bytes` and of what the encoder makes of their parts.
+/// Checks that a decoder gives the same events for `bytes` and for the parts of `bytes` encoded
+/// again.
 void check_same_events(Wire wire, std::string_view bytes) {
   const auto parts = take_apart(wire, bytes);
   REQUIRE(parts);
@@ -70,7 +73,7 @@ void check_same_events(Wire wire, std::string_view bytes) {
   }
 }
 
-/// Params or a body in records, as the specification has it, then the stream's end.
+/// PARAMS or a body in records as the specification has it, then the stream's end.
 std::string in_records(unsigned type, unsigned id, std::string_view content) {
   std::string records;
   for (std::size_t at = 0; at < content.size(); at += 30'000) {
@@ -104,7 +107,7 @@ std::string numbers(std::size_t size) {
 
 TEST_SUITE("request encoder") {
   TEST_CASE("writes what another writer of the wire writes") {
-    // The first value that needs a long length in FastCGI, and the last that does not.
+    // The last value that a short length in FastCGI can hold, and the first that needs a long one.
     const std::string shorter(127, 's');
     const std::string longer(128, 'l');
     const std::vector<gateway::Variable> variables{
@@ -137,7 +140,7 @@ TEST_SUITE("request encoder") {
   }
 
   TEST_CASE("more variables than a record holds come back") {
-    // Around the bounds of one record and of two, with what goes before the value in them.
+    // Sizes around the limits of one record and of two, with the bytes that precede the value.
     for (const std::size_t size : {65'400u, 65'535u, 70'000u, 131'070u, 200'000u}) {
       CAPTURE(size);
       const std::string value = numbers(size);

@@ -1,3 +1,5 @@
+// Tests of framed responses, whole and broken off.
+
 #include "protocol/response_framer.hpp"
 
 #include <doctest/doctest.h>

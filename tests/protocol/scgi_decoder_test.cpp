@@ -1,3 +1,5 @@
+// Tests of SCGI requests, well-formed and malformed.
+
 #include "protocol/scgi_decoder.hpp"
 
 #include <doctest/doctest.h>

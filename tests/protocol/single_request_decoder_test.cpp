@@ -1,3 +1,5 @@
+// Tests of what uwsgi and SCGI decoders share.
+
 #include "protocol/single_request_decoder.hpp"
 
 #include <doctest/doctest.h>
@@ -94,7 +96,7 @@ TEST_SUITE("single request decoder") {
       CAPTURE(name(wire));
       const auto n = bodiless.size();
       CHECK_EQ(held_alone(wire, bodiless, 0), Sizes{n});
-      // What comes beyond the body is for nobody.
+      // Bytes beyond the body belong to nobody.
       CHECK_EQ(held_alone(wire, bodiless + "x", 0), Sizes{n, n + 1});
       CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_end}), Sizes{});
       CHECK_EQ(held_alone(wire, bodiless, 0, {.release = Driving::Release::at_once}), Sizes{});

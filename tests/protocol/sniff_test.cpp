@@ -1,3 +1,5 @@
+// Tests that first bytes tell the protocols apart.
+
 #include <doctest/doctest.h>
 
 #include <string>

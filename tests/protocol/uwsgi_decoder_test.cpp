@@ -1,3 +1,5 @@
+// Tests of uwsgi packets, well-formed and malformed.
+
 #include "protocol/uwsgi_decoder.hpp"
 
 #include <doctest/doctest.h>

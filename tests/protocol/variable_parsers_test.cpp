@@ -1,3 +1,5 @@
+// Tests of the three encodings of variables.
+
 #include "protocol/variable_parsers.hpp"
 
 #include <doctest/doctest.h>
@@ -57,7 +59,7 @@ TEST_SUITE("variable parsers") {
   }
 
   TEST_CASE("a block cut at any byte says which variable is not whole") {
-    // Lengths of one byte and of four, where FastCGI has both.
+    // Lengths of one byte and of four, as FastCGI has both.
     const std::string long_name(200, 'N');
     const std::string long_value(300, 'v');
     const std::pair<std::string_view, std::string_view> lasts[] = {

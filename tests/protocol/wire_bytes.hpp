@@ -1,3 +1,4 @@
+// Builds requests byte by byte for each wire.
 #pragma once
 
 #include <initializer_list>

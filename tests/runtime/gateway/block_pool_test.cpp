@@ -1,3 +1,5 @@
+// Tests that memory of variables is reused.
+
 #include "runtime/gateway/block_pool.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// The variables that real fronts send for one request.
 #pragma once
 
 #include <string_view>

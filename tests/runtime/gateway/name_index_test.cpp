@@ -1,3 +1,5 @@
+// Tests of look-ups by name, hash collisions included.
+
 #include "runtime/gateway/name_index.hpp"
 
 #include <doctest/doctest.h>
@@ -45,7 +47,7 @@ TEST_CASE("a name that is known gives its first place and is not noted again") {
 }
 
 TEST_CASE("names are hashed from all of their bytes, and told apart when hashes are equal") {
-  // So many that some 32-bit hashes are equal, about twenty pairs of them.
+  // So many names that about twenty pairs of 32-bit hashes are equal.
   std::unordered_map<std::uint32_t, std::string> by_hash;
   std::vector<std::pair<std::string, std::string>> equal;
   for (int i = 0; i < 400'000; ++i) {

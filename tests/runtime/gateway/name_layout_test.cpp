@@ -1,3 +1,5 @@
+// Tests of remembered orders of names.
+
 #include "runtime/gateway/name_layout.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of SCRIPT_NAME and PATH_INFO for each front.
+
 #include "runtime/gateway/path_derivation.hpp"
 
 #include <doctest/doctest.h>

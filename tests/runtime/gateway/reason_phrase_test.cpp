@@ -1,3 +1,5 @@
+// Tests of reason phrases.
+
 #include "runtime/gateway/reason_phrase.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests that a reused request allocates nothing and keeps little.
+
 #include <doctest/doctest.h>
 
 #include "fakes/counting_new.hpp"
@@ -59,7 +61,7 @@ TEST_CASE("a large request leaves no more memory behind than others need") {
   CHECK(request.environ().size() > kCount);
   request.clear();
   block = {};
-  // Of the names 128 are remembered, and the first block was made outside.
+  // 128 of the names are remembered, and the first block was made outside.
   CHECK(fakes::bytes_in_use() < before + 64 * 1024);
   CHECK_FALSE(request.block().is_large());
 }

@@ -1,3 +1,5 @@
+// Tests of a request's cleaned variables, path, scheme and body length.
+
 #include "runtime/gateway/request.hpp"
 
 #include <doctest/doctest.h>
@@ -32,7 +34,7 @@ std::optional<Refusal> prepare(Request& request, const NamesAndValues& sent,
   return request.prepare(policy, body_end, layouts);
 }
 
-// As the first request that is ever seen.
+// Prepares it like the first request that is ever seen.
 std::optional<Refusal> prepare(Request& request, const NamesAndValues& sent,
                                const EnvironPolicy& policy = {},
                                BodyEnd body_end = BodyEnd::on_wire) {
@@ -253,7 +255,7 @@ TEST_CASE("the length of the body is what the front says, in its way") {
     const char* more;
     BodyEnd body_end;
     std::uint64_t length;
-    const char* environ;  // "": absent
+    const char* environ;  // "" means absent
   };
   const Row rows[] = {
       {"nginx GET", kGet, "CONTENT_LENGTH=\n", BodyEnd::on_wire, 0, ""},
@@ -340,7 +342,7 @@ TEST_CASE("what a client says of the length is never waited for, whatever the fr
     const auto prepared = [&](const char* sent, BodyEnd body_end) {
       return std::make_unique<Prepared>(kPost, with(front, sent), EnvironPolicy{}, body_end);
     };
-    // Over SCGI it may be nginx's bug: a body that is cut must not pass for a whole one.
+    // Over SCGI this may be nginx's bug: a body that is cut must not pass for a whole one.
     for (const char* sent :
          {"CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\n",
           "CONTENT_LENGTH=5\nSCGI=1\nHTTP_CONTENT_LENGTH=12\nHTTP_CONTENT_LENGTH=5\n",
@@ -630,8 +632,8 @@ TEST_CASE("what is known of earlier requests makes no other request of one") {
 }
 
 TEST_CASE("tens of thousands of variables take linear time") {
-  // Distinct names, one name over and over, and as many pairs: quadratic work on any would take
-  // minutes.
+  // Distinct names, one name over and over, and as many pairs: quadratic work on any of these would
+  // take minutes.
   constexpr int kMany = 40000;
   NamesAndValues distinct = lines(kGet), same = distinct, pairs = distinct;
   for (int i = 0; i < kMany; ++i) {

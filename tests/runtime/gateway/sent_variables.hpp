@@ -1,3 +1,4 @@
+// Variables written as lines of text.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +31,7 @@ inline void fill(VariableBlock& block, const NamesAndValues& list) {
   block.clear();
   std::size_t size = 0;
   for (const auto& [name, value] : list) size += name.size() + value.size();
-  block.bytes.reserve(size);  // the views must stay
+  block.bytes.reserve(size);  // the views must stay valid
   const auto store = [&](const std::string& text) {
     const std::size_t at = block.bytes.size();
     block.bytes.insert(block.bytes.end(), text.begin(), text.end());

@@ -1,3 +1,5 @@
+// Tests of strings with stable addresses.
+
 #include "runtime/gateway/string_pool.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of which variables reach the application.
+
 #include "runtime/gateway/variable_name.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of what dying processes leave.
+
 #include "runtime/ipc/crash_files.hpp"
 
 #include <fcntl.h>

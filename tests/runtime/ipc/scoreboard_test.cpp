@@ -1,3 +1,5 @@
+// Tests of the shared memory, with writers that die half-way.
+
 #include "runtime/ipc/scoreboard.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of messages and orders, lost ends and full sockets.
+
 #include "runtime/ipc/worker_link.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of access log formats and their escaping.
+
 #include "runtime/logging/access_format.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the access log's file.
+
 #include "runtime/logging/access_log.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of escaped text and of times.
+
 #include "runtime/logging/line.hpp"
 
 #include <doctest/doctest.h>
@@ -38,7 +40,7 @@ TEST_SUITE("line") {
     CHECK(text("a\nb\r\x1b[31m\x7f") == "a\\x0ab\\x0d\\x1b[31m\\x7f");
     CHECK(text(std::string_view("\0", 1)) == "\\x00");
     CHECK(text("\xc2\x9b") == "\\xc2\\x9b");                    // a control character of ISO 8859
-    CHECK(text("\xc0\xaf") == "\\xc0\\xaf");                    // longer than it need be
+    CHECK(text("\xc0\xaf") == "\\xc0\\xaf");                    // longer than necessary
     CHECK(text("\xe0\x9f\xbf") == "\\xe0\\x9f\\xbf");           // the same
     CHECK(text("\xed\xa0\x80") == "\\xed\\xa0\\x80");           // half of a surrogate pair
     CHECK(text("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");  // beyond Unicode

@@ -1,3 +1,5 @@
+// Tests of logs whose reader is slow, gone or another user's.
+
 #include "runtime/logging/log_sink.hpp"
 
 #include <doctest/doctest.h>
@@ -29,7 +31,7 @@ using Way = LogDescriptor::Way;
 
 namespace {
 
-/// A pipe as a shell makes it: it would be waited for.
+/// A pipe as a shell makes it: writes to it would wait.
 struct Pipe {
   Pipe() {
     ::signal(SIGPIPE, SIG_IGN);
@@ -57,7 +59,7 @@ std::string line(int number, std::size_t size = 100) {
   return text + "\n";
 }
 
-/// Numbers of whole lines; −1 for one that is not whole.
+/// The numbers of whole lines; −1 for an incomplete one.
 std::vector<int> numbers(const std::string& text, std::size_t size = 100) {
   std::vector<int> found;
   for (std::size_t at = 0; at < text.size();) {
@@ -68,7 +70,7 @@ std::vector<int> numbers(const std::string& text, std::size_t size = 100) {
   return found;
 }
 
-/// From the first one on, without a hole.
+/// Whether they count up from the first one without a gap.
 bool consecutive(const std::vector<int>& found) {
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (found[i] != static_cast<int>(i)) return false;

@@ -1,3 +1,5 @@
+// Tests of log lines, for the journal and for a plain stream.
+
 #include "runtime/logging/log.hpp"
 
 #include <doctest/doctest.h>
@@ -46,7 +48,7 @@ class Stream {
   UniqueFd reading_, writing_;
 };
 
-// JOURNAL_STREAM for a scope.
+// Sets JOURNAL_STREAM for a scope.
 class JournalStream {
  public:
   explicit JournalStream(const std::string& value) { ::setenv("JOURNAL_STREAM", value.c_str(), 1); }
@@ -55,7 +57,7 @@ class JournalStream {
 
 constexpr std::size_t kTimeSize = std::string_view("2026-11-20T09:31:26.123Z").size();
 
-// The pattern of a time, digits as '0'.
+// The pattern of a time, with '0' for each digit.
 std::string shape(std::string text) {
   for (char& c : text) {
     if (c >= '0' && c <= '9') c = '0';

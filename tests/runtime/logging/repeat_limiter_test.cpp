@@ -1,3 +1,5 @@
+// Tests of the limit for repeated lines.
+
 #include "runtime/logging/repeat_limiter.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the forms of --module.
+
 #include "runtime/python/application_name.hpp"
 
 #include <doctest/doctest.h>

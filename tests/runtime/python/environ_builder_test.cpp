@@ -1,3 +1,5 @@
+// Tests of environ dicts, fresh ones and ones made from patterns.
+
 #include <doctest/doctest.h>
 
 #include <map>

@@ -1,3 +1,5 @@
+// Tests of text written to wsgi.errors.
+
 #include <doctest/doctest.h>
 
 #include "python_host.hpp"
@@ -14,7 +16,7 @@ PythonHost& host() {
   return PythonHost::instance();
 }
 
-/// Runs statements over `errors`; gives the exchange.
+/// Runs statements over `errors` and returns the exchange.
 ExchangePointer run(std::string_view statements) {
   host().log().take();
   return host().run(

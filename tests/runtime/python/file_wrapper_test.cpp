@@ -1,3 +1,5 @@
+// Tests of responses from files.
+
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -16,7 +18,7 @@ PythonHost& host() {
   return PythonHost::instance();
 }
 
-/// A file of 100,000 bytes that is removed at the end.
+/// A file of 100,000 bytes, removed at the end.
 class SampleFile {
  public:
   SampleFile() {

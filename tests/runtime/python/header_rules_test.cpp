@@ -1,3 +1,5 @@
+// Tests of what statuses and headers may contain.
+
 #include "runtime/python/header_rules.hpp"
 
 #include <doctest/doctest.h>

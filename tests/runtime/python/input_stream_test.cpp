@@ -1,3 +1,5 @@
+// Tests of reading a request's body from Python.
+
 #include <doctest/doctest.h>
 
 #include <thread>
@@ -17,7 +19,8 @@ PythonHost& host() {
   return PythonHost::instance();
 }
 
-/// An exchange whose application shows the value of an expression over `stream`, wsgi.input.
+/// An exchange whose application shows the value of an expression over `stream`, which is
+/// wsgi.input.
 ExchangePointer make(std::string_view expression, std::deque<MemoryExchange::BodyStep> body,
                      bool with_length = true) {
   std::size_t length = 0;
@@ -164,8 +167,8 @@ TEST_CASE("another thread may read while the call runs") {
 }
 
 TEST_CASE("two threads cannot read at once") {
-  // The first waits inside wait_body, which the application sees by client_disconnected, until the
-  // second has been refused, which the front sees by the text on wsgi.errors.
+  // The first call waits inside wait_body until the second has been refused. The application sees
+  // the wait by client_disconnected; the front sees the refusal by the text on wsgi.errors.
   const auto exchange = PythonHost::make(R"(
 import threading, time
 def application(environ, start_response):

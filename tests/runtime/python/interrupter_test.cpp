@@ -1,3 +1,5 @@
+// Tests of interrupted calls.
+
 #include "runtime/python/interrupter.hpp"
 
 #include <doctest/doctest.h>
@@ -125,7 +127,7 @@ def application(environ, start_response):
   std::shared_ptr<PythonHost::Batch> running;
   std::atomic<bool> started{false};
   std::atomic<bool> done{false};
-  // More than 64 KiB are sent without the interpreter: there the call can be interrupted.
+  // More than 64 KiB are sent without the interpreter, so the call can be interrupted there.
   batch[0]->on_send = [&](std::size_t) {
     started = true;
     eventually([&] { return done.load(); });

@@ -1,3 +1,4 @@
+// The interpreter of a test program, and applications given as source.
 #pragma once
 
 #include <atomic>
@@ -44,8 +45,8 @@ inline fakes::Variables with(fakes::Variables variables, const fakes::Variables&
   return variables;
 }
 
-/// The one interpreter of the test program, with two pool threads, which end with the program.
-/// Requests bring their application with them as Python source, which defines `application`.
+/// The only interpreter of the test program, with two pool threads that end with the program. Each
+/// request brings its application as Python source, which defines `application`.
 class PythonHost {
  public:
   static constexpr unsigned kThreads = 2;
@@ -78,7 +79,7 @@ class PythonHost {
     return run(make(source, variables));
   }
 
-  /// The body of the answer to `source`, which is complete.
+  /// The body of the response to `source`, which must be complete.
   std::string body_of(std::string_view source,
                       const fakes::Variables& variables = get_variables()) {
     return run(source, variables)->sent;

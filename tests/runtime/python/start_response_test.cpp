@@ -1,3 +1,5 @@
+// Tests of start_response and write.
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -264,7 +266,7 @@ def application(environ, start_response):
     CHECK(exchange->breaches.empty());
     CHECK(host().take_log(gateway::Level::warning).find("more body than its head allows") !=
           std::string::npos);
-    // The next request on any thread has given nothing too much.
+    // The next request, on either thread, has no excess.
     for (int i = 0; i < 4; ++i)
       host().body_of("def application(e, s):\n    s('200 OK', [])\n    yield b'x'\n");
     CHECK(host().take_log(gateway::Level::warning) == "");

@@ -1,3 +1,5 @@
+// Tests of stacks of threads that compute, wait or are stuck.
+
 #include "runtime/python/thread_stacks.hpp"
 
 #include <doctest/doctest.h>
@@ -38,7 +40,7 @@ std::string stack_at(std::string_view source, std::string_view place) {
     found = stacks(number, 2);
     return found.find(place) != found.npos;
   });
-  // The last line of the source waits for this: it must not end by itself before.
+  // The last line of the source waits for this: the source must not end by itself before.
   host().run(
       "def application(environ, start_response):\n"
       "    shared.done.set()\n    return respond(start_response, '')\n");
@@ -125,7 +127,7 @@ def application(environ, start_response):
 }
 
 TEST_CASE("system calls of a thread that is asked are restarted") {
-  // ThreadSanitizer keeps a signal back until the call is over that it would interrupt.
+  // ThreadSanitizer holds a signal back until the call that it would interrupt is over.
   if (appd::test::kThreadSanitizer) return;
   const auto exchange = PythonHost::make(R"(
 import ctypes, os, threading

@@ -1,3 +1,5 @@
+// Tests of whole WSGI calls, from environ to close.
+
 #include <doctest/doctest.h>
 
 #include <set>
@@ -353,7 +355,7 @@ def application(environ, start_response):
 }
 
 TEST_CASE("an iterable that has given its Content-Length is asked to its end") {
-  // A generator's code after its last yield is run; a2wsgi ends the request's task there.
+  // Code after a generator's last yield is run; a2wsgi ends the request's task there.
   const auto exchange = host().run(R"(
 shared.events = []
 def application(environ, start_response):
@@ -638,7 +640,7 @@ def application(environ, start_response):
       if (cut) exchange->body = {MemoryExchange::Cut{}};
       host().log().take();
       host().run(exchange);
-      // Who talks to the client and to others by sockets is not asked which one broke.
+      // An application that uses sockets for other peers too is not asked which one broke.
       CHECK(host().take_log(Level::error).empty() == (cut && of_client));
     }
   }

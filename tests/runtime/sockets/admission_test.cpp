@@ -1,3 +1,5 @@
+// Tests of --allow and --allow-user.
+
 #include "runtime/sockets/admission.hpp"
 
 #include <arpa/inet.h>
@@ -15,7 +17,7 @@ namespace {
 
 using support::UniqueFd;
 
-/// A TCP connection over a listener of all interfaces: `from` is the client's address.
+/// A TCP connection to a listener on all interfaces. `from` is the client's address.
 class Accepted {
  public:
   explicit Accepted(const char* from) {

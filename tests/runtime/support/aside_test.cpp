@@ -1,3 +1,5 @@
+// Tests of closing sockets that would take long.
+
 #include "runtime/support/aside.hpp"
 
 #include <doctest/doctest.h>

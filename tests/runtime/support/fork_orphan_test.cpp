@@ -1,3 +1,5 @@
+// Tests of the double fork.
+
 #include "runtime/support/fork_orphan.hpp"
 
 #include <doctest/doctest.h>
@@ -43,7 +45,7 @@ TEST_SUITE("fork orphan") {
 
   TEST_CASE(
       "a fork that fails is told to the parent with its errno, be it the first or the second") {
-    if (::geteuid() != 0) return;  // needs a user who has no other process
+    if (::geteuid() != 0) return;  // needs a user without other processes
     for (const rlim_t processes : {rlim_t{1}, rlim_t{2}}) {
       CHECK(in_process([processes] {
               const rlimit limit{processes, processes};

@@ -1,3 +1,5 @@
+// Tests of networks, parsed and matched.
+
 #include "runtime/support/ip_network.hpp"
 
 #include <doctest/doctest.h>
@@ -29,7 +31,7 @@ TEST_CASE("a network contains what has its prefix") {
       {"fd00::/8", "fdff::1", "fe00::1"},
       {"2001:db8:8000::/33", "2001:db8:ffff::", "2001:db8:7fff::"},
       {"fe80::/10", "fe80::1%1", "fec0::1"},
-      // IPv4 in IPv6's clothes, on either side.
+      // IPv4-mapped IPv6 addresses, on either side.
       {"10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:11.1.2.3"},
       {"::ffff:10.0.0.0/104", "10.1.2.3", "11.1.2.3"},
       {"::ffff:10.0.0.1", "10.0.0.1", "::1"},

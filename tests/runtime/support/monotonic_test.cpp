@@ -1,3 +1,5 @@
+// Tests of the two monotonic clocks.
+
 #include "runtime/support/monotonic.hpp"
 
 #include <doctest/doctest.h>

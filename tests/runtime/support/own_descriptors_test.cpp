@@ -1,3 +1,5 @@
+// Tests of the account of own descriptors.
+
 #include "runtime/support/own_descriptors.hpp"
 
 #include <doctest/doctest.h>
@@ -24,7 +26,7 @@ bool is_open(int fd) {
   return ::fcntl(fd, F_GETFD) >= 0;
 }
 
-/// Whether `fds` are open in a child that has closed what is appd's.
+/// Whether `fds` are open in a child that has closed appd's descriptors.
 template <typename... Fds>
 bool has_after_close(Fds... fds) {
   const pid_t child = ::fork();

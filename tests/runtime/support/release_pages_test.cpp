@@ -1,3 +1,5 @@
+// Tests that unchanged pages are given back.
+
 #include "runtime/support/release_pages.hpp"
 
 #include <doctest/doctest.h>
@@ -45,7 +47,7 @@ class MappedFile {
     return true;
   }
 
-  /// Of it, in KiB, in this process's page tables.
+  /// How much of it this process's page tables map, in KiB.
   long mapped() const {
     char head[32];
     std::snprintf(head, sizeof head, "%zx-", reinterpret_cast<std::size_t>(memory_));

@@ -1,3 +1,5 @@
+// Tests of gaps in which a process stood still.
+
 #include "runtime/support/running_time.hpp"
 
 #include <doctest/doctest.h>

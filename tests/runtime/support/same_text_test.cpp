@@ -1,3 +1,5 @@
+// Tests of the inline comparison at every length.
+
 #include "runtime/support/same_text.hpp"
 
 #include <doctest/doctest.h>

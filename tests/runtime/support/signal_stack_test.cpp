@@ -1,3 +1,5 @@
+// Tests of handlers after a stack overflow.
+
 #include "runtime/support/signal_stack.hpp"
 
 #include <doctest/doctest.h>
@@ -19,11 +21,11 @@ extern "C" void leave_with_seven(int) {
 int use_up_the_stack(int depth) {
   volatile char room[4096];
   room[0] = static_cast<char>(depth);
-  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that
+  if (depth == 1'000'000) return 0;  // 4 GB: no thread has that much stack
   return use_up_the_stack(depth + 1) + room[0];
 }
 
-/// How a process ends of which one thread uses up its stack.
+/// How a process ends if one thread uses up its stack.
 int end_of_overflow() {
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);

@@ -1,3 +1,5 @@
+// Tests of blocked and received signals.
+
 #include "runtime/support/signals.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of a socket's file under hostile replacement.
+
 #include "runtime/support/socket_file.hpp"
 
 #include <dlfcn.h>
@@ -23,7 +25,7 @@ namespace {
 
 const Account kWorker{54321, 54322, {54322}, "", ""};
 
-/// What somebody does in the moment after a file was made.
+/// What somebody does right after a file was made.
 std::function<void()> after_bind;
 
 struct stat status_of(const std::string& path) {
@@ -38,7 +40,7 @@ UniqueFd make_socket() {
 
 }  // namespace
 
-// In the place of the C library's, for all of this program.
+// Replaces the C library's, for all of this program.
 extern "C" int bind(int fd, const sockaddr* address, socklen_t size) {
   using Bind = int (*)(int, const sockaddr*, socklen_t);
   static const auto real = reinterpret_cast<Bind>(::dlsym(RTLD_NEXT, "bind"));

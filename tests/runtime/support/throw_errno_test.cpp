@@ -1,3 +1,5 @@
+// Tests of the text of system errors.
+
 #include "runtime/support/throw_errno.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the owner of a descriptor.
+
 #include "runtime/support/unique_fd.hpp"
 
 #include <doctest/doctest.h>
