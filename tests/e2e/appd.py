@@ -25,7 +25,7 @@ _EVENT = re.compile(r"^(\S+)Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] ([a-z
 
 @dataclass
 class Event:
-    """One entry of the log: `name` as docs/events.md has it; `text` has its further lines too."""
+    """One entry of the log. `name` is as in docs/events.md; `text` includes its further lines."""
 
     level: str
     pid: int
@@ -57,12 +57,12 @@ class Installation:
         self.binary = self.place.copy(binary, "appd")
         self.apps = self.place.copy(APPS, "apps")
         self.configs = self.place.copy(ROOT / "configs", "configs")
-        # What CPython keeps until the process ends is no leak of appd's (see the file).
+        # Memory that CPython keeps until the process ends is not a leak of appd (see the file).
         suppressions = self.place.copy(ROOT / "tests" / "lsan.supp", "lsan.supp")
         os.environ["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
 
     def run(self, *arguments, env=None, cwd=None, as_root=False, within=DEADLINE) -> subprocess.CompletedProcess:
-        """Runs the binary to its end."""
+        """Runs the binary and waits for its end."""
         return subprocess.run(
             [str(self.binary), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
             text=True, errors="replace", env=clean_environment(env), cwd=cwd or self.place.path,
@@ -93,7 +93,7 @@ class Appd(Process):
             self.wait_ready(lambda: READY in self.log())
 
     def command(self, arguments, environment) -> list:
-        """What is executed to start it."""
+        """The command that starts it."""
         return arguments
 
     # ---- requests
@@ -115,7 +115,7 @@ class Appd(Process):
         return self.call("fastcgi", "/counters", query=f"token={token}").json()
 
     def wait_counted(self, token, what, at_least=1) -> dict:
-        """The counters of `token` once `what` has been counted."""
+        """The counters of `token`, once `what` has been counted."""
 
         def look():
             found = self.counted(token)
@@ -135,7 +135,7 @@ class Appd(Process):
     # ---- log
 
     def events(self) -> list:
-        """What has been logged since `forget_log`."""
+        """Everything logged since `forget_log`."""
         return parse_log(self.log()[self._mark :])
 
     def forget_log(self):
@@ -145,7 +145,7 @@ class Appd(Process):
         return [event for event in self.events() if re.search(pattern, event.text)]
 
     def wait_event(self, pattern, within=10.0) -> Event:
-        """The first event whose text matches; the log is written by other processes, so it may lag."""
+        """Waits for an event whose text matches, and returns the first; other processes write the log, so it may lag."""
         try:
             return wait_until(lambda: self.find_events(pattern), f"an event like {pattern!r}", within)[0]
         except AssertionError as error:
@@ -167,7 +167,7 @@ class Appd(Process):
 
 
 class FromOwnBinary(Appd):
-    """Started from a binary that the test may replace."""
+    """An appd started from a binary that the test may replace."""
 
     def command(self, arguments, environment):
         self.binary = os.path.join(os.path.dirname(self.address), "appd")
@@ -219,7 +219,7 @@ def find_binary() -> Path:
 
 
 def peer_of(path) -> socket.socket:
-    """A listening socket of somebody else at `path`."""
+    """A listening socket of another program at `path`."""
     other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     other.bind(str(path))
     other.listen()

@@ -46,7 +46,7 @@ def manager(place):
 
 @pytest.fixture
 def start(installed):
-    """Starts servers of a test's own: start(*options, module=…, workers=…, threads=…)."""
+    """Starts servers for one test: start(*options, module=…, workers=…, threads=…)."""
     with ExitStack() as ends:
 
         def start_one(*options, **rest) -> Appd:
@@ -59,7 +59,7 @@ def start(installed):
 
 @pytest.fixture(scope="module")
 def probe(installed):
-    """One server with the probe for all tests of a file."""
+    """A server with the probe, shared by all tests of a file."""
     server = Appd(installed)
     yield server
     server.stop()

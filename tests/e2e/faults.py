@@ -1,5 +1,5 @@
-"""System calls that fail in a running appd, and whether it bears that: all that is asked is answered or visibly refused, it
-does not spin, and afterwards all is as it was."""
+"""Makes system calls fail in a running appd and checks the consequences: every request is answered or visibly refused,
+appd does not spin, and afterwards everything is as before."""
 
 import errno
 import mmap
@@ -16,15 +16,15 @@ import wire
 from appd import Appd, find_binary, is_sanitized
 from processes import give_away, unique, wait_until
 
-# As `Order` in fault_injector.cpp.
+# The layout of `Order` in fault_injector.cpp.
 ORDER = struct.Struct("24siiiiqq")
 FAR = 2**31 - 1
 
-LOADED = 0.3  # seconds in which an order is given while requests come
-FAILING = 1.0  # seconds of those that last
-PATIENCE = 20.0  # for each request
-MOST_CALLS = 20_000  # of a kind in a second in which all of them fail
-GROWTH = 12  # descriptors of a worker that may have come
+LOADED = 0.3  # seconds during which an order is given while requests come
+FAILING = 1.0  # seconds that a lasting failure lasts
+PATIENCE = 20.0  # seconds, for each request
+MOST_CALLS = 20_000  # of one kind, in a second in which all of them fail
+GROWTH = 12  # largest number of descriptors that a worker may have gained
 
 SOCKET_ERRORS = ("ENOBUFS", "ENOMEM", "EINTR", "ECONNRESET", "EPIPE")
 FILE_ERRORS = ("EIO", "ENOSPC", "EINTR", "EDQUOT")
@@ -60,7 +60,7 @@ OF_MASTER = {
     "fork": ("EAGAIN", "ENOMEM"),
 }
 PASSING = ("EINTR", "ECONNABORTED")
-# What fails for a second here must end the worker, or is what the second is about.
+# Calls whose failure for a second must end the worker, or would make that second meaningless.
 ONLY_ONCE = {("workers", "new")}
 
 
@@ -69,16 +69,16 @@ def all_pairs():
         for call, errors in calls.items():
             for error in errors:
                 for lasts in (False, True):
-                    # What was interrupted, or concerned one connection, is tried again at once.
+                    # These errors mean an interruption, or concern one connection: appd tries again at once.
                     if not lasts or (error not in PASSING and (role, call) not in ONLY_ONCE):
                         yield role, call, error, lasts
 
 
 class Injector:
-    """A library and a file, by which calls of one appd are let fail that is started with `environment`."""
+    """A library and a file that make calls fail in the appd that is started with `environment`."""
 
     def __init__(self, installed):
-        # Of its own in all: another server may still have the last ones mapped.
+        # Every server has its own: another one may still have the last ones mapped.
         library = installed.place.copy(Path(os.environ["APPD_FAULT_INJECTOR"]), unique("fault_injector.so"))
         orders = installed.place.write(unique("faults"), bytes(ORDER.size))
         orders.chmod(0o666)
@@ -88,38 +88,38 @@ class Injector:
 
     @staticmethod
     def is_there() -> bool:
-        """A sanitizer has to be the first library itself."""
+        """A sanitizer must be the first library."""
         return "APPD_FAULT_INJECTOR" in os.environ and not is_sanitized(find_binary())
 
     def order(self, master, role, call, error, count):
-        """Lets so many calls fail, in the process `master` or in those that it has started."""
+        """Makes so many calls fail, in the process `master` or in those that it has started."""
         self._order[:] = ORDER.pack(call.encode(), getattr(errno, error), master, role == "master", 0, 0, 0)
         struct.pack_into("i", self._order, ORDER.size - 20, count)
 
     def failed(self) -> int:
-        """How many calls have failed by the order that stands."""
+        """How many calls have failed by the present order."""
         return ORDER.unpack(self._order[:])[-1]
 
     def end_order(self) -> tuple:
-        """How many calls there were, and how many failed."""
+        """The number of calls, and of those that failed."""
         struct.pack_into("i", self._order, ORDER.size - 20, 0)
         return ORDER.unpack(self._order[:])[-2:]
 
 
 class FaultyAppd(Appd):
-    """With the injector in it."""
+    """An appd with the injector loaded."""
 
     def __init__(self, installed, *options, env=None, **rest):
         self.injector = Injector(installed)
         self.control = installed.place / unique("control")
-        # The heartbeat would find a deaf worker, but nothing is to make one deaf.
+        # The heartbeat would find a worker that no longer reacts, but nothing must make one so.
         super().__init__(installed, "--control", self.control, "--heartbeat", "5m", *options,
                          env={**self.injector.environment, **(env or {})}, **rest)
         (Path(self.gates) / "download").write_bytes(DOWNLOAD)
         give_away(Path(self.gates) / "download")
 
     def trouble_master(self):
-        """Gives it something to do: a worker to replace, somebody who asks."""
+        """Gives the master something to do: a worker to replace, a caller on the control socket."""
         os.kill(self.worker_pids()[0], signal.SIGKILL)
         asking = threading.Thread(target=self.installed.run, args=("status", "--control", self.control))
         asking.start()
@@ -127,7 +127,7 @@ class FaultyAppd(Appd):
 
 
 class Load:
-    """Clients that ask for all kinds of things, and what became of it."""
+    """Clients with all kinds of requests, and the outcome of each."""
 
     def __init__(self, server, clients=4):
         self.server = server
@@ -226,7 +226,7 @@ def under_load(server):
 
 
 def try_fault(server, role, call, error, lasts) -> tuple:
-    """Lets the call fail while there is load. What is wrong with what came of it, and a line that tells it."""
+    """Makes the call fail under load. Returns what is wrong with the outcome, and a line that reports it."""
     before = {pid: descriptors(pid) for pid in server.worker_pids()}
     master_before = descriptors(server.pid)
     with under_load(server) as load:

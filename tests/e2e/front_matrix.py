@@ -1,6 +1,6 @@
-"""What every front server must get through to the application and back, whichever protocol it speaks.
+"""What must pass every front to the application and back, over each protocol.
 
-A test file of a front makes a class of `FrontMatrix` and gives the fixtures `front` (a running front with
+A front's test file derives a class from `FrontMatrix` and provides the fixtures `front` (a running front with
 `port(mode)`), `backend` (the appd behind it, with the probe) and `mode` (the protocol snippet in use).
 """
 

@@ -11,7 +11,7 @@ MODES = ("fastcgi-kept", "fastcgi-closed", "uwsgi", "scgi")
 
 
 def point_at(text: str, socket_path) -> str:
-    """A snippet's text with appd's socket where the snippet has its example."""
+    """A snippet's text, with appd's socket in place of the example."""
     assert SOCKET_IN_CONFIGS in text, f"{SOCKET_IN_CONFIGS} should be named in {text}"
     return text.replace(SOCKET_IN_CONFIGS, str(socket_path))
 
@@ -19,7 +19,7 @@ def point_at(text: str, socket_path) -> str:
 class Nginx(Process):
     """nginx with one server per protocol snippet, each with buffering and without.
 
-    `port(mode)` and `port(mode, streaming=True)` are where they listen. `extra` is for the http block."""
+    They listen on `port(mode)` and `port(mode, streaming=True)`. `extra` goes into the http block."""
 
     def __init__(self, socket_path, extra=""):
         self._extra = extra
@@ -78,7 +78,7 @@ http {{
 
 
 class Apache(Process):
-    """Apache httpd with one virtual host per protocol snippet; `port(mode)` is where it listens."""
+    """Apache httpd with one virtual host per protocol snippet, each on `port(mode)`."""
 
     MODULES = ("mpm_event", "authz_core", "env", "proxy", "proxy_fcgi", "proxy_uwsgi", "proxy_scgi")
 

@@ -1,4 +1,4 @@
-"""Clients that ask a front server without a pause and account for every response."""
+"""Clients that send requests to a front without a pause and account for every response."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ from processes import wait_until
 
 
 class Load:
-    """Threads with a kept connection each, spread over a front's ports, that send GET and POST by turns while the
-    `with` block runs. Every response must be right: `wrong` lists those that are not, `bodies` counts the
-    right ones of GET by their text."""
+    """Threads that send GET and POST in turn while the `with` block runs. Each has a kept connection; together they
+    are spread over a front's ports. Every response must be right: `wrong` lists those that are not, `bodies`
+    counts the right ones to GET by their text."""
 
     def __init__(self, ports, connections=16):
         self.ports = list(ports)
@@ -35,7 +35,7 @@ class Load:
             thread.join()
 
     def wait_more(self, responses):
-        """Until so many more requests have been answered."""
+        """Waits until so many more requests have been answered."""
         wanted = self.answered + responses
         wait_until(lambda: self.wrong or self.answered >= wanted, f"{responses} answers under load")
 

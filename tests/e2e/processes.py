@@ -1,4 +1,4 @@
-"""Programs under test: started in a group of their own, watched with deadlines, ended by their id."""
+"""Programs under test: each is started in its own process group, watched with deadlines, and ended by its id."""
 
 import contextlib
 import ctypes
@@ -17,13 +17,13 @@ DEADLINE = 60.0
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
-# As one who has logged in; for tests that are skipped unless root runs them.
+# A user as if logged in; for tests that only root can run.
 AS_ROOT = {"extra_groups": [0, 4]}
 RUNNING = []  # for the report of a failed test
 
 
 def wait_until(condition, what, within=DEADLINE):
-    """The first true value of `condition()`; raises when there is none `within` so many seconds."""
+    """Polls `condition()` and returns its first true value; raises if there is none `within` so many seconds."""
     end = time.monotonic() + within
     while True:
         value = condition()
@@ -35,7 +35,7 @@ def wait_until(condition, what, within=DEADLINE):
 
 
 def unprivileged() -> dict:
-    """Arguments of Popen that give up root: front servers and appd run the same way for everyone."""
+    """Arguments of Popen that give up root, so that fronts and appd run the same way for everyone."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -43,21 +43,21 @@ def unprivileged() -> dict:
 
 
 def all_threads_are(wanted, pid) -> bool:
-    """Whether the kernel shows this state for each: R, S, T ..."""
+    """Whether the kernel shows this state (R, S, T …) for each of them."""
     return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == wanted
                for thread in Path(f"/proc/{pid}/task").iterdir())
 
 
 def stop_process(pid):
-    """SIGSTOP, and waits until each thread stands still: one that is about to could still be the one that the
-    kernel wakes for a new connection, and nobody else then. One that has just ended stands still, too."""
+    """Sends SIGSTOP and waits until every thread stands still. Until then the kernel could still wake one of them for
+    a new connection, and nobody else would be woken. A thread that has just ended stands still, too."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
         wait_until(lambda: not alive(pid) or all_threads_are("T", pid), f"process {pid} stands still")
 
 
 def give_away(path):
-    """Hands a file or folder and all below to the user that programs under test run as."""
+    """Gives a file, or a folder with all its content, to the user that programs under test run as."""
     owner = unprivileged()
     if not owner:
         return
@@ -70,12 +70,12 @@ _numbers = itertools.count(1)
 
 
 def unique(prefix: str) -> str:
-    """A name that no other test of this run is given."""
+    """A name that no other test of this run gets."""
     return f"{prefix}-{next(_numbers)}"
 
 
 class Place:
-    """A temporary folder that the programs under test may use. Its path is short, for Unix sockets."""
+    """A temporary folder for the programs under test. Its path is short enough for Unix sockets."""
 
     def __init__(self):
         self.path = Path(tempfile.mkdtemp(prefix="appd-e2e-", dir="/tmp"))
@@ -91,7 +91,7 @@ class Place:
         return made
 
     def copy(self, source, name=None) -> Path:
-        """A copy that an unprivileged user can read wherever the original is."""
+        """A copy that an unprivileged user can read, wherever the original is."""
         target = self.path / (name or Path(source).name)
         if Path(source).is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -114,7 +114,7 @@ class Place:
 
 
 class Gate:
-    """A named pipe that the probe opens for reading: shows that a request runs, and holds it there."""
+    """A named pipe that the probe opens for reading. It shows that a request runs, and holds it there."""
 
     def __init__(self, folder: Path, name: str):
         self.name = name
@@ -133,7 +133,7 @@ class Gate:
         return self._fd is not None
 
     def open(self):
-        """Lets the one waiting request go on."""
+        """Releases the waiting request."""
         if not self.entered():
             self.wait_entered()
         os.close(self._fd)
@@ -147,7 +147,7 @@ class Gate:
 
 
 class Port:
-    """A free loopback port. Held, without listening, so that nobody else is given it meanwhile."""
+    """A free loopback port. It is bound without listening, so that no other program gets it meanwhile."""
 
     def __init__(self, family=socket.AF_INET):
         self._holder = socket.socket(family, socket.SOCK_STREAM)
@@ -178,7 +178,7 @@ def children(pid) -> list:
 
 
 def below(pid) -> list:
-    """All that descend from it."""
+    """All its descendants."""
     found = children(pid)
     for each in found:
         found += children(each)
@@ -193,7 +193,7 @@ def alive(pid) -> bool:
 
 
 class Process:
-    """A daemon under test; stdout and stderr go to files."""
+    """A program under test that runs in the background; stdout and stderr go to files."""
 
     stop_signal = signal.SIGTERM
     stop_within = DEADLINE
@@ -231,7 +231,7 @@ class Process:
         return self.process.poll() is None
 
     def wait_ready(self, ready):
-        """Waits for `ready()`; ends the program and raises with its log when that does not come."""
+        """Waits for `ready()`. If that never comes true, ends the program and raises with its log."""
 
         def check():
             assert self.running(), f"{self.name} ended with {self.process.returncode}"
@@ -248,14 +248,14 @@ class Process:
         os.kill(self.pid, number)
 
     def wait_exit(self, within=DEADLINE) -> int:
-        """The exit code; negative: the signal."""
+        """The exit code; if negative, the signal."""
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end within {within:g} s") from None
 
     def stop(self) -> int:
-        """Asks it to end, makes sure of it, and returns the exit code. Raises if it had to be killed."""
+        """Ends it in order and returns the exit code. Raises if it had to be killed."""
         if self not in RUNNING:
             return self.process.returncode
         RUNNING.remove(self)
@@ -278,7 +278,7 @@ class Process:
 
 
 def clean_environment(changes=None) -> dict:
-    """The caller's environment without what would change a program's ways."""
+    """The caller's environment, without variables that change how programs behave."""
     kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
                                                 "LSAN_OPTIONS") if name in os.environ}
     return {"LANG": "C.UTF-8", "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", **kept,

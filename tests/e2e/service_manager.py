@@ -1,4 +1,4 @@
-"""A stand-in for systemd that hears what a service says of itself."""
+"""A stand-in for systemd that receives sd_notify messages."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from processes import give_away, wait_until
 
 
 class Manager:
-    """What systemd is to a service of Type=notify: listens to what it says of itself."""
+    """The notify socket of a service with Type=notify."""
 
     def __init__(self, place):
         self.path = place / "notify"
@@ -20,7 +20,7 @@ class Manager:
         return {"NOTIFY_SOCKET": self.path, **({"WATCHDOG_USEC": int(watchdog * 1e6)} if watchdog else {})}
 
     def listen(self, within):
-        """The next message; None: none came."""
+        """The next message; None if none came."""
         self.socket.settimeout(within)
         try:
             self.told.append(self.socket.recv(4096).decode())
@@ -29,7 +29,7 @@ class Manager:
         return self.told[-1]
 
     def wait(self, part):
-        """The first message from now on that has this in it."""
+        """The first message from now on that contains this."""
         found = wait_until(lambda: (told := self.listen(1)) and part in told and told, f"{part!r} among {self.told}")
         return found
 

@@ -1,18 +1,18 @@
-"""The account of a soak: each request is right, or lost for a reason that has a name, or a failure."""
+"""The account of a soak: each request is right, lost for a known reason, or a failure."""
 
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-# Between a worker's death and the moment at which a client that listens hears of it; the machine may be busy.
+# From a worker's death until a waiting client notices it; the machine may be busy.
 NEWS_TRAVEL = 1.0
-# Between the signal that ends a process and the end of its connections.
+# From the signal that ends a process to the end of its connections.
 DYING = 0.5
-# By which an entry of the log seems earlier than it was: it has milliseconds.
+# How much earlier than it was an entry of the log may seem: its time is cut to milliseconds.
 ROUNDING = 0.002
 GATEWAY_ERRORS = (502, 504)
-OF_FAULTS = (0, 200, 500, 502)  # also of a body that cannot be stored
-# Wrong code, and a process that is killed, are ours; so are these words about them.
+OF_FAULTS = (0, 200, 500, 502)  # 500 and 502 also for a body that cannot be stored
+# We deploy broken code and kill processes, so these log lines are our doing.
 OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
 OF_FAILED_RELOAD = re.compile(r"the (reload|upgrade) has failed")
 OF_ONE_PROCESS = re.compile(r"\(pid (\d+)\) (was killed by SIGKILL|has given no sign of life|has not forked)")
@@ -20,7 +20,7 @@ OF_ONE_PROCESS = re.compile(r"\(pid (\d+)\) (was killed by SIGKILL|has given no 
 
 @dataclass
 class Begun:
-    """A request in a worker, by the application's own record."""
+    """A request in a worker, as the application itself recorded it."""
 
     pid: int
     version: int
@@ -30,7 +30,7 @@ class Begun:
 
 
 def read_record(text) -> tuple:
-    """Of each request what has begun, and the failures found in it."""
+    """Where each request began, and the failures found."""
     begun, failures = defaultdict(list), []
     for line in text.splitlines():
         what, request, pid, detail, when = line.split()
@@ -46,8 +46,8 @@ def read_record(text) -> tuple:
 
 
 class Account:
-    """`failures` is a list of (time, text). `deaths`: time of death by pid, of the workers that were killed. `faults`: (from,
-    to) of system calls whose failing may cost a request; `unsent`: of those by which a connection goes to another worker."""
+    """`failures` is a list of (time, text). `deaths` has the time of death, by pid, of each worker that was killed. `faults`
+    has (from, to) of failing system calls that may cost a request; `unsent` those that pass a connection to another worker."""
 
     def __init__(self, requests, closed, begun, deaths, faults, unsent, serves_since, stopped):
         self.failures = []
@@ -76,7 +76,7 @@ class Account:
     def _settle(self, request):
         begun = self._begun.get(request.id, [])
         alive = [one for one in begun if one.pid not in self._deaths]
-        # A front asks again when a connection ends before the response.
+        # A front tries again when a connection ends before the response.
         if len(alive) > 1 and not self._any_fault(request.began, request.ended):
             self._fail(request.ended, f"{request}: run {len(alive)} times: {begun}")
         self._check_version(request, begun)
@@ -96,12 +96,12 @@ class Account:
 
     @staticmethod
     def _check_right(request, begun):
-        """Its worker must be one in which it has begun."""
+        """The worker that answered must be one in which the request began."""
         return "right" if any((one.pid, one.version) == (request.pid, request.version) for one in begun) else None
 
     def _why_lost(self, request, begun):
-        """A killed worker has had it; or the connection, when the application had not begun yet; or a call has failed. None of
-        that may leave a client without an end."""
+        """Allowed reasons: a killed worker had the request, or its connection before the application began; or a call failed.
+        Even then the client must see an end."""
         if "timed out" in request.detail:
             return None
         if request.status in OF_FAULTS and self._any_fault(request.began, request.ended):
@@ -113,7 +113,7 @@ class Account:
             if death is not None and one.began <= death <= request.ended:
                 return "on a killed worker"
         if not begun and request.status != 200:
-            # What has come before it listened it hears late.
+            # The client notices late what came before it began to wait.
             at_once = request.listened and request.ended - request.listened < NEWS_TRAVEL
             since = request.began if at_once else max(request.began, request.ended - NEWS_TRAVEL)
             if self._any_death(since - DYING, request.ended):
@@ -127,8 +127,8 @@ class Account:
         return any(began <= until and ended >= since for began, ended in self._faults)
 
     def _check_version(self, request, begun):
-        """Once a reload has taken over nothing new meets the old code. Who cannot hear of it (a stopped worker) is
-        waited for a while only, and a connection that cannot be handed over is served where it is."""
+        """Once a reload has taken over, no new request meets the old code. Exceptions: a worker that cannot notice it (a
+        stopped one) is waited for only a while, and a connection that cannot be handed over is served where it is."""
         newest = max(version for since, version in self._serves_since if since < request.began)
         for one in begun:
             kept = any(since <= one.began <= until for since, until in self._unsent)
@@ -144,7 +144,7 @@ class Account:
 
 
 def times_of_death(deeds, events) -> dict:
-    """When each killed worker was killed: by us, or, after we had stopped it, by the master."""
+    """When each killed worker was killed: by us or, after we had stopped it, by the master."""
     deaths = {deed.pid: deed.began for deed in deeds if deed.what == "kill"}
     stopped = {deed.pid for deed in deeds if deed.what == "stop"}
     for event in events:
@@ -155,14 +155,14 @@ def times_of_death(deeds, events) -> dict:
 
 
 def unexplained_errors(events, deeds, failed_orders) -> list:
-    """Entries of level error that nothing we did explains, as (time, text)."""
+    """Entries of level error that none of our actions explains, as (time, text)."""
     killed = {deed.pid for deed in deeds if deed.what == "kill"}
     stopped = {deed.pid for deed in deeds if deed.what == "stop"}
     broken = [deed for deed in deeds if deed.what == "reload to broken code"]
     faults = [deed for deed in deeds if "fault" in deed.what]
 
     def explained(event):
-        # Of what repeats there is a line a second later.
+        # A repeated message is summed up in a line a second later.
         if any(deed.began - ROUNDING <= event.when <= deed.ended + 2 * NEWS_TRAVEL for deed in faults):
             return True
         one = OF_ONE_PROCESS.search(event.text)

@@ -1,4 +1,4 @@
-"""The clients of the soak: what they ask, at random, and what came of it."""
+"""The clients of the soak: their random requests, and the outcome of each."""
 
 import http.client
 import itertools
@@ -18,16 +18,16 @@ KINDS = {"short": 40, "slow": 10, "upload": 14, "unread": 4, "stream": 12, "down
 
 
 class Left(Exception):
-    """This client has gone away on purpose."""
+    """This client went away on purpose."""
 
 
 class Clients:
-    """Threads with a connection each: most go through the front, some are fronts themselves, and notice when appd closes a
+    """Threads with a connection each. Most go through the front; some act as fronts, and notice when appd closes a
     connection that they keep. `requests` and `closed` are complete after `stop()`."""
 
     def __init__(self, nginx, address, seed, count=16, keepers=8, closers=4):
         self.requests = []
-        self.closed = []  # times at which a kept connection has been closed while nothing was under way on it
+        self.closed = []  # times at which a kept connection was closed while it was idle
         self._nginx = nginx
         self._numbers = itertools.count(1)
         self._ended = threading.Event()
@@ -43,7 +43,7 @@ class Clients:
             thread.start()
 
     def stop(self):
-        """Ends after the requests that are under way; `PATIENCE` bounds each of their steps."""
+        """Ends after the requests in flight; `PATIENCE` bounds each of their steps."""
         self._ended.set()
         end = time.monotonic() + 2 * PATIENCE
         for thread in self._threads:
@@ -75,7 +75,7 @@ class Clients:
 
 
 class Visit:
-    """A connection to the front, for as many requests as it lasts."""
+    """A connection to the front, used for as long as it lasts."""
 
     def __init__(self, port, chance):
         self.over = False
@@ -98,7 +98,7 @@ class Visit:
             request.outcome, self.over = "wrong", True
             request.detail = f"{type(error).__name__}: {error}"
         request.ended = time.monotonic()
-        # Having answered 502 before it had read the body, nginx closes the connection without announcing it.
+        # If nginx answers 502 before it has read the body, it closes the connection without announcing that.
         if self.over or not request.went_well:
             self.over = True
             self.end()
@@ -140,12 +140,12 @@ class Visit:
         self._read(request, digest([body]))
 
     def unread(self, request):
-        """As much as nginx takes at once: of more, its early response could be cut by its own reset."""
+        """No more than nginx takes at once: with more, its own reset could cut its early response."""
         self._send("POST", request, "unread", body=pattern(request.id, 8000), size=200)
         self._read(request, pattern(request.id, 200))
 
     def refused(self, request):
-        """Without buffering nginx passes the response on at once, and could cut it by its own reset if more came."""
+        """Without buffering nginx passes the response on at once; if more came, its own reset could cut it."""
         body = pattern(request.id, 8000 if request.streaming else TOO_LARGE)
         self._send("POST", request, "upload", body=body, length=TOO_LARGE)
         request.listened = time.monotonic()

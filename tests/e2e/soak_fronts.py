@@ -1,4 +1,4 @@
-"""The fronts of the soak: clients that speak to appd themselves, and do to it what a front may do."""
+"""The fronts of the soak: clients that speak to appd directly and do whatever a front may do."""
 
 import select
 import time
@@ -7,7 +7,7 @@ import wire
 from soak_request import FILE_SIZE, PATIENCE, TOO_LARGE, digest, pattern
 
 LARGE = 2_000_000  # more than appd reads ahead
-SOME = 1_100_000  # so is this, as a part of what is aborted
+SOME = 1_100_000  # more than that, too; sent before an abort
 
 
 def upload_of(request, size) -> list:
@@ -20,7 +20,7 @@ def judge(request, response, expected):
 
 
 def settle(requests, ask) -> bool:
-    """Lets `ask(*requests)` make them; whatever it raises must not end a front unseen. True when all went well."""
+    """Calls `ask(*requests)`. An exception must not end a front unseen. True if all went well."""
     try:
         ask(*requests)
     except Exception as error:
@@ -33,9 +33,9 @@ def settle(requests, ask) -> bool:
 
 
 class KeptFront:
-    """Keeps one FastCGI connection over all that it does: uploads that are aborted or refused, or two at once. appd may
-    close it when a worker dies, never otherwise; `closed` are the times at which it was closed while nothing was under
-    way. `begin(kind, mode)` makes a request."""
+    """Keeps one FastCGI connection through aborted and refused uploads, and two uploads at once. appd may close it only
+    when a worker dies; `closed` has the times at which it was closed while idle. `begin(kind, mode)` makes a
+    request."""
 
     KINDS = {"kept": 12, "kept_upload": 3, "kept_refused": 2, "kept_aborted": 3, "kept_two": 2}
 
@@ -74,7 +74,7 @@ class KeptFront:
         judge(request, self._connection.request(upload_of(request, LARGE), body), digest([body]))
 
     def kept_refused(self, request):
-        """The response comes before the body is all sent; what follows belongs to nobody."""
+        """The response comes before all of the body is sent; the rest of the body belongs to nobody."""
         body = pattern(request.id, TOO_LARGE)
         self._start(1, request, TOO_LARGE, body[:100_000])
         request.judge_refused(self._connection.read_response().status)
@@ -87,11 +87,11 @@ class KeptFront:
         request.outcome = "left"
 
     def kept_two(self, one, other):
-        """Their bodies come in turns."""
+        """Their bodies are sent in turns."""
         bodies = {1: pattern(one.id, LARGE), 2: pattern(other.id, LARGE)}
         for request_id, request in ((1, one), (2, other)):
             self._start(request_id, request, LARGE, b"")
-        block = self._chance.randrange(5_000, 300_000)  # so that they become full at all kinds of places
+        block = self._chance.randrange(5_000, 300_000)  # random, so that buffers fill at all kinds of places
         for start in range(0, LARGE, block):
             for request_id, body in bodies.items():
                 self._connection.stdin(body[start:start + block], request_id, end=start + block >= LARGE)
@@ -105,7 +105,7 @@ class KeptFront:
 
 
 class ClosingFront:
-    """Takes a connection for each request, over any wire."""
+    """Uses a new connection for each request, over any wire."""
 
     KINDS = {"own_short": 3, "own_file": 2, "own_download": 1, "own_upload": 3, "own_refused": 2, "own_left": 2}
 
@@ -120,7 +120,7 @@ class ClosingFront:
         settle([self._begin(kind, f"{mode}, no front")], lambda request: getattr(self, kind)(mode, request))
 
     def end(self):
-        """Nothing is kept."""
+        """There is no connection to close."""
 
     # ---- kinds of requests
 
@@ -139,7 +139,7 @@ class ClosingFront:
             judge(request, connection.read_response(), digest([body]))
 
     def own_refused(self, mode, request):
-        """All is sent before the response is read, as by Apache over uwsgi and SCGI."""
+        """Sends everything before it reads the response, as Apache does over uwsgi and SCGI."""
         with self._send(mode, request, TOO_LARGE, pattern(request.id, TOO_LARGE)) as connection:
             request.judge_refused(connection.read_response().status)
 

@@ -1,4 +1,4 @@
-"""A request of the soak, and the body that belongs to it."""
+"""A request of the soak, and its body."""
 
 import sys
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from soak_pattern import digest, pattern
 
 __all__ = ["FILE_SIZE", "MAX_BODY", "PATIENCE", "TOO_LARGE", "Request", "digest", "pattern"]
 
-PATIENCE = 100.0  # of a client, in seconds; longer than nginx's, so that the front's word is heard
-FILE_SIZE = 1_500_000  # of the file that is there to be downloaded
+PATIENCE = 100.0  # of a client, in seconds; longer than nginx's, so that the front answers first
+FILE_SIZE = 1_500_000  # of the file to download
 MAX_BODY = 3_000_000  # appd's --max-body
 TOO_LARGE = 5_000_000
 CONTENT_TOO_LARGE = 413
@@ -25,17 +25,17 @@ class Request:
     mode: str
     streaming: bool
     began: float  # CLOCK_MONOTONIC, as all times
-    listened: float = 0.0  # when its client began to wait for the response; 0: never
+    listened: float = 0.0  # when its client began to wait for the response; 0 if never
     ended: float = 0.0
-    outcome: str = ""  # right, refused (as it should be), left, lost (an error of the front, or a part of the response), wrong
+    outcome: str = ""  # right, refused (rightly), left, lost (an error of the front, or part of the response is missing), wrong
     status: int = 0
     detail: str = ""
-    after: str = ""  # what the same connection was used for before
+    after: str = ""  # the previous use of the same connection
     pid: int = 0
     version: int = 0
 
     def note(self, status, who):
-        """What the head of the response says; `who`: X-Soak."""
+        """Takes over what the head of the response says; `who` is X-Soak."""
         self.status = status
         if who:
             name, pid, version = who.split()
@@ -53,7 +53,7 @@ class Request:
             self.outcome, self.detail = "wrong", f"{body[:80]!r}"
 
     def judge_refused(self, status):
-        """Of a request whose body is `TOO_LARGE`."""
+        """The body of a `TOO_LARGE` request."""
         self.status = status
         self.outcome = "refused" if status == CONTENT_TOO_LARGE else "lost"
 

@@ -1,4 +1,4 @@
-"""The trouble of the soak: what is done to the server, at random, and what is to be expected of it."""
+"""The trouble of the soak: random actions on the server, and what must follow from each."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ from soak_request import FILE_SIZE, MAX_BODY, pattern
 WORKERS = 4
 HEARTBEAT = 2
 EXIT_START = 4
-RESPONSE_WITHIN = 120.0  # of an order to appd
-# System calls that fail, in whom; those of the second group may cost a request, or an idle connection.
+RESPONSE_WITHIN = 120.0  # seconds, for an order to appd
+# System calls that fail, and in which process. Those of the second group may cost a request, or an idle connection.
 FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
           ("workers", "recv", "EINTR"), ("workers", "recvmsg", "ENOMEM"), ("workers", "sendmsg", "ENOBUFS"),
           ("workers", "sendmsg", "EINTR"), ("workers", "sendfile", "EINVAL"), ("workers", "epoll_wait", "EINTR"),
@@ -31,9 +31,9 @@ ENDS = re.compile(r"reloaded after|the reload has failed")
 
 
 class SoakedAppd(FromOwnBinary):
-    """appd with the application of the soak. Binary, configuration and code are files that may change.
+    """appd with the application of the soak. Its binary, configuration and code are files that may change.
 
-    `injector`: by which its system calls are let fail, or None."""
+    `injector` makes its system calls fail; None if they must not."""
 
     def __init__(self, installed, *options):
         self.injector = Injector(installed) if Injector.is_there() else None
@@ -58,12 +58,12 @@ class SoakedAppd(FromOwnBinary):
         self._replace(self.place / "appd.ini", "\n".join(lines) + "\n")
 
     def write_version(self, version):
-        """`version`: a number, or any other Python expression."""
+        """`version` is a number, or any other Python expression."""
         self._replace(self.site / "soak_version.py", f"VERSION = {version}\n")
 
     @staticmethod
     def _replace(path, text):
-        """At once: workers may read it at any time."""
+        """Replaces the file in one step, since workers may read it at any time."""
         new = path.with_suffix(".new")
         new.write_text(text)
         give_away(new)
@@ -72,7 +72,7 @@ class SoakedAppd(FromOwnBinary):
 
 @dataclass
 class Deed:
-    """Something done to the server, from when to when (CLOCK_MONOTONIC)."""
+    """An action on the server, with its begin and end (CLOCK_MONOTONIC)."""
 
     what: str
     began: float
@@ -89,12 +89,12 @@ class Deed:
 
 
 class Trouble:
-    """Two threads: one does what operators do, the other does harm to processes meanwhile."""
+    """Two threads: one does what operators do, the other harms processes meanwhile."""
 
     def __init__(self, server, clients, seed):
         self.deeds = []
         self.failures = []
-        self.serves_since = [(0.0, 1)]  # (time, version): from then on nothing older is to begin
+        self.serves_since = [(0.0, 1)]  # (time, version): from then on no request may begin in an older one
         self.upgrades_allowed = True
         self._server = server
         self._clients = clients
@@ -123,7 +123,7 @@ class Trouble:
             thread.join()
 
     def __enter__(self):
-        """Peace: nothing is under way, and nothing is begun."""
+        """Holds both threads: no action is in progress, and none begins."""
         for turn in self._turns.values():
             turn.acquire()
 
@@ -219,18 +219,18 @@ class Trouble:
     # ---- harm
 
     def kill_one(self, chance):
-        """Any process below the master: also one that starts, or ends, or the zygote."""
+        """Kills any process below the master, even one that starts or ends, or the zygote."""
         self._to_one(chance, "kill", children(self._server.pid), signal.SIGKILL)
 
     def end_one(self, chance):
         self._to_one(chance, "tell to end", self._serving(), signal.SIGTERM)
 
     def stop_one(self, chance):
-        """It stays so: the master is to notice."""
+        """Stops a worker for good: the master must notice."""
         self._to_one(chance, "stop", self._serving(), signal.SIGSTOP)
 
     def pause_one(self, chance):
-        """Too short for the master to lose its patience, so no request may be lost by it."""
+        """Stops a worker too briefly for the master to lose patience, so no request may be lost."""
         deed = self._to_one(chance, "pause", self._serving(), signal.SIGSTOP)
         if deed:
             time.sleep(chance.uniform(0.1, HEARTBEAT / 3))
@@ -239,7 +239,7 @@ class Trouble:
             self._end(deed)
 
     def fault(self, chance):
-        """No request may be lost by it."""
+        """No request may be lost because of this."""
         self._fail("fault", chance.choice(FAULTS), chance)
 
     def costly_fault(self, chance):
@@ -257,7 +257,7 @@ class Trouble:
         deed.ended = time.monotonic()
 
     def freeze_all(self, chance):
-        """As a suspended container or machine: for longer than a heartbeat, and no request may be lost by it."""
+        """Freezes everything, like a suspended container or machine, for longer than a heartbeat. No request may be lost."""
         deed = self._begin("freeze")
         frozen = []
         with self.frozen:
@@ -271,7 +271,7 @@ class Trouble:
         self._end(deed)
 
     def _freeze(self, frozen):
-        """The master first, so that no other is born but by the zygote."""
+        """The master first, so that only the zygote can make new ones."""
         frozen.append(self._server.pid)
         stop_process(self._server.pid)
         while born := set(below(self._server.pid)) - {*frozen, *self.stopped()}:

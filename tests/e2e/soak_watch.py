@@ -1,4 +1,4 @@
-"""What the soak measures of the server's processes."""
+"""Measurements of the server's processes during a soak."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from processes import below, children, wait_until
 from soak_trouble import WORKERS
 
-ZOMBIE_AFTER = 1.0  # a child that has just died is one until the master's next turn
+ZOMBIE_AFTER = 1.0  # a child that has just died is a zombie until the master's next turn
 CALM_WITHIN = 60.0
 _WORKER = re.compile(r"  worker \d+ \(pid (\d+)\): ready.*?, (\d+) requests answered(?: \(.*\))?$", re.MULTILINE)
 
@@ -22,13 +22,13 @@ def stat(pid) -> list:
 
 
 def memory(pid) -> tuple:
-    """KiB: the proportional set size, and what is anonymous (which does not depend on who shares it)."""
+    """The proportional set size and the anonymous memory (which does not depend on sharing), in KiB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return tuple(int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) for name in ("Pss", "Anonymous"))
 
 
 def descriptors(pid) -> Counter:
-    """Open descriptors by what they are."""
+    """The number of open descriptors, by kind."""
     kinds = Counter()
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -39,7 +39,7 @@ def descriptors(pid) -> Counter:
 
 
 def left_over(server) -> list:
-    """Processes that were started with the environment of this server, whoever their parent is."""
+    """Processes with the environment of this server, whoever their parent is."""
     mark, found = f"PROBE_DIR={server.gates}".encode(), []
     for each in Path("/proc").iterdir():
         if each.name.isdigit():
@@ -62,7 +62,7 @@ class WorkerSample:
 
 @dataclass
 class Sample:
-    """The server while no reload or upgrade is under way and no worker ends."""
+    """The server while there is no reload or upgrade and no worker ends."""
 
     when: float
     pss: int
@@ -72,8 +72,8 @@ class Sample:
 
 
 def take_sample(server, descriptors_of_master=None) -> Sample:
-    """Waits until the server is calm, and the master has these descriptors (it has more while a worker is about to be
-    forked). When it does not come to have them the sample has what it has instead."""
+    """Waits until the server is calm and the master has these descriptors (it has more while a worker is about to be
+    forked). If it never has exactly them, the sample shows those that it has."""
     calm = None
 
     def look():
@@ -101,7 +101,7 @@ def take_sample(server, descriptors_of_master=None) -> Sample:
 
 
 class Watch:
-    """A thread that looks for zombies, but while the server is frozen (`frozen` is a lock)."""
+    """A thread that looks for zombies, except while the server is frozen (`frozen` is a lock)."""
 
     def __init__(self, server, frozen):
         self.failures = []

@@ -1,6 +1,6 @@
-"""A real systemd as process 1 of namespaces of its own, on a throw-away copy of the machine's folders.
+"""A real systemd as process 1 of its own namespaces, on a throw-away copy of the machine's folders.
 
-What tests do in there stays there: /etc, /srv, /usr/local and /var/lib are overlays, /run and /tmp are empty
+What tests do there stays there: /etc, /srv, /usr/local and /var/lib are overlays, /run and /tmp are empty
 file systems in memory, and the network is a loopback device that is down. Everything ends with process 1.
 """
 
@@ -14,10 +14,10 @@ from processes import Process, children, wait_until
 
 INIT = Path("/lib/systemd/systemd")
 NAMESPACES = ["--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup"]
-# The targets that the units under test, and every unit by default, are ordered by.
+# The targets by which the units under test, and all units by default, are ordered.
 TARGETS = ["basic", "multi-user", "network", "shutdown", "sockets", "sysinit"]
 
-# $1: the binary; $2: deploy/; $3: a cgroup for all that
+# $1 is the binary, $2 is deploy/, $3 is a cgroup for all processes
 SETUP = """
 set -e
 echo $$ >"$3/cgroup.procs"
@@ -42,7 +42,7 @@ exec unshare %s --fork --kill-child --mount-proc sh -ec '
 
 
 def cgroup() -> Path | None:
-    """This process's own in the unified hierarchy; None: there is no such hierarchy."""
+    """This process's cgroup in the unified hierarchy; None if there is no such hierarchy."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields, _, rest = line.partition(" - ")
         if rest.startswith("cgroup2 "):
@@ -52,7 +52,7 @@ def cgroup() -> Path | None:
 
 
 def why_not() -> str:
-    """Why no systemd can be started here; "": it can."""
+    """Why no systemd can be started here; "" if it can."""
     if os.geteuid() != 0:
         return "only root can make namespaces with a systemd in them"
     if not INIT.exists():
@@ -81,7 +81,7 @@ class Systemd(Process):
 
     @property
     def init(self):
-        """Process 1, once it is systemd."""
+        """The pid of process 1, once that is systemd."""
         for pid in children(self.pid):
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/exe").endswith("/systemd"):
@@ -93,18 +93,18 @@ class Systemd(Process):
         return Path(f"/proc/{self.init}/root")
 
     def path(self, inside) -> str:
-        """What a file is called from outside, a socket's too."""
+        """The path of a file, or socket, as seen from outside."""
         return f"{self.root}{inside}"
 
     def run(self, script) -> subprocess.CompletedProcess:
-        """Shell commands as root would give them there, in /srv; they end at the first that fails."""
+        """Runs shell commands there as root, in /srv. They stop at the first that fails."""
         return subprocess.run(["nsenter", "-t", str(self.init), "--all", "--wd=/", "sh", "-ec", f"cd /srv; {script}"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                               env={"PATH": "/usr/local/bin:/usr/bin:/usr/sbin",
                                    "SYSTEMD_UNIT_PATH": "/etc/systemd/system:/run/systemd/system"})
 
     def do(self, script) -> str:
-        """The same, which must succeed; what it said."""
+        """The same, but they must succeed. Returns the output."""
         ended = self.run(script)
         assert ended.returncode == 0, f"{script}\n{ended.stdout}{ended.stderr}"
         return ended.stdout

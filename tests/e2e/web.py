@@ -1,4 +1,4 @@
-"""An HTTP client for tests: any bytes in the target and the header, bodies of any size, early hang-up."""
+"""An HTTP client for tests: any bytes in target and headers, bodies of any size, early hang-up."""
 
 import hashlib
 import http.client
@@ -14,7 +14,7 @@ class Reply:
     status: int
     fields: list
     body: bytes
-    complete: bool  # the whole body came, as far as HTTP lets the client tell
+    complete: bool  # the whole body came, as far as the client can tell by HTTP
 
     def field(self, name):
         values = self.all(name)
@@ -68,7 +68,7 @@ class Client:
         self.socket.sendall(data)
 
     def start_reply(self, method="GET") -> http.client.HTTPResponse:
-        """The answer with its head read and the body still to come."""
+        """The response with its head read and its body still to come."""
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
         return response
@@ -83,7 +83,7 @@ class Client:
         return Reply(response.status, response.getheaders(), body, complete)
 
     def request(self, method, target, fields=(), body=None, length=None, chunked=False) -> Reply:
-        """`body`: bytes, or an iterable of them with `length` or `chunked`."""
+        """`body` is bytes, or an iterable of bytes with `length` or `chunked`."""
         self.send_request(method, target, fields, body, length, chunked)
         return self.read_reply(method)
 
@@ -108,7 +108,7 @@ def get(port, target, fields=()) -> Reply:
 
 
 class Upload:
-    """A body made block by block as it is sent; `sha256` is known once it has been."""
+    """A body that is made block by block while it is sent; `sha256` is known afterwards."""
 
     def __init__(self, size):
         self.size = size

@@ -1,4 +1,4 @@
-"""Real applications over appd: what each must give (`Kind`), and what holds for all of them (`Life`).
+"""Real applications on appd: what each must answer (`Kind`), and what holds for all of them (`Life`).
 
 The applications are in tests/apps/wild. Those that Debian has the packages of run with all other tests
 (test_wild.py); all of them by hand, with packages from PyPI (tests/apps/wild/run).
@@ -17,7 +17,7 @@ from appd import APPS, Appd
 from processes import Place, clean_environment, unprivileged, wait_until
 
 EXIT_START = 4
-VENV = os.environ.get("APPD_WILD_VENV")  # what tests/apps/wild/run has made; Debian's packages without
+VENV = os.environ.get("APPD_WILD_VENV")  # made by tests/apps/wild/run; without it, Debian's packages
 PACKAGES = ("--virtualenv", VENV) if VENV else ()
 THREADS = 4
 WORKERS = 2
@@ -26,26 +26,26 @@ RELOADS = 2
 
 
 class Kind:
-    """One application. A test makes an object of its own, so that a kind may keep what it has seen."""
+    """One application. Each test makes its own object, so that a kind may remember what it has seen."""
 
     module = None  # in tests/apps/wild
     options = ()
-    refused_at_preload = None  # what the log says then; None: it starts
-    expected = ()  # patterns of warnings and errors that are right
+    refused_at_preload = None  # what the log says then; None if it starts
+    expected = ()  # patterns of warnings and errors that are expected
 
     def surroundings(self, place: Place, ends: ExitStack) -> dict:
-        """Makes what the application needs, ended by `ends`; returns environment variables for it."""
+        """Starts what the application needs; `ends` ends it. Returns environment variables for the application."""
         return {}
 
     def visit(self, site: "Site", number: int):
-        """Asks as a user would, and checks the responses; called by several threads, and while appd reloads."""
+        """Sends requests as a user would and checks the responses. Called by several threads, and while appd reloads."""
         raise NotImplementedError
 
     def look_once(self, site: "Site"):
-        """What needs no repetition."""
+        """Checks that need no repetition."""
 
     def after_stop(self, site: "Site"):
-        """What must have happened once appd has ended."""
+        """Checks what must have happened once appd has ended."""
 
 
 class Site(Appd):
@@ -79,7 +79,7 @@ class Site(Appd):
 
 
 def manage(*arguments, environment):
-    """Runs Python with the applications and their packages, as one who installs a site."""
+    """Runs Python with the applications and their packages, as for the installation of a site."""
     python = f"{VENV}/bin/python" if VENV else "/usr/bin/python3"
     done = subprocess.run([python, *arguments], cwd=APPS / "wild", env=clean_environment(environment),
                           capture_output=True, text=True, timeout=120, **unprivileged())
@@ -87,7 +87,7 @@ def manage(*arguments, environment):
 
 
 def troubles(log: str, expected) -> list:
-    """What is at warn, error, or not appd's, each with its further lines, but for what is `expected`."""
+    """Entries at warn or error, or not from appd, with their further lines, except those `expected`."""
     entries = []
     for line in log.splitlines():
         if line.startswith("  ") and entries:
@@ -99,7 +99,7 @@ def troubles(log: str, expected) -> list:
 
 
 class Life:
-    """Starts an application with all it needs; the end is checked: exit code 0, nobody killed, a clean log."""
+    """Starts an application with all it needs. Checks its end: exit code 0, no process killed, a clean log."""
 
     def __init__(self, installed, kind: Kind, *options):
         self.kind = kind
@@ -120,7 +120,7 @@ class Life:
     def __exit__(self, failed, *_):
         with self._ends:
             if failed:
-                print(self.site.log())  # for the report, which is made when the server is gone
+                print(self.site.log())  # for the report, which is made after the server has gone
             else:
                 self._stop()
 
@@ -132,14 +132,14 @@ class Life:
 
 
 def visit_many(kind, site):
-    """As many at once as the site has threads, and more that wait for one."""
+    """As many visits at once as the site has threads, and more that wait for one."""
     with ThreadPoolExecutor(WORKERS * THREADS + 2) as visitors:
         for result in [visitors.submit(kind.visit, site, number) for number in range(VISITS)]:
             result.result()
 
 
 def reload_under_traffic(kind, site):
-    """Visits go on all the time; every one of them must get what it asked for."""
+    """Visits go on all the time, and each must succeed."""
     done, counts = threading.Event(), [0] * WORKERS * 2
 
     def visit_on(which):

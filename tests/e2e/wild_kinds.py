@@ -1,4 +1,4 @@
-"""The applications of tests/apps/wild: what each is asked, and what it must answer."""
+"""The applications of tests/apps/wild: the requests to each, and what it must answer."""
 
 import gzip
 import itertools
@@ -259,7 +259,7 @@ class DjangoRest(Kind):
 
 class Wagtail(Kind):
     module = "wagtail_site.wsgi:application"
-    database = None  # made once: its migrations take long
+    database = None  # made once, since its migrations take long
 
     def surroundings(self, place, ends):
         file = place / "site.sqlite3"
@@ -330,7 +330,7 @@ class Editor:
 
 
 class Postgres(Kind):
-    """The database of Debian in a folder of its own, on a Unix socket."""
+    """Debian's database server, with its own folder and a Unix socket."""
 
     module = "postgres_site:application"
 
@@ -363,7 +363,7 @@ class PostgresEager(Postgres):
 
 
 class PostgresServer(Process):
-    stop_signal = signal.SIGINT  # ends connections, and leaves no shared memory
+    stop_signal = signal.SIGINT  # ends connections and leaves no shared memory
 
     def __init__(self):
         place = Place()
@@ -385,7 +385,7 @@ class PostgresServer(Process):
 
 
 class OpenTelemetry(Kind):
-    """Every span is in the file once appd has ended; also those of workers that reloads have ended."""
+    """Once appd has ended, every span is in the file, even those of workers that a reload ended."""
 
     module = "opentelemetry_site:application"
 
@@ -422,7 +422,7 @@ class Sentry(Kind):
     def visit(self, site, number):
         assert site.get(f"/fine/n{number}").body == b"fine, n%d" % number
         assert site.post("/fine/sent", b"x" * number, "text/plain").body == b"fine, sent, %d" % number
-        if number % 40 == 0:  # sentry-sdk sends one after the other, and slower than the site would fail
+        if number % 40 == 0:  # sentry-sdk sends one at a time, more slowly than the site could fail
             self.fail(site, next(self.numbers))
 
     def fail(self, site, own):
@@ -437,7 +437,7 @@ class Sentry(Kind):
 
 
 class SentrySink:
-    """Takes what sentry-sdk sends: envelopes of lines of JSON."""
+    """Receives what sentry-sdk sends: envelopes of JSON lines."""
 
     def __init__(self):
         envelopes = self._envelopes = []
@@ -470,7 +470,7 @@ class SentrySink:
         self._thread.join()
 
     def events(self) -> set:
-        """The messages and the texts of exceptions that have come."""
+        """The messages, and the texts of exceptions, received so far."""
         found = set()
         for envelope in list(self._envelopes):
             for line in envelope.splitlines():
@@ -480,7 +480,7 @@ class SentrySink:
         return found
 
 
-# Without packages, or with small ones of Debian's: these run with all other tests.
+# These need no packages, or small ones of Debian's, and run with all other tests.
 OF_DEBIAN = [Bottle, Falcon, Numpy, Lxml, Multiprocessing, Subprocess]
 ALL = [*OF_DEBIAN, DjangoRest, Wagtail, FlaskSqlAlchemy, Pyramid, WhiteNoise, Pandas, Asyncio, A2wsgi, Postgres,
        PostgresEager, OpenTelemetry, Sentry]

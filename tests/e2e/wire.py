@@ -1,7 +1,7 @@
-"""Clients that speak FastCGI, uwsgi and SCGI to appd the way a front server does, byte by byte.
+"""Clients that speak FastCGI, uwsgi and SCGI to appd as a front does, byte by byte.
 
-`call` makes one request over a given wire. `FastCgi`, `Uwsgi` and `Scgi` are the connections below it,
-for tests that need records of their own making.
+`call` makes one request over a given wire. `FastCgi`, `Uwsgi` and `Scgi` are the connections that it uses,
+also for tests that make records themselves.
 """
 
 import json
@@ -31,13 +31,13 @@ def connect(address: Address, timeout: float = TIMEOUT) -> socket.socket:
 
 @dataclass
 class Response:
-    """A CGI response as it came, and how it ended."""
+    """A CGI response as received, and how it ended."""
 
     status: int
     reason: str
     fields: list  # (name, value) in order, latin-1
     body: bytes
-    complete: bool = True  # FastCGI: END_REQUEST came; else: Content-Length bytes came, where announced
+    complete: bool = True  # with FastCGI: END_REQUEST came; else: all bytes of Content-Length came, if announced
     errors: bytes = b""  # FastCGI STDERR
 
     def field(self, name: str):
@@ -53,7 +53,7 @@ class Response:
 
 
 def parse_response(raw: bytes, complete=None, errors: bytes = b"", method="GET") -> Response:
-    """Splits head and body. Without `complete` the body's length tells. Raises ValueError where `raw` is no
+    """Splits head and body. Without `complete`, the body's length decides. Raises ValueError if `raw` has no
     complete head."""
     head, found, body = raw.partition(b"\r\n\r\n")
     if not found:
@@ -140,7 +140,7 @@ class Connection:
         self.socket.sendall(data)
 
     def send_body(self, body: Body):
-        """Sends all of it, or as much as the other side takes before it hangs up."""
+        """Sends everything, or as much as the other side takes before it hangs up."""
         try:
             for block in _blocks(body):
                 self._send_block(block)
@@ -151,7 +151,7 @@ class Connection:
         self.send(block)
 
     def read_some(self) -> bytes:
-        """What is there, at least one byte; b"" at the end, also at a reset."""
+        """Available bytes, at least one; b"" at the end or after a reset."""
         if self.pending:
             data, self.pending = self.pending, b""
             return data
@@ -179,7 +179,7 @@ class Connection:
         return b"".join(parts)
 
     def closed_by_peer(self, within: float = TIMEOUT) -> bool:
-        """True when the other side closes without sending anything more."""
+        """True if the other side closes without sending anything more."""
         self.socket.settimeout(within)
         try:
             return self.read_some() == b""
@@ -271,7 +271,7 @@ class FastCgi(Connection):
         self.send(record(kind, request_id, content, padding, version))
 
     def expect(self, request_id=1):
-        """Makes ready for a response to a request that a test sends by itself."""
+        """Prepares for the response to a request that a test sends itself."""
         self._requests[request_id] = _Request()
 
     def begin(self, request_id=1, keep=True, role=RESPONDER):
@@ -280,7 +280,7 @@ class FastCgi(Connection):
         self.send_record(BEGIN_REQUEST, request_id, struct.pack("!HB5x", role, flags))
 
     def params(self, named, request_id=1):
-        """All variables in full records, then the stream's end."""
+        """Sends all variables in full records, then the stream's end."""
         content = pairs(named)
         for at in range(0, len(content), MAX_CONTENT):
             self.send_record(PARAMS, request_id, content[at : at + MAX_CONTENT])
@@ -300,7 +300,7 @@ class FastCgi(Connection):
         self.send_record(ABORT_REQUEST, request_id)
 
     def read_record(self):
-        """The next record, or None at the connection's end (also within a record)."""
+        """The next record; None at the connection's end, even within a record."""
         head = self.read_exactly(8)
         if len(head) < 8:
             return None
@@ -312,7 +312,7 @@ class FastCgi(Connection):
         return Record(version, kind, request_id, content)
 
     def read_response(self, method="GET", request_id=1) -> Response:
-        """The answer to one request; what comes for others meanwhile is kept for them."""
+        """The response to one request. Records for others are kept for them."""
         request = self._requests[request_id]
         while request.end is None and self._take_record():
             pass
@@ -397,7 +397,7 @@ CLIENTS = {"fastcgi": FastCgi, "uwsgi": Uwsgi, "scgi": Scgi}
 
 
 def begin(wire: str, address: Address, named, body: Body = b"", end_body=True, timeout=TIMEOUT):
-    """Sends a request whose response is read later, by `read_answer` of the connection returned."""
+    """Sends a request. Returns the connection, whose `read_answer` reads the response later."""
     connection = CLIENTS[wire](address, timeout)
     if wire == "fastcgi":
         connection.begin(1, keep=False)
@@ -411,7 +411,7 @@ def begin(wire: str, address: Address, named, body: Body = b"", end_body=True, t
 
 def call(wire: str, address: Address, path="/", *, method=None, query="", headers=(), extra=(),
          body: Body = b"", length=None, timeout=TIMEOUT) -> Response:
-    """One request over a connection of its own. `length` is needed for a body that is no bytes."""
+    """One request over its own connection. `length` is needed if the body is not bytes."""
     if length is None and isinstance(body, bytes) and (body or method in ("POST", "PUT")):
         length = len(body)
     if method is None:
