@@ -1,3 +1,5 @@
+// The main function of unit tests, with a time limit for each case.
+
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <unistd.h>

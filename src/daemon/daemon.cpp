@@ -1,3 +1,5 @@
+// Builds the graph of objects of a running appd: pid file, sockets, logs, generations, master.
+
 #include "daemon/daemon.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The program as a service: start, reload, upgrade and end.
 #pragma once
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// Opens the sockets of the settings, and shares them between generations.
+
 #include "daemon/listeners.hpp"
 
 #include <fmt/format.h>

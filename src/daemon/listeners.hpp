@@ -1,3 +1,4 @@
+// The listening sockets of all generations.
 #pragma once
 
 #include <map>

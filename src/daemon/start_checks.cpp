@@ -1,3 +1,5 @@
+// Checks addresses, accounts, files and formats before anything is opened.
+
 #include "daemon/start_checks.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Checks of settings that need the system: a start, a reload and --check run them first.
 #pragma once
 
 #include <string>

@@ -1,3 +1,5 @@
+// Test cases that hang, for the test of the time limit.
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 

@@ -1,3 +1,5 @@
+// Fuzzes a whole connection: front, application and loop follow the input as a script.
+
 #include <cstdlib>
 #include <iostream>
 

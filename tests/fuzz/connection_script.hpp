@@ -1,3 +1,4 @@
+// Plays an input as the life of a connection, and checks what the front receives.
 #pragma once
 
 #include <linux/sockios.h>

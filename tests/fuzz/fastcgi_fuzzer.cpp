@@ -1,3 +1,5 @@
+// Fuzzes the FastCGI decoder.
+
 #include <cstdlib>
 #include <iostream>
 

@@ -1,3 +1,5 @@
+// Fuzzes the response framer.
+
 #include <cstdlib>
 #include <iostream>
 

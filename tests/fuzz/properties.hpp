@@ -1,3 +1,4 @@
+// Properties of decoders and framers that hold for every input.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Fuzzes the SCGI decoder.
+
 #include <cstdlib>
 #include <iostream>
 

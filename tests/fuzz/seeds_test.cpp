@@ -1,3 +1,5 @@
+// Replays the fuzzers' seeds as ordinary tests.
+
 #include <doctest/doctest.h>
 
 #include <filesystem>

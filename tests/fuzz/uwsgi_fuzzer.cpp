@@ -1,3 +1,5 @@
+// Fuzzes the uwsgi decoder.
+
 #include <cstdlib>
 #include <iostream>
 

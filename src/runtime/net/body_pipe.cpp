@@ -1,3 +1,5 @@
+// Moves body bytes from the loop to the application, through memory or a spool file.
+
 #include "runtime/net/body_pipe.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The incoming body of a request, between the loop and a pool thread.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Reads and writes a socket, and closes it so that the front understands why.
+
 #include "runtime/net/connection.hpp"
 
 #include <fmt/format.h>

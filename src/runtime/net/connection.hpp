@@ -1,3 +1,4 @@
+// One accepted socket, from accept to close.
 #pragma once
 
 #include <chrono>

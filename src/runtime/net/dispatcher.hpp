@@ -1,3 +1,4 @@
+// What a server needs of the pool: a place for complete requests, and a way back to the loop.
 #pragma once
 
 #include <memory>

@@ -1,3 +1,5 @@
+// Waits with epoll, runs watchers and posted work, and keeps the timers.
+
 #include "runtime/net/event_loop.hpp"
 
 #include <poll.h>

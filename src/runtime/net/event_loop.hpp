@@ -1,3 +1,4 @@
+// The event loop of a worker, which one thread at a time runs.
 #pragma once
 
 #include <sys/epoll.h>

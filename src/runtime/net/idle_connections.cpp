@@ -1,3 +1,5 @@
+// Searches the connections of a server for those that were silent longest.
+
 #include "runtime/net/idle_connections.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Chooses the connection to close when a server has no room for another.
 #pragma once
 
 #include <cstddef>

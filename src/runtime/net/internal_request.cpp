@@ -1,3 +1,5 @@
+// Encodes appd's own requests for any wire, and reads statuses out of the responses.
+
 #include "runtime/net/internal_request.hpp"
 
 #include <strings.h>

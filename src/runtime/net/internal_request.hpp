@@ -1,3 +1,4 @@
+// Requests of appd to its own application, for --warmup.
 #pragma once
 
 #include <string>

@@ -1,3 +1,5 @@
+// Writes to the socket at once, and queues, spools or sends files from the loop.
+
 #include "runtime/net/outbox.hpp"
 
 #include <fmt/format.h>

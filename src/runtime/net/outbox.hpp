@@ -1,3 +1,4 @@
+// The outgoing side of a connection: what the socket did not take waits here.
 #pragma once
 
 #include <sys/uio.h>

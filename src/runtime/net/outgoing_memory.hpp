@@ -1,3 +1,4 @@
+// A worker's account of response bytes that fronts have not taken.
 #pragma once
 
 #include <atomic>

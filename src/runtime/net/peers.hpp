@@ -1,3 +1,4 @@
+// The interface through which connections reach other workers.
 #pragma once
 
 #include <cstddef>

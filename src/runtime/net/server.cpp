@@ -1,3 +1,5 @@
+// Accepts connections, sweeps their deadlines, and drains.
+
 #include "runtime/net/server.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The owner of a worker's listening sockets and connections.
 #pragma once
 
 #include <array>

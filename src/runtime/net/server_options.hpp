@@ -1,3 +1,4 @@
+// Settings of a server: limits, time-outs and what environ may hold.
 #pragma once
 
 #include <chrono>

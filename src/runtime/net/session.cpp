@@ -1,3 +1,5 @@
+// Turns a decoder's events into exchanges, and their responses into bytes.
+
 #include "runtime/net/session.hpp"
 
 #include <fmt/format.h>

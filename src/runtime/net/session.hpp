@@ -1,3 +1,4 @@
+// The requests of one connection, without its socket.
 #pragma once
 
 #include <atomic>

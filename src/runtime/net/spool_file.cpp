@@ -1,3 +1,5 @@
+// Opens an unnamed file: with O_TMPFILE, or by unlinking a temporary one.
+
 #include "runtime/net/spool_file.hpp"
 
 #include <fcntl.h>

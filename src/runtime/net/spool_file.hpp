@@ -1,3 +1,4 @@
+// Unnamed files for bodies and responses that do not fit in memory.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// The limit for all spool files together, for --spool-limit.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Annotations for clang's -Wthread-safety, and a mutex that carries them.
 #pragma once
 
 #include <atomic>

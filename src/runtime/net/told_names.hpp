@@ -1,3 +1,4 @@
+// Remembers names that were logged, so that each is logged once.
 #pragma once
 
 #include <set>

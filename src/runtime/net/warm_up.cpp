@@ -1,3 +1,5 @@
+// Sends the --warmup requests over a socket pair and reads their statuses.
+
 #include "runtime/net/warm_up.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Has a server answer the --warmup requests before it serves.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,5 @@
+// Carries a request's body and response between a pool thread and a connection.
+
 #include "runtime/net/wire_exchange.hpp"
 
 #include <fmt/format.h>

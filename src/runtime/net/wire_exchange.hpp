@@ -1,3 +1,4 @@
+// The exchange of a request that came over a connection.
 #pragma once
 
 #include <atomic>

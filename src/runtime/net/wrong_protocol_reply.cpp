@@ -1,3 +1,5 @@
+// Composes the advice, and an HTTP response that carries it.
+
 #include "runtime/net/wrong_protocol_reply.hpp"
 
 #include <fmt/format.h>

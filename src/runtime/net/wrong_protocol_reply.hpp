@@ -1,3 +1,4 @@
+// Explains to a front that it speaks the wrong protocol.
 #pragma once
 
 #include <optional>

@@ -1,3 +1,5 @@
+// Packs a connection and its unread bytes into a datagram, and unpacks it.
+
 #include "runtime/peers/connection_message.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// A connection as a message to another worker: SEQPACKET with SCM_RIGHTS.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,3 +1,5 @@
+// Queues connections of retired and dead workers, and takes them out of the queue.
+
 #include "runtime/peers/handover.hpp"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// The handover queue that workers of all generations share.
 #pragma once
 
 #include <chrono>

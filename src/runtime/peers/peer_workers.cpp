@@ -1,3 +1,5 @@
+// Chooses a peer with an idle thread and sends it a connection.
+
 #include "runtime/peers/peer_workers.hpp"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// The inboxes through which workers of a generation share load.
 #pragma once
 
 #include <functional>

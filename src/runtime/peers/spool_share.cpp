@@ -1,3 +1,5 @@
+// Books spool bytes in the scoreboard.
+
 #include "runtime/peers/spool_share.hpp"
 
 namespace appd::peers {

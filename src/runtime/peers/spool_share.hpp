@@ -1,3 +1,4 @@
+// One worker's part of the limit for spool files.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Judges each running request by its progress: slow, overdue or stuck.
+
 #include "runtime/pool/deadline_watch.hpp"
 
 #include <algorithm>

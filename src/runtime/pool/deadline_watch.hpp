@@ -1,3 +1,4 @@
+// The deadlines of running requests, as pure decisions.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// A pool thread that waits for the interpreter with a request in hand.
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,4 @@
+// Who leads the event loop, in one atomic word.
 #pragma once
 
 #include <atomic>

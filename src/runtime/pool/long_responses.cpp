@@ -1,3 +1,5 @@
+// Finds out from the scoreboard whether long responses occupy all threads.
+
 #include "runtime/pool/long_responses.hpp"
 
 #include <fmt/format.h>

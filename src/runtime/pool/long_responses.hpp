@@ -1,3 +1,4 @@
+// Notices when long responses occupy all threads of a worker.
 #pragma once
 
 #include <chrono>

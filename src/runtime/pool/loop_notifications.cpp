@@ -1,3 +1,5 @@
+// Collects connections that need the loop, and decides when a held block is flushed.
+
 #include "runtime/pool/loop_notifications.hpp"
 
 #include <algorithm>

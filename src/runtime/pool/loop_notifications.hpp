@@ -1,3 +1,4 @@
+// Connections that wait for the thread that runs the loop.
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// Runs requests on pool threads, one of which leads the event loop.
+
 #include "runtime/pool/thread_pool.hpp"
 
 #include <algorithm>

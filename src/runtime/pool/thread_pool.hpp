@@ -1,3 +1,4 @@
+// A worker's pool of threads: leader/followers over one event loop.
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// Reads running time for the master.
+
 #include "runtime/supervisor/clock.hpp"
 
 #include "runtime/support/running_time.hpp"

@@ -1,3 +1,4 @@
+// The clock of all the master's deadlines.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// The client side of the control socket: sends a command and receives the replies.
+
 #include "runtime/supervisor/control_protocol.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Commands to a running master, and its replies.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The Unix socket for appd reload, upgrade, stop and status.
 #pragma once
 
 #include <sys/un.h>

@@ -1,3 +1,5 @@
+// Counts deaths within a sliding time.
+
 #include "runtime/supervisor/crash_limit.hpp"
 
 namespace appd::supervisor {

@@ -1,3 +1,4 @@
+// Decides when too many processes have died, for --max-crashes.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Reorders and shortens what faulthandler wrote.
+
 #include "runtime/supervisor/crash_stacks.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Prepares the Python stacks of a crashed process for the log.
 #pragma once
 
 #include <string>

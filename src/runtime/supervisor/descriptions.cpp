@@ -1,3 +1,5 @@
+// Words for exit codes, signals and their senders.
+
 #include "runtime/supervisor/descriptions.hpp"
 
 #include <fmt/format.h>

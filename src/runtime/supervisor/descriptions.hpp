@@ -1,3 +1,4 @@
+// How log lines describe ends of processes and signals.
 #pragma once
 
 #include <chrono>

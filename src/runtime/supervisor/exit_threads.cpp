@@ -1,3 +1,5 @@
+// Matches threads that Python waited for with the stacks that were left.
+
 #include "runtime/supervisor/exit_threads.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Names the threads that kept a worker from exiting.
 #pragma once
 
 #include <string>

@@ -1,3 +1,5 @@
+// Compares a file's identity and times with those of the last look.
+
 #include "runtime/supervisor/file_watcher.hpp"
 
 #include <sys/inotify.h>

@@ -1,3 +1,4 @@
+// Notices when a file is touched or replaced, for --touch-reload.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// Starts, watches and ends the workers of one configuration.
+
 #include "runtime/supervisor/generation.hpp"
 
 #include <fmt/format.h>

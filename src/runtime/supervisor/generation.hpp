@@ -1,3 +1,4 @@
+// All workers of one configuration, and their zygote.
 #pragma once
 
 #include <poll.h>

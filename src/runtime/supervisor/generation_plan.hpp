@@ -1,3 +1,4 @@
+// What a generation is told when it is made: counts, limits, and what its processes run.
 #pragma once
 
 #include <chrono>

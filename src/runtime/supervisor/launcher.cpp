@@ -1,3 +1,5 @@
+// Makes links and processes, by fork or by an order to the zygote.
+
 #include "runtime/supervisor/launcher.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Creates the processes of a generation.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,5 @@
+// The master's loop: signals, commands, deaths, reloads and the end.
+
 #include "runtime/supervisor/master.hpp"
 
 #include <fmt/format.h>

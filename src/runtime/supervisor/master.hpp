@@ -1,3 +1,4 @@
+// The process that starts, replaces and stops workers.
 #pragma once
 
 #include <poll.h>

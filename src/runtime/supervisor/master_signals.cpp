@@ -1,3 +1,5 @@
+// Blocks the master's signals and reads them from a signalfd.
+
 #include "runtime/supervisor/master_signals.hpp"
 
 #include "runtime/support/harmless_signals.hpp"

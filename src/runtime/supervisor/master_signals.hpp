@@ -1,3 +1,4 @@
+// The signals that the master obeys or ignores.
 #pragma once
 
 #include <csignal>

@@ -1,3 +1,5 @@
+// Finds and reads the control group's counter.
+
 #include "runtime/supervisor/oom_kills.hpp"
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// Counts kills by the kernel for lack of memory.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Asks waitid(2) without reaping.
+
 #include "runtime/supervisor/own_child.hpp"
 
 #include <signal.h>

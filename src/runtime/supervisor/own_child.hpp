@@ -1,3 +1,4 @@
+// Checks that a process id still means our child.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// Locks and writes the pid file, and removes it if it is still ours.
+
 #include "runtime/supervisor/pid_file.hpp"
 
 #include <fcntl.h>

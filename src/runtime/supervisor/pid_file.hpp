@@ -1,3 +1,4 @@
+// The pid file, which also keeps a second master away.
 #pragma once
 
 #include <sys/types.h>

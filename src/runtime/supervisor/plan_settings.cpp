@@ -1,3 +1,5 @@
+// Fills a generation's plan from the settings.
+
 #include "runtime/supervisor/plan_settings.hpp"
 
 namespace appd::supervisor {

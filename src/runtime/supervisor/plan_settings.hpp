@@ -1,3 +1,4 @@
+// Translates settings into a generation's plan.
 #pragma once
 
 #include "runtime/config/settings.hpp"

@@ -1,3 +1,5 @@
+// Collects stacks and memory facts of a dead process.
+
 #include "runtime/supervisor/post_mortem.hpp"
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// What is known of a process that a signal has ended.
 #pragma once
 
 #include <string>

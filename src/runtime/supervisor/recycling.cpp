@@ -1,3 +1,5 @@
+// Compares a worker's use with the limits.
+
 #include "runtime/supervisor/recycling.hpp"
 
 #include <fmt/format.h>

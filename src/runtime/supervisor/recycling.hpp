@@ -1,3 +1,4 @@
+// Decides when a worker has been used enough: age, requests or memory.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Doubles the pause after each early death.
+
 #include "runtime/supervisor/respawn_backoff.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Pauses between restarts of a worker that keeps dying.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Steps through an overlapping or rolling reload.
+
 #include "runtime/supervisor/rollover.hpp"
 
 namespace appd::supervisor {

@@ -1,3 +1,4 @@
+// How one generation replaces another, as pure decisions.
 #pragma once
 
 #include <cstdint>

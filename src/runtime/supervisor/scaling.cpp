@@ -1,3 +1,5 @@
+// Weighs waiting and idle times against the range of --workers.
+
 #include "runtime/supervisor/scaling.hpp"
 
 namespace appd::supervisor {

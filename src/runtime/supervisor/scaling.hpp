@@ -1,3 +1,4 @@
+// Decides how many workers a generation has.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Sends sd_notify messages and watchdog signs.
+
 #include "runtime/supervisor/service_manager.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tells the service manager how this service is.
 #pragma once
 
 #include <chrono>

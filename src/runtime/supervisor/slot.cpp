@@ -1,3 +1,5 @@
+// Sends orders to a slot's process, again later if its link is full.
+
 #include "runtime/supervisor/slot.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// A worker's place in a generation, and the process in it.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// The states of a slot and the events that change them.
+
 #include "runtime/supervisor/slot_lifecycle.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The life of a worker's slot, as pure decisions from events and time.
 #pragma once
 
 #include <chrono>

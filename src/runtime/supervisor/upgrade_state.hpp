@@ -1,3 +1,4 @@
+// What survives an upgrade: descriptors of the master, passed on through execve.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// Tries the new program and executes it.
+
 #include "runtime/supervisor/upgrader.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Replaces the running program by the newly installed one.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Reads heartbeats, memory and load of workers.
+
 #include "runtime/supervisor/worker_monitor.hpp"
 
 #include <fmt/format.h>

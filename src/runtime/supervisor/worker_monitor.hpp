@@ -1,3 +1,4 @@
+// The master's view of its workers: alive, used and busy.
 #pragma once
 
 #include <optional>

@@ -1,3 +1,5 @@
+// Sends orders to fork and takes in the zygote's replies.
+
 #include "runtime/supervisor/zygote_process.hpp"
 
 #include <cassert>

@@ -1,3 +1,4 @@
+// The master's side of a zygote.
 #pragma once
 
 #include <optional>

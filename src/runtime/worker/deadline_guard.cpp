@@ -1,3 +1,5 @@
+// Acts on slow, overdue and stuck requests, and on a stalled interpreter.
+
 #include "runtime/worker/deadline_guard.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Enforces the deadlines of a worker's requests.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

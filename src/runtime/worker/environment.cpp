@@ -1,3 +1,5 @@
+// Derives options of server and Python from the settings.
+
 #include "runtime/worker/environment.hpp"
 
 #include <fmt/format.h>

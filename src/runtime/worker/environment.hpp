@@ -1,3 +1,4 @@
+// Directory, variables and options of a worker's process.
 #pragma once
 
 #include "runtime/config/settings.hpp"

@@ -1,3 +1,5 @@
+// A terminate handler that allocates nothing.
+
 #include "runtime/worker/last_words.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Reports an uncaught C++ exception before it ends the process.
 #pragma once
 
 #include "runtime/gateway/reporter.hpp"

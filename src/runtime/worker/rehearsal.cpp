@@ -1,3 +1,5 @@
+// Runs the warm-up requests through a running server, or through one made for the purpose.
+
 #include "runtime/worker/rehearsal.hpp"
 
 #include <exception>

@@ -1,3 +1,4 @@
+// Has the application answer --warmup.
 #pragma once
 
 #include "runtime/config/settings.hpp"

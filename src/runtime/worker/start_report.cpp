@@ -1,3 +1,5 @@
+// Sends start steps over the link, and logs failures and findings.
+
 #include "runtime/worker/start_report.hpp"
 
 #include <fmt/format.h>

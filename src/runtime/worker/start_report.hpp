@@ -1,3 +1,4 @@
+// Reports the steps of a process's start to master and log.
 #pragma once
 
 #include <memory>

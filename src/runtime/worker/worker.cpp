@@ -1,3 +1,5 @@
+// Starts Python and the server, serves until ordered to end, and exits.
+
 #include "runtime/worker/worker.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// A worker process, from its fork to its exit.
 #pragma once
 
 #include <memory>

@@ -1,3 +1,5 @@
+// Imports the application and forks workers on order.
+
 #include "runtime/worker/zygote.hpp"
 
 #include <poll.h>

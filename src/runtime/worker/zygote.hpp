@@ -1,3 +1,4 @@
+// The zygote process of --preload.
 #pragma once
 
 #include <functional>

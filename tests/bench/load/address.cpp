@@ -1,3 +1,5 @@
+// Resolves the address of the server under load, and connects to it.
+
 #include "bench/load/address.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -1,3 +1,4 @@
+// Where the server under load listens.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>

@@ -1,3 +1,5 @@
+// Parses a CGI head and counts the body.
+
 #include "bench/load/cgi_content.hpp"
 
 #include <fmt/format.h>

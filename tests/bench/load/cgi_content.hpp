@@ -1,3 +1,4 @@
+// Head and body of a response over FastCGI, uwsgi or SCGI.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Checks responses that end with their connection.
+
 #include "bench/load/cgi_response.hpp"
 
 namespace appd::load {

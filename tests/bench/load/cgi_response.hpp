@@ -1,3 +1,4 @@
+// A response over uwsgi or SCGI, as the load generator checks it.
 #pragma once
 
 #include "bench/load/cgi_content.hpp"

@@ -1,3 +1,5 @@
+// Tests of the load generator's check of uwsgi and SCGI responses.
+
 #include "bench/load/cgi_response.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// One client in a closed loop: connect, send, check the response, repeat.
+
 #include "bench/load/client.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The clients that send one kind of request.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,3 +1,5 @@
+// Raises RLIMIT_NOFILE.
+
 #include "bench/load/descriptor_limit.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Makes room for the descriptors of many connections.
 #pragma once
 
 #include <cstddef>

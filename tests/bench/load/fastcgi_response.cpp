@@ -1,3 +1,5 @@
+// Checks FastCGI records up to END_REQUEST.
+
 #include "bench/load/fastcgi_response.hpp"
 
 #include <fmt/format.h>

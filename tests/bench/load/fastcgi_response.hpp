@@ -1,3 +1,4 @@
+// A response over FastCGI, as the load generator checks it.
 #pragma once
 
 #include <array>

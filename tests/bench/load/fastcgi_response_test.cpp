@@ -1,3 +1,5 @@
+// Tests of the load generator's check of FastCGI responses.
+
 #include "bench/load/fastcgi_response.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Writes what was measured as JSON.
+
 #include "bench/load/figures.hpp"
 
 #include <fmt/format.h>

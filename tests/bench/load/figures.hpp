@@ -1,3 +1,4 @@
+// The result of a run: times, counts, and what they cost the server.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Tests of the report that a run prints.
+
 #include "bench/load/figures.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Checks HTTP responses with Beast's parser.
+
 #include "bench/load/http_response.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// A response over HTTP, as the load generator checks it.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>

@@ -1,3 +1,5 @@
+// Tests of the load generator's check of HTTP responses.
+
 #include "bench/load/http_response.hpp"
 
 #include <doctest/doctest.h>

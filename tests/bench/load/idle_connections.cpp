@@ -1,3 +1,5 @@
+// Opens connections and keeps them silent.
+
 #include "bench/load/idle_connections.hpp"
 
 #include <fmt/format.h>

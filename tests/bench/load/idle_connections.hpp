@@ -1,3 +1,4 @@
+// Connections that only wait, to measure what they cost.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

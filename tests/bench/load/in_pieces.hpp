@@ -1,3 +1,4 @@
+// Feeds a response in pieces of a given size, for tests.
 #pragma once
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A histogram with buckets of 0.1 %.
+
 #include "bench/load/latencies.hpp"
 
 #include <algorithm>

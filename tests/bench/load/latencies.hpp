@@ -1,3 +1,4 @@
+// The times that requests took, and their percentiles.
 #pragma once
 
 #include <chrono>

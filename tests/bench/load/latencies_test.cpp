@@ -1,3 +1,5 @@
+// Tests of percentiles and of the histogram's precision.
+
 #include "bench/load/latencies.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Parses the command line of appd_load.
+
 #include "bench/load/options.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The options of appd_load.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// Tests of appd_load's command line.
+
 #include "bench/load/options.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Reads CPU time and memory of processes from /proc.
+
 #include "bench/load/process_tree.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// What a process and its descendants have used.
 #pragma once
 
 #include <sys/types.h>

@@ -1,3 +1,5 @@
+// Tests of the account of CPU time and memory.
+
 #include "bench/load/process_tree.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Encodes requests for each wire with a browser's headers.
+
 #include "bench/load/request_bytes.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// The bytes of a request, as a front would send them.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,5 @@
+// Tests of encoded requests, decoded byte by byte.
+
 #include "bench/load/request_bytes.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Makes the checker for a wire's responses.
+
 #include "bench/load/response.hpp"
 
 #include <stdexcept>

@@ -1,3 +1,4 @@
+// The interface of the checkers: bytes in, complaint or end out.
 #pragma once
 
 #include <cstdint>

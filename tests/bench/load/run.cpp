@@ -1,3 +1,5 @@
+// Runs all clients for the wanted time and collects the figures.
+
 #include "bench/load/run.hpp"
 
 #include <fmt/format.h>

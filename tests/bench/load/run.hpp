@@ -1,3 +1,4 @@
+// One run of the load generator.
 #pragma once
 
 #include <stdexcept>

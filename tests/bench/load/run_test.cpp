@@ -1,3 +1,5 @@
+// Tests of whole runs against a scripted server.
+
 #include "bench/load/run.hpp"
 
 #include <doctest/doctest.h>

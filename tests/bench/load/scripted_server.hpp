@@ -1,3 +1,4 @@
+// A server that answers as a test wants, for every wire.
 #pragma once
 
 #include <poll.h>

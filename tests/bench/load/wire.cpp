@@ -1,3 +1,5 @@
+// Names and properties of the wires.
+
 #include "bench/load/wire.hpp"
 
 #include <array>

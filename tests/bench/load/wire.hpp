@@ -1,3 +1,4 @@
+// The protocols that the load generator speaks.
 #pragma once
 
 #include <optional>

@@ -1,3 +1,5 @@
+// Tests that slow readers on either side stop only their own request.
+
 #include <doctest/doctest.h>
 
 #include <numeric>

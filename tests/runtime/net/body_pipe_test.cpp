@@ -1,3 +1,5 @@
+// Tests of request bodies in memory and in spool files.
+
 #include "runtime/net/body_pipe.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of connections over every wire, with a scripted application.
+
 #include "runtime/net/connection.hpp"
 
 #include <doctest/doctest.h>

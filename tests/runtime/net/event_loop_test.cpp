@@ -1,3 +1,5 @@
+// Tests of watches, timers and posted work.
+
 #include "runtime/net/event_loop.hpp"
 
 #include <doctest/doctest.h>

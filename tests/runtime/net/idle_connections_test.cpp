@@ -1,3 +1,5 @@
+// Tests of which connection makes room for another.
+
 #include "runtime/net/idle_connections.hpp"
 
 #include <doctest/doctest.h>

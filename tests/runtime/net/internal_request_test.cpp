@@ -1,3 +1,5 @@
+// Tests of the requests that appd sends to its application.
+
 #include "runtime/net/internal_request.hpp"
 
 #include <doctest/doctest.h>

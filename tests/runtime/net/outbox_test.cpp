@@ -1,3 +1,5 @@
+// Tests of outgoing bytes: direct, queued, spooled, and from files.
+
 #include "runtime/net/outbox.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of accepting, deadlines, refusals and draining.
+
 #include "runtime/net/server.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of names that are logged once.
+
 #include "runtime/net/told_names.hpp"
 
 #include <doctest/doctest.h>

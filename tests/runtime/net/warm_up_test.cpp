@@ -1,3 +1,5 @@
+// Tests of warm-up requests and accepted statuses.
+
 #include "runtime/net/warm_up.hpp"
 
 #include <doctest/doctest.h>

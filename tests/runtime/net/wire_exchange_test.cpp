@@ -1,3 +1,5 @@
+// Tests of exchanges: bodies, broken-off responses, gone fronts.
+
 #include "runtime/net/wire_exchange.hpp"
 
 #include <doctest/doctest.h>

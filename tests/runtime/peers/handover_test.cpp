@@ -1,3 +1,5 @@
+// Tests of the queue for connections of retired and dead workers.
+
 #include "runtime/peers/handover.hpp"
 
 #include <doctest/doctest.h>

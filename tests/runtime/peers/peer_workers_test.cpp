@@ -1,3 +1,5 @@
+// Tests of connections that go from one worker to another.
+
 #include "runtime/peers/peer_workers.hpp"
 
 #include <doctest/doctest.h>

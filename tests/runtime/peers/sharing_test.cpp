@@ -1,3 +1,5 @@
+// Tests of load sharing between two running servers.
+
 #include <doctest/doctest.h>
 
 #include <random>

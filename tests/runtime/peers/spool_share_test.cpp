@@ -1,3 +1,5 @@
+// Tests of the spool limit across workers.
+
 #include "runtime/peers/spool_share.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the deadlines' decisions with a fake clock.
+
 #include "runtime/pool/deadline_watch.hpp"
 
 #include <doctest/doctest.h>

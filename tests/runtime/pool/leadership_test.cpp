@@ -1,3 +1,5 @@
+// Tests of who leads the loop, and of losing the lead.
+
 #include "runtime/pool/leadership.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the notice that long responses occupy all threads.
+
 #include "runtime/pool/long_responses.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of the pool: leaders, queue, refusals and held blocks.
+
 #include "runtime/pool/thread_pool.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of commands to a running master and its replies.
+
 #include "runtime/supervisor/control_socket.hpp"
 
 #include <doctest/doctest.h>

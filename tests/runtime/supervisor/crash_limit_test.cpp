@@ -1,3 +1,5 @@
+// Tests of --max-crashes with a fake clock.
+
 #include "runtime/supervisor/crash_limit.hpp"
 
 #include <doctest/doctest.h>

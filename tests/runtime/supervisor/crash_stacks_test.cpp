@@ -1,3 +1,5 @@
+// Tests of stacks that are prepared for the log.
+
 #include "runtime/supervisor/crash_stacks.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of words for exit codes and signals.
+
 #include "runtime/supervisor/descriptions.hpp"
 
 #include <doctest/doctest.h>

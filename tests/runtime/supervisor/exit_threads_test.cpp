@@ -1,3 +1,5 @@
+// Tests of the names of threads that delay an exit.
+
 #include "runtime/supervisor/exit_threads.hpp"
 
 #include <doctest/doctest.h>

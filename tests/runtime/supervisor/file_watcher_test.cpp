@@ -1,3 +1,5 @@
+// Tests of touched, replaced and missing files.
+
 #include "runtime/supervisor/file_watcher.hpp"
 
 #include <doctest/doctest.h>

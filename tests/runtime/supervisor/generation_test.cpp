@@ -1,3 +1,5 @@
+// Tests of a generation's growth, replacement and end, with forked workers.
+
 #include "runtime/supervisor/generation.hpp"
 
 #include <doctest/doctest.h>

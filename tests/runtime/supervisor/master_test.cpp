@@ -1,3 +1,5 @@
+// Tests of a master with real processes: starts, signals, reloads and deaths.
+
 #include "runtime/supervisor/master.hpp"
 
 #include <doctest/doctest.h>

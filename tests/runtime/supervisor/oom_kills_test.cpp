@@ -1,3 +1,5 @@
+// Tests of the kernel's counter of memory kills.
+
 #include "runtime/supervisor/oom_kills.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of locked, stale and foreign pid files.
+
 #include "runtime/supervisor/pid_file.hpp"
 
 #include <doctest/doctest.h>

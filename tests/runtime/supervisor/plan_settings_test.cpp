@@ -1,3 +1,5 @@
+// Tests that each setting reaches a generation's plan.
+
 #include "runtime/supervisor/plan_settings.hpp"
 
 #include <doctest/doctest.h>

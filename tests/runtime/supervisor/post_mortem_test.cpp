@@ -1,3 +1,5 @@
+// Tests of what is reported of a dead process.
+
 #include "runtime/supervisor/post_mortem.hpp"
 
 #include <doctest/doctest.h>

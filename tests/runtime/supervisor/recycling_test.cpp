@@ -1,3 +1,5 @@
+// Tests of the limits after which workers are replaced.
+
 #include "runtime/supervisor/recycling.hpp"
 
 #include <doctest/doctest.h>

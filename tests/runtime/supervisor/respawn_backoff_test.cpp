@@ -1,3 +1,5 @@
+// Tests of the pauses between restarts.
+
 #include "runtime/supervisor/respawn_backoff.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of overlapping and rolling reloads, without processes.
+
 #include "runtime/supervisor/rollover.hpp"
 
 #include <doctest/doctest.h>

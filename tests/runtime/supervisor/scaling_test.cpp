@@ -1,3 +1,5 @@
+// Tests of how the number of workers follows the load.
+
 #include "runtime/supervisor/scaling.hpp"
 
 #include <doctest/doctest.h>

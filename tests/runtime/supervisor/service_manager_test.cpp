@@ -1,3 +1,5 @@
+// Tests of messages to the service manager.
+
 #include "runtime/supervisor/service_manager.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of a slot's states with a fake clock.
+
 #include "runtime/supervisor/slot_lifecycle.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Runs a master in a child process and reads its log lines.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests that an upgrade's state is read back as it was written.
+
 #include "runtime/supervisor/upgrade_state.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of trying a new program and executing it.
+
 #include "runtime/supervisor/upgrader.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,5 @@
+// Tests of heartbeats and measured use.
+
 #include "runtime/supervisor/worker_monitor.hpp"
 
 #include <doctest/doctest.h>

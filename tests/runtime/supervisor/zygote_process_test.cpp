@@ -1,3 +1,5 @@
+// Tests of orders to a zygote, and of a master that has one.
+
 #include "runtime/supervisor/zygote_process.hpp"
 
 #include <doctest/doctest.h>

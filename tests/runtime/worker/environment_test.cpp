@@ -1,3 +1,5 @@
+// Tests that each setting reaches server and Python.
+
 #include "runtime/worker/environment.hpp"
 
 #include <doctest/doctest.h>
