@@ -10,8 +10,8 @@
 namespace appd::protocol {
 
 /// Ids of FastCGI requests that are over for this side but whose STDIN has not ended. A front may
-/// leave any number of them, so the time of each step does not depend on it. Memory (8 KiB) is used
-/// only while there are any.
+/// leave any number of them, so the time of each step does not depend on their number. Memory (8
+/// KiB) is used only while there are any.
 class OwedIds {
  public:
   void add(RequestId id) {

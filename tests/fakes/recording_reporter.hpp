@@ -1,4 +1,4 @@
-// A reporter that keeps lines, access records and causes, and can wait for a line.
+// A reporter that keeps lines and access records, and can wait for a line.
 #pragma once
 
 #include <algorithm>

@@ -59,7 +59,7 @@ struct alignas(64) WorkerLoad {
   std::atomic<int> incoming{0};           ///< connections on their way to it from others
   std::atomic<std::uint32_t> stalled{0};  ///< not 0 if its threads wait for the interpreter
   std::atomic<std::uint64_t> spooled{0};  ///< bytes in its spool files
-  /// support::monotonic_ns() when its loop last ran or, once it has ended, was last needed
+  /// support::monotonic_ns() at the last heartbeat of its loop
   std::atomic<std::int64_t> alive{0};
   /// support::monotonic_ns() when the first waiting request was queued; meaningless while none
   /// waits

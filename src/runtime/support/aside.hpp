@@ -10,9 +10,9 @@ namespace appd::support {
 
 // A descriptor inside a Unix socket, or received from one, may be of any kind. Closing its last
 // copy can take as long as its owner likes: a TCP socket with SO_LINGER waits for its peer, a FUSE
-// file for its server. A smaller receive buffer does not help: the kernel closes dropped
-// descriptors in the process that drops the message. A process that must never wait closes them in
-// another process.
+// file for its server. Leaving no room for descriptors in a receive does not help: the kernel
+// closes dropped descriptors in the process that drops the message. A process that must never wait
+// closes them in another process.
 
 /// Runs `work` in another process, without waiting for it. The caller must have one thread and must
 /// reap all its children at some point. `work` must not throw. Returns false, having done nothing,

@@ -1,4 +1,4 @@
-// Tests of encoded requests, decoded byte by byte.
+// Tests of the requests that the load generator encodes for each wire.
 
 #include "bench/load/request_bytes.hpp"
 

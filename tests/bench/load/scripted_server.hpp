@@ -1,4 +1,4 @@
-// A server that answers as a test wants, for every wire.
+// A server that answers each request as a test wants.
 #pragma once
 
 #include <poll.h>
