@@ -166,7 +166,7 @@ class WireExchange final : public gateway::Exchange,
   std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
-  // The thread that responses: the pool thread while running, else the loop's.
+  // The thread that responds: the pool thread while running, else the loop's.
   Clock::time_point started_{};
   gateway::Progress* progress_ = nullptr;
   std::string head_;        // text of the head, framing not included

@@ -86,12 +86,13 @@ class ControlSocket {
   void send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept;
 
   support::UniqueFd epoll_;
-  support::UniqueFd listener_;
-  support::SocketFile file_;
   Caller last_ = 0;
   std::map<Caller, Line> callers_;               ///< oldest first
   std::optional<Clock::time_point> accept_due_;  ///< none: callers are taken
   bool reported_ = false;                        ///< that there was no descriptor
+  // After the callers, so that the file is gone when they hear the end.
+  support::UniqueFd listener_;
+  support::SocketFile file_;
 };
 
 /// Throws std::runtime_error when the path is too long for a socket.

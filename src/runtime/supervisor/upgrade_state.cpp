@@ -23,7 +23,8 @@ namespace {
 
 // A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
 // is not understood, so the first line names this one.
-constexpr std::string_view kFormat = "appd-upgrade_state-3";
+// Written by the program that is replaced, which may be older: the name stays.
+constexpr std::string_view kFormat = "appd-legacy-3";
 
 void write(std::ostream& out, const UpgradeState& upgrade_state) {
   out << kFormat << '\n';
@@ -107,10 +108,10 @@ support::UniqueFd store(const UpgradeState& upgrade_state) {
   std::ostringstream text;
   write(text, upgrade_state);
   const std::string bytes = text.str();
-  support::UniqueFd file(::memfd_create("appd-upgrade_state", MFD_CLOEXEC));
+  support::UniqueFd file(::memfd_create("appd-upgrade", MFD_CLOEXEC));
   if (!file) support::throw_errno("memfd_create");
   if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
-    support::throw_errno("write", "upgrade_state");
+    support::throw_errno("write", "upgrade state");
   }
   return file;
 }

@@ -56,7 +56,7 @@ std::optional<Clock::duration> WorkerMonitor::silence(const Slot& worker,
   return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
 }
 
-/// What workers of another program write is not read here, but a retired one responses when it is
+/// What workers of another program write is not read here, but a retired one answers when it is
 /// told so again. After the order to stop it must not hear that any more, and has a deadline.
 bool WorkerMonitor::is_to_be_asked(const Slot& worker) const noexcept {
   return !plan_.can_start_workers() && worker.life.state() == SlotState::draining &&

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -20,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "fakes/eventually.hpp"
@@ -61,6 +63,11 @@ class CallerEnd {
                           std::string(buffer.data() + 1, static_cast<std::size_t>(got) - 1)};
   }
   bool hears_end() const { return !hear(); }
+  void wait_end() const {
+    char byte = 0;
+    while (::recv(socket_.get(), &byte, sizeof byte, 0) > 0) {
+    }
+  }
   bool silent() const {
     pollfd state{socket_.get(), POLLIN, 0};
     return ::poll(&state, 1, 0) == 0;
@@ -336,6 +343,25 @@ TEST_SUITE("control socket") {
     unseen.leave();
     control.succeed(next.caller, "done");  // and no signal
     CHECK(control.fd_of(next.caller) == -1);
+  }
+
+  TEST_CASE("whoever hears the end finds the file gone") {
+    constexpr int kTimes = 2000;  // a race, which a wrong order loses in some of them
+    const TemporaryFolder folder;
+    int found = 0;
+    for (int i = 0; i < kTimes; ++i) {
+      std::optional<ControlSocket> control(std::in_place, folder / "control");
+      CallerEnd caller(folder / "control");
+      caller.ask("stop");
+      only_request(*control);
+      std::thread waiting([&] {
+        caller.wait_end();
+        if (std::filesystem::exists(folder / "control")) ++found;
+      });
+      control.reset();
+      waiting.join();
+    }
+    CHECK(found == 0);
   }
 
   TEST_CASE("a caller that does not read is dropped and not waited for") {

@@ -127,7 +127,7 @@ TEST_SUITE("upgrade_state") {
       REQUIRE(text.find(from) != std::string::npos);
       return refusal(text.replace(text.find(from), from.size(), to));
     };
-    CHECK(with("appd-upgrade_state-3", "appd-upgrade_state-2").find("a format that is not known") !=
+    CHECK(with("appd-legacy-3", "appd-upgrade_state-2").find("a format that is not known") !=
           std::string::npos);
     for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
                               "pid-file", "control", "end"}) {
