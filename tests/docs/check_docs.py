@@ -7,6 +7,7 @@
 - README.md is a page that can be skimmed; the map of folders has every folder of src/ and every arrow
   between them.
 - Each decision says context, decision and consequences.
+- docs/events.md has each event of the source once, with its level. Examples of log lines have an event's name.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import events_table
 import options_table
 import references
 from pages import Page, all_pages
@@ -107,6 +109,7 @@ def all_complaints(root: Path, help_text: str):
     yield from complaints_about_arrows(root)
     yield from complaints_about_readme(root)
     yield from complaints_about_decisions(pages)
+    yield from events_table.complaints(pages, root)
 
 
 def main() -> int:

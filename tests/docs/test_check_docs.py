@@ -16,12 +16,15 @@ TABLE = """| Option | Default | What it does |
 | `--socket ADDRESS` | required | Where to listen. |
 | `--threads N` | `4` | Threads in each worker. |"""
 
+EVENTS = "docs/events.md"
+
 PROJECT = {
-    "README.md": "# appd\n\n    apt install g++ nginx\n\n[Options](docs/options.md), [Code](docs/architecture/README.md), "
-                 "[Decisions](docs/decisions/README.md)\n",
+    "README.md": "# appd\n\n    apt install g++ nginx\n\n"
+                 "[Options](docs/options.md), [Code](docs/architecture/README.md), [Events](docs/events.md), "
+                 "[Decisions](docs/decisions/README.md), [Trouble](docs/troubleshooting.md)\n",
     "docs/options.md": "# Options\n\n<!-- options: made from appd --help by tests/docs/check_docs.py --write -->\n"
                        f"{TABLE}\n<!-- end of options -->\n\n## By name\n",
-    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`\n\n### Arrows\n\n"
+    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`, `src/runtime/gateway/`\n\n### Arrows\n\n"
                                    "```mermaid\nflowchart TD\n    main --> net\n    net --> support\n```\n",
     "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  appd_systemd)\n"
                           "appd_library(appd_support)\n",
@@ -32,6 +35,12 @@ PROJECT = {
     "src/runtime/net/outbox.hpp": "namespace appd::net {\nclass Outbox {\n  void flush();\n};\n}\n",
     "src/runtime/net/outbox.cpp": "void Outbox::flush() {}\nint choose_break();\n",
     "src/runtime/config/foreign_options.hpp": "",
+    "src/runtime/gateway/log_event.cpp":
+        '{E::worker_died, "worker.died", error},\n{E::log_reopened, "log.reopened", info},\n'
+        '{E::queue_full, "queue.full", warning,\n "requests answered with 503"},\n',
+    "docs/events.md": "# Events\n\n| Event | Level |\n|---|---|\n"
+                      "| `worker.died` | error |\n| `log.reopened` | info |\n| `queue.full` | warning, 1/s |\n",
+    "docs/troubleshooting.md": "# Trouble\n\n`worker.died`, `wsgi.errors`, `net.core.somaxconn`, `outbox.hpp`\n",
 }
 
 
@@ -63,6 +72,7 @@ def test_a_sound_project_has_no_complaints(tmp_path):
     "`.py`, `10.0.0.0/8`, `text/plain`, `/etc/appd/x.ini`, `settings.py`",
     "```sh\nappd --socket x &&\\\n  tests/run-all --unit   # --nothing\ncat <<END\nappd --nothing\nEND\n```",
     "```ini\n[appd]\nsocket = x\n[Service]\nUser=x\n```",
+    "```\n… error [1 master] worker.died: x\nwarn  [1 worker 2] queue.full: x\n[m] nothing: x\n```\n`worker.dead`",
 ])
 def test_what_is_there_is_found(tmp_path, text):
     assert on_the_code_page(tmp_path, text) == []
@@ -88,6 +98,10 @@ def test_what_is_there_is_found(tmp_path, text):
     ("```sh\ncp configs/nothing.conf /etc\n```", "no such file: configs/nothing.conf"),
     ("```sh\ntests/run-all --nothing\n```", "no such option: --nothing"),
     ("```ini\nthread = 3\n```", "no such setting: thread"),
+    ("```\nerror [1 master] a worker died\n```", "a log line without the name of an event: a worker died"),
+    ("```\n2026-11-20T10:19:07.547Z error [1 master] worker.dead: x\n```",
+     "a log line without the name of an event: worker.dead: x"),
+    ("```\n  error [1 worker 1] queue.full: x\n```", "a log line of queue.full has the level warn, not error"),
 ])
 def test_what_is_not_there_is_told(tmp_path, text, complaint):
     assert on_the_code_page(tmp_path, text) == [complaint]
@@ -104,6 +118,17 @@ def test_what_is_not_there_is_told(tmp_path, text, complaint):
      "docs/architecture/README.md: the diagram has an arrow that CMake has not, support --> net"),
     ("docs/decisions/README.md", "[One](one.md)", "", "docs/decisions/one.md: no link leads here from README.md"),
     ("docs/decisions/one.md", "## Context\n", "", "one.md: the headings of a decision are Context, Decision, Consequences"),
+    (EVENTS, "| `worker.died` | error |\n", "", f"{EVENTS}: no row for the event worker.died"),
+    (EVENTS, "# Events\n\n", "# Events\n\n| `worker.died` | error |\n", f"{EVENTS}: 2 rows for the event worker.died"),
+    (EVENTS, "| error |", "| info |", f'{EVENTS}: worker.died is "error" in the source, not "info"'),
+    (EVENTS, ", 1/s", "", f'{EVENTS}: queue.full is "warning, 1/s" in the source, not "warning"'),
+    (EVENTS, "| `worker.died` | error |\n| `log.reopened` | info |\n",
+     "| `log.reopened` | info |\n| `worker.died` | error |\n", f"{EVENTS}: the events are not in the order of the source"),
+    (EVENTS, "info |\n", "info |\n| `log.opened` | info |\n", f"{EVENTS}: no such event: log.opened"),
+    ("docs/troubleshooting.md", "`worker.", "`workers.", "docs/troubleshooting.md: no such event: workers.died"),
+    ("src/runtime/gateway/log_event.cpp", "{E::log", '{E::log_lost, "log.lost", info},\n{E::log',
+     f"{EVENTS}: no row for the event log.lost"),
+    ("src/runtime/gateway/log_event.cpp", "{E::", "{F::", "src/runtime/gateway/log_event.cpp: no event is found in it"),
     ("README.md", "g++", "", "README.md: the packages lack g++, which deploy/packages.sh has"),
     ("README.md", "\n\n", "\n" * 150, "README.md: 301 lines are more than 150"),
 ])

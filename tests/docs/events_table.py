@@ -1,0 +1,77 @@
+"""The events of the log: the table in the source against docs/events.md, and examples of log lines in all pages."""
+
+import re
+from pathlib import Path
+
+from pages import Page
+
+SOURCE = "src/runtime/gateway/log_event.cpp"
+PAGE = "docs/events.md"
+# Pages in which what looks like an event is one.
+KEYED = (PAGE, "docs/troubleshooting.md")
+# The first words of names between backticks there that are Python's or the kernel's.
+FOREIGN = {"appd", "os", "sys", "threading", "time", "wsgi"}
+
+NAME = re.compile(r"^([a-z]+)\.[a-z_]+$")
+FILE = re.compile(r"\.(conf|hpp|ini|log|md|py|service|socket)$")
+ENTRY = re.compile(r'\{E::\w+,\s*"([^"]*)",\s*(\w+)(,[^}]*)?\}')
+ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \|", re.MULTILINE)
+# As logging/log.cpp begins lines, with or without the time, the process id and the journal's priority.
+LINE = re.compile(r"^\s*(?:\S+\s)?(debug|info|warn|error)\s+\[[^\]]+\] (.*)$", re.MULTILINE)
+SHOWN = {"warning": "warn"}
+
+
+def level_cell(level: str, limited: bool) -> str:
+    """What stands in the column of levels."""
+    return f"{level}, 1/s" if limited else level
+
+
+def read_source(root: Path) -> dict:
+    """name → (level, whether it is limited), in the source's order."""
+    text = (root / SOURCE).read_text()
+    return {name: (level, bool(others)) for name, level, others in ENTRY.findall(text)}
+
+
+def complaints_about_page(root: Path, source: dict):
+    rows = ROW.findall((root / PAGE).read_text())
+    documented = [name for name, _ in rows]
+    for name, (level, limited) in source.items():
+        cells = [cell for documented_name, cell in rows if documented_name == name]
+        if not cells:
+            yield f"{PAGE}: no row for the event {name}"
+        elif len(cells) > 1:
+            yield f"{PAGE}: {len(cells)} rows for the event {name}"
+        elif cells[0] != (wanted := level_cell(level, limited)):
+            yield f"{PAGE}: {name} is \"{wanted}\" in the source, not \"{cells[0]}\""
+    if set(documented) == set(source) and list(dict.fromkeys(documented)) != list(source):
+        yield f"{PAGE}: the events are not in the order of the source"
+
+
+def complaints_about_names(page: Path, root: Path, source: dict):
+    for span in Page.read(page).spans:
+        found = NAME.match(span)
+        if found and span not in source and found.group(1) not in FOREIGN and not FILE.search(span):
+            yield f"{page.relative_to(root)}: no such event: {span}"
+
+
+def complaints_about_examples(page: Page, source: dict):
+    """Of log lines: each has the name of an event, and its level."""
+    for block in page.blocks:
+        for level, text in LINE.findall(block.text):
+            name, colon, _ = text.partition(": ")
+            if not colon or name not in source:
+                yield f"a log line without the name of an event: {text[:60]}"
+            elif (wanted := SHOWN.get(source[name][0], source[name][0])) != level:
+                yield f"a log line of {name} has the level {wanted}, not {level}"
+
+
+def complaints(pages: list, root: Path):
+    source = read_source(root)
+    if not source:
+        yield f"{SOURCE}: no event is found in it"
+    yield from complaints_about_page(root, source)
+    for name in KEYED:
+        yield from complaints_about_names(root / name, root, source)
+    for page in pages:
+        for complaint in complaints_about_examples(page, source):
+            yield f"{page.path.relative_to(root)}: {complaint}"
