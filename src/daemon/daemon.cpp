@@ -84,7 +84,9 @@ sockets::SocketFileOptions socket_file_options(const Settings& settings,
 
 /// A socket that cannot be had.
 struct SocketError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  SocketError(const std::string& what, LogEvent as) : std::runtime_error(what), event(as) {}
+
+  const LogEvent event;
 };
 
 std::string worker_role(unsigned index) {
@@ -327,7 +329,7 @@ int Daemon::run() {
   try {
     upgrade_state_ ? inherit() : begin();
   } catch (const SocketError& error) {
-    log_.report(LogEvent::socket_failed, error.what());
+    log_.report(error.event, error.what());
     supervisor::ServiceManager::tell_failure(error.what());
     return support::exit_code::kSocket;
   }
@@ -414,8 +416,11 @@ std::shared_ptr<Daemon::Deployment> Daemon::deploy(const Settings& settings) {
   try {
     deployment->sockets = listeners_.open(
         addresses, socket_file_options(settings, deployment->account), deployment->admission, log_);
+  } catch (const std::system_error& error) {
+    const bool in_use = error.code() == std::errc::address_in_use;
+    throw SocketError(error.what(), in_use ? LogEvent::socket_in_use : LogEvent::socket_failed);
   } catch (const std::exception& error) {
-    throw SocketError(error.what());
+    throw SocketError(error.what(), LogEvent::socket_failed);
   }
   return deployment;
 }

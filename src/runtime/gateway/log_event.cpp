@@ -18,6 +18,7 @@ constexpr std::array<LogEventFacts, kLogEvents> kTable{{
     {E::config_warning, "config.warning", warning},
     {E::config_needs_restart, "config.needs_restart", warning},
     {E::socket_failed, "socket.failed", error},
+    {E::socket_in_use, "socket.in_use", error},
     {E::socket_exposed, "socket.exposed", warning},
     {E::socket_unused, "socket.unused", warning},
     {E::socket_allow_unused, "socket.allow_unused", warning},

@@ -24,6 +24,7 @@ enum class LogEvent : std::uint8_t {
   config_warning,
   config_needs_restart,
   socket_failed,
+  socket_in_use,
   socket_exposed,
   socket_unused,
   socket_allow_unused,
