@@ -19,6 +19,8 @@ SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "run
                      "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
 READY = " server.ready: "  # the event that the master logs once all workers accept
+EVENT_NAMES = frozenset(re.findall(r'^    {E::\w+, "([a-z]+\.[a-z_]+)"',
+                                   (ROOT / "src/runtime/gateway/log_event.cpp").read_text(), re.MULTILINE))
 
 _EVENT = re.compile(r"^(\S+)Z (debug|info |warn |error) \[(\d+) ([^\]]+)\] ([a-z]+\.[a-z_]+): (.*)$")
 
@@ -46,6 +48,14 @@ def parse_log(text: str) -> list:
         elif line.startswith("  ") and events:
             events[-1].text += "\n" + line[2:]
     return events
+
+
+def select_events(events, names, *fields) -> list:
+    """Those that have the name, or one of them, and in whose texts each of the patterns `fields` is found."""
+    names = {names} if isinstance(names, str) else set(names)
+    assert names <= EVENT_NAMES, f"no event is called {' or '.join(sorted(names - EVENT_NAMES))}"
+    return [event for event in events
+            if event.name in names and all(re.search(field, event.text) for field in fields)]
 
 
 class Installation:
@@ -141,13 +151,17 @@ class Appd(Process):
     def forget_log(self):
         self._mark = len(self.log())
 
-    def find_events(self, pattern) -> list:
-        return [event for event in self.events() if re.search(pattern, event.text)]
+    def find_events(self, names, *fields) -> list:
+        """See select_events()."""
+        if isinstance(names, str) and not re.fullmatch(r"[a-z]+\.[a-z_]+", names):
+            return [event for event in self.events() if re.search(names, event.text)]
+        return select_events(self.events(), names, *fields)
 
-    def wait_event(self, pattern, within=10.0) -> Event:
-        """Waits for an event whose text matches, and returns the first; other processes write the log, so it may lag."""
+    def wait_event(self, names, *fields, within=10.0) -> Event:
+        """Waits for the first of find_events(): other processes write the log, so it may lag."""
+        what = f"an event {names} with {fields}"
         try:
-            return wait_until(lambda: self.find_events(pattern), f"an event like {pattern!r}", within)[0]
+            return wait_until(lambda: self.find_events(names, *fields), what, within)[0]
         except AssertionError as error:
             raise AssertionError(f"{error}; the log has:\n{self.log()[self._mark :]}") from None
 

@@ -89,7 +89,7 @@ def test_a_stop_answers_who_waits_for_a_reload(controlled, place):
     rewrite(place, "2", extra="import threading; threading.Event().wait()")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, "reload")
-        server.wait_event("reloading")
+        server.wait_event("reload.started")
         server.send_signal(signal.SIGTERM)
         assert (asked.result().returncode, asked.result().stdout) == (EXIT_START, "")
     assert "appd is stopping" in asked.result().stderr
@@ -145,7 +145,7 @@ from wsgi_probe import application
 
         (place / "go").unlink()
         os.kill(server.only_worker(), signal.SIGKILL)
-        server.wait_event("was killed by SIGKILL")
+        server.wait_event("worker.died", "SIGKILL")
         died = status()
         assert (died.returncode, died.stderr) == (EXIT_START, "no worker is ready\n")
         assert "generation 1 serves" in died.stdout
@@ -314,12 +314,12 @@ def test_a_touch_reloads(controlled, place):
                                     lambda: os.rename(place.write("new", "x"), trigger)], 2):
         rewrite(place, str(number))
         touch()
-        server.wait_event(f"generation {number} serves")
+        server.wait_event("reload.finished", rf"generation {number}\b")
         assert version(server) == str(number).encode()
     trigger.unlink()
     place.write("unrelated", "x")
     assert version(server) == b"4"
-    assert len(server.find_events("reloading")) == 3
+    assert len(server.find_events("reload.started")) == 3
 
 
 def test_a_folder_that_is_not_there_is_an_error(installed, place):
@@ -370,7 +370,7 @@ def test_without_a_descriptor_for_a_caller_the_master_does_not_spin(installed):
 
     def event():
         silent.append(silent_caller(server.place / "control"))
-        return server.find_events("cannot answer on the control socket")
+        return server.find_events("control.no_descriptor")
 
     try:
         wait_until(event, "there is no descriptor left", 20)
@@ -378,7 +378,7 @@ def test_without_a_descriptor_for_a_caller_the_master_does_not_spin(installed):
         end = time.monotonic() + 2
         wait_until(lambda: time.monotonic() > end, "time in which it could spin")
         assert processor_seconds(server.pid) - before < 1
-        assert len(server.find_events("cannot answer on the control socket")) == 1
+        assert len(server.find_events("control.no_descriptor")) == 1
         for caller in silent:
             caller.close()
         asked = installed.run("status", "--control", server.place / "control", within=20)

@@ -73,8 +73,12 @@ def notes(server, what) -> list:
     return [int(line.split()[1]) for line in lines if line.split()[0] == what]
 
 
+# What --preload says of what the import leaves behind.
+FINDINGS = ("preload.noticed", "preload.forced", "preload.refused")
+
+
 def last_pid(server, name) -> int:
-    found = server.find_events(rf"^{name} \(pid \d+\) is ready$")
+    found = server.find_events(("worker.prepared", "worker.ready"), rf"^{name} \(pid \d+\)")
     return int(re.search(r"pid (\d+)", found[-1].text).group(1))
 
 
@@ -128,7 +132,7 @@ def test_it_is_imported_once_and_served_by_all_workers_over_every_wire(preload, 
     assert set(ask_each(server, workers(server))) == set(workers(server))
     assert notes(server, "import") == [zygote(server)]
     assert set(children(server.pid)) == {zygote(server), *workers(server)}
-    ready = server.wait_event(" is ready: ").text
+    ready = server.wait_event("server.ready").text
     assert "preload" in ready
     no_zombie(server)
 
@@ -168,7 +172,7 @@ def test_signal_handlers_of_the_import_work_in_workers_and_sigterm_drains(preloa
     (pid,) = workers(server, 1)
     os.kill(pid, signal.SIGUSR1)
     os.kill(pid, signal.SIGTERM)
-    server.wait_event(rf"^worker 1 \(pid {pid}\) was asked to end by SIGTERM and has ended")
+    server.wait_event("worker.asked_to_end", rf"^worker 1 \(pid {pid}\)", "SIGTERM")
     assert notes(server, "usr1") in ([pid], [])  # Python may end before it runs the handler
 
 
@@ -235,8 +239,8 @@ def test_force_starts_all_the_same_and_names_them(start, place):
     server = start("--preload=force", "--pythonpath", place.path, module="leaves", workers=2)
     assert server.call("fastcgi").body == b"served"
     for what in ("flusher", "UDP socket connected to"):
-        (event,) = server.find_events(what)
-        assert (event.level, event.role) == ("warn", "zygote")
+        (event,) = server.find_events(FINDINGS, what)
+        assert (event.name, event.level, event.role) == ("preload.forced", "warn", "zygote")
 
 
 FLUSHER = """
@@ -269,8 +273,8 @@ def test_a_thread_that_its_module_starts_again_at_a_fork_is_accepted(preload, pl
     place.write("flushing.py", FLUSHER)
     server = preload("uses_flusher", USES_FLUSHER)
     assert {server.call("fastcgi").body for _ in range(6)} == {b"True"}
-    (event,) = server.find_events('"flusher"')
-    assert (event.level, event.role) == ("info", "zygote")
+    (event,) = server.find_events(FINDINGS, '"flusher"')
+    assert (event.name, event.level, event.role) == ("preload.noticed", "info", "zygote")
     assert "by the module flushing, started by the import of uses_flusher: " in event.text
 
 
@@ -295,7 +299,7 @@ def application(environ, start_response):
 
 def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_workers(preload):
     server = preload("algebra", ALGEBRA, threads=2, env={"OPENBLAS_NUM_THREADS": "3"})
-    found = server.find_events("a thread is left running")
+    found = server.find_events(FINDINGS)
     threads = min(3, len(os.sched_getaffinity(0))) - 1  # not more than there are processors
     assert [(event.level, event.role) for event in found] == [("info", "zygote")] * threads
     for event in found:
@@ -307,7 +311,7 @@ def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_work
 
 def test_the_variable_that_is_named_keeps_openblas_from_its_threads(preload):
     server = preload("algebra", ALGEBRA, "--env", "OPENBLAS_NUM_THREADS=1")
-    assert server.find_events("a thread is left running") == []
+    assert server.find_events(FINDINGS) == []
     assert server.call("uwsgi").body.endswith(b"True")
 
 
@@ -315,7 +319,7 @@ def test_what_the_import_left_is_no_matter_without_preload(start, place):
     place.write("leaves.py", THREAD + SOCKET + SERVE)
     server = start("--pythonpath", place.path, module="leaves")
     assert server.call("fastcgi").body == b"served"
-    assert not server.find_events("flusher|UDP")
+    assert not server.find_events(FINDINGS)
 
 
 @pytest.mark.parametrize("option", ["--preload", "--preload=force"])
@@ -337,7 +341,7 @@ def test_a_worker_that_is_killed_is_forked_anew_while_the_other_serves(preload):
     for _ in range(50):
         assert server.call("fastcgi").status == 200
     anew = replaced(server, "worker 1", first)
-    server.wait_event(rf"^worker 1 \(pid {first}\) was killed by SIGKILL")
+    server.wait_event("worker.died", rf"^worker 1 \(pid {first}\)", "SIGKILL")
     assert set(ask_each(server, [anew, second])) >= {anew, second}
     assert len(notes(server, "import")) == 1
     assert set(children(server.pid)) == {zygote(server), anew, second}
@@ -377,9 +381,9 @@ def test_a_zygote_that_cannot_import_any_more_leaves_the_workers_alone(preload, 
     (server.gates / "broken").touch()
     before = zygote(server)
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: len(server.find_events("fragile: not now")) >= 3, "failed imports")
+    wait_until(lambda: len(server.find_events("worker.start_failed", "fragile: not now")) >= 3, "failed imports")
     assert server.call("fastcgi").body == b"served"
-    assert len(server.find_events("fragile: not now")) < 20, "it spins"
+    assert len(server.find_events("worker.start_failed", "fragile: not now")) < 20, "it spins"
     (server.gates / "broken").unlink()
     replaced(server, "zygote", before)
 
@@ -427,11 +431,11 @@ def test_a_stop_finishes_what_runs(start, protocol):
 def test_a_hook_at_fork_that_hangs_does_not_hold_up_a_stop(start, place):
     place.write("hangs.py", "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(1000))\n" + SERVE)
     server = start("--preload", "--log-level", "debug", "--pythonpath", place.path, module="hangs", wait=False)
-    server.wait_event(r"^worker 1 started \(pid")
+    server.wait_event("worker.started", r"^worker 1 .*\(pid \d+\)")
     family = children(server.pid)
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit(within=15) == 0
-    assert server.find_events(r"^killing worker 1 \(pid")
+    assert server.find_events("worker.killed", r"\bworker 1 \(pid \d+\)")
     wait_until(lambda: not any(map(alive, family)), "all are gone")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from appd import READY, Appd
+from appd import Appd
 from processes import alive, children, stop_process, unique, wait_until
 
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
@@ -117,11 +117,11 @@ def application(environ, start_response):
 @with_and_without_preload
 def test_as_process_1_it_serves_replaces_and_drains(contain, preload):
     server = contain(*preload, workers=2, threads=2)
-    assert {event.pid for event in server.find_events(READY)} == {1}
+    assert {event.pid for event in server.find_events("server.ready")} == {1}
     assert server.call("fastcgi", "/hello").status == 200
     first = next(pid for pid in reversed(server.worker_pids()))
     os.kill(first, signal.SIGKILL)
-    server.wait_event(r"^worker \d+ \(pid \d+\) was killed by SIGKILL")
+    server.wait_event("worker.died", r"^worker \d+ \(pid \d+\)", "SIGKILL")
     wait_until(lambda: len(server.worker_pids()) == (3 if preload else 2), "it is replaced")
     no_zombie_below(server.master)
 
@@ -156,7 +156,7 @@ def test_as_process_1_it_reaps_what_the_application_leaves_behind(contain, place
     server.call("fastcgi", "/forsaken")
     with wire.begin("fastcgi", server.address, wire.variables(path="/die")) as connection:
         connection.read_to_end()
-    server.wait_event("exited with code 9")
+    server.wait_event("worker.died", r"\bcode 9\b")
     assert server.call("fastcgi", "/pid").status == 200
     no_zombie_below(server.master)
     assert len(below(server.master)) == (2 if preload else 1)
