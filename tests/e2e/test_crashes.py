@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from appd import Appd
+from appd import Appd, parse_log, select_events
 from processes import alive, give_away, unique, wait_until
 
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
@@ -83,7 +83,7 @@ def die(server, path, query=""):
 
 def death(server, signal_name):
     """The entry on the death of a worker; the next worker serves."""
-    event = server.wait_event(rf"^worker \d+ \(pid \d+\) was killed by {signal_name}")
+    event = server.wait_event("worker.died", rf"^worker \d+ \(pid \d+\) .*\b{signal_name}\b")
     assert (event.level, event.role) == ("error", "master")
     assert server.call("fastcgi", "/fine").status == 200
     return event
@@ -183,7 +183,8 @@ def test_an_import_that_crashes_is_shown_before_the_start_is_given_up(installed,
     ended = installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", "broken",
                           "--workers", 1, *preload)
     assert ended.returncode == EXIT_START
-    assert re.search(rf"{who} \(pid \d+\) was killed by SIGSEGV at import_application", ended.stderr)
+    ends = select_events(parse_log(ended.stderr), "worker.died", rf"^{who} \(pid \d+\)", "SIGSEGV.* at import_application ")
+    assert ends, ended.stderr
     assert re.search(r"\n  .*broken.py\", line 3 in crash\n", ended.stderr)
 
 
@@ -199,9 +200,9 @@ def test_a_hook_at_fork_that_crashes_is_shown_too(installed, place):
 
 def test_a_zygote_that_dies_later_tells_what_ended_it(crashes):
     server = crashes("--preload", "--log-level", "debug")
-    zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event(r"^zygote \(pid").text).group(1))
+    zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event("worker.prepared", "^zygote").text).group(1))
     os.kill(zygote, signal.SIGSEGV)
-    event = server.wait_event(rf"^zygote \(pid {zygote}\) was killed by SIGSEGV")
+    event = server.wait_event("worker.died", rf"^zygote \(pid {zygote}\)", "SIGSEGV")
     assert "\nFatal Python error: Segmentation fault" in event.text
     wait_until(lambda: not alive(zygote), "it is gone")
     assert server.call("fastcgi", "/fine").status == 200
@@ -212,7 +213,7 @@ def test_workers_of_a_new_generation_tell_too(crashes, preload):
     server = crashes(*preload)
     old = server.worker_pids()
     server.send_signal(signal.SIGHUP)
-    server.wait_event("^reloaded after")
+    server.wait_event("reload.finished")
     wait_until(lambda: not any(map(alive, old)), "the old generation has ended")
     die(server, "/segv")
     assert "in read_nowhere" in death(server, "SIGSEGV").text
@@ -232,11 +233,11 @@ def test_more_deaths_than_are_borne_stop_it_and_what_runs_is_finished(start, pre
 
     spared = {busy}
     for _ in range(3):
-        assert not server.find_events("--max-crashes")
+        assert not server.find_events("server.crash_limit")
         pid = wait_until(lambda: next(iter(set(server.worker_pids()) - spared), None), "another process")
         spared.add(pid)
         os.kill(pid, signal.SIGKILL)
-    event = server.wait_event("--max-crashes")
+    event = server.wait_event("server.crash_limit", "--max-crashes")
     assert (event.level, event.role) == ("error", "master")
     wait_until(lambda: not server.accepts(), "new connections are refused")
     gate.open()

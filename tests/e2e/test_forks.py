@@ -340,4 +340,5 @@ def test_a_signal_that_reaches_a_child_at_its_birth_is_the_childs(site):
     (worker,) = children(server.pid)
     assert server.call("fastcgi").body == b"{-15}"
     assert server.call("fastcgi").status == 200
-    assert children(server.pid) == [worker] and not server.find_events(("worker.exited", "worker.died", "worker.stopped"))
+    assert children(server.pid) == [worker]
+    assert not server.find_events(("worker.exited", "worker.died", "worker.stopped"))

@@ -43,12 +43,12 @@ def test_no_request_is_lost_while_workers_are_replaced(site):
     nginx = Nginx(server.address)
     try:
         with Load([nginx.port(mode) for mode in MODES]) as load:
-            wait_until(lambda: load.wrong or len(server.find_events("is to be replaced")) >= 8, "eight replacements")
+            wait_until(lambda: load.wrong or len(server.find_events("worker.recycled")) >= 8, "eight replacements")
         assert load.wrong == []
-        for event in server.find_events("is to be replaced"):
-            answered = int(re.search(r"it has answered (\d+) requests \(--max-requests\)", event.text).group(1))
+        for event in server.find_events("worker.recycled"):
+            answered = int(re.search(r"(\d+) requests \(--max-requests\)", event.text).group(1))
             assert answered >= 200
-            assert "its memory grew by" in event.text and "a request" in event.text
+            assert re.search(r"[\d.]+ \w*B a request", event.text)
     finally:
         nginx.stop()
     wait_until(lambda: len(children(server.pid)) == 4, "four workers, as before")
@@ -62,10 +62,9 @@ def test_the_replacement_is_ready_before_the_old_one_ends_and_takes_its_connecti
         wait_until(lambda: not alive(first), "the first worker has ended")
         (second,) = wait_until(lambda: len(children(server.pid)) == 1 and children(server.pid), "one is left")
         assert kept.ask() == b"%d" % second
-    texts = [event.text for event in server.events()]
-    ready = next(i for i, text in enumerate(texts) if f"(pid {second}) is ready" in text)
-    ended = next(i for i, text in enumerate(texts) if f"(pid {first}) exited with code 0" in text)
-    assert ready < ended
+    (ready,) = server.find_events("worker.ready", rf"\(pid {second}\)")
+    (ended,) = server.find_events("worker.stopped", rf"\(pid {first}\)", r"\bcode 0\b")
+    assert server.events().index(ready) < server.events().index(ended)
 
 
 def test_never_more_than_a_quarter_at_the_same_time(site, place):
@@ -76,7 +75,7 @@ def test_never_more_than_a_quarter_at_the_same_time(site, place):
     end = time.monotonic() + 1
     wait_until(lambda: time.monotonic() > end, "several looks at all that are as old")
     assert len(children(server.pid)) == 5
-    assert len(server.find_events("is to be replaced")) == 1
+    assert len(server.find_events("worker.recycled")) == 1
 
 
 def test_a_replacement_that_cannot_start_leaves_the_old_worker_serving(site, place):
@@ -85,7 +84,7 @@ def test_a_replacement_that_cannot_start_leaves_the_old_worker_serving(site, pla
     place.write("site_that_wears.py", "raise RuntimeError('broken meanwhile')")
     for _ in range(5):
         assert server.call("scgi", "/").body == b"%d" % first
-    server.wait_event("keeps dying")
+    server.wait_event("worker.backoff")
     assert server.call("scgi", "/").body == b"%d" % first
     place.write("site_that_wears.py", SITE)
     wait_until(lambda: not alive(first), "it has been replaced in the end")
@@ -96,7 +95,7 @@ def test_a_worker_that_has_lived_for_long_is_replaced(site):
     server = site("--max-lifetime", "300ms")
     (first,) = children(server.pid)
     wait_until(lambda: not alive(first), "it has ended")
-    assert "(--max-lifetime)" in server.wait_event("is to be replaced").text
+    assert "(--max-lifetime)" in server.wait_event("worker.recycled").text
     assert server.call("scgi", "/").status == 200
 
 
@@ -105,9 +104,9 @@ def test_a_worker_that_has_become_too_large_is_replaced(site):
     (first,) = children(server.pid)
     for _ in range(60):
         server.call("scgi", "/leak")
-    text = server.wait_event("is to be replaced", within=30).text
+    text = server.wait_event("worker.recycled", within=30).text
     assert "MiB (--max-memory)" in text
-    assert 1.7 < float(re.search(r"grew by ([\d.]+) MiB a request", text).group(1)) < 2.2
+    assert 1.7 < float(re.search(r"([\d.]+) MiB a request", text).group(1)) < 2.2
     wait_until(lambda: not alive(first), "it has ended")
 
 
@@ -116,12 +115,12 @@ def test_a_worker_that_stands_still_is_killed_and_replaced(site, options):
     server = site("--heartbeat", "500ms", *options, workers=2)
     worker = int(server.call("scgi", "/").body)
     stop_process(worker)
-    event = server.wait_event("no sign of life")
+    event = server.wait_event("worker.unresponsive")
     assert event.level == "error" and f"(pid {worker})" in event.text
     wait_until(lambda: not alive(worker), "it is killed")
-    wait_until(lambda: len(server.find_events("is ready$")) >= 1, "another is ready")
+    wait_until(lambda: len(server.find_events("worker.ready")) >= 1, "another is ready")
     assert server.call("scgi", "/").status == 200
-    assert len(server.find_events("no sign of life")) == 1
+    assert len(server.find_events("worker.unresponsive")) == 1
 
 
 def test_a_retired_worker_that_stands_still_is_killed_too(site):
@@ -130,7 +129,7 @@ def test_a_retired_worker_that_stands_still_is_killed_too(site):
     stop_process(first)
     server.send_signal(signal.SIGHUP)
     wait_until(lambda: not alive(first), "it is killed", 30)
-    server.wait_event("reloaded after")
+    server.wait_event("reload.finished")
     assert server.call("scgi", "/").status == 200
 
 
@@ -140,7 +139,7 @@ def test_a_zygote_that_stands_still_is_killed_when_it_is_needed(site):
     worker = int(server.call("scgi", "/").body)
     stop_process(zygote)
     os.kill(worker, signal.SIGKILL)
-    server.wait_event("has not forked for")
+    server.wait_event("worker.died", rf"^zygote \(pid {zygote}\) .*\(--heartbeat\)")
     wait_until(lambda: not alive(zygote), "it is killed")
     assert server.call("scgi", "/").status == 200
 
@@ -151,7 +150,7 @@ def test_a_server_with_nothing_to_do_is_not_taken_for_dead(site):
     end = time.monotonic() + 4
     wait_until(lambda: time.monotonic() > end, "four times as long as a sign of life may be missing")
     assert children(server.pid) == before
-    assert server.find_events("no sign of life") == []
+    assert server.find_events("worker.unresponsive") == []
 
 
 def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generation(start):
@@ -164,7 +163,7 @@ def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generat
     stop_process(idle)
     given = wire.begin("scgi", server.address, wire.variables(path="/hello"))
     server.send_signal(signal.SIGHUP)
-    server.wait_event("no sign of life")
+    server.wait_event("worker.unresponsive")
     assert given.read_response().status == 200
     gate.open()
     assert held.read_response().status == 200
@@ -185,4 +184,4 @@ atexit.register(end)
     server.send_signal(signal.SIGHUP)
     wait_until(lambda: not alive(first), "it has ended", 30)
     assert (server.gates / "ended").exists()
-    assert server.find_events("no sign of life") == []
+    assert server.find_events("worker.unresponsive") == []

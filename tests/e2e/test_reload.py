@@ -13,8 +13,8 @@ from fronts import MODES, Nginx
 from load import Load
 from processes import Port, alive, children, wait_until
 
-RELOADED = r"reloaded after"
-FAILED = r"the reload has failed"
+RELOADED = "reload.finished"
+FAILED = "reload.refused"
 
 SITE = '''
 import hashlib, os, time
@@ -296,7 +296,7 @@ def test_a_reload_changes_the_log_level_of_the_master_too(from_file):
         from_file.configure(from_file.address, extra=extra)
         from_file.reload()
         from_file.reload()  # of which all is told as it is set now
-        assert [event.role for event in from_file.find_events(r"^worker 1 started")] == ["master"] * told
+        assert [event.role for event in from_file.find_events("worker.started", r"^worker 1\b")] == ["master"] * told
 
 
 def test_a_socket_that_is_no_longer_configured_refuses_while_a_request_of_it_runs(from_file):

@@ -256,7 +256,7 @@ def test_an_upgrade_comes_out_with_the_same_rights(installed, start, place, opti
     server = start("--user", USER, "--control", place / "control", *option, as_root=True)
     before = sets(server.pid, "Eff", "Prm", "Bnd")
     asked = installed.run("upgrade", "--control", place / "control", as_root=True, within=60)
-    assert asked.returncode == 0 and server.find_events("this is appd")
+    assert asked.returncode == 0 and server.find_events("upgrade.taken_over")
     assert sets(server.pid, "Eff", "Prm", "Bnd") == before
     assert server.call("fastcgi", "/hello").status == 200
     assert owner(server.address) == USER and server.stop() == 0

@@ -94,7 +94,7 @@ def test_every_process_goes_on_in_new_files(site, place, preload):
     wait_until(lambda: "?after" in access.read_text(), "the access log")
     assert "printed after" in server.output()
     wait_until(lambda: "reported after" in server.log() and "told after" in server.log(), "the log")
-    assert "SIGUSR1" in server.log()
+    assert server.find_events("log.reopened", "SIGUSR1")
     assert all("after" not in rotation.old(each).read_text() for each in rotation.files)
     # Those that come later have them, too.
     before = server.worker_pids()
@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_opened_is_an_error_and_the_old_one_goes_on(site, 
     ask(server, "before")
     os.rename(folder, place / "moved")
     server.send_signal(signal.SIGUSR1)
-    event = server.wait_event("cannot reopen")
+    event = server.wait_event("log.not_reopened")
     assert event.level == "error" and str(folder / "access.log") in event.text and "No such file" in event.text
     ask(server, "after")
     wait_until(lambda: "?after" in (place / "moved" / "access.log").read_text(), "the old file")
@@ -141,7 +141,7 @@ def test_where_nothing_has_been_moved_nothing_changes(site, place):
     server = site()
     ask(server, "before")
     server.send_signal(signal.SIGUSR1)
-    server.wait_event("SIGUSR1")
+    server.wait_event("log.reopened", "SIGUSR1")
     ask(server, "after")
     wait_until(lambda: "?after" in (place / "access.log").read_text(), "the access log")
     assert "?before" in (place / "access.log").read_text() and "printed before" in server.output()

@@ -86,9 +86,9 @@ def test_nobody_waits_for_a_log_that_is_not_read(piped, installed):
     assert asked.returncode == 0 and "worker 2" in asked.stdout
 
     server.reads = True
-    assert server.wait_event(r"^\d+ lines were dropped while the log was not read", within=30).level == "warn"
-    server.wait_event(r"^\d+ lines were dropped while the access log was not read", within=30)
-    server.wait_event(f"pid {first}.*SIGKILL", within=20)
+    assert server.wait_event("log.dropped", r"^\d+ lines .* the log ", within=30).level == "warn"
+    server.wait_event("log.dropped", r"^\d+ lines .* the access log ", within=30)
+    server.wait_event("worker.died", f"pid {first}.*SIGKILL", within=20)
 
 
 def test_a_log_that_is_not_read_does_not_keep_the_end(piped):
@@ -114,7 +114,7 @@ def test_lines_come_whole_and_in_order_when_the_log_is_read_slowly(piped):
 
     wait_until(lambda: len(numbers()) == 200, "all lines are there", 20)
     assert sorted(numbers()) == list(range(200))
-    assert not server.find_events("dropped")
+    assert not server.find_events("log.dropped")
 
 
 # ---- what clients can provoke
@@ -126,31 +126,31 @@ def test_one_line_in_a_second_tells_of_what_clients_repeat(start):
     for _ in range(200):
         assert server.call("uwsgi", "/refused", extra=[("CONTENT_LENGTH", "abc")]).status == 400
     seconds = time.monotonic() - began
-    told = server.wait_event(r"and \d+ more like this in the last second: requests answered with 400", within=20)
+    told = server.wait_event("request.bad", r"^and \d+ more .*\b400\b", within=20)
     assert told.level == "warn"
 
     def counted():
         more = sum(int(re.match(r"and (\d+) more", event.text).group(1))
-                   for event in server.find_events("more like this"))
-        return more + len(server.find_events("/refused: answered with 400")) == 200
+                   for event in server.find_events("request.bad", "^and"))
+        return more + len(server.find_events("request.bad", r"/refused: .*\b400\b")) == 200
 
     wait_until(counted, "each request is a line, or counted")
-    assert len(server.find_events("answered with 400")) <= 2 * (seconds + 2)
+    assert len(server.find_events("request.bad")) <= 2 * (seconds + 2)
 
 
 def test_a_debug_log_has_every_line(start):
     server = start("--log-level", "debug")
     for _ in range(20):
         server.call("uwsgi", "/refused", extra=[("CONTENT_LENGTH", "abc")])
-    wait_until(lambda: len(server.find_events("/refused: answered with 400")) == 20, "all of them", 10)
+    wait_until(lambda: len(server.find_events("request.bad", r"/refused: .*\b400\b")) == 20, "all of them", 10)
 
 
 def test_what_the_application_logs_names_a_long_request_shortly(start):
     server = start()
     server.call("fastcgi", "/log", query="text=brief&" + "y" * 5000)
     server.call("fastcgi", "/fail", query="y" * 5000)
-    for pattern in ("brief", "RuntimeError|raised"):
-        (first, *_) = server.wait_event(pattern).text.splitlines()
+    for name, field in (("application.errors", "brief"), ("application.raised", "Error")):
+        (first, *_) = server.wait_event(name, field).text.splitlines()
         assert len(first) < 700 and "y..." in first
 
 
@@ -160,5 +160,5 @@ def test_a_client_cannot_fill_the_log_with_bytes_that_are_no_request(start):
         with wire.connect(server.address) as peer:
             peer.sendall(b"Aa" * 32)
             assert peer.recv(100) == b""
-    server.wait_event("more like this in the last second: connections closed for what they sent", within=20)
-    assert len(server.find_events("first bytes are none of")) < 25
+    server.wait_event("connection.unknown_protocol", r"^and \d+ more", within=20)
+    assert len(server.find_events("connection.unknown_protocol")) < 25

@@ -92,7 +92,7 @@ def test_the_validator_is_really_there(validated, protocol):
     server.forget_log()
     response = server.call(protocol, "/case/close_input")
     assert response.status == 500
-    server.wait_event("AssertionError")
+    server.wait_event("application.raised", "AssertionError")
 
 
 @pytest.mark.parametrize("front", ["nginx", "apache"])
@@ -108,4 +108,4 @@ def test_requests_of_a_real_front_pass(validated, front):
             assert web.request(port, "HEAD", "/hello").status == 200
     finally:
         running.stop()
-    assert not server.find_events("AssertionError|WSGIWarning")
+    assert not server.find_events(("application.raised", "application.errors"), "AssertionError|WSGIWarning")
