@@ -31,7 +31,7 @@ def test_a_request_that_waits_for_too_long_gets_503_and_is_never_started(start, 
         assert int(response.field("Retry-After")) > 0
         assert b"--queue-timeout" in response.body
         assert 0.3 <= waited < 10
-        event = server.wait_event("--queue-timeout")
+        event = server.wait_event("queue.timeout", "--queue-timeout")
         assert (event.level, event.text.startswith("GET /parts?token=late")) == ("warn", True)
         gate.open()
         assert running.read_response().status == 200
@@ -61,7 +61,7 @@ def test_a_request_whose_front_goes_away_while_it_waits_is_never_started(start, 
     with ask(server, protocol, "/hold", "gate=busy") as running:
         gate.wait_entered()
         ask(server, protocol, "/parts", "token=gone&gate=none").close()
-        server.wait_event("the front went away during GET /parts")
+        server.wait_event("connection.lost", r"\bGET /parts\b")
         gate.open()
         assert running.read_response().status == 200
     assert server.counted("gone") == {}
@@ -82,7 +82,7 @@ def test_a_slow_request_is_logged_once_with_its_stack_and_goes_on(watched, proto
     server = watched("--slow-request", "200ms")
     response = server.call(protocol, "/loop", query="seconds=0.8")
     assert (response.status, response.body) == (200, b"looped\n")
-    (event,) = server.find_events("--slow-request")
+    (event,) = server.find_events("request.slow", "--slow-request")
     assert event.level == "warn"
     assert event.text.startswith("GET /loop?seconds=0.8 has made no progress for 0.")
     assert re.search(r"thread [1-4], began 0\.\d s ago", event.text)
@@ -96,7 +96,7 @@ def test_a_slow_request_is_logged_once_with_its_stack_and_goes_on(watched, proto
 def test_a_thread_in_c_code_shows_its_stack_also_with_the_interpreter_held(watched, path):
     server = watched("--slow-request", "200ms")
     with ask(server, "uwsgi", f"/{path}", "seconds=1.5") as connection:
-        event = server.wait_event("--slow-request", within=1.4)
+        event = server.wait_event("request.slow", "--slow-request", within=1.4)
         assert f"GET /{path}" in event.text and f"in {path}" in event.text
         assert connection.read_response().status == 200
 
@@ -105,22 +105,22 @@ def test_the_stacks_are_there_when_every_pool_thread_is_stuck(watched):
     server = watched("--slow-request", "200ms", threads=3)
     asked = [ask(server, "scgi", "/sleep", f"seconds=1.2&number={number}") for number in range(3)]
     for number in range(3):
-        event = server.wait_event(f"number={number} ", within=1.1)
+        event = server.wait_event("request.slow", f"number={number} ", within=1.1)
         assert event.text.count("in sleep") == 1
     assert [connection.read_response().status for connection in asked] == [200] * 3
     for connection in asked:
         connection.close()
-    threads = {re.search(r"thread (\d)", event.text).group(1) for event in server.find_events("--slow-request")}
+    threads = {re.search(r"thread (\d)", event.text).group(1) for event in server.find_events("request.slow")}
     assert threads == {"1", "2", "3"}
 
 
 def test_blocks_are_progress_and_a_stream_that_stops_is_slow(watched, protocol):
     server = watched("--slow-request", "400ms")
     assert server.call(protocol, "/blocks", query="seconds=0.1").body == b"block," * 10
-    assert server.find_events("--slow-request") == []
+    assert server.find_events("request.slow") == []
     # Longer than a busy machine keeps who watches from looking: time in which that did not run does not count.
     assert server.call(protocol, "/stall", query="seconds=2.5").body == b"first,second"
-    (event,) = server.find_events("--slow-request")
+    (event,) = server.find_events("request.slow", "--slow-request")
     assert "GET /stall" in event.text and "in compute" in event.text
 
 
@@ -142,13 +142,13 @@ def dawdle(server, protocol, seconds):
 def test_the_time_of_the_front_is_not_the_applications(watched, protocol):
     server = watched("--slow-request", "200ms", "--body-buffer", "1K")
     dawdle(server, protocol, 0.6)
-    assert server.find_events("--slow-request") == []
+    assert server.find_events("request.slow") == []
 
 
 def test_without_a_limit_nothing_is_slow(watched):
     server = watched("--slow-request", "0")
     assert server.call("uwsgi", "/loop", query="seconds=0.5").status == 200
-    assert server.find_events("progress") == []
+    assert server.find_events(("request.slow", "request.deadline", "request.stuck")) == []
 
 
 # ---- requests that make no progress
@@ -165,10 +165,10 @@ def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
     assert (response.status, response.complete) == (504, True)
     assert 0.3 <= time.monotonic() - begun < 5
     assert server.counted("overdue") == {"finally": 1}
-    (event,) = server.find_events("--request-timeout")
+    (event,) = server.find_events("request.deadline", "--request-timeout")
     assert (event.level, event.text.startswith("GET /loop?seconds=60&token=overdue ")) == ("error", True)
     assert "in compute" in event.text and "in loop" in event.text
-    assert server.find_events("Traceback") == []
+    assert server.find_events("application.raised") == []
     assert server.only_worker() == pid
     (line,) = [line for line in server.output().splitlines() if "overdue" in line and "/loop" in line]
     assert '" 504 ' in line
@@ -187,7 +187,7 @@ def test_the_thread_takes_the_next_request_and_neighbours_notice_nothing(watched
     assert server.counted("short")["finally"] >= 10
     names = {server.call("uwsgi", "/whoami").json()["thread"] for _ in range(200)}
     assert names <= {"appd-1", "appd-2"}
-    assert len(server.find_events("interrupted")) == 5
+    assert len(server.find_events("request.deadline")) == 5
 
 
 def test_the_only_thread_goes_on_after_each_interrupt(watched, protocol):
@@ -239,7 +239,7 @@ def test_an_interrupt_never_hits_the_next_request(watched):
             assert long.status in (200, 504)
             for _ in range(3):
                 assert front.request(wire.variables(path="/loop", query="seconds=0.002&token=next")).status == 200
-    assert server.find_events("/loop.*token=next") == []
+    assert [event for event in server.events() if re.search("/loop.*token=next", event.text)] == []
 
 
 # ---- threads that do not come back
@@ -247,11 +247,12 @@ def test_an_interrupt_never_hits_the_next_request(watched):
 
 STUCK = (*SHORT, "--timeout-grace", "300ms")
 EXIT_STUCK = 6
+ENDED = ("worker.died", "worker.exited")  # the latter if another had taken its place before
 
 
 def wait_replaced(server, pid):
     """Waits until another worker serves in the place of `pid`, which ended as a stuck one does."""
-    event = server.wait_event(f"exited with code {EXIT_STUCK}")
+    event = server.wait_event(ENDED, rf"\bcode {EXIT_STUCK}\b")
     assert str(pid) in event.text
     wait_until(lambda: server.worker_pids() and server.only_worker() != pid, "another worker is there")
     assert server.call("uwsgi", "/whoami").json()["pid"] == server.only_worker()
@@ -266,12 +267,12 @@ def test_a_stuck_request_gets_504_and_its_worker_is_replaced(watched, protocol, 
     assert (response.status, response.complete) == (504, True)
     assert 0.6 <= time.monotonic() - begun < 10
     wait_replaced(server, pid)
-    (interrupted,) = server.find_events("--request-timeout: interrupted")
-    (given_up,) = server.find_events("--timeout-grace")
+    (interrupted,) = server.find_events("request.deadline", "--request-timeout")
+    (given_up,) = server.find_events("request.stuck", "--timeout-grace")
     for event in (interrupted, given_up):
         assert event.level == "error" and f"GET /{path}?seconds=60 " in event.text
         assert f"in {path}" in event.text
-    (told,) = server.find_events("is stuck")
+    (told,) = server.find_events("worker.stuck")
     assert (told.role, told.level) == ("master", "warn")
     assert f"GET /{path}?seconds=60 (thread " in told.text
     (line,) = [line for line in server.output().splitlines() if f"/{path}?" in line]
@@ -286,7 +287,7 @@ def test_the_other_requests_of_a_stuck_worker_end_normally(watched):
             ask(server, "uwsgi", "/sleep", "seconds=60") as stuck:
         assert idle.request(wire.variables(path="/whoami")).json()["pid"] == pid
         assert stuck.read_response().status == 504
-        server.wait_event("is stuck")
+        server.wait_event("worker.stuck")
         # The master may hear of it a moment before the worker's loop.
         wait_until(lambda: server.call("scgi", "/whoami").json()["pid"] != pid, "another serves")
         assert pid in server.worker_pids(), "before the stream is at its end"
@@ -308,7 +309,7 @@ def test_what_waits_is_refused_when_all_threads_are_stuck(watched, protocol):
     server = watched(*STUCK, threads=2)
     pid = server.only_worker()
     stuck = [ask(server, protocol, "/sleep", f"seconds=60&number={number}") for number in range(2)]
-    wait_until(lambda: len(server.find_events("interrupted")) == 2, "both are overdue")
+    wait_until(lambda: len(server.find_events("request.deadline")) == 2, "both are overdue")
     with ask(server, protocol, "/whoami") as waiting:
         assert waiting.read_response().status in (503, 200)
     assert [each.read_response().status for each in stuck] == [504, 504]
@@ -328,7 +329,7 @@ def test_a_stuck_request_whose_front_is_gone_ends_the_worker_too(watched):
 def test_a_stop_while_a_thread_is_stuck_does_not_wait_for_the_graceful_timeout(watched):
     server = watched(*STUCK, "--graceful-timeout", "30s", threads=2)
     with ask(server, "uwsgi", "/sleep", "seconds=60") as front:
-        server.wait_event("interrupted")
+        server.wait_event("request.deadline")
         begun = time.monotonic()
         server.send_signal(signal.SIGTERM)
         assert front.read_response().status == 504
@@ -340,12 +341,12 @@ def test_a_thread_that_is_missed_only_after_the_drain_does_not_hold_up_its_worke
     """Its front has gone away, so nothing was left to drain."""
     server = watched(*SHORT, "--timeout-grace", "2s", "--graceful-timeout", "20s", "--log-level", "debug")
     with ask(server, "uwsgi", "/sleep", "seconds=60"):
-        server.wait_event("interrupted")
-    server.wait_event("the front went away during GET /sleep")
+        server.wait_event("request.deadline")
+    server.wait_event("connection.lost", r"\bGET /sleep\b")
     server.send_signal(signal.SIGTERM)
-    server.wait_event("drains: the master's order")
+    server.wait_event("worker.draining", "master")
     assert server.wait_exit() == 0
-    assert server.find_events(f"exited with code {EXIT_STUCK}") and not server.find_events("killing")
+    assert server.find_events(ENDED, rf"\bcode {EXIT_STUCK}\b") and not server.find_events("worker.killed")
 
 
 def test_without_a_grace_a_thread_may_take_as_long_as_it_takes(watched):
@@ -353,4 +354,4 @@ def test_without_a_grace_a_thread_may_take_as_long_as_it_takes(watched):
     pid = server.only_worker()
     assert server.call("uwsgi", "/sleep", query="seconds=1.2").status in (200, 504)
     assert server.only_worker() == pid
-    assert server.find_events("--timeout-grace") == []
+    assert server.find_events("request.stuck") == []

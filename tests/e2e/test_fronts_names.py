@@ -211,7 +211,7 @@ http {{
             else:  # it sends the head on before there is a body
                 reply = client.read_reply()
                 assert (reply.status, b"APPD_CONTENT_LENGTH" in reply.body) == (400, True)
-                assert server.wait_event("scgi_param APPD_CONTENT_LENGTH").level == "warn"
+                assert server.wait_event("request.bad", "scgi_param APPD_CONTENT_LENGTH").level == "warn"
     finally:
         nginx.stop()
         port.release()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import wire
+from appd import parse_log, select_events
 from processes import alive, children, wait_until
 
 EXIT_START = 4
@@ -216,22 +217,23 @@ def run(installed, place, name, text, *options):
 
 
 @pytest.mark.parametrize("left, named", [
-    (THREAD, 'a thread is left running by the module leaves: "flusher", in flush(); in workers it does not run'),
-    (SOCKET, "a socket is left open by the module leaves: UDP socket connected to 127.0.0.1:9"),
+    (THREAD, 'module leaves: "flusher", in flush\\(\\);'),
+    (SOCKET, r"module leaves: UDP socket connected to 127\.0\.0\.1:9\b"),
 ], ids=["thread", "socket"])
 def test_threads_and_sockets_that_the_import_left_refuse_the_start(installed, place, left, named):
     ended = run(installed, place, "leaves", left + SERVE, "--preload")
     assert ended.returncode == EXIT_START
-    assert [line for line in ended.stderr.splitlines() if "error" in line and named in line], ended.stderr
-    assert "--preload=force" in ended.stderr and "register_at_fork" in ended.stderr
-    assert "zygote failed at import_application" in ended.stderr
+    events = parse_log(ended.stderr)
+    assert select_events(events, "preload.refused", named), ended.stderr
+    assert select_events(events, "preload.refused", "--preload=force", "register_at_fork")
+    assert select_events(events, "worker.start_failed", "^zygote .*import_application: ")
     assert not (place / "app.sock").exists()
 
 
 @pytest.mark.parametrize("option, code", [("--preload", EXIT_START), ("--preload=force", 0)])
 def test_a_check_says_the_same_as_a_start(installed, place, option, code):
     ended = run(installed, place, "leaves", THREAD + SERVE, option, "--check")
-    assert ended.returncode == code and "flusher" in ended.stderr
+    assert ended.returncode == code and select_events(parse_log(ended.stderr), FINDINGS[1:], '"flusher"')
 
 
 def test_force_starts_all_the_same_and_names_them(start, place):
@@ -283,7 +285,8 @@ def test_one_that_is_accepted_makes_no_other_acceptable(installed, place, left):
     place.write("flushing.py", FLUSHER)
     ended = run(installed, place, "leaves", left, "--preload")
     assert ended.returncode == EXIT_START
-    assert sorted(line.split()[1] for line in ended.stderr.splitlines() if '"flusher"' in line) == ["error", "info"]
+    said = select_events(parse_log(ended.stderr), FINDINGS, '"flusher"')
+    assert sorted(event.name for event in said) == ["preload.noticed", "preload.refused"]
 
 
 ALGEBRA = """
@@ -326,8 +329,8 @@ def test_what_the_import_left_is_no_matter_without_preload(start, place):
 def test_an_application_that_cannot_be_imported_stops_the_start(installed, place, option):
     ended = run(installed, place, "broken", "raise RuntimeError('broken: at import')", option)
     assert ended.returncode == EXIT_START
-    assert "Traceback (most recent call last)" in ended.stderr
-    assert "zygote failed at import_application" in ended.stderr and "broken: at import" in ended.stderr
+    assert select_events(parse_log(ended.stderr), "worker.start_failed", "^zygote .*import_application: ",
+                         r"Traceback \(most recent call last\)", "broken: at import"), ended.stderr
     assert not (place / "app.sock").exists()
 
 

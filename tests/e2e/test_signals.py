@@ -73,7 +73,7 @@ def test_a_signal_that_appd_has_no_use_for_is_ignored_with_a_line(probe, number)
     server = probe
     server.forget_log()
     server.send_signal(number)
-    event = server.wait_event(rf"is ignored: sent by process {os.getpid()} ")
+    event = server.wait_event("signal.ignored", rf"\bprocess {os.getpid()}\b")
     assert event.role == "master" and event.level == "warn" and f"user {os.geteuid()}" in event.text
     assert event.text.startswith(name_of(number))
     assert server.running()

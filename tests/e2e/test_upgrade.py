@@ -96,7 +96,7 @@ def test_a_stop_gives_workers_of_the_old_binary_the_time_that_is_set(server):
         server.upgrade()
         server.send_signal(signal.SIGTERM)
         assert server.wait_exit(within=20) == 0
-        assert server.find_events("killing worker")
+        assert server.find_events("worker.killed", r"\bworker \d")
 
 
 def test_an_old_worker_that_stands_still_is_killed_and_one_that_is_busy_is_not(server):
@@ -109,12 +109,12 @@ def test_an_old_worker_that_stands_still_is_killed_and_one_that_is_busy_is_not(s
     (idle,) = set(children(server.pid)) - {busy}
     stop_process(idle)
     server.upgrade()
-    assert f"(pid {idle})" in server.wait_event("no sign of life").text
+    assert f"(pid {idle})" in server.wait_event("worker.unresponsive").text
     wait_until(lambda: not alive(idle), "it is killed")
     assert alive(busy)
     # This one has been heard, but it may stop later.
     stop_process(busy)
-    server.wait_event(rf"\(pid {busy}\) has given no sign of life")
+    server.wait_event("worker.unresponsive", rf"\(pid {busy}\)")
     wait_until(lambda: not alive(busy), "it is killed")
     assert held.closed_by_peer()
     assert server.call("uwsgi", "/hello").status == 200
@@ -126,7 +126,7 @@ def test_signal_pid_file_and_end_are_as_before(server, installed, place):
     server.install()
     new = os.stat(server.binary).st_ino
     server.send_signal(signal.SIGUSR2)
-    server.wait_event("generation 2 serves")
+    server.wait_event("reload.finished", r"\bgeneration 2\b")
     assert server.executed() == new
     assert pidfile.read_text() == f"{server.pid}\n"
     second = installed.run("--socket", place / "x.sock", "--module", "x", "--pidfile", pidfile)
@@ -213,7 +213,7 @@ def test_an_application_that_the_new_binary_cannot_start_leaves_the_old_workers_
     # Nobody can start these workers again: when one dies, the next generation is tried.
     place.write("site_under_upgrade.py", SITE.replace("one", "two"))
     os.kill(before[0], signal.SIGKILL)
-    server.wait_event("generation 3 serves", within=30)
+    server.wait_event("reload.finished", r"\bgeneration 3\b", within=30)
     assert server.call("uwsgi", "/").body == b"two"
 
 
@@ -222,7 +222,7 @@ def test_a_zygote_that_hangs_is_left_to_nobody(server, place):
     place.write("site_under_upgrade.py", SITE)
     server = server("--preload", "--start-timeout", "3s", "--log-level", "debug", "--pythonpath", place.path,
                     module="site_under_upgrade")
-    zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event("^zygote started").text).group(1))
+    zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event("worker.started", r"^zygote\b").text).group(1))
     (worker,) = set(children(server.pid)) - {zygote}
     place.write("site_under_upgrade.py", "import threading; threading.Event().wait()")
     os.kill(zygote, signal.SIGKILL)
@@ -230,10 +230,10 @@ def test_a_zygote_that_hangs_is_left_to_nobody(server, place):
     (hanging,) = set(children(server.pid)) - {worker, zygote}
     server.install()
     server.send_signal(signal.SIGUSR2)
-    server.wait_event("upgrading", within=30)
+    server.wait_event("upgrade.started", within=30)
     assert not alive(hanging)
     place.write("site_under_upgrade.py", SITE)
-    server.wait_event(r"generation \d+ serves", within=60)
+    server.wait_event("reload.finished", r"\bgeneration \d+\b", within=60)
     assert server.call("uwsgi", "/").body == b"one"
 
 
@@ -242,7 +242,7 @@ def test_a_stop_answers_who_waits_for_an_upgrade(server, place):
     server = server("--pythonpath", place.path, module="site_under_upgrade")
     place.write("site_under_upgrade.py", "import threading; threading.Event().wait()")
     server.send_signal(signal.SIGHUP)
-    server.wait_event("reloading")  # which an upgrade waits for
+    server.wait_event("reload.started")  # which an upgrade waits for
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
         caller.settimeout(DEADLINE)
         caller.connect(f"{server.address}.control")
@@ -251,7 +251,7 @@ def test_a_stop_answers_who_waits_for_an_upgrade(server, place):
         server.send_signal(signal.SIGTERM)
         assert caller.recv(1000) == b"fappd is stopping"
     assert server.wait_exit() == 0
-    assert not server.find_events("upgrading")
+    assert not server.find_events("upgrade.started")
 
 
 def unread(connection):

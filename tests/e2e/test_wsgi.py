@@ -148,11 +148,11 @@ def test_09_the_application_is_called_once_with_two_positional_arguments(case, p
 def test_10_an_exception_before_the_head_is_a_500_with_a_traceback_and_close(case, probe):
     response = probe.call("fastcgi", "/fail")
     assert (response.status, response.complete) == (500, True)
-    probe.wait_event("(?s)Traceback.*ValueError: probe: failed before the head")
+    probe.wait_event("application.raised", "(?s)Traceback.*ValueError: probe: failed before the head")
     name = unique("close")
     response = case("raise_in_first_next", f"token={name}")
     assert response.status == 500 and b"ValueError" not in response.body
-    event = probe.wait_event("(?s)Traceback.*ValueError: case: raised in the first next")
+    event = probe.wait_event("application.raised", "(?s)Traceback.*ValueError: case: raised in the first next")
     assert "/case/raise_in_first_next" in event.text
     assert probe.counted(name) == {"next": 1, "close": 1}
 
@@ -205,7 +205,7 @@ def test_16_a_bare_status_is_tolerated_with_a_warning(case, probe):
     response = case("bare_status")
     assert (response.status, response.body) == (200, b"bare")
     assert response.reason, "the fronts need a reason"
-    assert probe.wait_event("status").level == "warn"
+    assert probe.wait_event("response.no_reason", "/case/bare_status").level == "warn"
 
 
 def test_17_bad_header_lists_names_and_values_raise_at_the_call(case):
@@ -274,7 +274,7 @@ def test_26_a_write_past_content_length_is_cut_with_a_warning(case, probe):
     probe.forget_log()
     response = case("write_too_much")
     assert (response.body, response.complete) == (b"abcd", True)
-    probe.wait_event(r"write_too_much.*more body than its head allows; the excess was dropped")
+    probe.wait_event("response.excess", "/case/write_too_much")
 
 
 def test_26_written_bytes_precede_the_iterables(case):
@@ -295,14 +295,14 @@ def test_27_with_write_no_length_is_made_of_the_iterable(case):
 def test_28_a_return_value_that_is_no_iterable_of_bytes_is_a_500_and_named(case, probe, kind, shown):
     response = case(f"returns_{kind}")
     assert (response.status, response.complete) == (500, True)
-    event = probe.wait_event(rf"\b{shown}\b")
+    event = probe.wait_event("response.invalid", rf"\b{shown}\b")
     assert f"GET /case/returns_{kind}" in event.text
 
 
 def test_28_a_bytes_object_is_refused_or_sent_whole_with_a_warning(case, probe):
     response = case("returns_bytes")
     assert (response.status, response.body) == (200, b"plain bytes") or response.status == 500
-    assert probe.wait_event("bytes").level in ("warn", "error")
+    assert probe.wait_event(("response.bytes", "response.invalid"), r"/case/returns_bytes: .*\bbytes\b")
 
 
 def test_29_start_response_may_be_called_in_the_first_next(case):
@@ -313,14 +313,14 @@ def test_29_start_response_may_be_called_in_the_first_next(case):
 @pytest.mark.parametrize("name", ["never_started", "never_started_empty", "started_after_chunk"])
 def test_29_without_start_response_before_the_first_chunk_it_is_a_500(case, probe, name):
     assert case(name).status == 500
-    probe.wait_event("start_response")
+    probe.wait_event("response.invalid", rf"/case/{name}: .*start_response")
 
 
 @pytest.mark.parametrize("name, kind", [("chunk_str", "str"), ("chunk_bytearray", "bytearray")])
 def test_30_a_chunk_that_is_no_bytes_is_a_500_before_the_head(case, probe, name, kind):
     counted = unique("chunk")
     assert case(name, f"token={counted}").status == 500
-    assert f"/case/{name}" in probe.wait_event(rf"\b{kind}\b").text
+    assert f"/case/{name}" in probe.wait_event("response.invalid", rf"\b{kind}\b").text
     assert probe.counted(counted)["close"] == 1
 
 
@@ -328,7 +328,7 @@ def test_30_a_chunk_that_is_no_bytes_breaks_the_response_after_the_head(case, pr
     counted = unique("chunk")
     response = case("chunk_str_later", f"token={counted}")
     assert (response.status, response.body, response.complete) == (200, b"fine", False)
-    probe.wait_event(r"\bstr\b")
+    probe.wait_event("response.invalid", r"\bstr\b")
     assert probe.counted(counted)["close"] == 1
 
 
@@ -414,22 +414,22 @@ def test_35_close_is_called_when_the_client_goes(begin_case, probe, protocol):
 def test_36_an_error_in_close_is_logged_and_the_response_stays(case, probe):
     response = case("close_raises", f"token={unique('close')}")
     assert (response.status, response.body, response.complete) == (200, b"sent", True)
-    probe.wait_event("case: raised in close")
+    probe.wait_event("application.raised", "case: raised in close")
     probe.forget_log()
     assert case("close_raises_before_head", f"token={unique('close')}").status == 500
-    probe.wait_event("case: raised in close|start_response")
+    probe.wait_event(("application.raised", "response.invalid"), "case: raised in close|start_response")
 
 
 def test_36_a_generator_that_is_left_early_ends_in_silence(case, probe):
     counted = unique("generator")
     assert case("generator_closed", f"token={counted}").body == b"abc"
     assert probe.wait_counted(counted, "finished") == {"finished": 1}
-    assert not probe.find_events("GeneratorExit|Traceback")
+    assert not probe.find_events(("application.raised", "application.errors", "response.invalid"))
 
 
 def test_36_a_generator_that_yields_in_reaction_to_its_close_is_logged(case, probe):
     assert case("generator_resists").body == b"abc"
-    assert "/case/generator_resists" in probe.wait_event("RuntimeError").text
+    assert "/case/generator_resists" in probe.wait_event("application.raised", "RuntimeError").text
 
 
 def test_37_a_response_ends_at_its_content_length_and_the_rest_is_dropped_and_logged_once(case, probe):
@@ -437,26 +437,26 @@ def test_37_a_response_ends_at_its_content_length_and_the_rest_is_dropped_and_lo
     response = case("too_long", f"token={counted}")
     assert (response.body, response.complete) == (b"abcdef", True)
     assert probe.wait_counted(counted, "close") == {"next": 2, "close": 1}
-    assert probe.wait_event("/case/too_long").level == "warn"
-    assert len(probe.find_events("/case/too_long")) == 1
+    assert probe.wait_event("response.excess", "/case/too_long").level == "warn"
+    assert [event.name for event in probe.events() if "/case/too_long" in event.text] == ["response.excess"]
 
 
 def test_38_a_response_shorter_than_its_content_length_is_visibly_cut_and_logged(case, probe):
     response = case("too_short", f"token={unique('short')}")
     assert (response.body, response.field("Content-Length"), response.complete) == (b"abcdef", "100", False)
-    assert "/case/too_short" in probe.wait_event("Content-Length").text
+    assert "/case/too_short" in probe.wait_event("response.invalid", "Content-Length").text
 
 
 def test_39_an_exception_after_the_head_cuts_the_response_visibly(case, probe):
     response = case("raises_after_head")
     assert (response.status, response.body, response.complete) == (200, b"half", False)
-    probe.wait_event("(?s)Traceback.*case: raised after the head")
+    probe.wait_event("application.raised", "(?s)Traceback.*case: raised after the head")
 
 
 def test_40_an_exception_after_start_response_but_before_the_head_is_a_500(case, probe):
     response = case("raises_after_start")
     assert (response.status, response.field("X-Head"), response.complete) == (500, None, True)
-    probe.wait_event("case: raised after start_response")
+    probe.wait_event("application.raised", "case: raised after start_response")
 
 
 @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt"])
@@ -464,7 +464,7 @@ def test_41_an_exit_of_the_application_is_an_error_of_its_request_alone(case, pr
     worker = probe.only_worker()
     snake = {"SystemExit": "system_exit", "KeyboardInterrupt": "keyboard_interrupt"}[name]
     assert case(f"raises_{snake}").status == 500
-    probe.wait_event(name)
+    probe.wait_event("application.raised", name)
     assert case("one_chunk").status == 200 and probe.only_worker() == worker
 
 
@@ -485,7 +485,7 @@ def test_43_a_bodiless_status_has_no_body_and_the_excess_is_logged(case, probe, 
     assert response.field("Transfer-Encoding") is None
     if code == "204":
         assert response.field("Content-Length") is None
-    assert probe.wait_event("/case/status_with_listed_body").level == "warn"
+    assert probe.wait_event("response.excess", "/case/status_with_listed_body").level == "warn"
 
 
 def test_44_a_missing_content_type_is_not_made_up(case):
@@ -548,7 +548,7 @@ def test_49_a_body_that_the_front_cuts_short_is_an_error_and_no_end(begin_case, 
                             body=b"x" * sent, end_body=True)
     if protocol == "fastcgi":
         assert connection.read_response().status >= 400
-        probe.wait_event("/case/read_cut")
+        probe.wait_event(("body.cut", "request.bad"), "/case/read_cut")
     else:
         connection.close()
     if sent > MIB:  # more than is read ahead: the application runs already
@@ -595,8 +595,8 @@ def test_51_a_body_of_unknown_length_is_given_its_true_one(probe):
 def test_52_errors_is_a_text_stream_into_the_log(case, probe):
     assert case("errors_stream").json() == {"bytes": "TypeError"}
     for text in ("case: plain", "case: line one", "case: line two", "case: printed"):
-        probe.wait_event(text)
-    event = probe.wait_event("case: snowman")
+        probe.wait_event("application.errors", text)
+    event = probe.wait_event("application.errors", "case: snowman")
     assert "\u2603" in event.text or "\\u2603" in event.text
     assert "udc80" in event.text
 
@@ -653,7 +653,7 @@ def test_54_a_file_shorter_than_content_length_is_refused_or_visibly_cut(case, p
     name, content = stored
     response = case("wrapper_of_file", f"name={name}&at=255000&length=5000")
     assert response.status == 500 or (response.body == content[255_000:], response.complete) == (True, False)
-    assert "Content-Length" in probe.wait_event("/case/wrapper_of_file").text
+    assert "Content-Length" in probe.wait_event("response.invalid", "/case/wrapper_of_file").text
 
 
 def test_55_anything_with_read_works(case, probe):
