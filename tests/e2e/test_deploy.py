@@ -79,7 +79,7 @@ def test_a_reload_by_the_unit_waits_for_its_outcome(start, installed, place, tex
     assert ended.returncode == code
     said = ended.stderr if code else ended.stdout
     assert ("not today" if code else "generation 2 serves") in said
-    assert bool(server.find_events("reloaded after")) == (code == 0)
+    assert bool(server.find_events("reload.finished")) == (code == 0)
 
 
 def test_no_restart_of_what_none_mends_and_no_end_for_one_worker_without_memory(unit):

@@ -48,7 +48,7 @@ def test_a_link_that_cannot_be_read_for_a_while_is_not_taken_for_its_end(install
         server.injector.end_order()
         asking.join()
         assert asked[0].returncode == 0, asked[0].stderr
-        assert not server.find_events("the master is gone")
+        assert not server.find_events("worker.draining", "the master is gone")
     finally:
         server.stop()
 
@@ -62,7 +62,7 @@ def test_who_cannot_tell_its_master_that_it_is_there_tells_it_later(installed, p
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: server.injector.failed() >= 10, "it tries again")
         server.injector.end_order()
-        server.wait_event(r"worker \d \(pid \d+\) is ready")
+        server.wait_event("worker.ready", r"^worker \d \(pid \d+\)")
         assert server.call("fastcgi", "/hello").status == 200
     finally:
         server.stop()
@@ -77,8 +77,8 @@ def test_that_a_worker_is_stuck_is_told_later_when_it_cannot_be_told_at_once(ins
             with wire.begin("uwsgi", server.address, wire.variables(path="/sleep", query="seconds=60")):
                 wait_until(lambda: server.injector.failed() >= 5, "it tries again")
                 server.injector.end_order()
-                server.wait_event("is stuck: ")
-            server.wait_event(r"worker \d \(pid \d+\) is ready")  # another, while the first is still there
+                server.wait_event("worker.stuck")
+            server.wait_event("worker.ready", r"^worker \d \(pid \d+\)")  # another, while the first is still there
             upload.send_body(b"2")
             assert upload.read_response().json() == {"length": 2}
     finally:

@@ -34,7 +34,7 @@ class TestApache(FrontMatrix):
         # mod_proxy_scgi takes the end of a Unix connection for the end of the response and gives it a
         # length of its own; only a reset tells it more, and a Unix socket has none. What is left:
         assert web.get(port, "/fail_later").status == 200
-        backend.wait_event(r"GET /fail_later: the application raised ValueError")
+        backend.wait_event("application.raised", "^GET /fail_later: .*ValueError")
 
 
 @pytest.mark.parametrize("mode", ["fastcgi-kept", "fastcgi-closed"])

@@ -1,14 +1,13 @@
 """What imports do to the process that serves: appd bears it, or says at once what it cannot bear."""
 
 import os
-import re
 import signal
 import time
 
 import pytest
 
 import wire
-from appd import Installation
+from appd import Installation, parse_log, select_events
 
 EXIT_START = 4
 EXIT_CLOSED = 8
@@ -37,10 +36,10 @@ def serve(start, place):
 
 
 def only_error(ended, of="worker 1"):
-    """The one line with which a process says why it does not start."""
-    by_master = rf" master\] {of.replace(' 1', ' [0-9]+')} failed "  # in the place of all
-    found = [line for line in ended.stderr.splitlines()
-             if " error [" in line and (f" {of}] " in line or re.search(by_master, line))]
+    """The one event with which a process says why it does not start."""
+    events = parse_log(ended.stderr)
+    by_master = select_events(events, "worker.start_failed", f"^{of.replace(' 1', ' [0-9]+')} ")  # in place of all
+    found = [event for event in events if event.level == "error" and (event.role == of or event in by_master)]
     assert len(found) == 1, ended.stderr
     return found[0]
 
@@ -62,7 +61,7 @@ def test_an_application_without_real_threads_is_told_at_once_what_was_replaced(i
     ended = run(installed, place, text, "--start-timeout", "60s", *option)
     assert time.monotonic() - begun < 30, "before the start timeout"
     assert ended.returncode == EXIT_START, ended.stderr
-    line = only_error(ended, {"--preload": "zygote", "--check": "check"}.get("".join(option), "worker 1"))
+    line = only_error(ended, {"--preload": "zygote", "--check": "check"}.get("".join(option), "worker 1")).text
     assert f"{package} has replaced _thread.start_new_thread, " in line and "real threads" in line
     assert remedy in line
     assert not (place / "app.sock").exists()
@@ -72,13 +71,13 @@ def test_an_application_without_real_threads_is_told_at_once_what_was_replaced(i
 def test_with_real_threads_such_an_application_is_served(serve, protocol, text):
     server = serve(text.replace("patch_all(", "patch_all(thread=False").replace("patch(", "patch(thread=False") + SERVE)
     assert server.call(protocol).body == b"served"
-    assert server.find_events("thread") == list(server.find_events("threads in each"))
+    assert {event.name for event in server.events() if "thread" in event.text} == {"server.ready"}
 
 
 def test_a_start_of_threads_that_starts_none_is_told(installed, place):
     ended = run(installed, place, "import threading\nthreading.Thread.start = lambda self: None\n")
     assert ended.returncode == EXIT_START
-    line = only_error(ended)
+    line = only_error(ended).text
     assert "hard has replaced threading.Thread.start" in line and "real threads" in line
 
 
@@ -120,7 +119,7 @@ def application(environ, start_response):
 def test_the_small_stack_that_an_application_wants_for_its_threads_is_not_the_pools(serve, protocol):
     server = serve(DEEP)
     assert server.call(protocol).body == b"65536"
-    assert server.find_events("SIGSEGV") == []
+    assert server.find_events(("worker.died", "worker.exited")) == []
 
 
 def test_the_switch_interval_of_the_application_holds(serve):
@@ -157,9 +156,9 @@ def test_a_client_that_goes_away_does_not_kill_who_wants_sigpipe(serve):
         assert front.socket.recv(10)
         front.close()
         assert server.call("fastcgi").body == b"served"
-    assert server.only_worker() == pid and server.find_events("SIGPIPE: ") == []
-    (event,) = server.find_events("SIGPIPE")
-    assert (event.level, event.role) == ("warn", "worker 1")
+    assert server.only_worker() == pid and not server.find_events(("worker.died", "worker.exited"))
+    (event,) = [event for event in server.events() if "SIGPIPE" in event.text]
+    assert (event.name, event.level, event.role) == ("import.signals", "warn", "worker 1")
 
 
 MASKED = """
@@ -176,25 +175,25 @@ def application(environ, start_response):
 def test_signals_that_appd_needs_reach_it_through_the_mask_of_an_import(serve):
     server = serve(MASKED, "--slow-request", "200ms", "--log-level", "debug")
     assert server.call("fastcgi", "/slow").body == b"True", "the others stay blocked"
-    assert "in application" in server.wait_event("--slow-request").text
+    assert "in application" in server.wait_event("request.slow", "--slow-request").text
     pid = server.only_worker()
     os.kill(pid, signal.SIGTERM)
-    server.wait_event(rf"^worker 1 \(pid {pid}\) was asked to end by SIGTERM and has ended")
-    assert server.find_events("drains: SIGTERM")
+    server.wait_event("worker.asked_to_end", rf"^worker 1 \(pid {pid}\) .*\bSIGTERM\b")
+    assert server.find_events("worker.draining", "SIGTERM")
 
 
 def test_a_start_that_hangs_with_all_signals_blocked_tells_where(installed, place):
     ended = run(installed, place, MASKED + "\ntime.sleep(1000)\n", "--start-timeout", "1s")
     assert ended.returncode == EXIT_START
-    assert "was not ready within" in ended.stderr
+    assert select_events(parse_log(ended.stderr), "worker.died", r"^worker \d \(pid \d+\) .*\(--start-timeout\)")
 
 
 def test_a_handler_for_sigterm_that_will_not_be_called_is_told(serve):
     server = serve("import signal\nsignal.signal(signal.SIGTERM, lambda *_: print('called'))\n" + SERVE)
-    (event,) = server.find_events("SIGTERM")
+    (event,) = server.find_events("import.signals", "SIGTERM")
     assert event.level == "warn" and "atexit" in event.text
     os.kill(server.only_worker(), signal.SIGTERM)
-    server.wait_event("is ready$")
+    server.wait_event("worker.ready")
 
 
 GAMES = """
@@ -247,7 +246,9 @@ def test_an_import_that_closes_what_is_not_its_own_is_told(installed, place, opt
     assert ended.returncode == EXIT_CLOSED if option == ("--check",) else EXIT_START
     who = {"--preload": "zygote", "--check": "check"}.get("".join(option), "worker 1")
     if lowest == 3:
-        assert "hard: the import has closed" in only_error(ended, who)
+        event = only_error(ended, who)
+        assert event.name == "import.closed_descriptors" and event.text.startswith("hard: ")
     if option != ("--check",):
-        assert f"{who} (pid " in ended.stderr and "the application has closed descriptors of appd's" in ended.stderr
+        assert select_events(parse_log(ended.stderr), ("worker.died", "worker.exited"),
+                             rf"^{who} \(pid \d+\) .*the application has closed descriptors of appd's")
     assert "std::terminate" not in ended.stderr

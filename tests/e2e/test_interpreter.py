@@ -11,6 +11,8 @@ import pytest
 import wire
 from processes import Gate, stop_process, unique, wait_until
 
+NO_PROGRESS = ("request.slow", "request.deadline", "request.stuck")
+
 # PyDLL calls with the interpreter held. `cat` opens its pipe when nobody else can have that any more.
 SITE = """
 import ctypes, json, os, threading
@@ -125,7 +127,7 @@ def test_requests_go_to_another_worker_while_the_interpreter_is_kept(pair):
         send(connection, "/")
     assert {connection.read_response().json() for connection in pair.waiting} == {pair.other}
     pair.finish()
-    assert not pair.server.find_events("no progress|stuck")
+    assert not pair.server.find_events((*NO_PROGRESS, "worker.stuck"))
 
 
 def test_one_request_after_another_goes_there(pair):
@@ -156,14 +158,13 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     gate = keep_interpreter(server, keeper)
     for connection in waiting:
         send(connection, "/")
-    event = server.wait_event(r"^in the queue (a request waits|\d requests wait) for the interpreter, held by "
-                              r"GET /hold\?\S+ \(thread \d\)$")
+    event = server.wait_event("interpreter.held", r"\bqueue (a request|\d requests) .* GET /hold\?\S+ \(thread \d\)$")
     assert event.level == "warn"
-    server.wait_event(r"^GET /hold\?\S+ has made no progress for ")
+    server.wait_event("request.slow", r"^GET /hold\?\S+ ")
     gate.open()
     assert {connection.read_response().json() for connection in [keeper, *waiting]} == {server.only_worker()}
-    assert len(server.find_events("has made no progress")) == 1
-    assert len(server.find_events("wait")) == 1
+    assert len(server.find_events(NO_PROGRESS)) == 1
+    assert len(server.find_events("interpreter.held")) == 1
 
 
 def test_that_requests_wait_for_the_interpreter_is_said_again_the_next_time(site, connect):
@@ -173,11 +174,11 @@ def test_that_requests_wait_for_the_interpreter_is_said_again_the_next_time(site
         gate = keep_interpreter(server, keeper)
         for connection in waiting:
             send(connection, "/")
-        wait_until(lambda: len(server.find_events("^GET /hold")) == times, "that it is kept is seen")
+        wait_until(lambda: len(server.find_events("request.slow", "^GET /hold")) == times, "that it is kept is seen")
         gate.open()
         for connection in (keeper, *waiting):
             assert connection.read_response().status == 200
-        if len(server.find_events("^in the queue ")) == 2:
+        if len(server.find_events("interpreter.held", r"\bqueue\b")) == 2:
             return
         until = time.monotonic() + 0.4
         while time.monotonic() < until:
@@ -210,12 +211,12 @@ def test_only_who_keeps_the_interpreter_is_overdue(site, connect):
     for each in gates:
         each.open()
     for _ in innocents:
-        server.wait_event(r"^GET /wait\S+ \(thread \d\) waits for the interpreter, held by GET /hold\S+ \(thread \d\)")
-    server.wait_event(r"^GET /hold\S+ has made no progress for \S+ s \(--request-timeout: interrupted")
+        server.wait_event("interpreter.held", r"^GET /wait\S+ \(thread \d\) .* GET /hold\S+ \(thread \d\)")
+    server.wait_event("request.deadline", r"^GET /hold\S+ .* \S+ s \(--request-timeout\b")
     gate.open()
     assert {connection.read_response().status for connection in innocents} == {200}
     assert keeper.read_response().status in (200, 504), "as it is, or is not, interrupted before it answers"
-    assert len(server.find_events("interrupted")) == 1
+    assert len(server.find_events("request.deadline")) == 1
 
 
 def test_what_waits_behind_a_call_that_never_ends_is_answered_and_the_worker_replaced(site, connect):
@@ -261,7 +262,6 @@ def test_it_is_said_that_a_thread_of_the_applications_own_keeps_the_interpreter(
     keeper, waiting = connect(server), connect(server)
     gate = keep_interpreter_in_thread(server, keeper)
     send(waiting, "/")
-    server.wait_event("^in the queue a request waits for the interpreter, held by a thread that the application "
-                      "has started$")
+    server.wait_event("interpreter.held", r"\bqueue a request .* a thread that the application has started$")
     gate.open()
     assert waiting.read_response().status == 200

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import wire
-from appd import parse_log
+from appd import parse_log, select_events
 from processes import alive, wait_until
 
 EXIT_START = 4
@@ -101,7 +101,7 @@ def test_a_request_that_outlasts_the_graceful_timeout_is_given_up_and_named(star
     gate.wait_entered()
     server.send_signal(signal.SIGTERM)
     server.wait_exit(within=15)
-    assert "GET /hold?gate=stuck" in server.wait_event("graceful-timeout|/hold").text
+    assert "GET /hold?gate=stuck" in server.wait_event("worker.killed", "/hold").text
     connection.close()
 
 
@@ -172,7 +172,7 @@ def test_a_worker_that_dies_is_replaced_and_the_log_names_cause_and_request(star
     server.forget_log()
     with wire.begin(protocol, server.address, wire.variables(path="/die", query=query)) as connection:
         connection.read_to_end()
-    event = server.wait_event(r"/die\?")
+    event = server.wait_event(("worker.died", "worker.exited"), r"/die\?")
     assert cause in event.text and f"GET /die?{query}" in event.text
     assert str(before) in event.text or event.pid == before
     assert event.level in ("warn", "error")
@@ -206,7 +206,7 @@ def application(environ, start_response):
     os.kill(server.only_worker(), signal.SIGKILL)
 
     def failures():
-        return server.find_events("breaks: not this time")
+        return server.find_events("worker.start_failed", "breaks: not this time")
 
     wait_until(lambda: len(failures()) >= 3, "three failed starts")
     assert server.running()
@@ -234,9 +234,8 @@ def run_broken(installed, place, module, text=None, *options):
 def test_an_application_that_cannot_be_imported_stops_the_start(installed, place, text, shown):
     ended = run_broken(installed, place, "broken:application", text)
     assert ended.returncode == EXIT_START
-    assert "Traceback (most recent call last)" in ended.stderr and shown in ended.stderr
-    named = [line for line in ended.stderr.splitlines() if "broken" in line and "import_application" in line]
-    assert named, ended.stderr
+    assert select_events(parse_log(ended.stderr), "worker.start_failed", "import_application: .*broken",
+                         r"Traceback \(most recent call last\)", shown), ended.stderr
     assert not (place / "app.sock").exists()
 
 
@@ -251,7 +250,7 @@ def test_an_application_that_cannot_be_imported_stops_the_start(installed, place
 def test_an_application_that_is_not_there_stops_the_start(installed, place, module, text, shown):
     ended = run_broken(installed, place, module, text)
     assert ended.returncode == EXIT_START
-    assert shown in ended.stderr and "import_application" in ended.stderr
+    assert select_events(parse_log(ended.stderr), "worker.start_failed", "import_application: ", shown), ended.stderr
     assert not (place / "app.sock").exists()
 
 
@@ -277,8 +276,9 @@ def test_broken_code_is_logged_once_and_not_by_each_worker(installed, start, pla
                           "--workers", 3, env={"PROBE_DIR": str(probe)})
     assert ended.returncode == EXIT_START
     assert ended.stderr.count("Traceback (most recent call last)") == 1, ended.stderr
-    errors = [event.text for event in parse_log(ended.stderr) if event.level == "error"]
-    assert len(errors) == 2 and "failed at import_application" in errors[0], ended.stderr
+    errors = [event for event in parse_log(ended.stderr) if event.level == "error"]
+    assert [event.name for event in errors] == ["worker.start_failed", "server.start_failed"], ended.stderr
+    assert "import_application" in errors[0].text
 
 
 def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):
@@ -286,7 +286,7 @@ def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):
     server = start("--pythonpath", place.path, workers=3, module="site_of_three")
     (server.gates / "broken").touch()
     server.send_signal(signal.SIGHUP)
-    server.wait_event("the reload has failed")
+    server.wait_event("reload.refused")
     assert server.log().count("Traceback (most recent call last)") == 1, server.log()
     assert len([event for event in server.events() if event.level == "error"]) == 2, server.log()
     wait_until(lambda: len(server.worker_pids()) == 3, "the failed ones are gone")
@@ -296,10 +296,11 @@ def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):
         met.unlink()
     for pid in server.worker_pids():
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(server.find_events("failed at import_application: .*broken in all")) >= 3, "all fail")
+    broken = "worker.start_failed", r"\bimport_application: .*broken in all"
+    wait_until(lambda: len(server.find_events(*broken)) >= 3, "all fail")
     assert server.log().count("Traceback (most recent call last)") == 2, server.log()
     (server.gates / "broken").unlink()
-    wait_until(lambda: len(server.find_events("is ready$")) >= 3, "all serve", 60)
+    wait_until(lambda: len(server.find_events("worker.ready")) >= 3, "all serve", 60)
 
 
 def test_no_process_is_left_by_a_start_that_failed(installed, place):
@@ -371,7 +372,7 @@ def application(environ, start_response):
 
 def ask_worker_to_end(server, pid):
     os.kill(pid, signal.SIGTERM)
-    event = server.wait_event(rf"\(pid {pid}\) was asked to end by SIGTERM and has ended")
+    event = server.wait_event("worker.asked_to_end", rf"\(pid {pid}\) .*\bSIGTERM\b")
     assert event.level == "info" and event.text.startswith("worker ")
 
 
@@ -381,10 +382,10 @@ def test_a_worker_that_is_asked_to_end_has_not_died(start):
         pid = server.only_worker()
         ask_worker_to_end(server, pid)
         wait_until(lambda: len(server.worker_pids()) == 1 and server.worker_pids() != [pid]
-                   and server.find_events(rf"\(pid {server.only_worker()}\) is ready"), "another serves")
+                   and server.find_events("worker.ready", rf"\(pid {server.only_worker()}\)"), "another serves")
     assert server.call("fastcgi").status == 200
     assert not [event for event in server.events() if event.level in ("warn", "error")], server.log()
-    assert not server.find_events("exited with|was killed|next start in")
+    assert not server.find_events(("worker.exited", "worker.died", "worker.killed", "worker.backoff"))
 
 
 def test_one_that_takes_its_time_is_replaced_meanwhile(start):
@@ -394,12 +395,12 @@ def test_one_that_takes_its_time_is_replaced_meanwhile(start):
     held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))
     gate.wait_entered()
     os.kill(asked, signal.SIGTERM)
-    wait_until(lambda: len(server.find_events("is ready$")) >= 2, "another is ready", 20)
+    wait_until(lambda: server.find_events("worker.ready"), "another is ready", 20)
     assert server.call("scgi", "/whoami").json()["pid"] != asked
     assert alive(asked)
     gate.open()
     assert held.read_response().json()["pid"] == asked
-    server.wait_event(rf"\(pid {asked}\) was asked to end by SIGTERM and has ended")
+    server.wait_event("worker.asked_to_end", rf"\(pid {asked}\) .*\bSIGTERM\b")
     assert len(server.worker_pids()) == 1
 
 
@@ -409,7 +410,7 @@ def test_all_of_them_asked_to_end_are_all_replaced(start):
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
     for pid in pids:
-        server.wait_event(rf"\(pid {pid}\) was asked to end by SIGTERM and has ended")
+        server.wait_event("worker.asked_to_end", rf"\(pid {pid}\) .*\bSIGTERM\b")
     wait_until(lambda: len(set(server.worker_pids()) - set(pids)) == 3, "three others")
     assert server.call("uwsgi").status == 200
     assert not [event for event in server.events() if event.level in ("warn", "error")], server.log()

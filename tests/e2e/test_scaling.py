@@ -33,8 +33,8 @@ def test_workers_come_when_requests_wait_and_go_when_they_do_not(start):
     let_go(held)
     let_go(more)
     wait_until(lambda: len(children(server.pid)) == 1, "one is enough")
-    assert len(server.find_events("requests wait: one more worker starts")) == 2
-    assert len(server.find_events("one fewer is enough")) == 2
+    assert len(server.find_events("scaling.up")) == 2
+    assert len(server.find_events("scaling.down")) == 2
     assert server.call("uwsgi", "/hello").status == 200
 
 
@@ -43,7 +43,7 @@ def test_without_need_there_are_as_many_as_at_least(start):
     for _ in range(50):
         assert server.call("fastcgi", "/hello").status == 200
     assert len(children(server.pid)) == 2
-    assert "(workers: 2..5," in server.wait_event("is ready:").text
+    assert "(workers: 2..5," in server.wait_event("server.ready").text
 
 
 def test_a_reload_starts_as_many_as_there_are(start):
@@ -52,6 +52,6 @@ def test_a_reload_starts_as_many_as_there_are(start):
     for gate, _ in held:
         gate.wait_entered()
     server.send_signal(signal.SIGHUP)
-    assert "(2 workers)" in server.wait_event("reloaded after").text
+    assert "(2 workers)" in server.wait_event("reload.finished").text
     let_go(held)
     wait_until(lambda: len(children(server.pid)) == 2, "the old ones have ended")

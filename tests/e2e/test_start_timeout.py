@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from appd import parse_log, select_events
 from processes import alive, children, wait_until
 
 EXIT_START = 4
@@ -64,36 +65,40 @@ def fail_to_start(installed, place):
 SIGABRT = r"SIGABRT(?: \(core dumped\))?"
 
 
-def overdue(who, step):
-    return rf"{who} \(pid \d+\) was not ready within \d.0 s \(--start-timeout\) and was killed by {SIGABRT} at {step} "
+def overdue(who, step, by=SIGABRT):
+    return "worker.died", rf"^{who} \(pid \d+\) .* \d\.0 s \(--start-timeout\) .*\b{by} at {step} "
+
+
+def found(said, *event):
+    return select_events(parse_log(said), *event)
 
 
 @pytest.mark.parametrize("options, who", [((), "worker 1"), (("--preload",), "zygote")], ids=["", "preload"])
 @pytest.mark.parametrize("code", ["hang()", "hang_in_c()"], ids=["in Python", "in C, with the interpreter"])
 def test_a_start_that_hangs_is_given_up_and_says_where(fail_to_start, options, who, code):
     said = fail_to_start(code, *options)
-    assert re.search(overdue(who, "import_application"), said)
+    assert found(said, *overdue(who, "import_application"))
     assert re.search(rf"\n  .*site_that_hangs.py\", line \d+ in {code[:-2]}\n", said)
 
 
 def test_who_does_not_hear_of_it_is_killed(fail_to_start):
     said = fail_to_start("hang_deaf()")
-    assert re.search(r"killing worker 1 \(pid \d+\)", said)
-    assert re.search(overdue("worker 1", "import_application").replace(SIGABRT, "SIGKILL"), said)
+    assert found(said, "worker.killed", r"\bworker 1 \(pid \d+\)")
+    assert found(said, *overdue("worker 1", "import_application", "SIGKILL"))
 
 
-@pytest.mark.parametrize("when, found", [
+@pytest.mark.parametrize("when, event", [
     ("after_in_child", overdue("worker 1", "run_fork_hooks")),
-    ("before", rf"zygote \(pid \d+\) has not forked worker 1 within 2.0 s \(--start-timeout\) and was killed by {SIGABRT} "),
+    ("before", ("worker.died", rf"^zygote \(pid \d+\) .*\bworker 1 .* 2\.0 s \(--start-timeout\) .*\b{SIGABRT} ")),
 ])
-def test_a_hook_at_fork_that_hangs_is_found_too(fail_to_start, when, found):
+def test_a_hook_at_fork_that_hangs_is_found_too(fail_to_start, when, event):
     said = fail_to_start(f"os.register_at_fork({when}=hang)", "--preload")
-    assert re.search(found, said)
+    assert found(said, *event)
     assert re.search(r"\n  .*site_that_hangs.py\", line \d+ in hang\n", said)
 
 
 def test_a_warm_up_that_hangs_is_a_start_that_hangs(fail_to_start):
-    assert re.search(overdue("worker 1", "warm_up"), fail_to_start("", "--warmup", "/hang"))
+    assert found(fail_to_start("", "--warmup", "/hang"), *overdue("worker 1", "warm_up"))
 
 
 def test_a_reload_to_code_that_hangs_fails_and_the_present_workers_go_on(site, place, installed):
@@ -114,10 +119,10 @@ def test_a_replacement_that_hangs_is_tried_again(site, place):
     first, second = children(server.pid)
     write(place, "hang()")
     os.kill(first, signal.SIGKILL)
-    server.wait_event(overdue(r"worker \d", "import_application"))
+    server.wait_event(*overdue(r"worker \d", "import_application"))
     assert alive(second) and server.call("fastcgi", "/").body == b"fine"
     write(place)
-    server.wait_event(r"worker \d \(pid \d+\) is ready", within=30)
+    server.wait_event("worker.ready", r"^worker \d \(pid \d+\)", within=30)
     assert len(children(server.pid)) == 2
 
 
@@ -127,7 +132,7 @@ def test_who_is_ready_in_time_has_no_limit_any_more(site):
     # Longer than the limit, by the server's own clock.
     wait_until(lambda: server.call("fastcgi", "/").status == 200 and age(worker[0]) > 5, "its limit is long over")
     assert children(server.pid) == worker
-    assert not server.find_events("--start-timeout")
+    assert not server.find_events(("worker.died", "worker.killed"))
 
 
 def age(pid) -> float:

@@ -109,7 +109,7 @@ def test_what_is_given_to_a_worker_without_descriptors_is_not_lost(pair):
     assert asked == pair.other
     for connection in pair.waiting:
         send(connection, "/hello")
-    pair.server.wait_event("a connection that another worker has given waits for a free descriptor")
+    pair.server.wait_event("accept.failed", "another worker has given")
     for connection in pair.waiting:
         assert connection.read_response().status == 200
     pair.finish()
@@ -170,7 +170,7 @@ def inherited_pair(installed, place, connect):
         def upgrade():
             place.write("upgraded", "")
             server.send_signal(signal.SIGUSR2)
-            server.wait_event("the reload has failed", within=30)
+            server.wait_event("reload.refused", within=30)
 
         pair = Pair(server, connect)
         pair.upgrade = upgrade
@@ -190,7 +190,7 @@ def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_successor(inherit
     wait_until(lambda: descriptors(pair.blocked) == before - 1, "the connection is given away")
     pair.upgrade()
     os.kill(pair.other, signal.SIGKILL)
-    pair.server.wait_event(rf"\(pid {pair.other}\) was killed by SIGKILL")
+    pair.server.wait_event("worker.died", rf"\(pid {pair.other}\) .*\bSIGKILL\b")
     pair.finish()
     assert given.read_response().json()["pid"] == pair.blocked
 
@@ -199,7 +199,7 @@ def test_who_does_not_know_of_a_death_gives_the_dead_nothing(inherited_pair):
     pair = inherited_pair("--queue-timeout", "500ms")
     pair.upgrade()
     os.kill(pair.other, signal.SIGKILL)
-    pair.server.wait_event(rf"\(pid {pair.other}\) was killed by SIGKILL")
+    pair.server.wait_event("worker.died", rf"\(pid {pair.other}\) .*\bSIGKILL\b")
     for connection in pair.waiting:
         send(connection, "/whoami")
     # They have waited, and been looked at each millisecond, for half a second; now they are answered here.

@@ -161,7 +161,7 @@ def reload_under_traffic(kind, site):
                 wait_until(lambda: visited_again(before), "each visitor is busy")
                 site.forget_log()
                 site.send_signal(signal.SIGHUP)
-                site.wait_event("^reloaded after", within=60)
+                site.wait_event("reload.finished", within=60)
             before = list(counts)
             wait_until(lambda: visited_again(before), "each visitor goes on")
         finally:

@@ -76,7 +76,7 @@ def idle_waits(records: list, workers, threads: int) -> list:
 
 def wait_started(log, workers):
     """Waits until all workers are ready, as the log says, and have settled down to wait."""
-    wait_until(lambda: " is ready: " in log(), "the workers are ready", DEADLINE)
+    wait_until(lambda: " server.ready: " in log(), "the workers are ready", DEADLINE)
     wait_until(lambda: all(all_threads_are("S", pid) for pid in workers), "the workers wait", DEADLINE)
 
 
