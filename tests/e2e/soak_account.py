@@ -4,6 +4,8 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from appd import select_events
+
 # From a worker's death until a waiting client notices it; the machine may be busy.
 NEWS_TRAVEL = 1.0
 # From the signal that ends a process to the end of its connections.
@@ -12,10 +14,13 @@ DYING = 0.5
 ROUNDING = 0.002
 GATEWAY_ERRORS = (502, 504)
 OF_FAULTS = (0, 200, 500, 502)  # 500 and 502 also for a body that cannot be stored
-# We deploy broken code and kill processes, so these log lines are our doing.
-OF_BROKEN_CODE = re.compile(r"failed at import_application|cannot import|ZeroDivisionError")
-OF_FAILED_RELOAD = re.compile(r"the (reload|upgrade) has failed")
-OF_ONE_PROCESS = re.compile(r"\(pid (\d+)\) (was killed by SIGKILL|has given no sign of life|has not forked)")
+# We deploy broken code and kill processes, so these events are our doing.
+OF_BROKEN_CODE = (("worker.start_failed", "reload.refused"), "import_application|ZeroDivisionError")
+OF_FAILED_RELOAD = (("reload.refused", "upgrade.refused"),)
+OF_NO_PROCESS = ("worker.died", "was not forked")
+OF_KILLED = ("worker.died", r"\(pid \d+\) [^(]*\bSIGKILL\b")  # but not for an option, which would be in parentheses
+OF_STOPPED = ("worker.unresponsive", r"\(pid \d+\)")
+OF_STOPPED_ZYGOTE = ("worker.died", r"^zygote \(pid \d+\) .*(--heartbeat|worker \d+ .*--start-timeout)")
 
 
 @dataclass
@@ -143,14 +148,17 @@ class Account:
             self._fail(one.ended, f"request {name} has ended with {one.how} in worker {one.pid}")
 
 
+def pid_in(event) -> int:
+    return int(re.search(r"\(pid (\d+)\)", event.text).group(1))
+
+
 def times_of_death(deeds, events) -> dict:
     """When each killed worker was killed: by us or, after we had stopped it, by the master."""
     deaths = {deed.pid: deed.began for deed in deeds if deed.what == "kill"}
     stopped = {deed.pid for deed in deeds if deed.what == "stop"}
-    for event in events:
-        found = re.search(r"\(pid (\d+)\) has given no sign of life", event.text)
-        if found and int(found.group(1)) in stopped:
-            deaths.setdefault(int(found.group(1)), event.when)
+    for event in select_events(events, *OF_STOPPED):
+        if pid_in(event) in stopped:
+            deaths.setdefault(pid_in(event), event.when)
     return deaths
 
 
@@ -165,16 +173,17 @@ def unexplained_errors(events, deeds, failed_orders) -> list:
         # A repeated message is summed up in a line a second later.
         if any(deed.began - ROUNDING <= event.when <= deed.ended + 2 * NEWS_TRAVEL for deed in faults):
             return True
-        one = OF_ONE_PROCESS.search(event.text)
-        if one:
-            return int(one.group(1)) in (killed if "SIGKILL" in one.group(2) else stopped)
-        if "was not forked" in event.text:
+        if select_events([event], *OF_KILLED):
+            return pid_in(event) in killed
+        if select_events([event], *OF_STOPPED) or select_events([event], *OF_STOPPED_ZYGOTE):
+            return pid_in(event) in stopped
+        if select_events([event], *OF_NO_PROCESS):
             return any(0 <= event.when - deed.began <= NEWS_TRAVEL for deed in deeds if deed.what == "kill")
-        if OF_BROKEN_CODE.search(event.text):
+        if select_events([event], *OF_BROKEN_CODE):
             return any(deed.began <= event.when <= deed.ended + NEWS_TRAVEL for deed in broken)
-        if OF_FAILED_RELOAD.search(event.text):
+        if select_events([event], *OF_FAILED_RELOAD):
             return any(deed.began <= event.when <= deed.ended + 0.1 for deed in failed_orders)
         return False
 
-    return [(event.when, f"logged as an error: {event.text}") for event in events
+    return [(event.when, f"logged as an error: {event.name}: {event.text}") for event in events
             if event.level == "error" and not explained(event)]

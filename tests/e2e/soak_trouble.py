@@ -3,14 +3,13 @@
 import contextlib
 import os
 import random
-import re
 import signal
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
 
-from appd import FromOwnBinary
+from appd import FromOwnBinary, parse_log, select_events
 from faults import Injector
 from processes import below, children, give_away, stop_process, wait_until
 from soak_request import FILE_SIZE, MAX_BODY, pattern
@@ -27,7 +26,7 @@ FAULTS = (("workers", "accept4", "ENOMEM"), ("workers", "recv", "ENOBUFS"),
 COSTLY_FAULTS = (("workers", "accept4", "EMFILE"), ("workers", "epoll_ctl", "ENOMEM"), ("workers", "pwrite", "ENOSPC"),
                  ("workers", "recv", "ECONNRESET"))
 MANY = 2**31 - 1
-ENDS = re.compile(r"reloaded after|the reload has failed")
+ENDS = ("reload.finished", "reload.refused")
 
 
 class SoakedAppd(FromOwnBinary):
@@ -161,8 +160,12 @@ class Trouble:
         def signalled():
             seen = len(self._server.log())
             self._server.send_signal(signal.SIGHUP)
-            wait_until(lambda: ENDS.search(self._server.log(), seen), "an end of the reload", RESPONSE_WITHIN)
-            return ENDS.search(self._server.log(), seen).group() == "reloaded after", ""
+
+            def ends():
+                return select_events(parse_log(self._server.log()[seen:]), ENDS)
+
+            (end, *_) = wait_until(ends, "an end of the reload", RESPONSE_WITHIN)
+            return end.name == "reload.finished", ""
 
         self._expect_new_version(self._begin("reload by signal"), signalled)
 
