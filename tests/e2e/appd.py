@@ -153,8 +153,6 @@ class Appd(Process):
 
     def find_events(self, names, *fields) -> list:
         """See select_events()."""
-        if isinstance(names, str) and not re.fullmatch(r"[a-z]+\.[a-z_]+", names):
-            return [event for event in self.events() if re.search(names, event.text)]
         return select_events(self.events(), names, *fields)
 
     def wait_event(self, names, *fields, within=10.0) -> Event:

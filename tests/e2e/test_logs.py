@@ -97,6 +97,14 @@ def test_a_request_cannot_forge_a_log_line(start):
     assert not [event for event in server.events() if event.role == "master" and event.pid == 1]
 
 
+@pytest.mark.parametrize("names", ["worker.dyed", ("worker.died", "worker.dyed"), "reloading"])
+def test_a_name_that_no_event_has_fails_a_test_instead_of_finding_nothing(start, names):
+    server = start()
+    for look in (server.find_events, server.wait_event):
+        with pytest.raises(AssertionError, match="no event is called"):
+            look(names)
+
+
 def test_there_is_no_access_log_unless_asked_for(start):
     server = start()
     assert server.call("fastcgi", "/hello").status == 200
