@@ -82,7 +82,7 @@ class Site:
         """One line at debug level, no traceback, 499, and a count."""
         lines = wait_until(lambda: [line for line in self.server.output().splitlines() if self.name in line], "a line")
         assert [line.split('"')[2].split()[0] for line in lines] == ["499"]
-        told = [event for event in self.server.events() if self.name in event.text and "went away before the end" in event.text]
+        told = self.server.find_events("response.client_gone", self.name)
         assert [event.level for event in told] == ["debug"]
         assert "Traceback" not in self.server.log()
         said = installed.run("status", "--control", self.control).stdout

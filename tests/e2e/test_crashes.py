@@ -183,8 +183,8 @@ def test_an_import_that_crashes_is_shown_before_the_start_is_given_up(installed,
     ended = installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", "broken",
                           "--workers", 1, *preload)
     assert ended.returncode == EXIT_START
-    ends = select_events(parse_log(ended.stderr), "worker.died", rf"^{who} \(pid \d+\)", "SIGSEGV.* at import_application ")
-    assert ends, ended.stderr
+    assert select_events(parse_log(ended.stderr), "worker.died", rf"^{who} \(pid \d+\)",
+                         "SIGSEGV.* at import_application "), ended.stderr
     assert re.search(r"\n  .*broken.py\", line 3 in crash\n", ended.stderr)
 
 
@@ -194,8 +194,8 @@ def test_a_hook_at_fork_that_crashes_is_shown_too(installed, place):
     ended = installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", "hooked",
                           "--workers", 1, "--preload")
     assert ended.returncode == EXIT_START
-    assert re.search(r"worker 1 \(pid \d+\) was killed by SIGSEGV at run_fork_hooks.*\n(  .*\n)*.*hooked.py\", line 3 in crash\n",
-                     ended.stderr)
+    assert re.search(r" worker\.died: worker 1 \(pid \d+\) .*SIGSEGV.* at run_fork_hooks.*\n"
+                     r"(  .*\n)*.*hooked.py\", line 3 in crash\n", ended.stderr)
 
 
 def test_a_zygote_that_dies_later_tells_what_ended_it(crashes):

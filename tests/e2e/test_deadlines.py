@@ -84,8 +84,8 @@ def test_a_slow_request_is_logged_once_with_its_stack_and_goes_on(watched, proto
     assert (response.status, response.body) == (200, b"looped\n")
     (event,) = server.find_events("request.slow", "--slow-request")
     assert event.level == "warn"
-    assert event.text.startswith("GET /loop?seconds=0.8 has made no progress for 0.")
-    assert re.search(r"thread [1-4], began 0\.\d s ago", event.text)
+    assert re.match(r"GET /loop\?seconds=0\.8 .* 0\.\d+ s \(--slow-request", event.text)
+    assert re.search(r"thread [1-4], .* 0\.\d s\b", event.text)
     _, *frames = event.text.splitlines()
     assert all(frame.strip().startswith("File ") for frame in frames)
     assert any("deadlines.py" in frame and frame.endswith("in compute") for frame in frames)
