@@ -27,8 +27,8 @@ def fails_to_start(installed, *sockets, options=()):
                          "--pythonpath", installed.apps)
 
 
-def why(ended, *fields) -> list:
-    return select_events(parse_log(ended.stderr), "socket.failed", *fields)
+def why(ended, name, *fields) -> list:
+    return select_events(parse_log(ended.stderr), name, *fields)
 
 
 def test_a_unix_socket_is_for_user_and_group_by_default(start):
@@ -76,21 +76,21 @@ def test_a_live_socket_is_refused_and_left_alone(start, installed):
     first = start()
     ended = fails_to_start(installed, first.address)
     assert ended.returncode == EXIT_SOCKET
-    assert why(ended, re.escape(first.address))
+    assert why(ended, "socket.in_use", re.escape(first.address))
     assert first.call("fastcgi", "/hello").status == 200
 
 
 def test_a_file_that_is_no_socket_is_refused_and_left_alone(installed, place):
     path = place.write("app.sock", "somebody's notes")
     ended = fails_to_start(installed, path)
-    assert ended.returncode == EXIT_SOCKET and why(ended, re.escape(str(path)))
+    assert ended.returncode == EXIT_SOCKET and why(ended, "socket.in_use", re.escape(str(path)))
     assert path.read_text() == "somebody's notes"
 
 
 def test_a_folder_that_does_not_exist_is_named(installed, place):
     ended = fails_to_start(installed, place / "nowhere" / "app.sock")
     assert ended.returncode == EXIT_SOCKET
-    assert why(ended, f"folder {place / 'nowhere'} does not exist")
+    assert why(ended, "socket.failed", f"folder {place / 'nowhere'} does not exist")
 
 
 def test_a_folder_that_may_not_be_written_to_is_named_with_the_user(installed, place):
@@ -98,7 +98,7 @@ def test_a_folder_that_may_not_be_written_to_is_named_with_the_user(installed, p
     ended = fails_to_start(installed, place / "locked" / "app.sock")
     assert ended.returncode == EXIT_SOCKET
     user = pwd.getpwuid(unprivileged().get("user", os.getuid())).pw_name
-    assert why(ended, f"user {user} may not write to the folder {place / 'locked'}")
+    assert why(ended, "socket.failed", f"user {user} may not write to the folder {place / 'locked'}")
 
 
 def test_a_path_too_long_for_a_socket_is_an_error_and_not_cut(installed, place):
@@ -144,7 +144,7 @@ def test_a_taken_port_is_refused_and_named(start, installed):
     port = Port()
     start(socket_option=f"127.0.0.1:{port.number}")
     ended = fails_to_start(installed, f"127.0.0.1:{port.number}")
-    assert ended.returncode == EXIT_SOCKET and why(ended, str(port.number))
+    assert ended.returncode == EXIT_SOCKET and why(ended, "socket.in_use", str(port.number))
     port.release()
 
 
