@@ -37,9 +37,6 @@ std::string_view buffer_directive(protocol::Wire wire) {
   return "";
 }
 
-/// Blocks that go out at once, after that with the head: most responses have few, and the loop has
-/// to be told of the first that is held.
-constexpr unsigned kFirstBlocks = 1;
 /// Blocks are held only while the application makes them so quickly on average: one that takes its
 /// time must not have every other block wait for the loop. Looked at once in so many blocks.
 constexpr std::chrono::microseconds kQuickly{200};
@@ -383,7 +380,7 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic
 }
 
 Outbox::Urgency WireExchange::urgency_of_block() noexcept {
-  if (blocks_++ % kLookInterval == kFirstBlocks) {
+  if (blocks_++ % kLookInterval == 0) {
     const auto now = Clock::now();
     const unsigned made = std::min(blocks_, kLookInterval);
     quick_ = now - std::exchange(last_look_, now) < made * kQuickly;
