@@ -366,7 +366,7 @@ class ConnectionScript {
         return;
       }
       const auto before = in_sight();
-      std::erase_if(pool_.holding, [](const auto& connection) { return !connection->send_held(); });
+      for (const auto& connection : std::exchange(pool_.holding, {})) connection->send_held();
       turn();
       still = before == in_sight() ? still + 1 : 0;
     }

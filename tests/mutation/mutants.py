@@ -493,9 +493,8 @@ SECOND = [
             "  return false;\n", "python: *", "e2e: test_django.py", "e2e: test_client_gone.py"),
 
     # -- worker
-    removed("a block of a stream stays with appd when the loop found it busy", f"{POOL}/loop_notifications.cpp",
-            "  if (!holding_.empty()) any_to_flush_.store(true);\n",
-            "pool: *", "e2e: test_back_pressure.py"),
+    changed("a block of a stream stays with appd once the loop has looked", f"{POOL}/loop_notifications.cpp",
+            "[this] { looks_soon_.store(false); }", "[] {}", "pool: *"),
     changed("--warmup-accept 404 does not let 404 pass", f"{NET}/warm_up.cpp",
             "return range.first <= status && status <= range.second;",
             "return range.first <= status && status < range.second;", "pool: *", "e2e: test_warmup.py"),

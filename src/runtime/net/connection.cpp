@@ -74,11 +74,8 @@ bool Connection::try_respond_instead(const WireExchange& running) {
   return true;
 }
 
-bool Connection::send_held() {
-  if (state_ == State::closed) return false;
-  const Outbox::Released released = outbox_.release_held();
-  if (released == Outbox::Released::queued) advance();
-  return released == Outbox::Released::busy;
+void Connection::send_held() {
+  if (state_ != State::closed && outbox_.release_held()) advance();
 }
 
 void Connection::drain() {

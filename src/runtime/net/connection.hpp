@@ -39,8 +39,8 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool try_respond_instead(const WireExchange& running);
   /// Something changed off the loop: a response ended, bytes wait to go out, a body was read.
   void on_notified() { advance(); }
-  /// Sends what the outbox holds. True: somebody writes just now; to be called again soon.
-  bool send_held();
+  /// Sends what the outbox holds.
+  void send_held();
   /// The server drains: ends, here at least, as soon as what runs is answered.
   void drain();
   /// Closes what has waited for the front for too long. False: it waits for nothing any more.

@@ -245,17 +245,13 @@ Outbox::Flushed Outbox::flush() {
   return moved ? Flushed::progress : Flushed::nothing;
 }
 
-Outbox::Released Outbox::release_held() {
-  // A stream that makes haste has the lock most of the time; waiting for it would slow both down.
-  if (!mutex_.try_lock()) return Released::busy;
-  const Lock lock(mutex_, std::adopt_lock);
+bool Outbox::release_held() {
+  Lock lock(mutex_);
   release_due_ = false;
-  if (held_.empty()) {
-    held_ = {};
-    return Released::nothing;
-  }
+  const bool held = !held_.empty();
   queue_held();
-  return Released::queued;
+  held_ = {};
+  return held;
 }
 
 void Outbox::shut() {

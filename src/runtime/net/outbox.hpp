@@ -106,14 +106,9 @@ class Outbox {
   /// Sends what waits, at most about a megabyte: `progress` when there is still something.
   Flushed flush();
 
-  enum class Released : std::uint8_t {
-    nothing,
-    queued,  ///< the loop must `flush`
-    busy,    ///< a writer is at it: to be tried again soon
-  };
-  /// Puts what is held into the queue. The next write that is held is a `first_held`, unless
-  /// `busy`.
-  Released release_held();
+  /// Queues what is held. True: something was, and the loop must `flush`. The next write that is
+  /// held is a `first_held`.
+  bool release_held();
 
   /// The connection ends: forgets what waits, wakes everybody, refuses everything.
   void shut();

@@ -22,7 +22,6 @@ namespace appd::net {
 class APPD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void lock() APPD_ATTRIBUTE(acquire_capability()) { mutex_.lock(); }
-  bool try_lock() APPD_ATTRIBUTE(try_acquire_capability(true)) { return mutex_.try_lock(); }
   void unlock() APPD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
 
  private:
@@ -51,9 +50,6 @@ class APPD_ATTRIBUTE(scoped_lockable) Lock {
   explicit Lock(Mutex& mutex) APPD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) {
     mutex_.lock();
   }
-  /// Of one that is locked already.
-  Lock(Mutex& mutex, std::adopt_lock_t) APPD_ATTRIBUTE(requires_capability(mutex))
-      : mutex_(mutex) {}
   ~Lock() APPD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

@@ -51,14 +51,13 @@ void LoopNotifications::deliver() {
 
 /// Looks after streams at once when the first of them asks for it, then after all once in a while.
 void LoopNotifications::send_held() {
+  std::vector<std::shared_ptr<net::Connection>> holding;
   {
     const std::lock_guard lock(mutex_);
     any_to_flush_.store(false);
-    std::move(to_flush_.begin(), to_flush_.end(), std::back_inserter(holding_));
-    to_flush_.clear();
+    holding.swap(to_flush_);
   }
-  std::erase_if(holding_, [](const auto& connection) { return !connection->send_held(); });
-  if (!holding_.empty()) any_to_flush_.store(true);
+  for (const auto& connection : holding) connection->send_held();
   looks_soon_.store(true);
   hold_timer_.expire_after(kHoldTime);
 }

@@ -33,7 +33,6 @@ class LoopNotifications {
 
   // The loop's.
   std::vector<std::shared_ptr<net::Connection>> now_;
-  std::vector<std::shared_ptr<net::Connection>> holding_;
   net::EventLoop::Timer hold_timer_;
   std::atomic<bool> looks_soon_{false};  ///< by itself: its timer runs
 
