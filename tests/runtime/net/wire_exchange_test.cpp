@@ -49,6 +49,35 @@ ScriptedApplication::Script sending_file(const std::string& path, std::uint64_t 
   };
 }
 
+/// How many of so many blocks, made at once after each other, have arrived before the response's
+/// end and without the loop.
+std::size_t arrived_without_the_loop(std::size_t blocks) {
+  ScriptedApplication application;
+  Gate all_made;
+  application.on("/quick", [&](gateway::Exchange& exchange) {
+    application.gate.wait();
+    const gateway::ResponseHead head{"200 OK", {}};
+    ScriptedApplication::stream(exchange, &head, "block,");
+    for (std::size_t i = 1; i < blocks; ++i) {
+      ScriptedApplication::stream(exchange, nullptr, "block,");
+    }
+    all_made.wait();
+  });
+  RunningServer server(application);
+  FrontSocket front = server.connect();
+  REQUIRE(front.send(request(Speech::scgi, {"/quick"})));
+  REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+  const StoppedLoop stopped(server);
+  application.gate.open();
+  REQUIRE(eventually([&] { return all_made.waiting() == 1; }));
+  std::string got;
+  while (!front.silent()) {
+    got += front.receive([](const std::string& part) { return !part.empty(); });
+  }
+  all_made.open();
+  return response_in(Speech::scgi, got).body().size() / 6;
+}
+
 std::size_t spool_files_in(const TemporaryFolder& folder) {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -291,6 +320,12 @@ TEST_SUITE("wire exchange") {
       CHECK(arrived == 200);
       CHECK(late == 0);
     }
+  }
+
+  TEST_CASE("a block that comes at once goes out with the next one") {
+    // Whoever makes haste may be kept from it, so there are several tries.
+    constexpr std::size_t kBlocks = 42;
+    CHECK(eventually([] { return arrived_without_the_loop(kBlocks) == kBlocks - 1; }));
   }
 
   TEST_CASE("blocks that are made slowly are sent at once") {
