@@ -5,11 +5,14 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <thread>
 
 #include "fakes/running_server.hpp"
@@ -484,6 +487,37 @@ TEST_SUITE("wire exchange") {
     CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
           "not read");
     CHECK(eventually([&] { return spool_files_in(server.folder()) == 0; }));
+  }
+
+  TEST_CASE("a head too large for nginx is warned of once, with the directive to change") {
+    constexpr std::size_t kTooLarge = 5000;
+    ScriptedApplication application;
+    application.on("/", [](gateway::Exchange& exchange) {
+      const std::string fields = "X-Large: " + std::string(kTooLarge, 'x') + "\r\n";
+      const std::string_view body = "body";
+      const gateway::ResponseHead head{"200 OK", fields, false};
+      exchange.send(&head, std::span(&body, 1), gateway::End::last, nullptr);
+    });
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      RunningServer server(application);
+      const auto count = [&](gateway::LogEvent event) {
+        const auto lines = server.reporter().lines();
+        return std::count_if(lines.begin(), lines.end(),
+                             [event](const auto& line) { return line.event == event; });
+      };
+      REQUIRE(server.ask(speech, {"/"}).status() == "200");  // no nginx
+      CHECK(count(gateway::LogEvent::response_large_head) == 0);
+      Asked by_nginx{"/"};
+      by_nginx.software = "nginx/1.22";
+      for (int i = 0; i < 3; ++i) REQUIRE(server.ask(speech, by_nginx).status() == "200");
+      CHECK(count(gateway::LogEvent::response_large_head) == 1);
+      CHECK(count(gateway::LogEvent::response_large_head_again) == 2);
+      const std::string directive = speech == Speech::uwsgi  ? "uwsgi_buffer_size"
+                                    : speech == Speech::scgi ? "scgi_buffer_size"
+                                                             : "fastcgi_buffer_size";
+      CHECK(server.reporter().count(directive, Level::warning) == 1);
+    }
   }
 
   TEST_CASE("what cannot be served is refused with a status, and the worker goes on") {
