@@ -95,7 +95,9 @@ void end(pid_t pid) {
   ::waitpid(pid, nullptr, 0);
 }
 
-/// Runs the next step; the CPU time that it is said to have taken.
+/// Runs the next step and returns the CPU time it is said to have taken. What is exact is checked
+/// from below, and from above against having been counted twice: a fork alone may cost some
+/// milliseconds, under a sanitizer more.
 nanoseconds cpu_of_step(Child& child) {
   const ProcessTree before = ProcessTree::measure(child.pid());
   child.step();
@@ -115,15 +117,15 @@ TEST_SUITE("process tree") {
     });
     const nanoseconds busy = cpu_of_step(child);
     CHECK(busy >= 20ms);
-    CHECK(busy < 25ms);
-    CHECK(cpu_of_step(child) < 5ms);
+    CHECK(busy < 2 * 20ms);
+    CHECK(cpu_of_step(child) < 20ms);
   }
 
   TEST_CASE("a thread that ended in between counts") {
     Child child([](int) { std::thread(static_cast<void (*)(nanoseconds)>(burn), 20ms).join(); });
     const nanoseconds used = cpu_of_step(child);
     CHECK(used >= 20ms);
-    CHECK(used < 25ms);
+    CHECK(used < 2 * 20ms);
   }
 
   TEST_CASE("a child and a grandchild that were started in between count") {
@@ -134,7 +136,7 @@ TEST_SUITE("process tree") {
     });
     const nanoseconds used = cpu_of_step(child);
     CHECK(used >= 30ms);
-    CHECK(used < 35ms);
+    CHECK(used < 2 * 30ms);
     CHECK(ProcessTree::measure(child.pid()).running() == 2);
     CHECK(ProcessTree::measure(::getpid()).running() == 3);
     child.step();
