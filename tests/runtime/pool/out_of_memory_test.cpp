@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "fakes/failing_new.hpp"
 #include "fakes/running_server.hpp"
 #include "fakes/sanitizers.hpp"
+#include "fakes/temporary_folder.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -38,13 +40,14 @@ Outcome serve_with_failure(long number, Speech speech) {
   return ask(server, speech, 10).size() == 10 ? served : deaf;
 }
 
-/// The same in a process of its own, which it may end.
-int status_of(long number, Speech speech) {
+/// The same in a process of its own, which it may end. What that leaves behind then is in `folder`.
+int status_of(long number, Speech speech, const TemporaryFolder& folder) {
   const pid_t child = ::fork();
   if (child == 0) {
     const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     ::dup2(nowhere, STDERR_FILENO);
     std::signal(SIGABRT, SIG_DFL);
+    ::setenv("TMPDIR", folder.path().c_str(), 1);
     ::alarm(30);  // a hang is none of the outcomes
     ::_exit(serve_with_failure(number, speech));
   }
@@ -58,12 +61,13 @@ int status_of(long number, Speech speech) {
 TEST_SUITE("out of memory") {
   TEST_CASE("whichever allocation of a request fails, the worker serves on or ends") {
     if (kThreadSanitizer) return;  // it bears no threads after a fork
+    const TemporaryFolder folder;
     for (const Speech speech : {Speech::fastcgi_kept, Speech::uwsgi}) {
       int ended = 0;
       bool all = false;
       for (long number = 1; number < 500 && !all; ++number) {
         CAPTURE(number);
-        const int status = status_of(number, speech);
+        const int status = status_of(number, speech, folder);
         all = WIFEXITED(status) && WEXITSTATUS(status) == none_failed;
         const bool died = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
         ended += died ? 1 : 0;
