@@ -6,12 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -28,9 +22,8 @@
 #include "runtime/python/virtualenv.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
-#include "runtime/support/own_descriptors.hpp"
 #include "runtime/support/release_pages.hpp"
-#include "runtime/support/worker_signals.hpp"
+#include "runtime/worker/control_thread.hpp"
 #include "runtime/worker/deadline_guard.hpp"
 #include "runtime/worker/environment.hpp"
 #include "runtime/worker/last_words.hpp"
@@ -44,8 +37,6 @@ using gateway::LogEvent;
 using ipc::StartStep;
 namespace exit_code = support::exit_code;
 
-constexpr std::chrono::milliseconds kLogPause{50};
-constexpr std::chrono::milliseconds kTellPause{50};
 /// Signs of life in the time after which one is missed.
 constexpr int kBeatsInHeartbeat = 3;
 
@@ -70,18 +61,11 @@ class Worker {
         peers_(loop_, context.index, context.loads, context.inboxes.boxes(),
                context.settings.threads),
         handover_receiver_(loop_, context.handover_queue),
-        long_responses_(context.slots),
         spool_share_(context.loads, context.index, context.settings.spool_limit),
         server_(loop_, make_server_options(context.settings, context.admission, &spool_share_),
                 pool_, context.reporter, &peers_),
-        orders_(control_),
-        signals_(control_),
-        heartbeat_(control_),
-        log_timer_(control_),
-        tell_timer_(control_),
-        python_(std::move(preloaded)) {
-    control_claim_.finish();
-  }
+        control_(link_, context.reporter),
+        python_(std::move(preloaded)) {}
 
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
@@ -132,57 +116,21 @@ class Worker {
     context_.reporter.report(LogEvent::worker_accepting, "accepts connections");
   }
 
-  /// What the master and signals ask for has a thread of its own: it is heard whatever the loop
-  /// does, and the loop's thread keeps to requests.
   void start_control() {
-    orders_.assign(link_.fd());
-    await_order();
-    // The application may have set a handler at import; draining is the server's promise.
-    support::install_own_handler(SIGTERM, [this] { signals_.add(SIGTERM); });
-    signals_.async_wait([this](boost::system::error_code error, int) {
-      if (!error) drain("SIGTERM", Idle::left, "SIGTERM");
-    });
-    if (context_.settings.heartbeat.count() > 0) beat();
-    context_.reporter.on_behind(
-        [this] { boost::asio::post(control_, [this] { flush_log_later(); }); });
-    control_thread_ = std::thread([this] { control_.run(); });
+    if (context_.settings.heartbeat.count() > 0) {
+      control_.beat_every(context_.settings.heartbeat / kBeatsInHeartbeat, [this] { beat(); });
+    }
+    control_.start({[this](const ipc::Order& order) { on_order(order); },
+                    [this] { drain("the master is gone", Idle::closed); },
+                    [this] { drain("SIGTERM", Idle::left, "SIGTERM"); }});
   }
 
-  /// The loop shows that it runs. (It is woken for it: a worker that waits does so for long.)
+  /// The loop shows that it runs. It is woken for this, since a worker without requests sleeps for
+  /// long.
   void beat() {
     loop_.post([this] {
       context_.loads[context_.index].alive.store(support::monotonic_ns(),
                                                  std::memory_order_relaxed);
-    });
-    heartbeat_.expires_after(context_.settings.heartbeat / kBeatsInHeartbeat);
-    heartbeat_.async_wait([this](boost::system::error_code error) {
-      if (!error) beat();
-    });
-  }
-
-  /// The log was not read, or holds back lines; whoever logs goes on, and it is tried again here.
-  void flush_log_later() {
-    log_timer_.expires_after(kLogPause);
-    log_timer_.async_wait([this](boost::system::error_code error) {
-      if (!error && !context_.reporter.flush()) flush_log_later();
-    });
-  }
-
-  /// Tells the master, now or later, without waiting. Any thread.
-  void tell(ipc::WorkerMessage message) {
-    if (link_.try_send(message)) return;
-    boost::asio::post(control_, [this, message = std::move(message)]() mutable {
-      untold_.push_back(std::move(message));
-      if (untold_.size() == 1) tell_later();
-    });
-  }
-
-  void tell_later() {
-    tell_timer_.expires_after(kTellPause);
-    tell_timer_.async_wait([this](boost::system::error_code error) {
-      if (error) return;
-      std::erase_if(untold_, [this](const auto& message) { return link_.try_send(message); });
-      if (!untold_.empty()) tell_later();
     });
   }
 
@@ -192,8 +140,8 @@ class Worker {
         link_.try_send({ipc::WorkerMessage::Kind::overloaded, {}, {}});  // it is said again
       });
     }
-    pool_.set_waiting([this] {
-      if (const auto line = long_responses_.look(support::monotonic_ns())) {
+    pool_.set_waiting([this, responses = pool::LongResponses(context_.slots)]() mutable {
+      if (const auto line = responses.look(support::monotonic_ns())) {
         context_.reporter.report(LogEvent::queue_long_calls, *line);
       }
     });
@@ -208,27 +156,15 @@ class Worker {
     const pool::DeadlineLimits limits = make_deadline_limits(context_.settings);
     if (!limits.any()) return;
     python_->watch_pool();
-    deadlines_.emplace(control_, limits, context_.slots, context_.loads[context_.index], *python_,
-                       context_.reporter);
+    deadlines_.emplace(control_.context(), limits, context_.slots, context_.loads[context_.index],
+                       *python_, context_.reporter);
     deadlines_->start([this](unsigned thread, std::uint32_t sequence, const std::string& what) {
       on_stuck(thread, sequence, what);
     });
   }
 
-  void await_order() {
-    orders_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [this](boost::system::error_code error) {
-                         if (!error) on_order();
-                       });
-  }
-
-  void on_order() {
-    using Got = ipc::WorkerLink::Got;
+  void on_order(const ipc::Order& order) {
     using ipc::MasterOrder;
-    const auto [got, order] = link_.receive_order();
-    if (got == Got::closed) return drain("the master is gone", Idle::closed);
-    await_order();
-    if (got != Got::message) return;
     if (order.kind == MasterOrder::serve) loop_.post([this] { open_server(); });
     if (order.kind == MasterOrder::reopen) context_.reporter.go_on_in(order.logs());
     if (order.kind == MasterOrder::retire) drain("retired", Idle::left);
@@ -252,27 +188,34 @@ class Worker {
         };
       }
       server_.drain([this] { on_drained(); }, std::move(hand_over));
-      tell({ipc::WorkerMessage::Kind::retired, {}, signal});
+      control_.tell({ipc::WorkerMessage::Kind::retired, {}, signal});
     });
   }
 
   void on_drained() {
-    drained_.store(true);
-    if (stuck_.load()) leave_stuck();
+    if (has_reached(Milestone::drained, Milestone::stuck)) leave_stuck();
     pool_.stop();
   }
 
   /// A thread does not come back, so this process cannot end as others do: it leaves when all else
   /// is done.
   void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
-    stuck_.store(true);
-    tell({ipc::WorkerMessage::Kind::stuck, {}, what});
+    control_.tell({ipc::WorkerMessage::Kind::stuck, {}, what});
     loop_.post([this, thread, sequence] {
       if (const auto* call = pool_.call_of(thread, sequence)) server_.respond_instead(call);
       pool_.give_up(thread, sequence);
     });
     if (!draining_) drain("a thread is stuck", Idle::left);
-    if (drained_.load()) leave_stuck();
+    if (has_reached(Milestone::stuck, Milestone::drained)) leave_stuck();
+  }
+
+  enum class Milestone : unsigned { stuck = 1, drained = 2 };
+
+  /// Notes one milestone. True if the other one had been reached before: of the two threads that
+  /// reach them, one is told.
+  bool has_reached(Milestone now, Milestone other) noexcept {
+    const unsigned before = milestones_.fetch_or(static_cast<unsigned>(now));
+    return (before & static_cast<unsigned>(other)) != 0;
   }
 
   [[noreturn]] void leave_stuck() noexcept {
@@ -285,15 +228,12 @@ class Worker {
     python_->join_pool();
     io_thread_.join();
     control_.stop();
-    control_thread_.join();
-    context_.reporter.on_behind(nullptr);
   }
 
   int end() {
     link_.send({ipc::WorkerMessage::Kind::exiting, {}, list(python_->lasting_threads())});
     server_.stop();
-    signals_.cancel();
-    orders_.release();
+    control_.release();
     const bool flushed = python_->finalize();
     return flushed ? exit_code::kOk : exit_code::kFailure;
   }
@@ -302,7 +242,7 @@ class Worker {
     pool_.stop();
     if (python_) python_->join_pool();
     if (io_thread_.joinable()) io_thread_.join();
-    orders_.release();
+    control_.release();
   }
 
   const WorkerContext& context_;
@@ -312,24 +252,14 @@ class Worker {
   pool::ThreadPool pool_;
   peers::PeerWorkers peers_;
   peers::HandoverReceiver handover_receiver_;
-  pool::LongResponses long_responses_;
   peers::SpoolShare spool_share_;
   net::Server server_;
-  support::DescriptorClaim control_claim_;  // of what follows
-  boost::asio::io_context control_{1};
-  boost::asio::posix::stream_descriptor orders_;
-  boost::asio::signal_set signals_;
-  boost::asio::steady_timer heartbeat_;
-  boost::asio::steady_timer log_timer_;
-  boost::asio::steady_timer tell_timer_;
-  std::vector<ipc::WorkerMessage> untold_;  // the control thread's
-  bool draining_ = false;                   // the control thread's
-  std::atomic<bool> stuck_{false};
-  std::atomic<bool> drained_{false};
+  ControlThread control_;
+  bool draining_ = false;  // the control thread's
+  std::atomic<unsigned> milestones_{0};
   std::unique_ptr<python::PythonRuntime> python_;
   std::optional<DeadlineGuard> deadlines_;
   std::thread io_thread_;
-  std::thread control_thread_;
 };
 
 int try_out(python::PythonRuntime& python, const config::Settings& settings,
