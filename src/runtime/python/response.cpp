@@ -70,7 +70,9 @@ void cut(std::vector<std::string_view>& pieces, std::size_t size) {
 void Response::begin(gateway::Exchange& exchange) {
   exchange_ = &exchange;
   sent_ = 0;
-  started_ = written_ = ended_ = gone_ = excess_ = false;
+  kind_ = Kind::unknown;
+  end_ = End::open;
+  written_ = excess_ = false;
 }
 
 void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
@@ -78,24 +80,24 @@ void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
     if (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3)
       raise(PyExc_TypeError, "exc_info must be the tuple of sys.exc_info(), not %R", exc_info);
     if (exchange_->head_sent()) raise_exc_info(exc_info);
-  } else if (started_) {
+  } else if (started()) {
     raise(PyExc_AssertionError, "start_response is called a second time without exc_info");
   }
   const std::size_t other = 1 - current_;
   heads_[other].assign(status, headers);
   current_ = other;
-  started_ = true;
   if (has_no_body(head().status()) && head().status() != 304) head().remove_content_length();
   if (head().status() == 205) head().set_content_length(0);
-  takes_body_ = !exchange_->request().is_head() && !has_no_body(head().status());
+  const bool head_only = exchange_->request().is_head() || has_no_body(head().status());
+  kind_ = head_only ? Kind::head_only : Kind::with_body;
 }
 
 void Response::require_started() const {
-  if (!started_) throw ResponseError("start_response was not called before the first body bytes");
+  if (!started()) throw ResponseError("start_response was not called before the first body bytes");
 }
 
 void Response::infer_length(std::uint64_t length) {
-  const bool may = started_ && !written_ && !exchange_->head_sent() && !head().content_length() &&
+  const bool may = started() && !written_ && !exchange_->head_sent() && !head().content_length() &&
                    !has_no_body(head().status());
   if (may) head().set_content_length(length);
 }
@@ -107,7 +109,7 @@ std::uint64_t Response::wanted() const noexcept {
 
 void Response::send(PyObject* bytes) {
   std::string_view piece = view_bytes(bytes);
-  if (piece.empty() || gone_) return;
+  if (piece.empty() || gone()) return;
   require_started();
   if (!takes_body()) {
     excess_ = !exchange_->request().is_head();
@@ -115,7 +117,7 @@ void Response::send(PyObject* bytes) {
   }
   const std::uint64_t limit = wanted();
   excess_ |= piece.size() > limit;
-  if (ended_) return;
+  if (satisfied()) return;
   if (piece.size() > limit) piece = piece.substr(0, static_cast<std::size_t>(limit));
   transmit({&piece, 1}, piece.size() == limit ? gateway::End::last : gateway::End::more, bytes);
 }
@@ -126,7 +128,7 @@ void Response::write(PyObject* bytes) {
   if (support::forked_by_application()) raise_of_parent("write()");
   written_ = true;
   send(bytes);
-  if (gone_) raise(PyExc_ConnectionResetError, "the client closed the connection");
+  if (gone()) raise(PyExc_ConnectionResetError, "the client closed the connection");
 }
 
 void Response::send_rest(std::span<const std::string_view> pieces, PyObject* owner) {
@@ -158,13 +160,12 @@ void Response::send_file(gateway::FileRange range) {
   const bool head_due = !exchange_->head_sent();
   GilRelease released;
   const auto status = exchange_->send_file(head_due ? &first : nullptr, std::move(range));
-  gone_ = status == gateway::SendStatus::gone;
-  ended_ = true;
+  end_ = status == gateway::SendStatus::gone ? End::gone : End::complete;
 }
 
 void Response::finish() {
   if (satisfied()) return;
-  if (!started_) throw ResponseError("start_response was not called");
+  if (!started()) throw ResponseError("start_response was not called");
   if (takes_body()) {
     if (head().content_length() && wanted() > 0) throw_too_short(0);
     infer_length(0);
@@ -200,8 +201,11 @@ void Response::transmit_rest(Pieces pieces, std::size_t taken, gateway::End end,
 bool Response::went_out(const gateway::Sent& sent, gateway::End end) noexcept {
   sent_ += sent.consumed;
   if (sent.status == gateway::SendStatus::full) return false;
-  gone_ = sent.status == gateway::SendStatus::gone;
-  ended_ = !gone_ && end == gateway::End::last;
+  if (sent.status == gateway::SendStatus::gone) {
+    end_ = End::gone;
+  } else if (end == gateway::End::last) {
+    end_ = End::complete;
+  }
   return true;
 }
 
@@ -232,8 +236,8 @@ void Response::wait_room() {
 }
 
 void Response::fail(Failure failure) noexcept {
-  if (ended_ || gone_) return;
-  ended_ = true;
+  if (satisfied()) return;
+  end_ = End::complete;
   if (exchange_->head_sent()) return exchange_->break_off();
   const ErrorResponse& response = failure == Failure::timeout ? kTimeout : kError;
   head().assign(response.status, response.code);
@@ -242,7 +246,7 @@ void Response::fail(Failure failure) noexcept {
   const gateway::ResponseHead first = head().view();
   const std::size_t pieces = exchange_->request().is_head() ? 0 : 1;
   const auto sent = exchange_->send(&first, {&response.body, pieces}, gateway::End::last, nullptr);
-  gone_ = sent.status == gateway::SendStatus::gone;
+  if (sent.status == gateway::SendStatus::gone) end_ = End::gone;
 }
 
 }  // namespace appd::python

@@ -36,19 +36,19 @@ class Response {
 
   /// start_response of PEP 3333. `exc_info` is null or the tuple.
   void start(PyObject* status, PyObject* headers, PyObject* exc_info);
-  bool started() const noexcept { return started_; }
+  bool started() const noexcept { return kind_ != Kind::unknown; }
   /// The application's status; 0 if it has not called start_response.
-  unsigned status() const noexcept { return started_ ? head().status() : 0; }
+  unsigned status() const noexcept { return started() ? head().status() : 0; }
 
   /// False if only the head is sent, for HEAD, 204, 205 and 304. After `start`.
-  bool takes_body() const noexcept { return takes_body_; }
+  bool takes_body() const noexcept { return kind_ == Kind::with_body; }
   /// True if the response is complete, or nobody is there to take it.
-  bool satisfied() const noexcept { return ended_ || gone_; }
+  bool satisfied() const noexcept { return end_ != End::open; }
   /// True while the iterable must be asked for another chunk: that may call `start`, or be sent.
   /// Still true at the announced length, until more than that comes: some applications, such as
   /// a2wsgi, do work after their last chunk, and other servers let them.
-  bool wants_chunk() const noexcept { return !gone_ && !excess_ && (!started_ || takes_body()); }
-  bool gone() const noexcept { return gone_; }
+  bool wants_chunk() const noexcept { return !gone() && !excess_ && kind_ != Kind::head_only; }
+  bool gone() const noexcept { return end_ == End::gone; }
 
   /// Announces the body's length if the application did not and nothing is sent yet.
   void infer_length(std::uint64_t length);
@@ -81,6 +81,17 @@ class Response {
 
  private:
   using Pieces = std::span<const std::string_view>;
+  /// What start_response has announced.
+  enum class Kind : std::uint8_t {
+    unknown,  ///< it has not been called
+    head_only,
+    with_body,
+  };
+  enum class End : std::uint8_t {
+    open,
+    complete,  ///< all is sent, or broken off
+    gone,      ///< nobody is there to take the rest
+  };
 
   HeadBuffer& head() noexcept { return heads_[current_]; }
   const HeadBuffer& head() const noexcept { return heads_[current_]; }
@@ -99,12 +110,10 @@ class Response {
   std::size_t current_ = 0;             // of heads_
   std::vector<std::string_view> left_;  // of the pieces that are being sent
   std::uint64_t sent_ = 0;              // body bytes
-  bool started_ = false;
-  bool takes_body_ = false;
+  Kind kind_ = Kind::unknown;
+  End end_ = End::open;
   bool written_ = false;  // write() was used
-  bool ended_ = false;
-  bool gone_ = false;
-  bool excess_ = false;
+  bool excess_ = false;   // body bytes were dropped
 };
 
 }  // namespace appd::python
