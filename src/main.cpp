@@ -12,6 +12,7 @@
 #include <string>
 
 #include "daemon/daemon.hpp"
+#include "daemon/setting_values.hpp"
 #include "daemon/start_checks.hpp"
 #include "runtime/config/command_line.hpp"
 #include "runtime/config/env_file.hpp"

@@ -120,4 +120,10 @@ Listeners::Sockets Listeners::open_one(const sockets::Address& address,
   return sockets;
 }
 
+std::string names_of(const Listeners::Sockets& sockets) {
+  std::string names;
+  for (const auto& socket : sockets) names += (names.empty() ? "" : ", ") + socket->name();
+  return names;
+}
+
 }  // namespace appd

@@ -44,4 +44,7 @@ class Listeners {
   std::map<std::string, std::vector<std::weak_ptr<sockets::ListeningSocket>>> by_address_;
 };
 
+/// "/run/app.sock, 127.0.0.1:8000"
+std::string names_of(const Listeners::Sockets& sockets);
+
 }  // namespace appd

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <variant>
 
-#include "daemon/daemon.hpp"
+#include "daemon/setting_values.hpp"
 #include "runtime/config/config_error.hpp"
 #include "runtime/net/spool_file.hpp"
 #include "runtime/support/account.hpp"

@@ -52,16 +52,17 @@ LogEvent event_of_death(bool was_wanted, std::optional<int> wait_status) {
 
 }  // namespace
 
-Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
-                       const std::function<void()>& enter_child)
+Generation::Generation(unsigned number, std::unique_ptr<Deployment> deployment,
+                       gateway::Reporter& reporter, ForkHandler& fork_handler)
     : number_(number),
-      plan_(std::move(plan)),
-      scoreboard_(*plan_.scoreboard),
+      deployment_(std::move(deployment)),
+      plan_(deployment_->plan()),
+      scoreboard_(deployment_->scoreboard()),
       reporter_(reporter),
-      monitor_(plan_),
+      monitor_(plan_, scoreboard_),
       scaling_({plan_.workers, plan_.most_workers, plan_.scale_down_idle}),
-      launcher_(plan_, reporter_, enter_child, zygote_) {
-  if (std::holds_alternative<ZygoteEntry>(plan_.entry)) {
+      launcher_(*deployment_, reporter_, fork_handler, zygote_) {
+  if (plan_.origin == Origin::zygote) {
     Slot& zygote = zygote_.emplace().slot();
     zygote.life.want(Clock::now());
     slots_.push_back(&zygote);
@@ -72,10 +73,10 @@ Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& 
   for (Slot& worker : workers_) slots_.push_back(&worker);
 }
 
-Generation::Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
-                       const std::function<void()>& enter_child,
+Generation::Generation(unsigned number, std::unique_ptr<Deployment> deployment,
+                       gateway::Reporter& reporter, ForkHandler& fork_handler,
                        std::span<const UpgradeState::Worker> workers)
-    : Generation(number, std::move(plan), reporter, enter_child) {
+    : Generation(number, std::move(deployment), reporter, fork_handler) {
   serving_ = true;
   established_ = true;
   const Clock::time_point now = Clock::now();
@@ -174,14 +175,14 @@ void Generation::order_again(Slot& slot) {
   if (!slot.process || !slot.process->owes_orders()) return;
   const Clock::time_point now = Clock::now();
   if (now < slot.process->resend_due) return;
-  if (slot.process->logs_unsent) slot.process->order_reopen(plan_.logs(), now);
+  if (slot.process->logs_unsent) slot.process->order_reopen(deployment_->logs(), now);
   if (slot.process->unsent) slot.process->order(*slot.process->unsent, now);
 }
 
 void Generation::reopen_logs() {
-  if (!plan_.logs) return;
+  deployment_->reopen_logs();
   for (Slot* slot : slots_) {
-    if (slot->process) slot->process->order_reopen(plan_.logs(), Clock::now());
+    if (slot->process) slot->process->order_reopen(deployment_->logs(), Clock::now());
   }
 }
 
@@ -223,7 +224,7 @@ bool Generation::export_to(UpgradeState& upgrade_state) const {
     upgrade_state.workers.push_back(
         {static_cast<unsigned>(upgrade_state.workers.size()), *worker.process->pid,
          worker.process->link.fd(), worker.life.state() == SlotState::ready, !worker.life.wanted(),
-         worker.process->exiting_since.has_value(), plan_.inbox ? plan_.inbox(*worker.index) : -1});
+         worker.process->exiting_since.has_value(), deployment_->inbox(*worker.index)});
   }
   return true;
 }
@@ -657,7 +658,7 @@ ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
   slot.process.reset();
   if (slot.is_worker()) {
     scoreboard_.clear(*slot.index);  // the others must not count on it
-    if (plan_.recover) plan_.recover(*slot.index);
+    deployment_->recover(*slot.index);
     for (Slot& other : workers_) {
       if (other.replaces == slot.index) other.replaces.reset();
     }
@@ -689,8 +690,7 @@ std::string Generation::describe_death(const Slot& dead, std::optional<int> wait
                        process.asked_by, describe_duration(Clock::now() - process.started));
   }
   const auto& step = process.step;
-  const std::string findings =
-      wait_status && plan_.examine ? plan_.examine(dead.index, *wait_status) : "";
+  const std::string findings = wait_status ? deployment_->examine(dead.index, *wait_status) : "";
   const bool overdue = process.exiting_since && !process.fault.empty();
   return fmt::format(
       "{} {}{}{}{}{} after {}{}{}{}", title(dead), process.fault,

@@ -6,19 +6,17 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/ipc/scoreboard.hpp"
 #include "runtime/ipc/worker_link.hpp"
-#include "runtime/supervisor/generation_plan.hpp"
+#include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/launcher.hpp"
 #include "runtime/supervisor/scaling.hpp"
 #include "runtime/supervisor/slot.hpp"
@@ -44,14 +42,12 @@ enum class ProcessEnd : std::uint8_t {
 /// they are, and ends when all of them are retired.
 class Generation {
  public:
-  /// `enter_child` is what a process that was forked does first: it leaves behind what is the
-  /// master's. Both are borrowed. No worker is wanted yet.
-  Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
-             const std::function<void()>& enter_child);
+  /// Reporter and handler are borrowed. No worker is wanted yet.
+  Generation(unsigned number, std::unique_ptr<Deployment> deployment, gateway::Reporter& reporter,
+             ForkHandler& fork_handler);
   /// One whose workers are there already, and serve or end.
-  Generation(unsigned number, GenerationPlan plan, gateway::Reporter& reporter,
-             const std::function<void()>& enter_child,
-             std::span<const UpgradeState::Worker> workers);
+  Generation(unsigned number, std::unique_ptr<Deployment> deployment, gateway::Reporter& reporter,
+             ForkHandler& fork_handler, std::span<const UpgradeState::Worker> workers);
   /// Leaves no process behind: those that live are killed.
   ~Generation();
   Generation(const Generation&) = delete;
@@ -74,7 +70,7 @@ class Generation {
   void stop();
   /// The same without any grace.
   void stop_at_once();
-  /// Its processes go on in what its plan has as logs now.
+  /// It and its processes go on in log files opened anew.
   void reopen_logs();
 
   // -- Events
@@ -103,6 +99,7 @@ class Generation {
   // ------------------------------------------------------------------------------
 
   unsigned number() const noexcept { return number_; }
+  Deployment& deployment() const noexcept { return *deployment_; }
   bool can_start_workers() const noexcept { return plan_.can_start_workers(); }
   const GenerationPlan& plan() const noexcept { return plan_; }
   unsigned wanted() const noexcept;
@@ -168,7 +165,9 @@ class Generation {
 
   // Set once.
   const unsigned number_;
-  const GenerationPlan plan_;
+  /// First of what its processes use, so that it is there until they are gone.
+  const std::unique_ptr<Deployment> deployment_;
+  const GenerationPlan& plan_;
   ipc::Scoreboard& scoreboard_;
   gateway::Reporter& reporter_;
   std::vector<Slot*> slots_;  ///< the zygote, if there is one, then the workers

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <exception>
 #include <utility>
-#include <variant>
 
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/throw_errno.hpp"
@@ -18,17 +17,12 @@ namespace appd::supervisor {
 using gateway::LogEvent;
 using ipc::WorkerLink;
 
-Launcher::Launcher(const GenerationPlan& plan, gateway::Reporter& reporter,
-                   const std::function<void()>& enter_child,
+Launcher::Launcher(Deployment& deployment, gateway::Reporter& reporter, ForkHandler& fork_handler,
                    std::optional<ZygoteProcess>& zygote) noexcept
-    : plan_(plan),
-      scoreboard_(*plan.scoreboard),
-      reporter_(reporter),
-      enter_child_(enter_child),
-      zygote_(zygote) {}
+    : deployment_(deployment), reporter_(reporter), fork_handler_(fork_handler), zygote_(zygote) {}
 
 bool Launcher::can_start(const Slot& slot) const noexcept {
-  if (!plan_.can_start_workers()) return false;
+  if (!deployment_.plan().can_start_workers()) return false;
   return !slot.is_worker() || !zygote_ || zygote_->can_fork();
 }
 
@@ -38,7 +32,7 @@ void Launcher::start(Slot& slot) {
 
 void Launcher::fork_child(Slot& slot) {
   auto [master_end, child_end] = WorkerLink::make_pair();
-  if (slot.is_worker()) scoreboard_.clear(*slot.index);
+  if (slot.is_worker()) deployment_.scoreboard().clear(*slot.index);
   std::fflush(nullptr);  // or parent and child would both write what stdio holds
   const pid_t pid = ::fork();
   if (pid < 0) support::throw_errno("fork");
@@ -52,7 +46,7 @@ void Launcher::fork_child(Slot& slot) {
 
 void Launcher::order_worker(Slot& worker) {
   auto [master_end, worker_end] = WorkerLink::make_pair();
-  scoreboard_.clear(*worker.index);
+  deployment_.scoreboard().clear(*worker.index);
   zygote_->order_fork(*worker.index, worker_end);
   worker.process = Process{std::nullopt, std::move(master_end), Clock::now(), std::nullopt};
 }
@@ -63,18 +57,14 @@ void Launcher::order_worker(Slot& worker) {
 void Launcher::live_as_child(const Slot& slot, WorkerLink link) noexcept {
   int code = support::exit_code::kFailure;
   try {
-    enter_child_();
-    code = live(slot, std::move(link));
+    fork_handler_.enter_child(deployment_);
+    code = slot.is_worker() ? deployment_.run_worker(*slot.index, std::move(link))
+                            : deployment_.run_zygote(std::move(link));
   } catch (const std::exception& error) {
     reporter_.report(LogEvent::worker_failed, fmt::format("{}: {}", slot.name, error.what()));
   }
   std::fflush(nullptr);
   ::_exit(code);
-}
-
-int Launcher::live(const Slot& slot, WorkerLink link) {
-  if (!slot.is_worker()) return std::get<ZygoteEntry>(plan_.entry)(std::move(link));
-  return std::get<WorkerEntry>(plan_.entry)(*slot.index, std::move(link));
 }
 
 }  // namespace appd::supervisor

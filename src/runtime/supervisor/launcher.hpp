@@ -1,24 +1,33 @@
 // Creates the processes of a generation.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/ipc/scoreboard.hpp"
-#include "runtime/supervisor/generation_plan.hpp"
+#include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
 namespace appd::supervisor {
 
+/// Prepares a process that the master has forked.
+class ForkHandler {
+ public:
+  /// In the child, before it runs what its deployment says: closes what is the master's or another
+  /// generation's. `own` is the deployment of the child's generation.
+  virtual void enter_child(const Deployment& own) = 0;
+
+ protected:
+  ~ForkHandler() = default;
+};
+
 /// How the processes of a generation come into being: by a fork, or by an order to its zygote.
 class Launcher {
  public:
-  /// All are borrowed. `enter_child` is what a process that was forked does first: it leaves behind
-  /// what is the master's. `zygote`: none when the plan has none.
-  Launcher(const GenerationPlan& plan, gateway::Reporter& reporter,
-           const std::function<void()>& enter_child, std::optional<ZygoteProcess>& zygote) noexcept;
+  /// All are borrowed. `zygote` is std::nullopt if the plan has none.
+  Launcher(Deployment& deployment, gateway::Reporter& reporter, ForkHandler& fork_handler,
+           std::optional<ZygoteProcess>& zygote) noexcept;
 
   /// Now; later perhaps.
   bool can_start(const Slot& slot) const noexcept;
@@ -30,12 +39,10 @@ class Launcher {
   void fork_child(Slot& slot);
   void order_worker(Slot& worker);
   [[noreturn]] void live_as_child(const Slot& slot, ipc::WorkerLink link) noexcept;
-  int live(const Slot& slot, ipc::WorkerLink link);
 
-  const GenerationPlan& plan_;
-  ipc::Scoreboard& scoreboard_;
+  Deployment& deployment_;
   gateway::Reporter& reporter_;
-  const std::function<void()>& enter_child_;
+  ForkHandler& fork_handler_;
   std::optional<ZygoteProcess>& zygote_;
 };
 

@@ -42,14 +42,28 @@ std::string count_workers(unsigned workers) {
 
 }  // namespace
 
-Master::Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
-               EventSources sources, std::optional<UpgradeState> upgrade_state)
+Master::Master(gateway::Reporter& reporter, MasterSignals& signals, Service& service,
+               std::unique_ptr<Deployment> first, EventSources sources,
+               std::optional<UpgradeState> upgrade_state)
     : reporter_(reporter),
-      hooks_(std::move(hooks)),
+      service_(service),
       sources_(sources),
       upgrade_state_(std::move(upgrade_state)),
-      enter_child_([this] { enter_child(); }),
-      signals_(signals) {}
+      signals_(signals) {
+  if (upgrade_state_) {
+    ForkHandler& fork_handler = *this;
+    last_number_ = upgrade_state_->generation;
+    generations_.push_back(std::make_unique<Generation>(last_number_, std::move(first), reporter_,
+                                                        fork_handler, upgrade_state_->workers));
+    present_ = generations_.back().get();
+  } else {
+    present_ = &add_generation(std::move(first));
+  }
+}
+
+Master::~Master() {
+  for (const auto& generation : generations_) generation->deployment().leave_open();
+}
 
 int Master::run() {
   begin();
@@ -60,10 +74,8 @@ int Master::run() {
     remove_finished();
     if (generations_.empty()) break;
     log_is_behind_ = !reporter_.flush();
-    if (hooks_.on_turn) {
-      const auto next = hooks_.on_turn(count_serving());
-      turn_due_ = next ? std::optional(Clock::now() + *next) : std::nullopt;
-    }
+    const auto next = service_.on_turn(count_serving());
+    turn_due_ = next ? std::optional(Clock::now() + *next) : std::nullopt;
     wait_for_events();
   }
   reporter_.report(LogEvent::server_stopped, "stopped");
@@ -72,16 +84,10 @@ int Master::run() {
 
 void Master::begin() {
   if (upgrade_state_) return inherit();
-  present_ = &add_generation();
   present_->grow(present_->plan().workers);
 }
 
 void Master::inherit() {
-  last_number_ = upgrade_state_->generation;
-  generations_.push_back(
-      std::make_unique<Generation>(last_number_, hooks_.inherited_plan(*upgrade_state_), reporter_,
-                                   enter_child_, upgrade_state_->workers));
-  present_ = generations_.back().get();
   phase_ = Phase::serving;
   reload_wanted_ = true;
   for (const int fd : upgrade_state_->callers) {
@@ -90,15 +96,14 @@ void Master::inherit() {
   reap();  // who has ended before this program began
 }
 
-Generation& Master::add_generation() {
-  GenerationPlan plan = hooks_.plan();
-  if (std::holds_alternative<ZygoteEntry>(plan.entry)) {
+Generation& Master::add_generation(std::unique_ptr<Deployment> deployment) {
+  if (deployment->plan().origin == Origin::zygote) {
     // Workers become the master's children, and are waited for, killed and described as such.
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) support::throw_errno("prctl", "subreaper");
   }
-  ++last_number_;
+  ForkHandler& fork_handler = *this;
   generations_.push_back(
-      std::make_unique<Generation>(last_number_, std::move(plan), reporter_, enter_child_));
+      std::make_unique<Generation>(++last_number_, std::move(deployment), reporter_, fork_handler));
   return *generations_.back();
 }
 
@@ -130,7 +135,7 @@ void Master::advance_start() {
   present_->establish();
   present_->serve();
   crash_limit_ = CrashLimit(present_->plan().max_crashes);
-  if (hooks_.on_ready) hooks_.on_ready();
+  service_.on_ready(present_->deployment());
 }
 
 void Master::try_upgrade() {
@@ -146,7 +151,7 @@ void Master::try_upgrade() {
       upgrade_state.callers.push_back(fd);
   }
   reporter_.report(LogEvent::upgrade_started, "upgrading");
-  const std::string why = "the upgrade has failed: " + hooks_.upgrade(std::move(upgrade_state));
+  const std::string why = "the upgrade has failed: " + service_.upgrade(std::move(upgrade_state));
   reporter_.report(LogEvent::upgrade_refused, why);
   for (const ControlSocket::Caller caller : std::exchange(upgrade_callers_, {})) {
     sources_.control->fail(caller, why);
@@ -166,10 +171,10 @@ void Master::replace_inherited() {
 
 void Master::begin_reload() {
   reporter_.report(LogEvent::reload_started, "reloading");
-  if (hooks_.on_reloading) hooks_.on_reloading();
+  service_.on_reloading();
   reload_.emplace(Reload{Clock::now(), std::exchange(reload_callers_, {})});
   try {
-    next_ = &add_generation();
+    next_ = &add_generation(service_.deploy_next());
     // As many as have been needed of late.
     const GenerationPlan& plan = next_->plan();
     reload_->wanted =
@@ -240,8 +245,11 @@ void Master::end_reload(bool taken_over, const std::string& what, const std::str
     taken_over ? sources_.control->succeed(caller, told) : sources_.control->fail(caller, told);
   }
   next_ = nullptr;
-  reload_.reset();
-  if (hooks_.on_reloaded) hooks_.on_reloaded(taken_over);
+  const Generation* const former = std::exchange(reload_, std::nullopt)->former;
+  if (!taken_over) return service_.on_reload_refused();
+  former->deployment().close_listeners();  // what the new one does not have is closed
+  present_->deployment().take_over();
+  service_.on_reloaded(present_->deployment());
 }
 
 void Master::remove_finished() {
@@ -255,6 +263,7 @@ void Master::remove_finished() {
     }
     // The next turn tells who asked.
     if (reload_ && generation.get() == reload_->former) return false;
+    if (phase_ == Phase::stopping) generation->deployment().leave_open();
     return true;
   });
 }
@@ -348,11 +357,7 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
       upgrade_wanted_ = true;
       return;
     case SIGUSR1:
-      if (hooks_.reopen_logs) hooks_.reopen_logs();
-      reporter_.report(LogEvent::log_reopened,
-                       "SIGUSR1: logs that are files have been opened anew");
-      for (const auto& generation : generations_) generation->reopen_logs();
-      return;
+      return reopen_logs();
     case SIGTERM:
     case SIGINT:
       if (phase_ != Phase::stopping) return stop(name);
@@ -366,6 +371,12 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
       reporter_.report(by_terminal ? LogEvent::signal_window : LogEvent::signal_ignored,
                        fmt::format("{} is ignored: {}", name, describe_sender(signal)));
   }
+}
+
+void Master::reopen_logs() {
+  service_.reopen_logs();
+  for (const auto& generation : generations_) generation->reopen_logs();
+  reporter_.report(LogEvent::log_reopened, "SIGUSR1: logs that are files have been opened anew");
 }
 
 void Master::on_request(ControlSocket::Request request) {
@@ -399,7 +410,8 @@ void Master::queue_caller(Callers& callers, ControlSocket::Caller caller) {
 }
 
 std::string Master::describe() const {
-  std::string text = hooks_.describe ? hooks_.describe() : "";
+  const Generation& served = present_ ? *present_ : *generations_.back();
+  std::string text = fmt::format("{}: {}", service_.describe(), served.deployment().describe());
   for (const auto& generation : generations_) {
     const char* what = generation.get() == present_ ? "serves"
                        : generation.get() == next_  ? "starts"
@@ -436,12 +448,15 @@ void Master::on_crash() {
   stop_all();
 }
 
-/// In a child that was just forked.
-void Master::enter_child() {
+void Master::enter_child(const Deployment& own) {
   signals_.close_after_fork();
   if (sources_.control) sources_.control->close_after_fork();
   if (sources_.file_watcher) sources_.file_watcher->close_after_fork();
-  for (const auto& generation : generations_) generation->close_links();
+  for (const auto& generation : generations_) {
+    generation->close_links();
+    if (&generation->deployment() != &own) generation->deployment().close_after_fork();
+  }
+  service_.close_after_fork();
   support::leave_terminal();
   support::enter_worker_signals(signals_.mask_for_children(upgrade_state_.has_value()));
 }
@@ -452,7 +467,7 @@ void Master::enter_child() {
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;
   reporter_.report(LogEvent::server_start_failed, "the start is given up");
-  if (hooks_.on_start_failed) hooks_.on_start_failed(*present_->failure());
+  service_.on_start_failed(*present_->failure());
   stop_all();
 }
 
@@ -484,7 +499,8 @@ void Master::enter_stopping() {
   }
   next_ = nullptr;
   reload_.reset();
-  if (hooks_.on_stopping) hooks_.on_stopping();
+  for (const auto& generation : generations_) generation->deployment().close_listeners();
+  service_.on_stopping();
 }
 
 }  // namespace appd::supervisor

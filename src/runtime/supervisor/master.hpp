@@ -3,7 +3,6 @@
 
 #include <poll.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,34 +15,10 @@
 #include "runtime/supervisor/file_watcher.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/master_signals.hpp"
+#include "runtime/supervisor/service.hpp"
 #include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
-
-/// What the master asks of the program that it is part of, and tells it.
-struct MasterHooks {
-  /// The next generation, made of the configuration as it is now; asked once at the start and for
-  /// each reload. What it throws says why there can be none.
-  std::function<GenerationPlan()> plan;
-  /// The generation that another program in this process has left: with its places, and no entry.
-  std::function<GenerationPlan(const UpgradeState& upgrade_state)> inherited_plan;
-  std::function<void()> on_ready;  ///< once, when the first generation serves
-  /// Instead of that: it cannot, and the end begins.
-  std::function<void(const std::string& why)> on_start_failed;
-  /// Before workers are told to stop, once: close the listeners.
-  std::function<void()> on_stopping;
-  /// In each turn of the loop, with the number of workers that serve; gives the time until the next
-  /// turn, if that matters.
-  std::function<std::optional<std::chrono::nanoseconds>(unsigned ready)> on_turn;
-  std::function<void()> on_reloading;  ///< a reload begins: before `plan` is asked
-  /// Becomes the program that has been installed meanwhile. `upgrade_state` has what the master
-  /// knows; the rest is to be added. Gives why it could not.
-  std::function<std::string(UpgradeState upgrade_state)> upgrade;
-  std::function<void()> reopen_logs;      ///< the master's own, before its children are told
-  std::function<std::string()> describe;  ///< the first line of a status: who serves what
-  /// It has ended; `taken_over`: the generation planned last serves now.
-  std::function<void(bool taken_over)> on_reloaded;
-};
 
 /// What a master hears besides signals. Borrowed; null: nothing.
 struct EventSources {
@@ -61,19 +36,22 @@ struct EventSources {
 /// begins when that has ended. SIGUSR2: become the program that has been installed meanwhile.
 /// SIGUSR1: go on in log files opened anew. SIGTERM, SIGINT: drain, kill what is left after the
 /// graceful timeout; the second of them, or SIGQUIT: kill at once. Others are ignored, with a line.
-class Master {
+class Master final : private ForkHandler {
  public:
-  /// Borrows the reporter and the signals.
-  Master(gateway::Reporter& reporter, MasterSignals& signals, MasterHooks hooks,
-         EventSources sources = {}, std::optional<UpgradeState> upgrade_state = std::nullopt);
+  /// Borrows all but the first generation's deployment and the state of an upgrade. With the latter
+  /// the first generation's workers are there already, and a reload is to replace them. Throws
+  /// std::system_error.
+  Master(gateway::Reporter& reporter, MasterSignals& signals, Service& service,
+         std::unique_ptr<Deployment> first, EventSources sources = {},
+         std::optional<UpgradeState> upgrade_state = std::nullopt);
   /// Leaves no worker behind: after `run` has thrown, those that live are killed.
-  ~Master() = default;
+  ~Master();
   Master(const Master&) = delete;
   Master& operator=(const Master&) = delete;
 
   /// Returns when no worker is left: exit_code::kOk after an ordered stop (even when workers had to
   /// be killed: the log says so), exit_code::kStart after a failed first start, exit_code::kCrashes
-  /// after more deaths than are borne. Throws what hooks throw (but for `plan` at a reload), and
+  /// after more deaths than are borne. Throws what the service throws (but for `deploy_next`), and
   /// std::system_error. Call once.
   int run();
 
@@ -93,7 +71,7 @@ class Master {
 
   void begin();
   void inherit();
-  Generation& add_generation();
+  Generation& add_generation(std::unique_ptr<Deployment> deployment);
   void advance();
   void advance_start();
   void advance_reload();
@@ -114,11 +92,12 @@ class Master {
   int poll_timeout() const noexcept;
   void on_signal(const support::ReceivedSignal& signal);
   void on_request(ControlSocket::Request request);
+  void reopen_logs();
   void queue_caller(Callers& callers, ControlSocket::Caller caller);
   std::string describe() const;
   void reap();
   void on_crash();
-  void enter_child();
+  void enter_child(const Deployment& own) override;
 
   void abandon_start();
   void stop(std::string_view reason);
@@ -128,15 +107,14 @@ class Master {
 
   // Set once.
   gateway::Reporter& reporter_;
-  const MasterHooks hooks_;
+  Service& service_;
   const EventSources sources_;
   const std::optional<UpgradeState> upgrade_state_;
-  const std::function<void()> enter_child_;
   MasterSignals& signals_;
 
   Phase phase_ = Phase::starting;
   bool log_is_behind_ = false;
-  std::optional<Clock::time_point> turn_due_;  ///< as the hook on_turn wants it
+  std::optional<Clock::time_point> turn_due_;  ///< as the service wants it
   int exit_code_ = support::exit_code::kOk;
   CrashLimit crash_limit_{std::nullopt};  ///< as the present generation bears it
   unsigned last_number_ = 0;

@@ -11,6 +11,7 @@ unsigned places(const config::Settings& settings) noexcept {
 
 GenerationPlan make_plan(const config::Settings& settings) {
   GenerationPlan plan = make_inherited_plan(settings);
+  plan.origin = settings.preload == config::Preload::off ? Origin::master : Origin::zygote;
   plan.workers = settings.workers.least;
   plan.most_workers = settings.workers.most;
   plan.scale_down_idle = settings.scale_down_idle;

@@ -9,8 +9,7 @@ namespace appd::supervisor {
 /// Places for workers: a replacement is ready before a worker goes.
 unsigned places(const config::Settings& settings) noexcept;
 
-/// What the configuration says of a generation. Who its workers are, and what is to be done for
-/// them, is its owner's to add.
+/// What the configuration says of a generation.
 GenerationPlan make_plan(const config::Settings& settings);
 
 /// The same for workers that another program has started under a configuration of its own: the

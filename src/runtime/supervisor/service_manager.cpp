@@ -51,6 +51,10 @@ void ServiceManager::on_reloading() {
 void ServiceManager::on_reloaded(std::string served, unsigned workers) {
   served_ = std::move(served);
   workers_ = workers;
+  on_reload_refused();
+}
+
+void ServiceManager::on_reload_refused() {
   ready_workers_.reset();
   tell("READY=1");
 }

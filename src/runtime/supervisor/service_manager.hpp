@@ -28,6 +28,8 @@ class ServiceManager {
   void on_reloading();
   /// That has ended; what is served now, as for the constructor.
   void on_reloaded(std::string served, unsigned workers);
+  /// That has ended, and what was served goes on.
+  void on_reload_refused();
   /// The end has begun: it has its own deadline there, and no worker is ready any more, so from now
   /// on the watchdog is content with a master that lives.
   void on_stopping();

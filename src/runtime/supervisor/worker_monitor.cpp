@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <random>
-#include <variant>
 
 #include "runtime/support/memory_use.hpp"
 
@@ -29,8 +28,8 @@ std::uint64_t random_to(std::uint64_t most) {
 
 }  // namespace
 
-WorkerMonitor::WorkerMonitor(const GenerationPlan& plan) noexcept
-    : plan_(plan), scoreboard_(*plan.scoreboard) {}
+WorkerMonitor::WorkerMonitor(const GenerationPlan& plan, const ipc::Scoreboard& scoreboard) noexcept
+    : plan_(plan), scoreboard_(scoreboard) {}
 
 bool WorkerMonitor::is_needed() const noexcept {
   return plan_.recycling.any() || plan_.heartbeat.count() > 0 || plan_.scales();

@@ -16,8 +16,8 @@ namespace appd::supervisor {
 /// It sees, and decides nothing.
 class WorkerMonitor {
  public:
-  /// The plan is borrowed.
-  explicit WorkerMonitor(const GenerationPlan& plan) noexcept;
+  /// Both are borrowed.
+  WorkerMonitor(const GenerationPlan& plan, const ipc::Scoreboard& scoreboard) noexcept;
 
   /// Something is to be looked at, now and then.
   bool is_needed() const noexcept;

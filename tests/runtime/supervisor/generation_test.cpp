@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "fake_deployment.hpp"
 #include "fakes/eventually.hpp"
 #include "fakes/recording_reporter.hpp"
 
@@ -87,26 +88,26 @@ struct Wearing {
 };
 
 /// A generation in this process, which is its master.
-class Fleet {
+class Fleet final : public ForkHandler {
  public:
   explicit Fleet(unsigned places, bool slow = false, std::chrono::nanoseconds grace = 30s,
                  std::chrono::nanoseconds heartbeat = 0s) {
-    GenerationPlan plan = planned(places, grace);
-    plan.heartbeat = heartbeat;
-    plan.entry = [this, slow](unsigned index, WorkerLink link) {
+    auto deployment = deployed(places, grace);
+    deployment->numbers.heartbeat = heartbeat;
+    deployment->worker = [this, slow](unsigned index, WorkerLink link) {
       link.send({WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), slow);
     };
-    generation_.emplace(1, std::move(plan), reporter, enter_child_);
+    generation_.emplace(1, std::move(deployment), reporter, *this);
   }
   explicit Fleet(Wearing fleet) {
-    GenerationPlan plan = planned(fleet.places, 30s);
-    plan.recycling.requests = 1;
-    plan.entry = [this, workers = fleet.workers](unsigned index, WorkerLink link) {
+    auto deployment = deployed(fleet.places, 30s);
+    deployment->numbers.recycling.requests = 1;
+    deployment->worker = [this, workers = fleet.workers](unsigned index, WorkerLink link) {
       if (index < workers) link.send({WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), false);
     };
-    generation_.emplace(1, std::move(plan), reporter, enter_child_);
+    generation_.emplace(1, std::move(deployment), reporter, *this);
     generation_->grow(fleet.workers);
     REQUIRE(becomes_ready(fleet.workers));
     generation_->establish();
@@ -124,8 +125,9 @@ class Fleet {
       }
       worker.link = ::fcntl(master_end.fd(), F_DUPFD_CLOEXEC, 0);
     }
-    generation_.emplace(7, planned(static_cast<unsigned>(found.size()), 30s), reporter,
-                        enter_child_, found);
+    auto deployment = deployed(static_cast<unsigned>(found.size()), 30s);
+    deployment->numbers.origin = Origin::inherited;
+    generation_.emplace(7, std::move(deployment), reporter, *this, found);
   }
 
   Generation& operator*() { return *generation_; }
@@ -179,20 +181,23 @@ class Fleet {
     return lives_until([&] { return generation_->due() > due; });
   }
   void destroy() { generation_.reset(); }
+  void enter_child(const Deployment&) override {}
 
   Diary diary;
   test::RecordingReporter reporter;
   std::optional<ProcessEnd> last_end;
 
  private:
-  GenerationPlan planned(unsigned places, std::chrono::nanoseconds grace) {
-    GenerationPlan plan;
-    plan.workers = places;
-    plan.graceful_timeout = grace;
-    plan.scoreboard = scoreboard_ = std::make_shared<ipc::Scoreboard>(places, 1);
-    plan.inbox = [](unsigned index) { return 100 + static_cast<int>(index); };
-    return plan;
+  std::unique_ptr<FakeDeployment> deployed(unsigned places, std::chrono::nanoseconds grace) {
+    auto deployment = std::make_unique<FakeDeployment>(places);
+    deployment->numbers.origin = Origin::master;
+    deployment->numbers.workers = places;
+    deployment->numbers.graceful_timeout = grace;
+    deployment->first_inbox = 100;
+    scoreboard_ = deployment->board;
+    return deployment;
   }
+
   std::string line_of(unsigned place) const {
     const std::string text = generation_->describe();
     const std::size_t at = text.find(fmt::format("\n  worker {}", place));
@@ -200,7 +205,6 @@ class Fleet {
     return text.substr(at + 1, text.find('\n', at + 1) - at - 1);
   }
 
-  const std::function<void()> enter_child_ = [] {};
   std::shared_ptr<ipc::Scoreboard> scoreboard_;
   std::optional<Generation> generation_;
 };

@@ -58,7 +58,16 @@ TEST_SUITE("plan settings") {
     REQUIRE(plan.max_crashes);
     CHECK(plan.max_crashes->crashes == 15);
     CHECK(plan.max_crashes->within == 16ms);
-    CHECK_FALSE(plan.can_start_workers());  // by whom is not known here
+  }
+
+  TEST_CASE("the master forks the workers, or with --preload a zygote does") {
+    config::Settings settings = distinct();
+    CHECK(make_plan(settings).origin == Origin::master);
+    for (const auto preload : {config::Preload::on, config::Preload::force}) {
+      settings.preload = preload;
+      CHECK(make_plan(settings).origin == Origin::zygote);
+      CHECK_FALSE(make_inherited_plan(settings).can_start_workers());
+    }
   }
 
   TEST_CASE("a reload is as it is chosen") {

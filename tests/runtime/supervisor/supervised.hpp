@@ -19,9 +19,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "fake_deployment.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/signals.hpp"
 
@@ -83,22 +83,115 @@ struct MasterOptions {
   unsigned workers = 1;
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
   RolloverStrategy strategy = RolloverStrategy::overlap;
-  bool broken_reloads = false;  ///< no plan but the first can be made
+  bool broken_reloads = false;  ///< no deployment but the first can be made
   /// From the second generation on the worker of this index cannot import.
   std::optional<unsigned> broken_worker{};
   std::optional<CrashRate> max_crashes{};
-  /// Those of another program in this process; then no plan is the first.
+  /// Those of another program in this process; then none is the first.
   struct Inherited {
     unsigned starting = 0;
     unsigned ready = 0;
     unsigned retired = 0;
   };
   std::optional<Inherited> inherited{};
-  unsigned failing_plans = 0;  ///< so many after the first cannot be made
+  unsigned failing_plans = 0;  ///< so many reloads get no deployment
 };
 
 /// The generation that inherited workers are of.
 inline constexpr unsigned kInheritedNumber = 7;
+
+/// What a test's processes run, put into each generation's deployment. `first` is true for the one
+/// that the master starts with.
+using Fill = std::function<void(FakeDeployment& deployment, bool first)>;
+
+/// A service of a test: deploys what the options say, and reports what it is told.
+class FakeService final : public Service {
+ public:
+  FakeService(const MasterOptions& options, unsigned threads, Fill fill,
+              std::function<void()> on_ready, gateway::Reporter& reporter)
+      : options_(options),
+        threads_(threads),
+        fill_(std::move(fill)),
+        on_ready_(std::move(on_ready)),
+        reporter_(reporter) {}
+
+  std::unique_ptr<Deployment> deploy(bool first) {
+    auto deployment = std::make_unique<FakeDeployment>(options_.workers + 1, threads_);
+    deployment->numbers.workers = options_.workers;
+    deployment->numbers.graceful_timeout = options_.graceful_timeout;
+    deployment->numbers.strategy = options_.strategy;
+    deployment->numbers.max_crashes = options_.max_crashes;
+    deployment->numbers.origin = Origin::master;
+    deployment->examined = examined;
+    deployment->told = teller();
+    fill_(*deployment, first);
+    return deployment;
+  }
+  std::unique_ptr<Deployment> inherit(const UpgradeState& left) {
+    const auto workers = static_cast<unsigned>(left.workers.size());
+    auto deployment = std::make_unique<FakeDeployment>(std::max(workers, 1u));
+    deployment->numbers.workers = workers;
+    deployment->numbers.heartbeat = left.heartbeat;
+    deployment->told = teller();
+    return deployment;
+  }
+
+  std::unique_ptr<Deployment> deploy_next() override {
+    if (options_.broken_reloads || refused_++ < options_.failing_plans) {
+      throw std::runtime_error("a bad configuration");
+    }
+    return deploy(false);
+  }
+  void on_ready(const Deployment&) override {
+    if (on_ready_) on_ready_();
+  }
+  void on_start_failed(const std::string&) override { say("on_start_failed"); }
+  void on_reloading() override { say("on_reloading"); }
+  void on_reloaded(const Deployment&) override { say("on_reloaded: taken over"); }
+  void on_reload_refused() override { say("on_reloaded: given up"); }
+  void on_stopping() override { say("on_stopping"); }
+  /// Reports each change in the number of ready workers, and when a turn was in time.
+  std::optional<std::chrono::nanoseconds> on_turn(unsigned ready) override {
+    if (ready_ != ready) {
+      ready_ = ready;
+      say("on_turn: " + std::to_string(ready) + " ready");
+      turn_due_ = Clock::now() + std::chrono::milliseconds(50);
+    }
+    if (turn_due_ && Clock::now() >= *turn_due_) {
+      say("on_turn: as asked for");
+      turn_due_.reset();
+    }
+    return turn_due_ ? std::optional(*turn_due_ - Clock::now()) : std::nullopt;
+  }
+  std::string upgrade(UpgradeState) override { return "there is no other program"; }
+  void reopen_logs() override { say("reopens the logs"); }
+  std::string describe() const override { return "the test's master"; }
+  void close_after_fork() noexcept override {}
+
+ private:
+  void say(const std::string& text) { reporter_.report(gateway::LogEvent::worker_started, text); }
+  /// Names deployments in the order in which they are made: "deployment 1 takes over".
+  std::function<void(const char*)> teller() {
+    return [this, number = ++deployed_](const char* what) {
+      say("deployment " + std::to_string(number) + " " + what);
+    };
+  }
+  /// What is added to a death: "; examined 2, signal 6".
+  static std::string examined(std::optional<unsigned> worker, int wait_status) {
+    return "; examined " + (worker ? std::to_string(*worker) : "zygote") + ", signal " +
+           std::to_string(WTERMSIG(wait_status));
+  }
+
+  const MasterOptions options_;
+  const unsigned threads_;
+  const Fill fill_;
+  const std::function<void()> on_ready_;
+  gateway::Reporter& reporter_;
+  unsigned deployed_ = 0;
+  unsigned refused_ = 0;
+  std::optional<unsigned> ready_;
+  std::optional<Clock::time_point> turn_due_;
+};
 
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
 /// pipe open, so that the pipe's end proves that none is left.
@@ -111,14 +204,14 @@ class Supervised {
              std::function<void()> on_ready = nullptr)
       : Supervised(
             options, threads,
-            [worker = std::move(worker), broken = options.broken_worker,
-             made = options.inherited ? 1u : 0u](ipc::Scoreboard& scoreboard) mutable -> Entry {
-              const bool first = ++made == 1;
-              return WorkerEntry([=, &scoreboard](unsigned index, ipc::WorkerLink link) {
+            [worker = std::move(worker), broken = options.broken_worker](FakeDeployment& deployment,
+                                                                         bool first) {
+              deployment.worker = [=, board = deployment.board](unsigned index,
+                                                                ipc::WorkerLink link) {
                 ::alarm(120);
                 if (!first && broken == index) return fail(std::move(link));
-                return worker(index, std::move(link), scoreboard);
-              });
+                return worker(index, std::move(link), *board);
+              };
             },
             std::move(on_ready)) {}
 
@@ -126,11 +219,12 @@ class Supervised {
   Supervised(MasterOptions options, std::function<int(ipc::WorkerLink, ipc::Scoreboard&)> zygote)
       : Supervised(
             options, 1,
-            [zygote = std::move(zygote)](ipc::Scoreboard& scoreboard) -> Entry {
-              return ZygoteEntry([zygote, &scoreboard](ipc::WorkerLink link) {
+            [zygote = std::move(zygote)](FakeDeployment& deployment, bool) {
+              deployment.numbers.origin = Origin::zygote;
+              deployment.zygote = [zygote, board = deployment.board](ipc::WorkerLink link) {
                 ::alarm(120);
-                return zygote(std::move(link), scoreboard);
-              });
+                return zygote(std::move(link), *board);
+              };
             },
             nullptr) {}
 
@@ -187,11 +281,7 @@ class Supervised {
   }
 
  private:
-  using Entry = decltype(GenerationPlan::entry);
-  using MakeEntry = std::function<Entry(ipc::Scoreboard&)>;
-
-  Supervised(MasterOptions options, unsigned threads, MakeEntry make_entry,
-             std::function<void()> on_ready) {
+  Supervised(MasterOptions options, unsigned threads, Fill fill, std::function<void()> on_ready) {
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);
     log_.reset(ends[0]);
@@ -201,12 +291,11 @@ class Supervised {
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
       log_.reset();
-      ::_exit(
-          supervise(options, threads, std::move(make_entry), std::move(on_ready), write_end.get()));
+      ::_exit(supervise(options, threads, std::move(fill), std::move(on_ready), write_end.get()));
     }
   }
 
-  static int supervise(MasterOptions options, unsigned threads, MakeEntry make_entry,
+  static int supervise(const MasterOptions& options, unsigned threads, Fill fill,
                        std::function<void()> on_ready, int log) {
     ::alarm(120);                // workers have their own: nothing outlives a broken test
     ::signal(SIGABRT, SIG_DFL);  // doctest has a handler
@@ -217,10 +306,7 @@ class Supervised {
     std::FILE* held = ::fdopen(::dup(log), "w");
     std::fputs("debug held by stdio\n", held);
     PipeReporter reporter(log);
-    const auto say = [&reporter](const char* text) {
-      reporter.report(gateway::LogEvent::worker_started, text);
-    };
-    MasterHooks hooks;
+    FakeService service(options, threads, std::move(fill), std::move(on_ready), reporter);
     std::optional<support::BlockedSignals> blocked;
     std::optional<UpgradeState> upgrade_state;
     if (options.inherited) {
@@ -228,37 +314,11 @@ class Supervised {
       // As an execve leaves them.
       blocked.emplace({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD});
     }
-    hooks.plan = [&, made = options.inherited ? 1u : 0u]() mutable {
-      ++made;
-      const bool fails = options.broken_reloads || made <= 1 + options.failing_plans;
-      if (made > 1 && fails) throw std::runtime_error("a bad configuration");
-      GenerationPlan plan;
-      plan.workers = options.workers;
-      plan.graceful_timeout = options.graceful_timeout;
-      plan.strategy = options.strategy;
-      plan.scoreboard = std::make_shared<ipc::Scoreboard>(options.workers + 1, threads);
-      plan.entry = make_entry(*plan.scoreboard);
-      plan.examine = examined;
-      plan.max_crashes = options.max_crashes;
-      return plan;
-    };
-    hooks.inherited_plan = [&](const UpgradeState& left) {
-      GenerationPlan plan;
-      plan.workers = static_cast<unsigned>(left.workers.size());
-      plan.heartbeat = left.heartbeat;
-      plan.scoreboard = std::make_shared<ipc::Scoreboard>(std::max(plan.workers, 1u), 1);
-      return plan;
-    };
-    hooks.on_ready = std::move(on_ready);
-    hooks.on_stopping = [say] { say("on_stopping"); };
-    hooks.on_turn = turn_counter(reporter);
-    hooks.on_reloading = [say] { say("on_reloading"); };
-    hooks.on_reloaded = [say](bool taken_over) {
-      say(taken_over ? "on_reloaded: taken over" : "on_reloaded: given up");
-    };
     try {
       MasterSignals signals;
-      return Master(reporter, signals, std::move(hooks), {}, std::move(upgrade_state)).run();
+      auto first = upgrade_state ? service.inherit(*upgrade_state) : service.deploy(true);
+      return Master(reporter, signals, service, std::move(first), {}, std::move(upgrade_state))
+          .run();
     } catch (const std::exception& error) {
       reporter.report(gateway::LogEvent::worker_started, error.what());
       return 99;
@@ -309,31 +369,6 @@ class Supervised {
         return 0;
       }
     }
-  }
-
-  /// What the hook adds to a death: "; examined 2, signal 6".
-  static std::string examined(std::optional<unsigned> worker, int wait_status) {
-    return "; examined " + (worker ? std::to_string(*worker) : "zygote") + ", signal " +
-           std::to_string(WTERMSIG(wait_status));
-  }
-
-  /// Reports each change in the number of ready workers, and when a turn was in time.
-  static auto turn_counter(PipeReporter& reporter)
-      -> std::function<std::optional<std::chrono::nanoseconds>(unsigned)> {
-    return [&reporter, last = std::optional<unsigned>(),
-            due = std::optional<Clock::time_point>()](unsigned ready) mutable {
-      if (last != ready) {
-        last = ready;
-        reporter.report(gateway::LogEvent::worker_started,
-                        "on_turn: " + std::to_string(ready) + " ready");
-        due = Clock::now() + std::chrono::milliseconds(50);
-      }
-      if (due && Clock::now() >= *due) {
-        reporter.report(gateway::LogEvent::worker_started, "on_turn: as asked for");
-        due.reset();
-      }
-      return due ? std::optional(*due - Clock::now()) : std::nullopt;
-    };
   }
 
   // False at the pipe's end, or when nothing came for too long.

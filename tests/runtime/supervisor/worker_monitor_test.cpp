@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,11 +45,10 @@ Clock::duration stand_still() {
 
 /// Workers as far as their master's books go; each "process" is this one.
 struct Office {
-  explicit Office(unsigned places, bool of_this_program = true) {
+  explicit Office(unsigned places, bool of_this_program = true) : scoreboard(places, 2) {
     plan.workers = plan.most_workers = places;
     plan.threads = 2;
-    plan.scoreboard = std::make_shared<ipc::Scoreboard>(places, 2);
-    if (of_this_program) plan.entry = WorkerEntry([](unsigned, ipc::WorkerLink) { return 0; });
+    plan.origin = of_this_program ? Origin::master : Origin::inherited;
     for (unsigned index = 0; index < places; ++index) workers.push_back({"worker", index});
   }
 
@@ -75,13 +73,14 @@ struct Office {
   }
   void respond(unsigned index, int requests) {
     for (int i = 0; i < requests; ++i) {
-      plan.scoreboard->worker(index)[0].begin(1, "GET", "/");
-      plan.scoreboard->worker(index)[0].end();
+      scoreboard.worker(index)[0].begin(1, "GET", "/");
+      scoreboard.worker(index)[0].end();
     }
   }
-  WorkerMonitor monitor() const { return WorkerMonitor(plan); }
+  WorkerMonitor monitor() const { return WorkerMonitor(plan, scoreboard); }
 
   GenerationPlan plan;
+  ipc::Scoreboard scoreboard;
   std::vector<Slot> workers;
 };
 
@@ -110,7 +109,7 @@ TEST_SUITE("worker monitor") {
     const WorkerMonitor monitor = office.monitor();
     CHECK_FALSE(monitor.silence(worker, kStart + 2s - 1ns).has_value());
     CHECK(monitor.silence(worker, kStart + 2s) == 2s);
-    office.plan.scoreboard->loads()[0].alive.store(noted(kStart + 1s));
+    office.scoreboard.loads()[0].alive.store(noted(kStart + 1s));
     CHECK_FALSE(monitor.silence(worker, kStart + 2s).has_value());
     CHECK(monitor.silence(worker, kStart + 3s) == 2s);
     office.plan.heartbeat = 0s;
@@ -195,7 +194,7 @@ TEST_SUITE("worker monitor") {
     office.make_ready(0);
     office.make_ready(1).life.release();  // goes on until it is replaced
     office.workers[2].life.want(kStart);
-    auto loads = office.plan.scoreboard->loads();
+    auto loads = office.scoreboard.loads();
     loads[0].running.store(2);
     loads[0].waiting.store(1);
     loads[1].running.store(1);
@@ -215,7 +214,7 @@ TEST_SUITE("worker monitor") {
     office.plan.heartbeat = office.plan.graceful_timeout = lag / 4;
     const Clock::time_point now = Clock::now() + lag;  // it has run again since
     const Slot& worker = office.make_ready(0, now - 1h);
-    office.plan.scoreboard->loads()[0].alive.store(nanoseconds(now + lag));
+    office.scoreboard.loads()[0].alive.store(nanoseconds(now + lag));
     CHECK_FALSE(office.monitor().silence(worker, now).has_value());
   }
 
@@ -226,7 +225,7 @@ TEST_SUITE("worker monitor") {
     office.plan.heartbeat = 8s;
     office.plan.graceful_timeout = 30s;
     const Slot& worker = office.make_ready(0);
-    ipc::WorkerLoad& load = office.plan.scoreboard->loads()[0];
+    ipc::WorkerLoad& load = office.scoreboard.loads()[0];
     for (const std::int64_t value : kNasty) {
       load.alive.store(value);
       const auto silence = office.monitor().silence(worker, kStart + 1h);

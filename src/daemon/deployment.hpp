@@ -1,0 +1,87 @@
+// All that one configuration's workers are made of.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/listeners.hpp"
+#include "daemon/master_logs.hpp"
+#include "runtime/config/settings.hpp"
+#include "runtime/ipc/crash_files.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/logging/access_log.hpp"
+#include "runtime/logging/log.hpp"
+#include "runtime/peers/handover.hpp"
+#include "runtime/peers/peer_workers.hpp"
+#include "runtime/sockets/admission.hpp"
+#include "runtime/supervisor/deployment.hpp"
+#include "runtime/supervisor/post_mortem.hpp"
+#include "runtime/support/account.hpp"
+#include "runtime/support/privileges.hpp"
+#include "runtime/worker/worker.hpp"
+
+namespace appd {
+
+/// What all deployments of a running appd use. All are borrowed.
+struct DeploymentContext {
+  MasterLogs& logs;
+  const peers::HandoverQueue& handover_queue;
+  supervisor::PostMortem& post_mortem;
+};
+
+/// The title of a process as ps shows it: "appd: worker 1 app:application".
+void set_title(std::string_view role, const config::Settings& settings);
+
+/// What a configuration makes of a generation: its workers run the application. Made and kept by
+/// the master; a worker or zygote has a copy by its fork and lives with that.
+class Deployment final : public supervisor::Deployment {
+ public:
+  /// Opens all but the sockets. Throws config::ConfigError, std::system_error.
+  Deployment(config::Settings settings, DeploymentContext context);
+  ~Deployment() override;
+
+  const config::Settings& settings() const noexcept { return settings_; }
+  /// Takes sockets that are open already, and opens the others. Throws what Listeners::open throws.
+  void listen(Listeners& listeners, const std::vector<sockets::Address>& addresses);
+
+  const supervisor::GenerationPlan& plan() const noexcept override { return plan_; }
+  ipc::Scoreboard& scoreboard() noexcept override { return scoreboard_; }
+  std::string describe() const override;
+
+  void take_over() override;
+  void close_listeners() noexcept override { sockets_.clear(); }
+  void leave_open() noexcept override;
+  void reopen_logs() override;
+  gateway::LogStreams logs() const noexcept override;
+  std::string examine(std::optional<unsigned> index, int wait_status) override;
+  void recover(unsigned index) override;
+  int inbox(unsigned index) const noexcept override;
+
+  int run_worker(unsigned index, ipc::WorkerLink link) override;
+  int run_zygote(ipc::WorkerLink link) override;
+  void close_after_fork() noexcept override;
+
+ private:
+  unsigned zygotes_place() const noexcept;
+  void enter(std::string role, unsigned place, support::Dumpable dumpable);
+  int live_as_worker(unsigned index, ipc::WorkerLink link, worker::Preloaded preloaded);
+
+  // Set once.
+  const config::Settings settings_;
+  const DeploymentContext context_;
+  const std::optional<support::Account> account_;
+  const sockets::Admission admission_;
+  const supervisor::GenerationPlan plan_;
+
+  std::unique_ptr<logging::AccessLog> access_log_;  ///< null if it is off
+  logging::Log log_;                                ///< of its processes
+  ipc::Scoreboard scoreboard_;
+  peers::Inboxes inboxes_;
+  ipc::CrashFiles crash_files_;  ///< one for each worker, then the zygote's
+  Listeners::Sockets sockets_;
+};
+
+}  // namespace appd

@@ -1,0 +1,88 @@
+// Keeps the workers of another program in this process until they end.
+
+#include "daemon/inherited_deployment.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "daemon/inbox_recovery.hpp"
+#include "daemon/setting_values.hpp"
+#include "runtime/supervisor/plan_settings.hpp"
+#include "runtime/support/aside.hpp"
+
+namespace appd {
+namespace {
+
+supervisor::GenerationPlan plan_of(const config::Settings& settings,
+                                   const supervisor::UpgradeState& upgrade_state) {
+  supervisor::GenerationPlan plan = supervisor::make_inherited_plan(settings);
+  plan.workers = static_cast<unsigned>(upgrade_state.workers.size());
+  plan.heartbeat = upgrade_state.heartbeat;
+  return plan;
+}
+
+[[noreturn]] void refuse_to_start() {
+  throw std::logic_error("a worker of another program cannot be started");
+}
+
+}  // namespace
+
+InheritedDeployment::InheritedDeployment(const config::Settings& settings,
+                                         DeploymentContext context,
+                                         const supervisor::UpgradeState& upgrade_state,
+                                         Listeners& listeners)
+    : module_(settings.module),
+      context_(context),
+      plan_(plan_of(settings, upgrade_state)),
+      scoreboard_(std::max(plan_.workers, 1u), 1) {
+  const std::optional<support::Account> account = find_account(settings);
+  for (const auto& worker : upgrade_state.workers) {
+    inboxes_.emplace_back(support::UniqueFd(worker.inbox));
+  }
+  access_log_ = open_access_log(settings, account);
+  sockets_ = listeners.inherit(upgrade_state, pointer_to(account));
+}
+
+std::string InheritedDeployment::describe() const {
+  return fmt::format("{} on {}", module_, names_of(sockets_));
+}
+
+void InheritedDeployment::leave_open() noexcept {
+  for (support::UniqueFd& box : inboxes_) box.release();
+}
+
+void InheritedDeployment::reopen_logs() {
+  if (access_log_) context_.logs.try_to_reopen("access log", [this] { access_log_->reopen(); });
+}
+
+gateway::LogStreams InheritedDeployment::logs() const noexcept {
+  return context_.logs.streams(access_log_ ? access_log_->file() : -1);
+}
+
+/// It has no replacement, and its peers do not learn of its death.
+void InheritedDeployment::recover(unsigned index) {
+  peers::close_inbox(inboxes_[index].get());
+  recover_inbox(inboxes_[index].get(), context_.handover_queue, nullptr);
+  std::vector<support::UniqueFd> closed;
+  closed.push_back(std::move(inboxes_[index]));
+  support::close_aside(std::move(closed));
+}
+
+int InheritedDeployment::run_worker(unsigned, ipc::WorkerLink) {
+  refuse_to_start();
+}
+
+int InheritedDeployment::run_zygote(ipc::WorkerLink) {
+  refuse_to_start();
+}
+
+void InheritedDeployment::close_after_fork() noexcept {
+  sockets_.clear();
+  inboxes_.clear();
+  access_log_.reset();
+}
+
+}  // namespace appd

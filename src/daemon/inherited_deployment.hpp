@@ -1,0 +1,51 @@
+// The workers that this process had before it became another program.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/deployment.hpp"
+
+namespace appd {
+
+/// What is left of a deployment after an upgrade: its workers are there, and serve until the next
+/// generation does. None can be started again, so it needs no more than sockets, inboxes and logs.
+/// Their scoreboard is not known here; this one's stays empty.
+class InheritedDeployment final : public supervisor::Deployment {
+ public:
+  /// Takes the descriptors of the state. Throws config::ConfigError, std::system_error.
+  InheritedDeployment(const config::Settings& settings, DeploymentContext context,
+                      const supervisor::UpgradeState& upgrade_state, Listeners& listeners);
+
+  const supervisor::GenerationPlan& plan() const noexcept override { return plan_; }
+  ipc::Scoreboard& scoreboard() noexcept override { return scoreboard_; }
+  std::string describe() const override;
+
+  void take_over() override {}
+  void close_listeners() noexcept override { sockets_.clear(); }
+  void leave_open() noexcept override;
+  void reopen_logs() override;
+  gateway::LogStreams logs() const noexcept override;
+  std::string examine(std::optional<unsigned>, int) override { return ""; }
+  void recover(unsigned index) override;
+  int inbox(unsigned index) const noexcept override { return inboxes_[index].get(); }
+
+  int run_worker(unsigned index, ipc::WorkerLink link) override;
+  int run_zygote(ipc::WorkerLink link) override;
+  void close_after_fork() noexcept override;
+
+ private:
+  // Set once.
+  const std::string module_;
+  const DeploymentContext context_;
+  const supervisor::GenerationPlan plan_;
+
+  ipc::Scoreboard scoreboard_;
+  std::vector<support::UniqueFd> inboxes_;          ///< by the worker's place
+  std::unique_ptr<logging::AccessLog> access_log_;  ///< null if it is off
+  Listeners::Sockets sockets_;
+};
+
+}  // namespace appd

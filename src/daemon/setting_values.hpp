@@ -1,0 +1,42 @@
+// What settings mean to the system: addresses, accounts, admission, levels, files.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/config/settings.hpp"
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/logging/access_log.hpp"
+#include "runtime/sockets/address.hpp"
+#include "runtime/sockets/admission.hpp"
+#include "runtime/sockets/listening_socket.hpp"
+#include "runtime/support/account.hpp"
+
+namespace appd {
+
+// Only the layer that uses a value can judge it. Each function throws config::ConfigError that
+// names the option.
+
+std::vector<sockets::Address> parse_addresses(const config::Settings& settings);
+sockets::Admission make_admission(const config::Settings& settings);
+/// Null if the access log is off.
+std::unique_ptr<logging::AccessLog> open_access_log(const config::Settings& settings,
+                                                    const std::optional<support::Account>& account);
+/// The account of the workers; std::nullopt if they keep that of the user that starts appd.
+std::optional<support::Account> find_account(const config::Settings& settings);
+
+gateway::Level threshold(const config::Settings& settings);
+void set_umask(const config::Settings& settings);
+/// Files are the workers' own, as they would be if that user had started appd. Borrows the account.
+sockets::SocketFileOptions socket_file_options(const config::Settings& settings,
+                                               const std::optional<support::Account>& account);
+
+/// Null for std::nullopt.
+const support::Account* pointer_to(const std::optional<support::Account>& account) noexcept;
+
+/// Throws config::ConfigError: "--option: what the error says".
+[[noreturn]] void reject(const char* option, const std::exception& error);
+
+}  // namespace appd
