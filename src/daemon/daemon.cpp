@@ -106,8 +106,8 @@ int Daemon::run() {
   limit_rights(account, settings_.no_new_privs);
   set_title("master", settings_);
   service_manager_.emplace(first->describe(), settings_.workers.least);
-  return supervisor::Master(logs_.log(), signals_, *this, std::move(first),
-                            {control_.get(), file_watcher_.get()}, std::move(upgrade_state_))
+  return supervisor::Master(logs_.log(), {signals_, control_.get(), file_watcher_.get()}, *this,
+                            std::move(first), std::move(upgrade_state_))
       .run();
 }
 

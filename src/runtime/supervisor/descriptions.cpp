@@ -49,6 +49,10 @@ std::string describe_duration(std::chrono::nanoseconds duration) {
   return fmt::format("{:.1f} s", std::chrono::duration<double>(duration).count());
 }
 
+std::string describe_workers(unsigned workers) {
+  return fmt::format("{} worker{}", workers, workers == 1 ? "" : "s");
+}
+
 std::string describe_signal(int signal) {
   if (const char* const name = ::sigabbrev_np(signal)) return fmt::format("SIG{}", name);
   if (signal >= SIGRTMIN && signal <= SIGRTMAX)

@@ -24,6 +24,9 @@ std::string first_line(std::string_view text);
 /// "3.2 s"
 std::string describe_duration(std::chrono::nanoseconds duration);
 
+/// "1 worker", "3 workers"
+std::string describe_workers(unsigned workers);
+
 /// "SIGTERM", "SIGRTMIN+3"
 std::string describe_signal(int signal);
 

@@ -18,6 +18,7 @@
 #include "runtime/ipc/worker_link.hpp"
 #include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/launcher.hpp"
+#include "runtime/supervisor/reload.hpp"
 #include "runtime/supervisor/scaling.hpp"
 #include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/upgrade_state.hpp"
@@ -40,7 +41,7 @@ enum class ProcessEnd : std::uint8_t {
 ///
 /// With a zygote, workers are forked by that, and wait while there is none. It is kept alive as
 /// they are, and ends when all of them are retired.
-class Generation {
+class Generation final : public WorkerGroup {
  public:
   /// Reporter and handler are borrowed. No worker is wanted yet.
   Generation(unsigned number, std::unique_ptr<Deployment> deployment, gateway::Reporter& reporter,
@@ -57,15 +58,15 @@ class Generation {
   // -----------------------------------------------------------------------------
 
   /// So many more workers are wanted.
-  void grow(unsigned workers);
+  void grow(unsigned workers) override;
   /// Its workers serve, when they are ready.
-  void serve();
+  void serve() override;
   /// It has proven that it starts: from now on a worker that dies is started again, with growing
   /// pauses. Until then any death is its failure.
-  void establish() noexcept { established_ = true; }
+  void establish() noexcept override { established_ = true; }
   /// So many of the workers that go on, the first ones, end when their requests have, however long
   /// that takes; they leave their idle connections to whoever serves.
-  void retire(unsigned workers);
+  void retire(unsigned workers) override;
   /// All end, within the graceful timeout.
   void stop();
   /// The same without any grace.
@@ -98,20 +99,20 @@ class Generation {
   // -- State
   // ------------------------------------------------------------------------------
 
-  unsigned number() const noexcept { return number_; }
+  unsigned number() const noexcept override { return number_; }
   Deployment& deployment() const noexcept { return *deployment_; }
   bool can_start_workers() const noexcept { return plan_.can_start_workers(); }
-  const GenerationPlan& plan() const noexcept { return plan_; }
-  unsigned wanted() const noexcept;
-  unsigned ready() const noexcept;
+  const GenerationPlan& plan() const noexcept override { return plan_; }
+  unsigned wanted() const noexcept override;
+  unsigned ready() const noexcept override;
   /// Those that are not to end, and those that end only when another is ready for them.
-  unsigned going_on() const noexcept;
+  unsigned going_on() const noexcept override;
   /// A worker takes connections, or may.
-  bool any_accepting() const noexcept;
+  bool any_accepting() const noexcept override;
   /// A worker is retired, lives, and has been so for less than the graceful timeout.
-  bool any_ending() const noexcept;
+  bool any_ending() const noexcept override;
   /// Why it cannot take over: a line, and the traceback on further ones if there is any.
-  const std::optional<std::string>& failure() const noexcept { return failure_; }
+  const std::optional<std::string>& failure() const noexcept override { return failure_; }
   /// A line for each process, each begun with a line's end.
   std::string describe() const;
   /// No process is left, and none is wanted.

@@ -1,8 +1,6 @@
 // The process that starts, replaces and stops workers.
 #pragma once
 
-#include <poll.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,20 +8,23 @@
 #include <vector>
 
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/supervisor/callers.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/file_watcher.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/master_signals.hpp"
+#include "runtime/supervisor/reload.hpp"
 #include "runtime/supervisor/service.hpp"
 #include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
 
-/// What a master hears besides signals. Borrowed; null: nothing.
+/// What a master hears. All are borrowed.
 struct EventSources {
-  ControlSocket* control = nullptr;
-  FileWatcher* file_watcher = nullptr;  ///< a touch is a reload
+  MasterSignals& signals;
+  ControlSocket* control = nullptr;     ///< null if nobody can ask
+  FileWatcher* file_watcher = nullptr;  ///< a touch is a reload; null if no file is watched
 };
 
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.
@@ -38,11 +39,11 @@ struct EventSources {
 /// graceful timeout; the second of them, or SIGQUIT: kill at once. Others are ignored, with a line.
 class Master final : private ForkHandler {
  public:
-  /// Borrows all but the first generation's deployment and the state of an upgrade. With the latter
-  /// the first generation's workers are there already, and a reload is to replace them. Throws
-  /// std::system_error.
-  Master(gateway::Reporter& reporter, MasterSignals& signals, Service& service,
-         std::unique_ptr<Deployment> first, EventSources sources = {},
+  /// Borrows reporter and service. `first` is what the first generation is made of. With
+  /// `upgrade_state`, the workers of that generation are there already, and a reload is to replace
+  /// them. Throws std::system_error.
+  Master(gateway::Reporter& reporter, EventSources sources, Service& service,
+         std::unique_ptr<Deployment> first,
          std::optional<UpgradeState> upgrade_state = std::nullopt);
   /// Leaves no worker behind: after `run` has thrown, those that live are killed.
   ~Master();
@@ -57,16 +58,12 @@ class Master final : private ForkHandler {
 
  private:
   enum class Phase { starting, serving, stopping };
-  using Callers = std::vector<ControlSocket::Caller>;
-  struct Reload {
-    Clock::time_point began;
-    Callers callers;
-    unsigned wanted = 0;    ///< workers of the next generation
-    unsigned replaced = 0;  ///< workers of the present generation
-    /// After the take-over: the former generation, which may still take connections until it has
-    /// heard of it, and until when that is waited for.
-    const Generation* former = nullptr;
-    Clock::time_point patience{};
+  /// A reload that is under way, and whom it is about. The former generation is the present one
+  /// until the next one has taken over.
+  struct Rollover {
+    Generation& former;
+    Generation& next;
+    Reload reload;
   };
 
   void begin();
@@ -75,17 +72,15 @@ class Master final : private ForkHandler {
   void advance();
   void advance_start();
   void advance_reload();
-  void take_over();
-  void await_former();
-  void discard();
-  void end_reload(bool taken_over, const std::string& what, const std::string& told);
-  void end_reload(bool taken_over, const std::string& what) { end_reload(taken_over, what, what); }
   void begin_reload();
+  void follow(Generation& next);
+  void end_reload(Reload::Progress how);
   void try_upgrade();
   void replace_inherited();
   void remove_finished();
 
   unsigned count_serving() const noexcept;
+  void plan_turn();
   void wait_for_events();
   bool obey_signals();
   void bear_failure(const char* call);
@@ -93,8 +88,9 @@ class Master final : private ForkHandler {
   void on_signal(const support::ReceivedSignal& signal);
   void on_request(ControlSocket::Request request);
   void reopen_logs();
-  void queue_caller(Callers& callers, ControlSocket::Caller caller);
+  void want(PendingAction& action, ControlSocket::Caller caller);
   std::string describe() const;
+  const char* describe_role(const Generation& generation) const noexcept;
   void reap();
   void on_crash();
   void enter_child(const Deployment& own) override;
@@ -107,28 +103,22 @@ class Master final : private ForkHandler {
 
   // Set once.
   gateway::Reporter& reporter_;
-  Service& service_;
   const EventSources sources_;
+  Service& service_;
   const std::optional<UpgradeState> upgrade_state_;
-  MasterSignals& signals_;
 
   Phase phase_ = Phase::starting;
-  bool log_is_behind_ = false;
-  std::optional<Clock::time_point> turn_due_;  ///< as the service wants it
+  std::optional<Clock::time_point> turn_due_;  ///< as the service or a log that is behind wants it
   int exit_code_ = support::exit_code::kOk;
   CrashLimit crash_limit_{std::nullopt};  ///< as the present generation bears it
-  unsigned last_number_ = 0;
+  unsigned last_number_ = 0;              ///< of a generation
   /// Oldest first: retired ones, the present one, and during a reload the next one.
   std::vector<std::unique_ptr<Generation>> generations_;
-  Generation* present_ = nullptr;  ///< none once it has ended
-  Generation* next_ = nullptr;
-  std::optional<Reload> reload_;  ///< while there is a next one
-  bool reload_wanted_ = false;
-  Callers reload_callers_;  ///< who wait for the one that is wanted
-  bool upgrade_wanted_ = false;
-  Callers upgrade_callers_;
+  Generation* present_ = nullptr;  ///< null once it has ended
+  std::optional<Rollover> rollover_;
+  PendingAction pending_reload_;
+  PendingAction pending_upgrade_;
   std::optional<Clock::time_point> retry_due_;  ///< of a reload, since inherited workers are gone
-  std::vector<pollfd> polled_;  ///< signals, control, touched file, then the generations' in order
 };
 
 }  // namespace appd::supervisor

@@ -317,8 +317,7 @@ class Supervised {
     try {
       MasterSignals signals;
       auto first = upgrade_state ? service.inherit(*upgrade_state) : service.deploy(true);
-      return Master(reporter, signals, service, std::move(first), {}, std::move(upgrade_state))
-          .run();
+      return Master(reporter, {signals}, service, std::move(first), std::move(upgrade_state)).run();
     } catch (const std::exception& error) {
       reporter.report(gateway::LogEvent::worker_started, error.what());
       return 99;

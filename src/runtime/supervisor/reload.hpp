@@ -1,0 +1,88 @@
+// One reload: the next generation takes the place of the present one, or is discarded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/supervisor/callers.hpp"
+#include "runtime/supervisor/clock.hpp"
+#include "runtime/supervisor/generation_plan.hpp"
+#include "runtime/supervisor/rollover.hpp"
+
+namespace appd::supervisor {
+
+/// The workers of one generation, as far as a reload looks at them and gives them orders. See
+/// Generation for what each operation does.
+class WorkerGroup {
+ public:
+  virtual unsigned number() const noexcept = 0;
+  virtual const GenerationPlan& plan() const noexcept = 0;
+  virtual unsigned wanted() const noexcept = 0;
+  virtual unsigned ready() const noexcept = 0;
+  virtual unsigned going_on() const noexcept = 0;
+  virtual bool any_accepting() const noexcept = 0;
+  virtual bool any_ending() const noexcept = 0;
+  virtual const std::optional<std::string>& failure() const noexcept = 0;
+
+  virtual void grow(unsigned workers) = 0;
+  virtual void serve() = 0;
+  virtual void establish() noexcept = 0;
+  virtual void retire(unsigned workers) = 0;
+
+ protected:
+  ~WorkerGroup() = default;
+};
+
+/// Carries out what rollover.hpp decides, step by step, and tells those that wait for it.
+///
+/// Until the next generation has taken over, any failure in it ends the reload: it is discarded,
+/// and the present one gets back the workers that it has lost. After the take-over the reload ends
+/// when the former generation takes no more connections, so that no request meets the old code once
+/// the callers have been told. A former generation that does not say so is not waited for for long.
+class Reload {
+ public:
+  /// How long the former workers may take to hear that they are retired.
+  static constexpr std::chrono::seconds kFormerPatience{5};
+
+  enum class Progress : std::uint8_t {
+    under_way,
+    taken_over,  ///< told once: the next generation is the one that serves; not the end yet
+    finished,    ///< the end: it serves alone
+    discarded,   ///< the end: the present generation goes on
+  };
+
+  /// Borrows all but the callers. No worker of `next` is wanted yet; it gets as many as `present`
+  /// has needed of late, within its own limits.
+  Reload(WorkerGroup& present, WorkerGroup& next, Callers callers, gateway::Reporter& reporter,
+         Clock::time_point now);
+
+  /// Does the next step if it is due. Not to be called after the end.
+  Progress advance(Clock::time_point now);
+  /// When to advance although nothing has happened; std::nullopt if only events move it.
+  std::optional<Clock::time_point> due() const noexcept { return patience_; }
+  /// Workers that serve although their generation has not taken over yet.
+  unsigned serving_early() const noexcept;
+  /// Ends it without an outcome: everything stops.
+  void abandon(std::string_view why) noexcept { callers_.fail(why); }
+
+ private:
+  RolloverView view() const noexcept;
+  Progress roll_over(Clock::time_point now);
+  Progress take_over(Clock::time_point now);
+  Progress await_former(Clock::time_point now);
+  Progress discard();
+
+  WorkerGroup& former_;  ///< the present one until the take-over
+  WorkerGroup& next_;
+  Callers callers_;
+  gateway::Reporter& reporter_;
+  const Clock::time_point began_;
+  const unsigned wanted_;                      ///< workers of the next generation
+  unsigned replaced_ = 0;                      ///< workers that were retired for them
+  std::optional<Clock::time_point> patience_;  ///< with the former, after the take-over
+};
+
+}  // namespace appd::supervisor
