@@ -19,10 +19,10 @@
 #include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/launcher.hpp"
 #include "runtime/supervisor/reload.hpp"
-#include "runtime/supervisor/scaling.hpp"
 #include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/upgrade_state.hpp"
-#include "runtime/supervisor/worker_monitor.hpp"
+#include "runtime/supervisor/upkeep.hpp"
+#include "runtime/supervisor/worker_slots.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 
 namespace appd::supervisor {
@@ -58,7 +58,7 @@ class Generation final : public WorkerGroup {
   // -----------------------------------------------------------------------------
 
   /// So many more workers are wanted.
-  void grow(unsigned workers) override;
+  void grow(unsigned workers) override { workers_.grow(workers, Clock::now()); }
   /// Its workers serve, when they are ready.
   void serve() override;
   /// It has proven that it starts: from now on a worker that dies is started again, with growing
@@ -103,14 +103,16 @@ class Generation final : public WorkerGroup {
   Deployment& deployment() const noexcept { return *deployment_; }
   bool can_start_workers() const noexcept { return plan_.can_start_workers(); }
   const GenerationPlan& plan() const noexcept override { return plan_; }
-  unsigned wanted() const noexcept override;
-  unsigned ready() const noexcept override;
+  unsigned wanted() const noexcept override { return workers_.wanted(); }
+  unsigned ready() const noexcept override { return workers_.ready(); }
   /// Those that are not to end, and those that end only when another is ready for them.
-  unsigned going_on() const noexcept override;
+  unsigned going_on() const noexcept override { return workers_.going_on(); }
   /// A worker takes connections, or may.
-  bool any_accepting() const noexcept override;
+  bool any_accepting() const noexcept override { return workers_.any_accepting(); }
   /// A worker is retired, lives, and has been so for less than the graceful timeout.
-  bool any_ending() const noexcept override;
+  bool any_ending() const noexcept override {
+    return workers_.any_ending(Clock::now(), plan_.graceful_timeout);
+  }
   /// Why it cannot take over: a line, and the traceback on further ones if there is any.
   const std::optional<std::string>& failure() const noexcept override { return failure_; }
   /// A line for each process, each begun with a line's end.
@@ -134,14 +136,6 @@ class Generation final : public WorkerGroup {
   void inspect(Clock::time_point now);
   void on_silence(Slot& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
-  void recycle_if_due(Slot& worker, Clock::time_point now);
-  void replace(Slot& worker, const std::string& why);
-  void on_stuck(Slot& worker, const std::string& what);
-  Slot* find_free_place() noexcept;
-  void let_replaced_go(Slot& replacement);
-  unsigned being_replaced() const noexcept;
-  void on_overloaded();
-  void scale_down(Clock::time_point now);
   static void order_to_serve(Slot& worker);
 
   std::chrono::nanoseconds grace(const Slot& slot) const noexcept;
@@ -158,10 +152,7 @@ class Generation final : public WorkerGroup {
   void on_reply(const ipc::WorkerMessage& message);
   void on_start_failed(Slot& slot, std::string_view why);
   ProcessEnd on_death(Slot& slot, std::optional<int> wait_status);
-  bool had_requests(const Slot& dead) const;
-  std::string describe_death(const Slot& dead, std::optional<int> wait_status) const;
-  std::string describe_queue() const;
-  std::string describe_work(const Slot& slot, std::string_view introduction) const;
+  std::string describe_death(const Slot& dead, std::optional<int> wait_status);
   void fail(std::string why);
 
   // Set once.
@@ -177,12 +168,10 @@ class Generation final : public WorkerGroup {
   bool established_ = false;
   std::optional<std::string> failure_;
   std::string failure_told_;  ///< what a process failed at last, and none has been ready since
-  WorkerMonitor monitor_;
-  Clock::time_point monitor_due_{};
-  Scaling scaling_;
+  WorkerSlots workers_;
+  Upkeep upkeep_;
   std::optional<ZygoteProcess> zygote_;
   Launcher launcher_;
-  std::vector<Slot> workers_;
 };
 
 }  // namespace appd::supervisor

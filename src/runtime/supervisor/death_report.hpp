@@ -1,0 +1,34 @@
+// What the log says of a process that has ended, and how bad that is.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/gateway/log_event.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/supervisor/clock.hpp"
+#include "runtime/supervisor/slot.hpp"
+
+namespace appd::supervisor {
+
+// `wait_status` is waitpid's, or std::nullopt for a process that was never forked. Slots still have
+// their process.
+
+/// In order, after somebody has asked it alone to end.
+bool has_ended_as_asked(const Process& dead, std::optional<int> wait_status) noexcept;
+
+/// It has answered requests, or died in one: so it had been started well.
+bool had_requests(const Slot& dead, const ipc::Scoreboard& scoreboard);
+
+/// `was_wanted`: it should have gone on, and nobody had asked it alone to end.
+gateway::LogEvent event_of_death(const Process& dead, bool was_wanted,
+                                 std::optional<int> wait_status);
+
+/// "worker 2 (pid 812) was killed by SIGABRT after 3.2 s, while serving GET /slow (thread 1, 0.1
+/// s)". `findings` are what else is known of it; they are put behind the sentence.
+std::string describe_death(const Slot& dead, std::optional<int> wait_status,
+                           const ipc::Scoreboard& scoreboard, std::string_view findings,
+                           Clock::time_point now);
+
+}  // namespace appd::supervisor
