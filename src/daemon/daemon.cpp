@@ -34,7 +34,7 @@ std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings,
     if (settings.pidfile.empty()) return nullptr;
     return std::make_unique<supervisor::PidFile>(settings.pidfile, account);
   } catch (const std::runtime_error& error) {
-    reject("pidfile", error);
+    reject("pidfile", error.what());
   }
 }
 
@@ -44,7 +44,7 @@ std::unique_ptr<supervisor::ControlSocket> open_control(const Settings& settings
     if (settings.control.empty()) return nullptr;
     return std::make_unique<supervisor::ControlSocket>(settings.control, account);
   } catch (const std::runtime_error& error) {
-    reject("control", error);
+    reject("control", error.what());
   }
 }
 
@@ -53,7 +53,7 @@ std::unique_ptr<supervisor::FileWatcher> watch_touched(const Settings& settings)
     if (settings.touch_reload.empty()) return nullptr;
     return std::make_unique<supervisor::FileWatcher>(settings.touch_reload);
   } catch (const std::system_error& error) {
-    reject("touch-reload", error);
+    reject("touch-reload", error.what());
   }
 }
 

@@ -20,8 +20,8 @@ namespace appd {
 using config::Settings;
 using gateway::Level;
 
-void reject(const char* option, const std::exception& error) {
-  throw config::ConfigError(fmt::format("--{}: {}", option, error.what()));
+void reject(const char* option, std::string_view why) {
+  throw config::ConfigError(fmt::format("--{}: {}", option, why));
 }
 
 const support::Account* pointer_to(const std::optional<support::Account>& account) noexcept {
@@ -35,7 +35,7 @@ std::vector<sockets::Address> parse_addresses(const Settings& settings) {
       addresses.push_back(sockets::parse_address(socket));
     }
   } catch (const std::invalid_argument& error) {
-    reject("socket", error);
+    reject("socket", error.what());
   }
   return addresses;
 }
@@ -49,9 +49,9 @@ std::unique_ptr<logging::AccessLog> open_access_log(
     return std::make_unique<logging::AccessLog>(settings.access_log, settings.access_log_format,
                                                 pointer_to(account));
   } catch (const std::invalid_argument& error) {
-    reject("access-log-format", error);
+    reject("access-log-format", error.what());
   } catch (const std::runtime_error& error) {
-    reject("access-log", error);
+    reject("access-log", error.what());
   }
 }
 
@@ -64,7 +64,7 @@ sockets::Admission make_admission(const Settings& settings) {
       admission.users.push_back(support::find_user(user));
     }
   } catch (const std::invalid_argument& error) {
-    reject("allow-user", error);
+    reject("allow-user", error.what());
   }
   return admission;
 }
@@ -74,12 +74,12 @@ std::optional<support::Account> find_account(const Settings& settings) {
   try {
     if (!settings.group.empty()) support::find_group(settings.group);
   } catch (const std::invalid_argument& error) {
-    reject("group", error);
+    reject("group", error.what());
   }
   try {
     return support::account_to_become(settings.user, settings.group);
   } catch (const std::invalid_argument& error) {
-    reject("user", error);
+    reject("user", error.what());
   }
 }
 

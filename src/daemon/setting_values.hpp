@@ -1,9 +1,9 @@
 // What settings mean to the system: addresses, accounts, admission, levels, files.
 #pragma once
 
-#include <exception>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "runtime/config/settings.hpp"
@@ -36,7 +36,7 @@ sockets::SocketFileOptions socket_file_options(const config::Settings& settings,
 /// Null for std::nullopt.
 const support::Account* pointer_to(const std::optional<support::Account>& account) noexcept;
 
-/// Throws config::ConfigError: "--option: what the error says".
-[[noreturn]] void reject(const char* option, const std::exception& error);
+/// Throws config::ConfigError: "--option: why".
+[[noreturn]] void reject(const char* option, std::string_view why);
 
 }  // namespace appd

@@ -14,7 +14,6 @@
 #include <variant>
 
 #include "daemon/setting_values.hpp"
-#include "runtime/config/config_error.hpp"
 #include "runtime/net/spool_file.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/privileges.hpp"
@@ -26,10 +25,6 @@ namespace appd {
 using config::Settings;
 
 namespace {
-
-[[noreturn]] void reject(const char* option, std::string_view why) {
-  throw config::ConfigError(fmt::format("--{}: {}", option, why));
-}
 
 /// Whether there are socket files to give to somebody.
 bool has_socket_file(const std::vector<sockets::Address>& addresses) {
