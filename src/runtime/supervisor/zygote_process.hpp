@@ -8,11 +8,12 @@
 
 namespace appd::supervisor {
 
-/// A zygote as its master sees it: a child like any other, that forks workers when ordered.
+/// A zygote as its master sees it: a child like any other, which forks workers when it is ordered
+/// to. How a worker is born is told in worker/zygote.cpp.
 ///
-/// One order at a time, which the zygote replies to: then no order can be lost in a full socket,
-/// and no reply needs a name. What comes of an order shows at the worker's own link, by its first
-/// message or by its end; so a worker whose zygote died in between is not lost, and none is waited
+/// There is one order at a time, and the zygote replies to it. So no order can be lost in a full
+/// socket, and no reply needs a name. What comes of an order shows at the worker's own link, by its
+/// first message or by its end: no worker is lost if the zygote dies in between, and none is waited
 /// for in vain.
 class ZygoteProcess {
  public:
@@ -20,15 +21,16 @@ class ZygoteProcess {
   const Slot& slot() const noexcept { return slot_; }
 
   bool can_fork() const noexcept;
-  /// When it can. Throws std::system_error when the order cannot be sent.
+  /// Only while it can. Throws std::system_error if the order cannot be sent.
   void order_fork(unsigned index, const ipc::WorkerLink& worker_end);
-  /// Since when an order waits for its reply.
+  /// Since when an order waits for its reply; std::nullopt if none does.
   std::optional<Clock::time_point> ordered_since() const noexcept {
     return ordered_ ? std::optional(ordered_since_) : std::nullopt;
   }
-  /// The order was answered: for which place. None: there was no order.
+  /// The zygote has replied. Returns the place that the order was for; std::nullopt if there was
+  /// none.
   std::optional<unsigned> on_reply() noexcept;
-  /// Nobody will answer any more.
+  /// It has died: nobody replies to the order any more.
   void on_death() noexcept { ordered_.reset(); }
 
  private:

@@ -1,4 +1,42 @@
 // Imports the application and forks workers on order.
+//
+// How a worker is born
+// --------------------
+// The zygote has the imported application, so only it can fork a worker. But the worker must be the
+// master's child: only a parent learns for sure how a process ends, and only a parent can signal it
+// without ever hitting another process. So the worker is made an orphan, and the master, which
+// takes in orphans (PR_SET_CHILD_SUBREAPER), becomes its parent.
+//
+//     master            zygote             between           worker
+//       |  order, link    |                   |                |
+//       |---------------->|  fork             |                |
+//       |                 |------------------>|  fork          |
+//       |                 |                   |--------------->|  waits until it is an orphan
+//       |                 |                   | exit           |
+//       |                 |  waits for that   x                |
+//       |<=========== the kernel makes the master its parent ==|
+//       |     "forked"    |                                    |
+//       |<----------------|      "run_fork_hooks", first word  |
+//       |<-----------------------------------------------------|
+//
+// What may go wrong in between, and what happens then:
+//
+// - The master must not mistake another process for the worker. The order carries the worker's own
+//   link; whoever speaks first on it says by that which process it is. The kernel names the sender
+//   (SCM_CREDENTIALS), and the master believes it only if waitid(2) knows it as a child. That is
+//   why the worker waits until it is an orphan before its first word. It speaks before any Python
+//   hook, since those may run code of the application.
+// - A fork may fail, in the zygote or in the process between, which then leaves errno as its exit
+//   code. The zygote says "not_forked", and why.
+// - The zygote may die at any moment. There is one order at a time, so the master knows which
+//   worker is in question. A worker that was born speaks for itself. Of one that was not, the link
+//   ends, since the zygote had the last copy.
+// - No signal may reach the new process before it knows itself as a worker, nor the one between. So
+//   signals are blocked until both have gone their ways.
+//
+// The forks are support/fork_orphan.cpp, the master's side is supervisor/zygote_process.hpp. Why
+// not otherwise: docs/decisions/double-fork.md. What else the zygote does for its workers:
+// docs/architecture/processes.md.
 
 #include "runtime/worker/zygote.hpp"
 
@@ -72,7 +110,8 @@ class Zygote {
     }
   }
 
-  /// None: it is time to end. Without the interpreter, which threads that the import left may need.
+  /// std::nullopt if it is time to end. Waits without the interpreter, which threads that the
+  /// import left may need.
   std::optional<ipc::Order> wait_for_order() {
     python_->release_main();
     std::optional<ipc::Order> order = next_order();
@@ -99,7 +138,7 @@ class Zygote {
     }
   }
 
-  /// Responses the order in the parent; in the child, `link` has told who it is.
+  /// Replies to the order in the parent. In the child, `link` has told the master who it is.
   ForkSide fork(unsigned index, WorkerLink& link) {
     try {
       if (link.fd() < 0) throw std::system_error(EMFILE, std::generic_category(), "its link");
@@ -112,8 +151,6 @@ class Zygote {
     }
   }
 
-  /// No signal may reach a worker before it knows itself as one, nor the process that is between
-  /// for a moment.
   ForkSide fork_worker(unsigned index, WorkerLink& link) {
     std::fflush(nullptr);  // or both processes would write what stdio holds
     const support::BlockedSignals blocked(support::signals_left_to_master());
