@@ -26,7 +26,7 @@ void ConfigWarnings::warn_of_fixed(const Settings& next) {
   check("pidfile", start_.pidfile, next.pidfile);
   check("control", start_.control, next.control);
   check("touch-reload", start_.touch_reload, next.touch_reload);
-  // What the master has given up for good its workers cannot get.
+  // The master has given up these rights for good, so its workers cannot get them.
   if (start_.no_new_privs && !next.no_new_privs) check("no-new-privs", "yes", "no");
 }
 

@@ -1,4 +1,4 @@
-// Warns of settings that are hardly meant, or that need a restart.
+// Warns of settings that are probably a mistake, or that need a restart.
 #pragma once
 
 #include <set>
@@ -16,7 +16,7 @@ class ConfigWarnings {
   ConfigWarnings(const config::Settings& start, gateway::Reporter& log)
       : start_(start), log_(log) {}
 
-  /// Warns of what works, but is hardly meant. A reload does not repeat a warning.
+  /// Warns of what works but is probably a mistake. A reload does not repeat a warning.
   void warn_of(const config::Settings& settings);
   /// Warns of what a running master cannot change.
   void warn_of_fixed(const config::Settings& next);

@@ -27,7 +27,7 @@ using supervisor::UpgradeState;
 
 namespace {
 
-/// Called first: from then on other processes of the same file are refused.
+/// To be called first: from then on other processes on the same file are refused.
 std::unique_ptr<supervisor::PidFile> lock_pid_file(const Settings& settings,
                                                    const support::Account* account) {
   try {
@@ -57,13 +57,13 @@ std::unique_ptr<supervisor::FileWatcher> watch_touched(const Settings& settings)
   }
 }
 
-/// Now that all is open that only the start opens. If workers are root too, there is nothing to
-/// lose.
+/// To be called when all is open that only the start opens. If workers are root, too, the rights
+/// stay as they are.
 void limit_rights(const std::optional<support::Account>& account, bool no_new_privs) {
   if (account && account->user != 0) support::keep_masters_capabilities(no_new_privs);
 }
 
-/// A socket that cannot be had.
+/// A listening socket could not be opened.
 struct SocketError : std::runtime_error {
   SocketError(const std::string& what, LogEvent as) : std::runtime_error(what), event(as) {}
 
@@ -82,7 +82,7 @@ Daemon::Daemon(Settings settings, std::function<Settings()> reread, supervisor::
       warnings_(settings_, logs_.log()) {}
 
 Daemon::~Daemon() {
-  // The end of the process closes them without waiting for what is in.
+  // Closing them here might wait for what is in them. The end of the process does not wait.
   if (!handover_queue_) return;
   handover_queue_->in.release();
   handover_queue_->out.release();

@@ -1,4 +1,4 @@
-// Runs the workers and the zygote of a configuration, and looks after what they leave.
+// Runs the workers and the zygote of a configuration, and recovers what dead ones leave.
 
 #include "daemon/deployment.hpp"
 
@@ -77,7 +77,7 @@ void Deployment::recover(unsigned index) {
   recover_inbox(inbox(index), context_.handover_queue, &scoreboard_.loads()[index].incoming);
 }
 
-/// A worker that is alone has none.
+/// A worker without peers has no inbox.
 int Deployment::inbox(unsigned index) const noexcept {
   const auto boxes = inboxes_.boxes();
   return boxes.empty() ? -1 : boxes[index].out.get();
@@ -95,7 +95,8 @@ int Deployment::run_worker(unsigned index, ipc::WorkerLink link) {
 }
 
 int Deployment::run_zygote(ipc::WorkerLink link) {
-  // It has the links of workers that are to be, and these may not reach for them.
+  // It passes on the links of workers. These run as the same user, and may not reach into it for
+  // the links of others.
   enter("zygote", zygotes_place(), support::Dumpable::no);
   const int code =
       worker::run_zygote(settings_, crash_files_, log_, std::move(link),
@@ -117,8 +118,7 @@ int Deployment::live_as_worker(unsigned index, ipc::WorkerLink link, worker::Pre
       std::move(link), std::move(preloaded));
 }
 
-/// Becomes a process of this deployment: with its title, its place and no more rights than it
-/// needs.
+/// Becomes a process of this deployment: takes its title and place, and gives up rights.
 void Deployment::enter(std::string role, unsigned place, support::Dumpable dumpable) {
   set_title(role, settings_);
   log_.set_role(std::move(role));

@@ -35,8 +35,8 @@ struct DeploymentContext {
 /// The title of a process as ps shows it: "appd: worker 1 app:application".
 void set_title(std::string_view role, const config::Settings& settings);
 
-/// What a configuration makes of a generation: its workers run the application. Made and kept by
-/// the master; a worker or zygote has a copy by its fork and lives with that.
+/// What a generation of one configuration is made of. The master's copy belongs to the generation.
+/// A worker or zygote has a copy of its own, by its fork.
 class Deployment final : public supervisor::Deployment {
  public:
   /// Opens all but the sockets. Throws config::ConfigError, std::system_error.

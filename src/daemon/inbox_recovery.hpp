@@ -7,9 +7,9 @@
 
 namespace appd {
 
-/// Moves what lies in a dead worker's inbox into the handover queue. The receiver is woken in any
-/// case. `inbox` is −1 if the worker had none. What is moved is counted off `incoming`, which may
-/// be null. A process of its own does it: what lies in there may be anything.
+/// Moves what lies in a dead worker's inbox into the handover queue, and wakes a receiver in any
+/// case. `inbox` is −1 if the worker had none. The number of moved connections is subtracted from
+/// `incoming`, which may be null. Another process does it, since the inbox may contain anything.
 void recover_inbox(int inbox, const peers::HandoverQueue& handover_queue,
                    std::atomic<int>* incoming);
 

@@ -62,7 +62,7 @@ gateway::LogStreams InheritedDeployment::logs() const noexcept {
   return context_.logs.streams(access_log_ ? access_log_->file() : -1);
 }
 
-/// It has no replacement, and its peers do not learn of its death.
+/// The worker has no replacement, and its peers do not learn of its death: so its inbox is closed.
 void InheritedDeployment::recover(unsigned index) {
   peers::close_inbox(inboxes_[index].get());
   recover_inbox(inboxes_[index].get(), context_.handover_queue, nullptr);

@@ -10,9 +10,9 @@
 
 namespace appd {
 
-/// What is left of a deployment after an upgrade: its workers are there, and serve until the next
-/// generation does. None can be started again, so it needs no more than sockets, inboxes and logs.
-/// Their scoreboard is not known here; this one's stays empty.
+/// What is left of a deployment after an upgrade. Its workers are there, and serve until the next
+/// generation does. They cannot be started again, so it needs no more than sockets, inboxes and
+/// logs. Their scoreboard is not known to this program; the one here stays empty.
 class InheritedDeployment final : public supervisor::Deployment {
  public:
   /// Takes the descriptors of the state. Throws config::ConfigError, std::system_error.

@@ -14,7 +14,8 @@ using gateway::LogEvent;
 
 namespace {
 
-/// An operator who gives such an option counts on it. (The variable may be meant for others.)
+/// Warns of an option without effect, since the operator relies on it. Networks that come from the
+/// environment may be meant for another program.
 void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admission& admission,
                           gateway::Reporter& log) {
   const auto are_all = [&sockets](bool tcp) {

@@ -16,31 +16,31 @@
 
 namespace appd {
 
-/// The listening sockets of a daemon. Generations of one address share the socket, so that no
-/// connection is refused while one takes the place of another; it is closed, and its file removed,
-/// when nobody holds it any more. In the master alone.
+/// The listening sockets of a daemon, in the master alone. Generations with the same address share
+/// the socket, so no connection is refused while one takes the place of another. It is closed, and
+/// its file removed, when no generation has it any more.
 class Listeners {
  public:
   using Sockets = std::vector<std::shared_ptr<sockets::ListeningSocket>>;
 
-  /// Those of `addresses` in order: what is open already, the rest opened. Warns of what others can
-  /// reach, of an `admission` that asks nobody, and of what the service manager passes in vain.
-  /// Throws what ListeningSocket and
-  /// PassedSockets throw; nothing is changed then.
+  /// The sockets of `addresses` in order. Those that are not open yet are opened. Warns of sockets
+  /// that other machines can reach, of an `admission` without effect, and of sockets from the
+  /// service manager that no address names. Throws what ListeningSocket and PassedSockets throw;
+  /// nothing has changed then.
   Sockets open(const std::vector<sockets::Address>& addresses,
                const sockets::SocketFileOptions& options, const sockets::Admission& admission,
                gateway::Reporter& log);
 
-  /// Writes down what is open, for another program in this process.
+  /// Adds what is open, for another program in this process.
   void export_to(supervisor::UpgradeState& upgrade_state) const;
-  /// Gives what another program in this process had open.
+  /// Takes what another program in this process had open.
   Sockets inherit(const supervisor::UpgradeState& upgrade_state, const support::Account* account);
 
  private:
   Sockets find(const std::string& address) const;
   Sockets open_one(const sockets::Address& address, const sockets::SocketFileOptions& options);
 
-  std::optional<sockets::PassedSockets> passed_;  ///< none: not asked for yet
+  std::optional<sockets::PassedSockets> passed_;  ///< std::nullopt until the first use
   std::map<std::string, std::vector<std::weak_ptr<sockets::ListeningSocket>>> by_address_;
 };
 

@@ -20,16 +20,16 @@ class MasterLogs {
   explicit MasterLogs(gateway::Level threshold) : log_(threshold, "master") {}
 
   gateway::Reporter& log() noexcept { return log_; }
-  /// From now on the log has this level, and files are opened anew as this account would.
+  /// From now on the log has this level, and files are opened anew as this account would open them.
   void follow(gateway::Level threshold, const std::optional<support::Account>& account);
 
-  /// Opens the standard streams anew that were redirected into files.
+  /// Opens standard output and error anew if they were redirected into files.
   void reopen();
-  /// Has `reopen` open a log anew, called `what` in the line that says that it failed. The log then
-  /// goes on in the file that it has.
+  /// Calls `reopen` for the log called `what`. If that throws, a line says so, and the log goes on
+  /// in the file that it has.
   void try_to_reopen(const std::string& what, const std::function<void()>& reopen);
 
-  /// For a worker to go on in. `access` is the access log's file, −1 if there is none.
+  /// The files for a worker to go on in. `access` is that of the access log, −1 without one.
   gateway::LogStreams streams(int access) const noexcept;
 
  private:

@@ -71,7 +71,7 @@ void check_spool_folder(const Settings& settings) {
   const std::filesystem::path folder = worker::spool_folder(settings);
   std::error_code why;
   const auto status = std::filesystem::status(folder, why);
-  // Whether it cannot be seen, the user may see who is not the master.
+  // The workers' user may see a folder that the master cannot see.
   if (status.type() == std::filesystem::file_type::none) return;
   if (!std::filesystem::exists(status)) {
     reject("spool-dir", fmt::format("the folder {} does not exist", folder.string()));

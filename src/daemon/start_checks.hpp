@@ -8,14 +8,15 @@
 
 namespace appd {
 
-/// What can be wrong with settings, found before anything is done: at a start, a reload, an upgrade
-/// and by --check. Throws config::ConfigError that names the option.
+/// Checks all that can be wrong with settings before anything is done: at a start, a reload, an
+/// upgrade and for --check. Throws config::ConfigError that names the option.
 void check(const config::Settings& settings);
 
-/// What works, but is hardly meant.
+/// Warnings of what works but is probably a mistake.
 std::vector<std::string> find_warnings(const config::Settings& settings);
 
-/// What only those who are the workers' user can see, for --check: throws config::ConfigError.
+/// For --check, as the workers' user: checks what only that user can see. Throws
+/// config::ConfigError.
 void check_as_user(const config::Settings& settings);
 
 }  // namespace appd

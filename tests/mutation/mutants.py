@@ -87,7 +87,7 @@ SURVIVORS = [
             "supervisor: no more than a quarter is replaced at a time, but one may always be",
             "supervisor: no more than a quarter is replaced at the same time, but one may always be"),
     changed("a lack of memory is laid to a later death", f"{SUPERVISOR}/post_mortem.cpp",
-            "  const bool lack_of_memory = oom_kills_.have_risen();  // asked each time: since the last death\n"
+            "  const bool lack_of_memory = oom_kills_.have_risen();  // asked at each death: since the last one\n"
             "  if (!WIFSIGNALED(wait_status)) return \"\";\n",
             "  if (!WIFSIGNALED(wait_status)) return \"\";\n  const bool lack_of_memory = oom_kills_.have_risen();\n",
             "supervisor: a lack of memory that came before another death is not this one's"),
@@ -535,7 +535,7 @@ SECOND = [
             "if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return \"\";", "if (WIFEXITED(status)) return \"\";",
             "supervisor: *", "e2e: test_upgrade.py"),
     removed("started by who ignores SIGCHLD appd sees no worker die", f"{SUPERVISOR}/master_signals.cpp",
-            "  set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away\n",
+            "  set_disposition(SIGCHLD, SIG_DFL);  // if it were inherited as ignored, exit codes would be lost\n",
             "supervisor: *", "e2e: test_signals.py"),
     changed("appd reload says by its exit code that a failed reload has gone well",
             f"{SUPERVISOR}/control_protocol.cpp", "if (failed) return support::exit_code::kStart;",

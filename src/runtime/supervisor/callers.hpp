@@ -35,7 +35,7 @@ class Callers {
 /// A reload or an upgrade that is wanted and has not begun.
 struct PendingAction {
   bool wanted = false;
-  Callers callers;  ///< may be none: a signal wants it too
+  Callers callers;  ///< none of them if a signal wants it
 };
 
 }  // namespace appd::supervisor

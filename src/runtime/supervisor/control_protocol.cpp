@@ -37,7 +37,7 @@ support::UniqueFd connect_to(const std::string& path) {
   return socket;
 }
 
-/// None: the master has closed the connection.
+/// std::nullopt if the master has closed the connection.
 std::optional<ControlMessage> receive(const support::UniqueFd& socket) {
   std::vector<char> buffer(1 + kMostControlText);
   ssize_t got = 0;
@@ -49,7 +49,7 @@ std::optional<ControlMessage> receive(const support::UniqueFd& socket) {
                         std::string(buffer.data() + 1, static_cast<std::size_t>(got) - 1)};
 }
 
-/// Texts of the application's are among it, and nothing in them may command a terminal.
+/// The text may come from the application, and nothing in it may command a terminal.
 std::string printable(std::string_view text) {
   logging::Line line;
   while (true) {

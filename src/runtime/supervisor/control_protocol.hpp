@@ -18,18 +18,19 @@ enum class ControlVerb : std::uint8_t {
   upgrade,
 };
 
-/// "reload"; none for what is no verb.
+/// "reload"
 std::string_view name(ControlVerb verb) noexcept;
+/// std::nullopt for an unknown word.
 std::optional<ControlVerb> parse_verb(std::string_view word) noexcept;
 
 /// The control socket's messages, one a datagram (SOCK_SEQPACKET). A caller sends a verb's name.
-/// The master answers with any number of texts, and then an outcome. After `stop` there is none:
-/// the end of the connection is the end of the process.
+/// The master answers with any number of texts, then an outcome. `stop` has no outcome: the
+/// connection ends when the process does.
 struct ControlMessage {
   enum class Kind : char {
     text = 't',     ///< for the caller's terminal
-    success = 's',  ///< `text` says what has been done; the last one
-    failure = 'f',  ///< `text` says why not; the last one
+    success = 's',  ///< the outcome: `text` says what has been done
+    failure = 'f',  ///< the outcome: `text` says why not
   };
   Kind kind = Kind::text;
   std::string text;
@@ -38,8 +39,8 @@ struct ControlMessage {
 /// A longer text is cut.
 inline constexpr std::size_t kMostControlText = 64 * 1024;
 
-/// Asks the master behind `path` and prints what it answers to stdout (a failure: stderr) until the
-/// outcome is there. Gives the exit code. Throws std::runtime_error when there is no master.
+/// Asks the master behind `path`, and prints its answers until the outcome is there: to stdout, a
+/// failure to stderr. Returns the exit code. Throws std::runtime_error if there is no master.
 int ask_master(const std::string& path, ControlVerb verb);
 
 }  // namespace appd::supervisor

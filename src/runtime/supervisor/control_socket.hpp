@@ -27,7 +27,7 @@ namespace appd::supervisor {
 class ControlSocket {
  public:
   static constexpr std::size_t kMostCallers = 32;
-  /// How long a caller may say nothing.
+  /// How long a caller may take to ask.
   static constexpr std::chrono::seconds kPatience{5};
   /// Until new callers are looked for again, after the process has had no descriptor for one.
   static constexpr std::chrono::seconds kAcceptPause{1};
@@ -53,20 +53,20 @@ class ControlSocket {
   int fd() const noexcept { return epoll_.get(); }
   /// What has been asked since. Callers that are gone are forgotten.
   std::vector<Request> receive(Clock::time_point now, gateway::Reporter& reporter);
-  /// Ends who has said nothing for too long, and looks for callers again.
+  /// Drops callers that have asked nothing for too long, and looks for new ones again.
   void tick(Clock::time_point now);
-  /// When `tick` has something to do; none: only events move it.
+  /// When `tick` has something to do; std::nullopt if only events move it.
   std::optional<Clock::time_point> due() const noexcept;
 
   int listener() const noexcept { return listener_.get(); }
-  /// −1: it is gone.
+  /// −1 if the caller is gone.
   int fd_of(Caller caller) const noexcept;
-  /// Takes a caller over that has asked already.
+  /// Takes over a caller that has asked already.
   Caller adopt(support::UniqueFd fd);
 
   /// Nothing happens for a caller that is gone.
   void say(Caller caller, std::string_view text) noexcept;
-  /// The outcome: nothing more is said.
+  /// Tells the outcome, and ends the connection.
   void succeed(Caller caller, std::string_view text) noexcept;
   void fail(Caller caller, std::string_view text) noexcept;
 

@@ -9,24 +9,24 @@
 
 namespace appd::supervisor {
 
-/// So many deaths within so much time are borne; with one more the service is to stop.
+/// So many deaths within so much time are accepted. One more stops the service.
 struct CrashRate {
   unsigned crashes = 0;
   std::chrono::nanoseconds within{};
 };
 
-/// Tells when processes die too often (--max-crashes), wherever they have their place. Pure.
+/// Counts deaths in all slots, and tells when there are too many (--max-crashes). Pure.
 class CrashLimit {
  public:
-  /// None: never.
+  /// Without a rate there are never too many.
   explicit CrashLimit(std::optional<CrashRate> rate) : rate_(rate) {}
 
-  /// A process has died unasked. True: that was one too many.
+  /// A process has died unasked. Returns true if that was one too many.
   bool on_crash(Clock::time_point now);
 
  private:
   std::optional<CrashRate> rate_;
-  std::deque<Clock::time_point> recent_;  ///< at most one more than are borne
+  std::deque<Clock::time_point> recent_;  ///< at most one more than are accepted
 };
 
 }  // namespace appd::supervisor

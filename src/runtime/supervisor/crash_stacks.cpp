@@ -41,7 +41,7 @@ int rank(const Lines& part) {
   if (title.starts_with("Current thread ")) return 1;
   if (title.starts_with("Extension modules: ")) return 2;
   if (title.starts_with("Thread ")) return 3;
-  return 0;  // what has happened
+  return 0;  // the line that says what has happened
 }
 
 }  // namespace

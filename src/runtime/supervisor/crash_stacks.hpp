@@ -6,9 +6,9 @@
 
 namespace appd::supervisor {
 
-/// What faulthandler has written while a process died, made fit for a log: without empty lines, the
-/// thread that the signal came to first, then the names of extension modules, then the other
-/// threads; of too many lines only the first. Pure.
+/// Makes what faulthandler wrote while a process died fit for a log. First comes the thread that
+/// the signal came to, then the names of extension modules, then the other threads. Empty lines go,
+/// and of too many lines the first ones stay. Pure.
 std::string arrange_stacks(std::string_view dump);
 
 }  // namespace appd::supervisor

@@ -15,10 +15,11 @@ namespace appd::supervisor {
 /// dumped)".
 std::string describe_exit(int wait_status);
 
-/// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)"; control bytes escaped; "" for none.
+/// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)", with control bytes escaped. "" if
+/// there are none.
 std::string describe_requests(std::span<const ipc::RunningRequest> requests);
 
-/// Without what follows, a traceback as a rule.
+/// The text without its further lines, which usually are a traceback.
 std::string first_line(std::string_view text);
 
 /// "3.2 s"

@@ -18,7 +18,7 @@ FileWatcher::FileWatcher(const std::string& path)
     : path_(std::filesystem::absolute(path)), inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (!inotify_) support::throw_errno("inotify_init1");
   const std::string folder = std::filesystem::path(path_).parent_path();
-  // The folder, since a file that is replaced is another one.
+  // The folder is watched, since a file that replaces this one is another file.
   constexpr std::uint32_t kChanges = IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO;
   if (::inotify_add_watch(inotify_.get(), folder.c_str(), kChanges) < 0) {
     support::throw_errno("watch", folder);

@@ -10,16 +10,16 @@
 
 namespace appd::supervisor {
 
-/// Tells when a file is touched: when its time of change, or the file under that name, is another.
-/// The file need not be there yet. Single-threaded.
+/// Tells when a file is touched: its time of change is another, or another file has its name. The
+/// file need not exist yet. Single-threaded.
 class FileWatcher {
  public:
-  /// Watches the folder that the file is in. Throws std::system_error when there is none.
+  /// Watches the folder of the file. Throws std::system_error if the folder does not exist.
   explicit FileWatcher(const std::string& path);
 
   /// To be polled for reading.
   int fd() const noexcept { return inotify_.get(); }
-  /// Whether it was touched since the last look. That it went away is no touch.
+  /// Whether the file was touched since the last look. Removing it does not count.
   bool look();
   /// In a forked child.
   void close_after_fork() noexcept { inotify_.reset(); }

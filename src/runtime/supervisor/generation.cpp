@@ -109,7 +109,7 @@ void Generation::retire(Slot& worker) {
 
 void Generation::stop() {
   for (Slot& worker : workers_) {
-    // Those that were retired before have nobody any more to leave anything to.
+    // Workers that were retired before have nobody left to hand connections over to.
     const bool was_retired = worker.life.state() == SlotState::draining && worker.process;
     perform(worker, worker.life.retire(Clock::now(), grace(worker)));
     if (was_retired) worker.process->order(MasterOrder::drain, Clock::now());
@@ -177,14 +177,14 @@ void Generation::start(Slot& slot) {
 }
 
 bool Generation::export_to(UpgradeState& upgrade_state) const {
-  // A zygote that does not hear its link would be nobody's.
+  // The next program could give no order to a zygote that does not read its link.
   const bool zygote_hears =
       !zygote_ || !zygote_->slot().process || zygote_->slot().life.state() == SlotState::ready;
   if (!zygote_hears) return false;
   for (const Slot& worker : workers_) {
     if (!worker.process) continue;
     if (!worker.process->pid) return false;
-    // Places of several generations: each has one of its own from now on.
+    // Indexes are of one generation; here each worker of all generations gets its own.
     upgrade_state.workers.push_back(
         {static_cast<unsigned>(upgrade_state.workers.size()), *worker.process->pid,
          worker.process->link.fd(), worker.life.state() == SlotState::ready, !worker.life.wanted(),
@@ -199,7 +199,7 @@ void Generation::close_links() noexcept {
   }
 }
 
-/// Its end tells where it was, and is what has failed.
+/// The process tells where it is as it ends, and its end is the failure.
 void Generation::abort_start(Slot& slot) {
   if (slot.process->fault.empty()) {
     slot.process->fault = fmt::format("was not ready within {} (--start-timeout)",
@@ -236,7 +236,7 @@ void Generation::kill(const Slot& slot) {
   reporter_.report(LogEvent::worker_killed,
                    fmt::format("killing {}{}", title(slot),
                                describe_work(slot, scoreboard_, ", still serving ")));
-  // Otherwise at its first message, or there will never be one.
+  // Without a pid it is killed at its first message, if there ever is one.
   if (slot.process->pid) signal_child(*slot.process->pid, SIGKILL);
 }
 
@@ -254,7 +254,7 @@ std::string Generation::describe() const {
   for (const Slot* slot : slots_) {
     if (slot->life.wanted() || slot->process) text += "\n  " + describe_status(*slot, scoreboard_);
   }
-  // Workers of another program have a scoreboard that is not known here.
+  // The scoreboard of another program's workers is not known here.
   if (serving_ && can_start_workers()) text += "\n  " + describe_queue(scoreboard_, plan_.queue);
   return text;
 }
@@ -305,7 +305,7 @@ void Generation::on_silence(Slot& worker, Clock::duration silence) {
   perform(worker, worker.life.give_up());
 }
 
-/// It gives no sign by itself; but an order to fork is answered at once.
+/// A zygote gives no sign by itself, but replies to an order to fork at once.
 void Generation::check_zygote(Clock::time_point now) {
   const auto since = zygote_->ordered_since();
   if (plan_.heartbeat.count() == 0 || !since || now - *since < plan_.heartbeat) return;

@@ -29,27 +29,28 @@ namespace appd::supervisor {
 
 /// What the end of a process was to a generation.
 enum class ProcessEnd : std::uint8_t {
-  foreign,   ///< none of its processes
-  expected,  ///< ordered, or with exit code 0, or a start that has failed
-  crash,     ///< of one that had its place
+  foreign,   ///< the process is not one of its own
+  expected,  ///< it was ordered, or had exit code 0, or was a start that has failed
+  crash,     ///< an established generation has lost a process that it wanted
 };
 
-/// The workers of one configuration and of the code as it was when they started, and their zygote
-/// if they have one: forks, orders, kills and waits for them. Decisions are SlotLifecycle's.
-/// Single-threaded; the process must have no other thread, since it forks without exec. What
-/// workers share (listening sockets) is simply open when they are started.
+/// The workers of one configuration and of the code as it was when they started, with their zygote
+/// if they have one. Forks them, gives them orders, kills them and waits for them. SlotLifecycle
+/// decides on each slot. Single-threaded; the process must have no other thread, since it forks
+/// without exec. What workers share, such as listening sockets, is simply open when they are
+/// started.
 ///
-/// With a zygote, workers are forked by that, and wait while there is none. It is kept alive as
-/// they are, and ends when all of them are retired.
+/// If there is a zygote, it forks the workers, and starts wait while it is away. It is kept alive
+/// as they are, and ends when all of them are retired.
 class Generation final : public WorkerGroup {
  public:
   /// Reporter and handler are borrowed. No worker is wanted yet.
   Generation(unsigned number, std::unique_ptr<Deployment> deployment, gateway::Reporter& reporter,
              ForkHandler& fork_handler);
-  /// One whose workers are there already, and serve or end.
+  /// A generation whose workers are there already, and serve or end.
   Generation(unsigned number, std::unique_ptr<Deployment> deployment, gateway::Reporter& reporter,
              ForkHandler& fork_handler, std::span<const UpgradeState::Worker> workers);
-  /// Leaves no process behind: those that live are killed.
+  /// Kills all processes that still live.
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -59,17 +60,17 @@ class Generation final : public WorkerGroup {
 
   /// So many more workers are wanted.
   void grow(unsigned workers) override { workers_.grow(workers, Clock::now()); }
-  /// Its workers serve, when they are ready.
+  /// Its workers serve from the moment they are ready.
   void serve() override;
-  /// It has proven that it starts: from now on a worker that dies is started again, with growing
-  /// pauses. Until then any death is its failure.
+  /// It has proven that it starts. From now on a worker that dies is started again, with growing
+  /// pauses. Until now any death is its failure.
   void establish() noexcept override { established_ = true; }
-  /// So many of the workers that go on, the first ones, end when their requests have, however long
-  /// that takes; they leave their idle connections to whoever serves.
+  /// The first so many workers that go on end when their requests are done, however long that
+  /// takes. They hand their idle connections over to workers that serve.
   void retire(unsigned workers) override;
   /// All end, within the graceful timeout.
   void stop();
-  /// The same without any grace.
+  /// All are killed.
   void stop_at_once();
   /// It and its processes go on in log files opened anew.
   void reopen_logs();
@@ -79,19 +80,19 @@ class Generation final : public WorkerGroup {
 
   /// Does what is due.
   void tick();
-  /// When something will be; none: only events move it.
+  /// When something will be due; std::nullopt if only events move it.
   std::optional<Clock::time_point> due() const;
-  /// Adds as many entries as `read` wants to have back.
+  /// Adds `polled_size()` entries. `read` gets them back after the poll.
   void add_polled(std::vector<pollfd>& polled) const;
   void read(std::span<const pollfd> polled);
   std::size_t polled_size() const noexcept { return slots_.size(); }
-  /// Hears who those are that a zygote has forked and that have not been heard of yet. Before a
-  /// dead process is waited for: until then it can be seen whose child it is.
+  /// Reads the first messages of workers that a zygote has forked. To be called before a dead
+  /// process is waited for: until then the kernel tells whose child it is.
   void meet();
-  /// A child of the process has ended.
+  /// A child of this process has ended.
   ProcessEnd on_exit(pid_t pid, int wait_status);
-  /// What another program in this process needs to know of the workers. False: not now, a worker is
-  /// not known yet, or the zygote starts or ends.
+  /// Adds what another program in this process needs to know of the workers. Returns false if that
+  /// is not possible now: a worker is not known yet, or the zygote starts or ends.
   bool export_to(UpgradeState& upgrade_state) const;
   /// In a forked child: closes what is the master's.
   void close_links() noexcept;
@@ -105,7 +106,7 @@ class Generation final : public WorkerGroup {
   const GenerationPlan& plan() const noexcept override { return plan_; }
   unsigned wanted() const noexcept override { return workers_.wanted(); }
   unsigned ready() const noexcept override { return workers_.ready(); }
-  /// Those that are not to end, and those that end only when another is ready for them.
+  /// Workers that are not to end, or that end only when a replacement is ready.
   unsigned going_on() const noexcept override { return workers_.going_on(); }
   /// A worker takes connections, or may.
   bool any_accepting() const noexcept override { return workers_.any_accepting(); }
@@ -113,11 +114,11 @@ class Generation final : public WorkerGroup {
   bool any_ending() const noexcept override {
     return workers_.any_ending(Clock::now(), plan_.graceful_timeout);
   }
-  /// Why it cannot take over: a line, and the traceback on further ones if there is any.
+  /// Why it cannot take over: a line, and a traceback on further lines if there is one.
   const std::optional<std::string>& failure() const noexcept override { return failure_; }
-  /// A line for each process, each begun with a line's end.
+  /// A line for each process, and one for the queue. Each begins with a line's end.
   std::string describe() const;
-  /// No process is left, and none is wanted.
+  /// Whether no process is left and none is wanted.
   bool finished() const noexcept;
 
  private:
@@ -131,7 +132,8 @@ class Generation final : public WorkerGroup {
   void retire_zygote();
   void retire(Slot& worker);
 
-  /// It serves, or did until it was retired: not so while it starts, or when it was discarded.
+  /// Whether it serves, or did until it was retired. False while it starts, and if it was
+  /// discarded.
   bool in_office() const noexcept { return established_ && serving_; }
   void inspect(Clock::time_point now);
   void on_silence(Slot& worker, Clock::duration silence);
@@ -167,7 +169,7 @@ class Generation final : public WorkerGroup {
   bool serving_ = false;
   bool established_ = false;
   std::optional<std::string> failure_;
-  std::string failure_told_;  ///< what a process failed at last, and none has been ready since
+  std::string failure_told_;  ///< the last failure; "" once a process has been ready after it
   WorkerSlots workers_;
   Upkeep upkeep_;
   std::optional<ZygoteProcess> zygote_;

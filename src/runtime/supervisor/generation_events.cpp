@@ -33,7 +33,7 @@ void Generation::read(std::span<const pollfd> polled) {
 }
 
 void Generation::read_messages(Slot& slot) {
-  constexpr int kAtOnce = 16;  // a worker gone mad must not keep the master from the others
+  constexpr int kAtOnce = 16;  // one worker must not keep the master from the others
   for (int i = 0; i < kAtOnce && slot.process && slot.process->link.fd() >= 0; ++i) {
     const auto [got, message] = slot.process->link.receive_message();
     if (got == WorkerLink::Got::nothing) return;
@@ -47,7 +47,7 @@ void Generation::read_messages(Slot& slot) {
   }
 }
 
-/// To look at them is all that can be done without waiting for whoever sent them.
+/// The master must not even close them: that may wait for their sender. See support/aside.hpp.
 void Generation::on_descriptors(Slot& slot) {
   reporter_.report(LogEvent::worker_sent_descriptors,
                    fmt::format("{} has sent descriptors to its master, which appd "
@@ -62,7 +62,7 @@ void Generation::on_link_end(Slot& slot) {
   slot.process->link.end();
   slot.life.on_link_lost(Clock::now(), grace(slot));
   if (slot.process->pid) return;
-  // It was never born, or killed before its first word. The zygote may have told why.
+  // The worker was never born, or killed before its first message. The zygote may have told why.
   read_messages(zygote_->slot());
   if (slot.process) on_death(slot, std::nullopt);
 }
@@ -93,7 +93,7 @@ void Generation::on_message(Slot& slot, const WorkerMessage& message) {
   }
 }
 
-/// The zygote has forked it; so it is the master's own child, and nobody else is believed to be it.
+/// A worker that the zygote has forked is the master's child. The master believes nobody else.
 bool Generation::on_first_message(Slot& slot, pid_t sender) {
   const bool is_known = std::any_of(slots_.begin(), slots_.end(), [sender](const Slot* other) {
     return other->process && other->process->pid == sender;
@@ -126,8 +126,8 @@ void Generation::on_ready(Slot& slot) {
   if (Slot* const replaced = workers_.take_replaced_by(slot)) retire(*replaced);
 }
 
-/// Whoever has asked it alone wants another in its place: at once, since its requests may take
-/// long.
+/// If somebody has asked this worker alone to end, another is wanted in its place: at once, since
+/// its requests may take long.
 void Generation::on_retired(Slot& worker, const std::string& signal) {
   worker.process->accepting = false;
   worker.process->heard_at = Clock::now();
@@ -146,7 +146,7 @@ void Generation::on_exiting(Slot& worker, const std::string& threads) {
 void Generation::on_failed(Slot& slot, const WorkerMessage& message) {
   slot.process->failure_reported = true;
   const std::string what = fmt::format("{} failed at {}: ", slot.name, name(message.step));
-  // Broken code fails in every worker: once is enough to say it, and where.
+  // Broken code fails in every worker. The traceback is logged once.
   const bool counts = slot.life.wanted() && !failure_;
   const bool known = message.text == failure_told_;
   reporter_.report(counts ? LogEvent::worker_start_failed : LogEvent::worker_start_failed_again,
@@ -155,7 +155,7 @@ void Generation::on_failed(Slot& slot, const WorkerMessage& message) {
   fail(what + message.text);
 }
 
-/// The zygote's, to its order. What it has forked speaks for itself.
+/// The zygote has replied to its order. A worker that it has forked speaks for itself.
 void Generation::on_reply(const WorkerMessage& message) {
   const std::optional<unsigned> index = zygote_->on_reply();
   if (!index || message.kind == WorkerMessage::Kind::forked) return;
@@ -173,7 +173,7 @@ void Generation::on_start_failed(Slot& slot, std::string_view why) {
   fail(what);
 }
 
-/// The first failure is the reason; those of workers that are told to end are none.
+/// The first failure is the reason why the generation cannot take over.
 void Generation::fail(std::string why) {
   if (!established_ && !failure_) failure_ = std::move(why);
 }
@@ -194,13 +194,13 @@ ProcessEnd Generation::on_exit(pid_t pid, int wait_status) {
   return found == slots_.end() ? ProcessEnd::foreign : on_death(**found, wait_status);
 }
 
-/// `wait_status` is std::nullopt if it was never known which process it would be.
+/// `wait_status` is std::nullopt if the process was never known.
 ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
   read_messages(slot);  // its last words
   const bool killed_by_us = slot.life.state() == SlotState::killed;
   const bool has_fault = !slot.process->fault.empty();
   const bool has_been_told = slot.process->failure_reported || (killed_by_us && !has_fault);
-  // Another may be wanted in its place already.
+  // If it was asked to end, another is wanted in its place already.
   const bool was_asked = !slot.process->asked_by.empty();
   const bool was_wanted = slot.life.wanted() && !was_asked;
   const std::string what = describe_death(slot, wait_status);

@@ -18,24 +18,24 @@ enum class Origin : std::uint8_t {
   zygote,     ///< the master forks a zygote, and that forks them
 };
 
-/// What a generation is to be: made of the configuration.
+/// What the configuration says of a generation.
 struct GenerationPlan {
-  unsigned workers = 1;       ///< at the start, and the fewest
+  unsigned workers = 1;       ///< at the start, and at least
   unsigned most_workers = 1;  ///< when requests wait
-  unsigned threads = 1;       ///< of each
-  unsigned queue = 0;         ///< requests that may wait for a thread, in each
+  unsigned threads = 1;       ///< in each worker
+  unsigned queue = 0;         ///< requests that may wait for a thread in each worker
   std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
-  /// A worker that has not exited so long after its last request is ended; 0: it may take for ever.
+  /// A worker that has not exited so long after its last request is ended. 0 disables that.
   std::chrono::nanoseconds exit_timeout{0};
-  /// A process that is not ready by then is ended; 0: it may take for ever.
+  /// A process that is not ready after that is ended. 0 disables that.
   std::chrono::nanoseconds start_timeout{0};
-  RolloverStrategy strategy = RolloverStrategy::overlap;  ///< by which it takes over
+  RolloverStrategy strategy = RolloverStrategy::overlap;  ///< how it takes over
   RecyclingLimits recycling{};
-  /// A worker that gives no sign of life for so long is killed; 0: it may.
+  /// A worker that gives no sign of life for so long is killed. 0 disables that.
   std::chrono::nanoseconds heartbeat{0};
   Origin origin = Origin::inherited;
-  std::optional<CrashRate> max_crashes{};  ///< of all generations, while this one serves
+  std::optional<CrashRate> max_crashes{};  ///< counted over all generations while this one serves
 
   std::optional<std::chrono::nanoseconds> start_limit() const noexcept {
     return start_timeout.count() > 0 ? std::optional(start_timeout) : std::nullopt;
@@ -43,7 +43,7 @@ struct GenerationPlan {
   std::optional<std::chrono::nanoseconds> exit_limit() const noexcept {
     return exit_timeout.count() > 0 ? std::optional(exit_timeout) : std::nullopt;
   }
-  /// There may be more workers, or fewer, as they are needed.
+  /// Whether the number of workers follows the load.
   bool scales() const noexcept { return workers < most_workers; }
   bool can_start_workers() const noexcept { return origin != Origin::inherited; }
 };

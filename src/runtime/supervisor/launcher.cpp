@@ -33,7 +33,7 @@ void Launcher::start(Slot& slot) {
 void Launcher::fork_child(Slot& slot) {
   auto [master_end, child_end] = WorkerLink::make_pair();
   if (slot.is_worker()) deployment_.scoreboard().clear(*slot.index);
-  std::fflush(nullptr);  // or parent and child would both write what stdio holds
+  std::fflush(nullptr);  // otherwise parent and child would both write what stdio holds
   const pid_t pid = ::fork();
   if (pid < 0) support::throw_errno("fork");
   if (pid == 0) {
@@ -51,9 +51,9 @@ void Launcher::order_worker(Slot& worker) {
   worker.process = Process{std::nullopt, std::move(master_end), Clock::now(), std::nullopt};
 }
 
-// A worker learns of its master's death from the end of its link, on which it drains.
-// (PR_SET_PDEATHSIG would cut off its requests, and is lost when the worker changes its user.) So
-// no worker may keep the master's end of another's link, and none returns into the master's code.
+// A worker learns of its master's death from the end of its link, and drains then. So no worker may
+// keep the master's end of another worker's link, and none returns into the master's code. Why not
+// otherwise: docs/decisions/no-parent-death-signal.md.
 void Launcher::live_as_child(const Slot& slot, WorkerLink link) noexcept {
   int code = support::exit_code::kFailure;
   try {

@@ -29,9 +29,9 @@ class Launcher {
   Launcher(Deployment& deployment, gateway::Reporter& reporter, ForkHandler& fork_handler,
            std::optional<ZygoteProcess>& zygote) noexcept;
 
-  /// Now; later perhaps.
+  /// Whether a process could be started there now.
   bool can_start(const Slot& slot) const noexcept;
-  /// Starts a process in this place, which has none. One that a zygote is to fork has no pid yet.
+  /// Starts a process in this slot, which has none. If a zygote is to fork it, it has no pid yet.
   /// Throws std::system_error.
   void start(Slot& slot);
 

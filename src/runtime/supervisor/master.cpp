@@ -42,9 +42,9 @@ Master::~Master() {
 
 int Master::run() {
   begin();
-  obey_signals();  // those of the start, before a process is started in vain
+  obey_signals();  // a stop may have come already: then no process is started
   while (true) {
-    advance();  // first: what has failed is not started again
+    advance();  // before the tick, which would start again what has failed
     for (const auto& generation : generations_) generation->tick();
     remove_finished();
     if (generations_.empty()) break;
@@ -66,12 +66,12 @@ void Master::inherit() {
   for (const int fd : upgrade_state_->callers) {
     pending_reload_.callers.adopt(support::UniqueFd(fd));
   }
-  reap();  // who has ended before this program began
+  reap();  // some may have ended before this program began
 }
 
 Generation& Master::add_generation(std::unique_ptr<Deployment> deployment) {
   if (deployment->plan().origin == Origin::zygote) {
-    // Workers become the master's children, and are waited for, killed and described as such.
+    // So the workers that it forks become children of the master.
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) support::throw_errno("prctl", "subreaper");
   }
   ForkHandler& fork_handler = *this;
@@ -125,8 +125,8 @@ void Master::try_upgrade() {
   pending_upgrade_.callers.fail(why);
 }
 
-/// Workers of another program cannot be started again; when some have died after a reload has
-/// failed, only another reload helps.
+/// Workers of another program cannot be started again. If some have died after a failed reload,
+/// only another reload helps.
 void Master::replace_inherited() {
   constexpr std::chrono::seconds kPause{5};
   const bool complete = present_->wanted() > 0 && present_->ready() == present_->wanted();
@@ -181,12 +181,12 @@ void Master::end_reload(Reload::Progress how) {
 void Master::remove_finished() {
   std::erase_if(generations_, [this](const auto& generation) {
     if (!generation->finished()) return false;
-    // One that is still to be filled has nobody yet, and the former one may have nobody left.
+    // In a reload, the next one may have no worker yet, and the former one none any more.
     if (rollover_ &&
         (generation.get() == &rollover_->former || generation.get() == &rollover_->next))
       return false;
     if (generation.get() == present_) {
-      // Of one that was inherited, nobody may be left: it has its place until the next one does.
+      // An inherited one may have no worker left. It stays until the next one has taken over.
       if (phase_ != Phase::stopping) return false;
       present_ = nullptr;
     }

@@ -29,14 +29,16 @@ struct EventSources {
 
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.
 /// Single-threaded; the process must have no other thread while it exists, since it forks without
-/// exec. After an upgrade it begins with that one's workers, and a
-/// reload.
+/// exec. After an upgrade it begins with the workers of the program from before, and a reload.
 ///
-/// First start: when one worker cannot start, all are stopped. SIGHUP: reload; when the new
-/// generation cannot start, it is discarded and the present one goes on. A reload during a reload
-/// begins when that has ended. SIGUSR2: become the program that has been installed meanwhile.
-/// SIGUSR1: go on in log files opened anew. SIGTERM, SIGINT: drain, kill what is left after the
-/// graceful timeout; the second of them, or SIGQUIT: kill at once. Others are ignored, with a line.
+/// - First start: if one worker cannot start, all are stopped.
+/// - SIGHUP reloads. If the next generation cannot start, it is discarded, and the present one goes
+///   on. A reload that is wanted during a reload begins when that has ended.
+/// - SIGUSR2 becomes the program that has been installed meanwhile.
+/// - SIGUSR1 goes on in log files opened anew.
+/// - SIGTERM and SIGINT drain, and kill what is left after the graceful timeout. A second one, or
+///   SIGQUIT, kills at once.
+/// - Other signals are ignored, with a line.
 class Master final : private ForkHandler {
  public:
   /// Borrows reporter and service. `first` is what the first generation is made of. With
@@ -45,21 +47,21 @@ class Master final : private ForkHandler {
   Master(gateway::Reporter& reporter, EventSources sources, Service& service,
          std::unique_ptr<Deployment> first,
          std::optional<UpgradeState> upgrade_state = std::nullopt);
-  /// Leaves no worker behind: after `run` has thrown, those that live are killed.
+  /// Kills workers that still live: after `run` has thrown there may be some.
   ~Master();
   Master(const Master&) = delete;
   Master& operator=(const Master&) = delete;
 
-  /// Returns when no worker is left: exit_code::kOk after an ordered stop (even when workers had to
-  /// be killed: the log says so), exit_code::kStart after a failed first start, exit_code::kCrashes
-  /// after more deaths than are borne. Throws what the service throws (but for `deploy_next`), and
-  /// std::system_error. Call once.
+  /// Returns when no worker is left: exit_code::kOk after an ordered stop, even if workers had to
+  /// be killed (the log says so); exit_code::kStart after a failed first start; exit_code::kCrashes
+  /// after too many deaths. Throws std::system_error, and what the service throws except in
+  /// `deploy_next`. Call it once.
   int run();
 
  private:
   enum class Phase { starting, serving, stopping };
-  /// A reload that is under way, and whom it is about. The former generation is the present one
-  /// until the next one has taken over.
+  /// A reload that is under way, and its generations. The former one is the present one until the
+  /// next one has taken over.
   struct Rollover {
     Generation& former;
     Generation& next;
@@ -108,9 +110,9 @@ class Master final : private ForkHandler {
   const std::optional<UpgradeState> upgrade_state_;
 
   Phase phase_ = Phase::starting;
-  std::optional<Clock::time_point> turn_due_;  ///< as the service or a log that is behind wants it
+  std::optional<Clock::time_point> turn_due_;  ///< for the service, or for a log that is behind
   int exit_code_ = support::exit_code::kOk;
-  CrashLimit crash_limit_{std::nullopt};  ///< as the present generation bears it
+  CrashLimit crash_limit_{std::nullopt};  ///< of the present generation
   unsigned last_number_ = 0;              ///< of a generation
   /// Oldest first: retired ones, the present one, and during a reload the next one.
   std::vector<std::unique_ptr<Generation>> generations_;
@@ -118,7 +120,8 @@ class Master final : private ForkHandler {
   std::optional<Rollover> rollover_;
   PendingAction pending_reload_;
   PendingAction pending_upgrade_;
-  std::optional<Clock::time_point> retry_due_;  ///< of a reload, since inherited workers are gone
+  std::optional<Clock::time_point>
+      retry_due_;  ///< of a reload that replaces dead inherited workers
 };
 
 }  // namespace appd::supervisor

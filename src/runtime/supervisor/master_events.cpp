@@ -21,7 +21,7 @@ using gateway::LogEvent;
 
 namespace {
 
-/// Until the log is tried again that was not read.
+/// Pause before lines are written again that the log's reader did not take.
 constexpr std::chrono::milliseconds kLogPause{50};
 
 /// 0 if there is none.
@@ -36,7 +36,7 @@ unsigned Master::count_serving() const noexcept {
   return (present_ ? present_->ready() : 0) + (rollover_ ? rollover_->reload.serving_early() : 0);
 }
 
-/// When the next turn is due although nothing happens.
+/// Notes when the next turn is due even if nothing happens.
 void Master::plan_turn() {
   const bool log_is_behind = !reporter_.flush();
   const auto next = service_.on_turn(count_serving());
@@ -47,7 +47,7 @@ void Master::plan_turn() {
 }
 
 void Master::wait_for_events() {
-  // Signals, control, touched file, then the generations' in order.
+  // Signals, control socket, touched file, then each generation in order.
   std::vector<pollfd> polled{{sources_.signals.fd().get(), POLLIN, 0},
                              {sources_.control ? sources_.control->fd() : -1, POLLIN, 0},
                              {sources_.file_watcher ? sources_.file_watcher->fd() : -1, POLLIN, 0}};
@@ -61,8 +61,7 @@ void Master::wait_for_events() {
     if (errno != EINTR) bear_failure("poll");
     return;
   }
-  // Messages first: a worker that reports its failure and exits is to be known as failed, not as
-  // dead.
+  // Messages come first: a worker that reports its failure and exits has failed, and not just died.
   std::span<const pollfd> left = std::span(polled).subspan(own);
   for (const auto& generation : generations_) {
     generation->read(left.first(generation->polled_size()));
@@ -77,7 +76,7 @@ void Master::wait_for_events() {
   if (polled[0].revents != 0 && !obey_signals()) bear_failure("read of signals");
 }
 
-/// False: there was none.
+/// Returns false if there was none.
 bool Master::obey_signals() {
   bool any = false;
   while (const auto signal = support::try_read_signal(sources_.signals.fd())) {
@@ -87,7 +86,7 @@ bool Master::obey_signals() {
   return any;
 }
 
-/// What the kernel refuses now it may do soon. Workers serve meanwhile, and this must not spin.
+/// The kernel may do soon what it refuses now. Workers serve meanwhile, and the loop must not spin.
 void Master::bear_failure(const char* call) {
   constexpr std::chrono::milliseconds kPause{10};
   reporter_.report(LogEvent::server_call_failed,
@@ -97,7 +96,7 @@ void Master::bear_failure(const char* call) {
 
 int Master::poll_timeout() const noexcept {
   constexpr std::chrono::milliseconds kForever{-1};
-  // A time in which this process does not run is known only as far as it comes late.
+  // Only a wait with an end shows for how long this process did not run: by how late it returns.
   constexpr std::chrono::milliseconds kLongest = std::chrono::seconds(5);
   std::optional<Clock::time_point> first = turn_due_;
   const auto consider = [&first](std::optional<Clock::time_point> due) {
@@ -136,7 +135,7 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
       reporter_.report(LogEvent::server_stopping_now, fmt::format("{}: stopping at once", name));
       return stop_at_once();
     default:
-      // A terminal sends SIGWINCH whenever its window changes its size.
+      // A terminal sends SIGWINCH whenever its window changes size.
       const bool by_terminal = signal.number == SIGWINCH && signal.sender == 0;
       reporter_.report(by_terminal ? LogEvent::signal_window : LogEvent::signal_ignored,
                        fmt::format("{} is ignored: {}", name, describe_sender(signal)));
@@ -188,12 +187,12 @@ const char* Master::describe_role(const Generation& generation) const noexcept {
   return rollover_ && &generation == &rollover_->next ? "starts" : "ends";
 }
 
-// All children, also those that are not workers: as process 1 of a container, or with a zygote, the
-// master inherits what the application's own children leave behind.
+// All children are waited for, not only workers. As process 1 of a container, or with a zygote, the
+// master also becomes the parent of processes that the application's children leave behind.
 void Master::reap() {
   while (const pid_t pid = find_dead_child()) {
-    // Who it is may be said by a message that has not been read yet; that it is a child can be seen
-    // only until it has been waited for.
+    // Its first message, which says which worker it is, may not have been read yet. The master
+    // believes it only as long as the process has not been waited for.
     for (const auto& generation : generations_) generation->meet();
     int status = 0;
     if (::waitpid(pid, &status, 0) != pid) return;

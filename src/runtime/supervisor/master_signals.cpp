@@ -16,7 +16,7 @@ bool is_masters(int signal) noexcept {
     case SIGUSR1:
     case SIGUSR2:
     case SIGCHLD:
-    // The kernel ignores these, but some servers do not: somebody may wait for an effect.
+    // The kernel ignores these, but some servers use them: somebody may wait for an effect.
     case SIGWINCH:
     case SIGURG:
       return true;
@@ -46,7 +46,7 @@ MasterSignals::MasterSignals()
     : blocked_(masters_signals()), fd_(support::open_signal_fd(blocked_.set())) {
   set_disposition(SIGPIPE, SIG_IGN);
   set_disposition(SIGXFSZ, SIG_IGN);  // a log that has reached a limit is an error of write(2)
-  set_disposition(SIGCHLD, SIG_DFL);  // inherited as ignored, it would take the exit codes away
+  set_disposition(SIGCHLD, SIG_DFL);  // if it were inherited as ignored, exit codes would be lost
 }
 
 MasterSignals::~MasterSignals() {

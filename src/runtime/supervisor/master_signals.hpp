@@ -8,15 +8,15 @@
 
 namespace appd::supervisor {
 
-/// The signals that order a master about, SIGCHLD, and those that it has no use for but would end
-/// by, in its own hands: blocked, and read from a descriptor. Made before anything that an end has
-/// to undo (pid file, sockets), so that a signal of the first moment leads to an ordered end too.
-/// SIGPIPE and SIGXFSZ are ignored from then on.
+/// Blocks the master's signals, which are read from a descriptor instead: its orders, SIGCHLD, and
+/// those that it does not use but that would kill it. Made before anything that an end has to undo
+/// (pid file, sockets), so that even a signal of the first moment leads to an ordered end. From
+/// then on SIGPIPE and SIGXFSZ are ignored.
 class MasterSignals {
  public:
   /// Throws std::system_error.
   MasterSignals();
-  /// What is still pending has been obeyed by the end of this process.
+  /// Drops pending signals: the end of this process obeys them.
   ~MasterSignals();
   MasterSignals(const MasterSignals&) = delete;
   MasterSignals& operator=(const MasterSignals&) = delete;
@@ -25,8 +25,8 @@ class MasterSignals {
   const support::UniqueFd& fd() const noexcept { return fd_; }
   /// In a forked child, which goes on with `mask_for_children`.
   void close_after_fork() noexcept { fd_.reset(); }
-  /// The mask from before. `upgraded`: of a program in the same process that had blocked them, and
-  /// what is blocked stays so over execve.
+  /// The mask that a child gets: the one from before. After an upgrade (`upgraded`) that one has
+  /// these signals blocked, since execve keeps the mask; they are taken out of it.
   sigset_t mask_for_children(bool upgraded) const noexcept;
 
  private:

@@ -15,10 +15,10 @@ class OomKills {
   /// The file with the counter.
   explicit OomKills(std::string path = path_of_own_group());
 
-  /// Whether it has risen since the last call, or since the begin.
+  /// Whether the counter has risen since the last call, or since this object was made.
   bool have_risen();
 
-  /// Of the group that this process is in; "" when there is none.
+  /// The file of the group that this process is in; "" if there is none.
   static std::string path_of_own_group();
 
  private:

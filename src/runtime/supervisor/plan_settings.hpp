@@ -6,14 +6,15 @@
 
 namespace appd::supervisor {
 
-/// Places for workers: a replacement is ready before a worker goes.
+/// How many slots a generation has: more than workers, so that a replacement is ready before a
+/// worker goes.
 unsigned places(const config::Settings& settings) noexcept;
 
 /// What the configuration says of a generation.
 GenerationPlan make_plan(const config::Settings& settings);
 
-/// The same for workers that another program has started under a configuration of its own: the
-/// times that they may take now.
+/// The same for workers that another program has started under its own configuration: the times
+/// that they may take now.
 GenerationPlan make_inherited_plan(const config::Settings& settings);
 
 }  // namespace appd::supervisor

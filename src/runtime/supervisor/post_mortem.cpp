@@ -11,7 +11,7 @@
 namespace appd::supervisor {
 
 std::string PostMortem::examine(const ipc::CrashFiles& files, unsigned place, int wait_status) {
-  const bool lack_of_memory = oom_kills_.have_risen();  // asked each time: since the last death
+  const bool lack_of_memory = oom_kills_.have_risen();  // asked at each death: since the last one
   if (!WIFSIGNALED(wait_status)) return "";
   if (WTERMSIG(wait_status) == SIGKILL) {
     return lack_of_memory

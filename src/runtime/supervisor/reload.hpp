@@ -38,19 +38,20 @@ class WorkerGroup {
 
 /// Carries out what rollover.hpp decides, step by step, and tells those that wait for it.
 ///
-/// Until the next generation has taken over, any failure in it ends the reload: it is discarded,
-/// and the present one gets back the workers that it has lost. After the take-over the reload ends
-/// when the former generation takes no more connections, so that no request meets the old code once
-/// the callers have been told. A former generation that does not say so is not waited for for long.
+/// Until the next generation has taken over, any failure in it ends the reload. The next generation
+/// is discarded, and the present one gets back the workers that it has lost.
+///
+/// After the take-over the reload ends when the former generation takes no more connections. So no
+/// request meets the old code once the callers have been told. The wait for that is limited.
 class Reload {
  public:
-  /// How long the former workers may take to hear that they are retired.
+  /// How long the former workers may take to say that they know of their retirement.
   static constexpr std::chrono::seconds kFormerPatience{5};
 
   enum class Progress : std::uint8_t {
     under_way,
-    taken_over,  ///< told once: the next generation is the one that serves; not the end yet
-    finished,    ///< the end: it serves alone
+    taken_over,  ///< returned once: the next generation serves, but this is not the end yet
+    finished,    ///< the end: the next generation serves alone
     discarded,   ///< the end: the present generation goes on
   };
 

@@ -6,30 +6,31 @@
 
 namespace appd::supervisor {
 
-/// Keeps a worker that dies again and again from eating the machine. Pure.
+/// Keeps a worker that dies again and again from using up the machine. Pure.
 ///
-/// One that cannot start, or dies by itself, gets pauses: the first restart is immediate, then each
-/// pause is twice the last one, until a worker has served long enough. One that has met requests
-/// was started well, and what kills it is a request: others wait for its place, so it is replaced
-/// at once. Only when it dies sooner than its start took is there a pause, so that starts take half
-/// of the time at most.
+/// A worker that cannot start, or dies by itself, is restarted after pauses. The first restart is
+/// immediate. Then each pause is twice the last one, until a worker has served long enough.
+///
+/// A worker that has had requests was started well, and a request has killed it. Others wait for
+/// its place, so it is replaced at once. Only if it has served for less time than its start took is
+/// there a pause, so starts take half of the time at most.
 class RespawnBackoff {
  public:
   static constexpr std::chrono::seconds kLongEnough{10};
   static constexpr std::chrono::seconds kFirstPause{1};
   static constexpr std::chrono::seconds kLongestPause{30};
-  /// From the readiness of one that had requests to the next start, at least and at most.
+  /// Least and most time from the readiness of a worker that had requests to the next start.
   static constexpr std::chrono::milliseconds kShortestTurn{100};
   static constexpr std::chrono::milliseconds kLongestTurn{1000};
 
   /// The life of a worker that has died.
   struct Life {
-    /// From its start to its readiness; none: it was never ready.
+    /// From its start to its readiness; std::nullopt if it was never ready.
     std::optional<std::chrono::nanoseconds> start{};
     std::chrono::nanoseconds served{0};  ///< from then on
     bool had_requests = false;           ///< it has answered some, or has died in one
   };
-  /// Gives the pause before the next start.
+  /// Returns the pause before the next start.
   std::chrono::nanoseconds on_death(const Life& life) noexcept;
 
  private:

@@ -11,28 +11,28 @@ enum class RolloverStrategy : std::uint8_t {
   rolling,  ///< worker by worker: one more than usual is in memory
 };
 
-/// What is so while one takes the place of the other. Counts are of workers.
+/// The state of both generations. Counts are of workers.
 struct RolloverView {
-  unsigned wanted = 0;      ///< that the new generation is to have
-  unsigned started = 0;     ///< of those
-  unsigned ready = 0;       ///< of those
-  unsigned replaced = 0;    ///< of the old generation, that were retired for new ones
-  unsigned left = 0;        ///< of the old generation, that go on
+  unsigned wanted = 0;      ///< the new generation is to have so many
+  unsigned started = 0;     ///< so many of them have been started
+  unsigned ready = 0;       ///< so many of them are ready
+  unsigned replaced = 0;    ///< so many old ones were retired for new ones
+  unsigned left = 0;        ///< so many old ones go on
   bool old_ending = false;  ///< a retired one has not ended yet, and may still be waited for
-  bool failed = false;      ///< a worker of the new generation could not start, or died
+  bool failed = false;      ///< a new one could not start, or has died
 };
 
-/// What is to be done now.
+/// What the master has to do now.
 enum class RolloverStep : std::uint8_t {
-  wait,
-  start_all,
-  start_one,
-  replace_one,  ///< those that are ready serve, and one of the old is retired
-  take_over,    ///< all that are ready serve, and all that are left of the old are retired
-  discard,      ///< the new ones are retired, and those of the old started again that are missing
+  wait,         ///< nothing
+  start_all,    ///< start all new ones
+  start_one,    ///< start one new one
+  replace_one,  ///< have the new ones that are ready serve, and retire an old one
+  take_over,    ///< have all new ones serve, and retire all old ones
+  discard,      ///< retire the new ones, and start old ones again in the place of those replaced
 };
 
-/// Decides; the same view gives the same step.
+/// Decides. The same view always gives the same step.
 RolloverStep next_step(RolloverStrategy strategy, const RolloverView& view) noexcept;
 
 }  // namespace appd::supervisor

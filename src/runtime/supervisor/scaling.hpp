@@ -8,33 +8,33 @@
 
 namespace appd::supervisor {
 
-/// Between which numbers of workers a generation lives, and when it goes from one to another.
+/// How few and how many workers a generation may have, and when one is too many.
 struct ScalingLimits {
   unsigned least = 1;
   unsigned most = 1;
-  std::chrono::nanoseconds idle = std::chrono::seconds(60);  ///< before one fewer is enough
+  std::chrono::nanoseconds idle =
+      std::chrono::seconds(60);  ///< one fewer must have been enough for so long
 };
 
-/// How the workers are used at a moment.
+/// How busy the workers are at a moment.
 struct Occupancy {
-  unsigned workers = 0;  ///< that are wanted
-  unsigned ready = 0;    ///< of those
+  unsigned workers = 0;  ///< wanted ones
+  unsigned ready = 0;    ///< wanted ones that are ready
   unsigned threads = 1;  ///< of each
   unsigned busy = 0;     ///< requests that run or wait
 };
 
-/// Decides whether there should be one worker more or fewer. Pure: events and time in, decisions
-/// out.
+/// Decides whether there should be one worker more or fewer. Pure.
 class Scaling {
  public:
   explicit Scaling(ScalingLimits limits) : limits_(limits) {}
 
-  /// Requests wait for want of threads. True: one more is to be started; not while another starts,
-  /// for that may be enough.
+  /// Requests wait because no thread is free. Returns true if one more worker is to be started: not
+  /// while another starts, for that may be enough.
   bool on_overloaded(Clock::time_point now, const Occupancy& seen) noexcept;
 
-  /// A look once in a while. True: one can go, since for `idle` all could have been done by one
-  /// fewer.
+  /// A look from time to time. Returns true if one can go, since one fewer could have done all for
+  /// as long as `idle`.
   bool on_look(Clock::time_point now, const Occupancy& seen) noexcept;
 
  private:

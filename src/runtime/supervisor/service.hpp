@@ -11,8 +11,8 @@
 
 namespace appd::supervisor {
 
-/// The running service as its master sees it. It knows the configuration and whom the service
-/// answers to (service manager, logs, pid file). It keeps no generation: those are the master's.
+/// The running service as its master sees it. It knows the configuration, the service manager, the
+/// logs and the pid file. It keeps no generation: those are the master's.
 class Service {
  public:
   /// Deploys the configuration as it is now, for a reload. What it throws says why that cannot be.
@@ -20,15 +20,16 @@ class Service {
 
   /// The first generation serves. Told once.
   virtual void on_ready(const Deployment& present) = 0;
-  /// Told instead: it cannot, and the end begins. `why` may have further lines.
+  /// Told instead if the first generation cannot serve; the end begins. `why` may have several
+  /// lines.
   virtual void on_start_failed(const std::string& why) = 0;
-  /// A reload begins: before `deploy_next`.
+  /// A reload begins. Told before `deploy_next`.
   virtual void on_reloading() = 0;
   /// It has ended, and another generation serves.
   virtual void on_reloaded(const Deployment& present) = 0;
   /// It has ended, and the generation from before goes on.
   virtual void on_reload_refused() = 0;
-  /// The end begins; workers are told to stop next. Told once.
+  /// The end begins; the workers are told next. Told once.
   virtual void on_stopping() = 0;
   /// A turn of the master's loop, while so many workers serve. Returns the time until the next turn
   /// that the service needs, or std::nullopt if it needs none.

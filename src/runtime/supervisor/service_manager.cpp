@@ -13,7 +13,7 @@ namespace appd::supervisor {
 namespace {
 
 void tell(const std::string& message) {
-  // Not told: then the manager does what it does with a service that is silent.
+  // If this fails, the manager treats the service as a silent one.
   ::sd_notify(0, message.c_str());
 }
 
@@ -38,7 +38,7 @@ void ServiceManager::on_start_failed(std::string_view why) {
 }
 
 void ServiceManager::tell_failure(std::string_view why) {
-  // A line is a field: what follows, such as a traceback, could say anything else.
+  // Each line is a field, so further lines, such as a traceback, could say anything to the manager.
   tell(fmt::format("STATUS=the start has failed: {}", why.substr(0, why.find('\n'))));
 }
 

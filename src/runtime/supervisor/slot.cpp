@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kResendPause{50};
 
 void Process::order(ipc::MasterOrder what, Clock::time_point now) noexcept {
   unsent.reset();
-  // Without a link it ends already, and its slot has a deadline for that.
+  // Without a link the process is ending already, and its slot has a deadline for that.
   if (link.fd() < 0 || link.send(what)) return;
   unsent = what;
   resend_due = now + kResendPause;

@@ -15,52 +15,52 @@ namespace appd::supervisor {
 
 /// What is known of a living process.
 struct Process {
-  /// None: the zygote was ordered to fork it, and it has not said anything yet.
+  /// std::nullopt while the zygote has been ordered to fork it and it has not said anything yet.
   std::optional<pid_t> pid;
   ipc::WorkerLink link;
   Clock::time_point started;
   std::optional<ipc::StartStep> step;
   bool failure_reported = false;
-  /// Why it is being ended, such as "was not ready within 5.0 min (--start-timeout)"; "": it is
+  /// Why the master ends it, such as "was not ready within 5.0 s (--start-timeout)". "" if it does
   /// not.
   std::string fault{};
-  /// The signal by which somebody has asked it alone to end: "SIGTERM"; "": nobody has.
+  /// The signal by which somebody has asked it alone to end: "SIGTERM". "" if nobody has.
   std::string asked_by{};
-  /// From when on it exits, and its threads then: see WorkerMessage::Kind::exiting.
+  /// Since when it exits, and its threads at that time: see WorkerMessage::Kind::exiting.
   std::optional<Clock::time_point> exiting_since{};
   std::string exit_threads{};
   // Of a worker, from its readiness on.
   Clock::time_point ready_since{};
-  std::uint64_t answered_before = 0;  ///< requests in this place, by others
+  std::uint64_t answered_before = 0;  ///< requests that others in this place have answered
   RecyclingLimits allowance{};
   std::optional<std::uint64_t> memory_when_ready{};  ///< bytes
-  Clock::time_point memory_due{};                    ///< of the next look at it
-  bool accepting = false;                            ///< it takes connections, as far as is known
-  Clock::time_point heard_at{};                      ///< last, that it knows of its retirement
-  /// The last order, when its link had no room for it; to be sent again at `resend_due`.
+  Clock::time_point memory_due{};                    ///< when it is measured next
+  bool accepting = false;        ///< it takes connections, as far as the master knows
+  Clock::time_point heard_at{};  ///< when it last said that it knows of its retirement
+  /// An order that its link had no room for; it is sent again at `resend_due`.
   std::optional<ipc::MasterOrder> unsent{};
-  bool logs_unsent = false;  ///< the same
+  bool logs_unsent = false;  ///< the same for the order to reopen logs
   Clock::time_point resend_due{};
 
-  /// Sends it, now or later: a later order takes its place then.
+  /// Sends an order, now or later. An order that still waits is replaced by a newer one.
   void order(ipc::MasterOrder what, Clock::time_point now) noexcept;
   void order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept;
   bool owes_orders() const noexcept { return unsent || logs_unsent; }
 };
 
-/// A place for a process that the master keeps alive: a worker's, or the zygote's.
+/// The place of a process that the master keeps alive: a worker's or the zygote's.
 struct Slot {
   std::string name;               ///< as logs have it: "worker 1", "zygote"
-  std::optional<unsigned> index;  ///< a worker's place, from 0; none: the zygote's
+  std::optional<unsigned> index;  ///< a worker's place, from 0; std::nullopt for the zygote
   SlotLifecycle life{};
   std::optional<Process> process{};
   std::optional<unsigned> replaces{};  ///< the place of a worker that ends when this one is ready
-  Clock::time_point retired_at{};      ///< last; nothing while it never was
+  Clock::time_point retired_at{};      ///< when it was retired last
 
   bool is_worker() const noexcept { return index.has_value(); }
 };
 
-/// "worker 1 (pid 123)"; without a pid when that is not known.
+/// "worker 1 (pid 123)", or "worker 1" while the pid is not known.
 std::string title(const Slot& slot);
 
 }  // namespace appd::supervisor

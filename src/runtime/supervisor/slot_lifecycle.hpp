@@ -11,13 +11,13 @@
 namespace appd::supervisor {
 
 enum class SlotState : std::uint8_t {
-  waiting,   ///< no process; one is to be started when the pause is over
+  waiting,   ///< no process; one is to start when the pause is over
   starting,  ///< a process that does not accept requests yet
   ready,     ///< a process that serves
-  draining,  ///< a process that finishes what it has and ends; killed when that takes too long
-  exiting,   ///< its requests are done; it tells where it is, and ends, when that takes too long
-  killed,    ///< SIGKILL is sent, the death not yet seen
-  retired,   ///< no process, and none wanted
+  draining,  ///< a process that finishes what it has and ends; it is killed if that takes too long
+  exiting,   ///< a process whose requests are done; it is aborted if its end takes too long
+  killed,    ///< SIGKILL has been sent, and the death has not been seen yet
+  retired,   ///< no process, and none is wanted
 };
 
 /// "ready"
@@ -26,14 +26,14 @@ const char* name(SlotState state) noexcept;
 /// What the owner of the slot has to do now.
 enum class SlotAction : std::uint8_t {
   none,
-  start,        ///< fork, or have it forked, then tell `on_started` or `on_death`
+  start,        ///< fork a process, or have it forked, then call `on_started` or `on_death`
   order_drain,  ///< tell the process to end
-  abort_start,  ///< SIGABRT, at which it tells where it was; `kill` follows if need be
-  abort_exit,   ///< the same
-  kill,         ///< SIGKILL
+  abort_start,  ///< send SIGABRT, at which it tells where it was; `kill` follows if need be
+  abort_exit,   ///< the same while it exits
+  kill,         ///< send SIGKILL
 };
 
-/// The life of a worker's place: decides, but touches no process. Events come with the time.
+/// The life of a slot. It takes events with their time and decides; it touches no process.
 ///
 ///     waiting → starting → ready → draining → exiting → killed ─┐
 ///      ↑ ↑ └────────┴─────────┴────────┴─────────┴──────────────┴→ retired      (not wanted)
@@ -43,47 +43,48 @@ enum class SlotAction : std::uint8_t {
 /// (After an abort it is draining once more, for a short time.)
 class SlotLifecycle {
  public:
-  /// How long a process that is still starting may take to end: it has no request to lose.
+  /// How long a process that is still starting may take to end. It has no request to lose.
   static constexpr std::chrono::seconds kStartingGrace{2};
 
-  /// Retired: nobody wants a process here yet.
+  /// Retired: no process is wanted here yet.
   SlotLifecycle() = default;
 
-  /// A process that is there already: it starts, serves, ends when its requests have, or exits.
+  /// What a process that is there already does: it starts, serves, ends when its requests have, or
+  /// exits.
   enum class Found : std::uint8_t { starting, ready, retired, exiting };
-  /// `limit`: as for `on_started` or `on_exiting`, from now on.
+  /// Takes such a process. `limit` is that of `on_started` or `on_exiting`, from now on.
   void adopt(Clock::time_point now, Found found,
              std::optional<std::chrono::nanoseconds> limit = std::nullopt) noexcept;
 
-  /// A process is wanted: due to start at once, or when the one that is still here has ended.
+  /// A process is wanted: at once, or when the one that is still here has ended.
   void want(Clock::time_point now) noexcept;
 
-  /// The next time `on_tick` has something to do; none: only events move the slot. `can_start`:
-  /// whether a process could be started now; while that is false, the slot waits.
+  /// When `on_tick` has something to do; std::nullopt if only events move the slot. While no
+  /// process can be started (`can_start` is false), the slot waits.
   std::optional<Clock::time_point> due(bool can_start = true) const noexcept;
   SlotAction on_tick(Clock::time_point now, bool can_start = true) noexcept;
 
-  /// `limit`: after which a process that is not ready yet is ended; none: it may take for ever.
+  /// A process that is not ready after `limit` is ended; std::nullopt sets no limit.
   void on_started(Clock::time_point now, std::optional<std::chrono::nanoseconds> limit) noexcept;
   void on_ready(Clock::time_point now) noexcept;
-  /// Its requests are done. `limit`: after which it is ended, if no sooner; none: it may take for
-  /// ever.
+  /// Its requests are done. A process that still exits after `limit` is ended; std::nullopt sets no
+  /// limit. An earlier deadline stays.
   void on_exiting(Clock::time_point now, std::optional<std::chrono::nanoseconds> limit) noexcept;
-  /// The process cannot be ordered any more, so it should be ending: give it `grace`, then replace
-  /// it.
+  /// The process can get no more orders, so it should be ending. It has `grace` for that; then it
+  /// is killed and replaced.
   void on_link_lost(Clock::time_point now, std::chrono::nanoseconds grace) noexcept;
-  /// The process ended, or could not be started. `had_requests`: see RespawnBackoff.
+  /// The process has ended, or could not be started. For `had_requests` see RespawnBackoff.
   void on_death(Clock::time_point now, bool had_requests = false) noexcept;
 
-  /// The present process goes on, but none is wanted here after it.
+  /// The process goes on, but no other is wanted here after it.
   void release() noexcept { wanted_ = false; }
-  /// The present process is of no use any more; another takes its place if one is wanted.
+  /// The process is of no use any more: it is killed, and replaced if one is wanted here.
   SlotAction give_up() noexcept;
-  /// The same, but first it is to tell where it is.
+  /// The same, but it is aborted first, so that it tells where it is.
   SlotAction abort(Clock::time_point now) noexcept;
 
-  /// No process is wanted here any more; the present one may take `grace` to end (none: as long as
-  /// it takes). Once more: the shorter grace holds.
+  /// No process is wanted here any more. The present one may take `grace` to end; std::nullopt sets
+  /// no limit. Of several calls the shortest grace holds.
   SlotAction retire(Clock::time_point now, std::optional<std::chrono::nanoseconds> grace) noexcept;
   /// The same without any grace.
   SlotAction retire_at_once() noexcept;

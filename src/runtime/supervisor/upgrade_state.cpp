@@ -21,9 +21,9 @@
 namespace appd::supervisor {
 namespace {
 
-// A line for each thing: its kind, its numbers, and its name, quoted, if it has one. Another format
-// is not understood, so the first line names this one.
-// Written by the program that is replaced, which may be older: the name stays.
+// Each thing has a line: its kind, its numbers, and its quoted name if it has one. The first line
+// names the format. The program that is replaced writes it and may be older, so the name never
+// changes.
 constexpr std::string_view kFormat = "appd-legacy-3";
 
 void write(std::ostream& out, const UpgradeState& upgrade_state) {

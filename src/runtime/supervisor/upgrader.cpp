@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUpgradeState = "APPD_LEGACY";
-/// An option, since what does not know it must refuse to start rather than start.
+/// An option and no variable: a program that does not know it refuses to start.
 constexpr const char* kTrial = "--upgrade-trial";
 
 std::string find_program(const std::string& name) {
@@ -50,7 +50,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& arguments) {
   return pointers;
 }
 
-/// What a child says on the way to its end, or until time is over.
+/// What a child writes until it ends, or until the time is over.
 std::string read_until_end(const support::UniqueFd& pipe, std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   std::string text;
@@ -91,7 +91,7 @@ std::string Upgrader::become(const UpgradeState& upgrade_state) const {
   return refusal;
 }
 
-/// "" when the program would start.
+/// "" if the program would start.
 std::string Upgrader::try_it() const {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::strerror(errno);
@@ -112,7 +112,7 @@ std::string Upgrader::try_it() const {
   }
   write_end.reset();
   const std::string said = read_until_end(read_end, trial_time_);
-  ::kill(child, SIGKILL);  // nothing, once it has ended by itself
+  ::kill(child, SIGKILL);  // does nothing if it has ended by itself
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

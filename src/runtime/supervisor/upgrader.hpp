@@ -9,19 +9,19 @@
 
 namespace appd::supervisor {
 
-/// The program that a process was started as, to be started again when it has been replaced by a
-/// newer one.
+/// The program that this process was started as. It can be started again when a newer one has
+/// replaced it on disk.
 class Upgrader {
  public:
   static constexpr std::chrono::seconds kTrialTime{10};
 
-  /// The command line of this process. The program is found as a shell would have found it, so that
-  /// a link which points elsewhere by then is followed anew.
+  /// Takes the command line of this process. The program is found as a shell finds it, so a link
+  /// that points elsewhere by then is followed anew.
   Upgrader(int argc, char** argv, std::chrono::milliseconds trial_time = kTrialTime);
 
-  /// Becomes the program, after a trial: a child that runs it, to see that it starts, understands
-  /// the upgrade_state and the configuration. Does not return then; otherwise says why not, and
-  /// nothing has changed. Blocks for the time of the trial, at most `trial_time`.
+  /// Becomes the program, after a trial in a child: it must start, and understand the state and the
+  /// configuration. Returns only on failure, and why; nothing has changed then. Blocks for the time
+  /// of the trial, at most `trial_time`.
   std::string become(const UpgradeState& upgrade_state) const;
 
  private:
@@ -34,11 +34,11 @@ class Upgrader {
 
 /// How this process was started.
 struct Inherited {
-  support::UniqueFd file;  ///< the upgrade_state; none: it has none
-  bool trial = false;      ///< it is only to be looked at: exit 0 when all is well
+  support::UniqueFd file;  ///< with the UpgradeState; empty after a plain start
+  bool trial = false;      ///< it is only tried: it exits with 0 if all is well
 };
 
-/// Takes what a `Upgrader` has put into the command line and the environment out of them.
+/// Reads what an Upgrader has put into the command line and the environment, and takes it out.
 Inherited take_inherited(int& argc, char** argv) noexcept;
 
 }  // namespace appd::supervisor

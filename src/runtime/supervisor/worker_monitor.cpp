@@ -14,11 +14,11 @@
 namespace appd::supervisor {
 namespace {
 
-/// How workers are used is found out by looking: so often, when that matters.
+/// How often the master looks at how workers are used, while that matters.
 constexpr std::chrono::milliseconds kUseInterval{250};
-/// Memory is looked at less often: it costs the kernel a walk over all pages.
+/// Memory is measured less often: the kernel walks over all pages for it.
 constexpr std::chrono::seconds kMemoryInterval{5};
-/// Looks for a sign of life in the time that one may be missing.
+/// So many looks in --heartbeat.
 constexpr int kLooksInHeartbeat = 4;
 
 std::uint64_t random_to(std::uint64_t most) {
@@ -55,8 +55,8 @@ std::optional<Clock::duration> WorkerMonitor::silence(const Slot& worker,
   return silent >= plan_.heartbeat ? std::optional(silent) : std::nullopt;
 }
 
-/// What workers of another program write is not read here, but a retired one answers when it is
-/// told so again. After the order to stop it must not hear that any more, and has a deadline.
+/// The scoreboard of another program's workers is not read here, but a retired one answers when it
+/// gets that order again. After the order to stop it must not get it any more; it has a deadline.
 bool WorkerMonitor::is_to_be_asked(const Slot& worker) const noexcept {
   return !plan_.can_start_workers() && worker.life.state() == SlotState::draining &&
          !worker.life.due();
@@ -65,7 +65,7 @@ bool WorkerMonitor::is_to_be_asked(const Slot& worker) const noexcept {
 bool WorkerMonitor::owes_signs(const Slot& worker) const noexcept {
   if (!plan_.can_start_workers()) return is_to_be_asked(worker);
   const SlotState state = worker.life.state();
-  if (worker.process->exiting_since) return false;  // no loop runs beside the end of Python
+  if (worker.process->exiting_since) return false;  // its loop has ended
   const bool was_ready = worker.process->ready_since != Clock::time_point{};
   return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }

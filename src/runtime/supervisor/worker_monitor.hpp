@@ -12,29 +12,29 @@
 
 namespace appd::supervisor {
 
-/// What their master sees of workers: whether they live, how much they have been used and how busy.
-/// It sees, and decides nothing.
+/// What the master sees of workers without asking them: whether they live, how much they have been
+/// used, how busy they are. It decides nothing.
 class WorkerMonitor {
  public:
   /// Both are borrowed.
   WorkerMonitor(const GenerationPlan& plan, const ipc::Scoreboard& scoreboard) noexcept;
 
-  /// Something is to be looked at, now and then.
+  /// Whether there is anything to look at.
   bool is_needed() const noexcept;
-  /// How often.
+  /// The time between two looks.
   Clock::duration interval() const noexcept;
 
-  /// Takes down what is to be compared with later.
+  /// Notes what later looks compare with.
   void on_ready(Process& process, unsigned index, Clock::time_point now) const;
 
-  /// The worker shows nothing by itself: it is to be asked, by another order to retire, which it
-  /// answers.
+  /// Whether the worker shows nothing by itself and has to be asked: by another order to retire,
+  /// which it answers.
   bool is_to_be_asked(const Slot& worker) const noexcept;
-  /// For how long the worker has given no sign of life; none: not for longer than it may, or it
-  /// owes none.
+  /// For how long the worker has given no sign of life. std::nullopt if that is not too long, or if
+  /// it owes none.
   std::optional<Clock::duration> silence(const Slot& worker, Clock::time_point now) const;
-  /// Why the worker, which serves, has been used enough, and what that has cost; none: it goes on.
-  /// Looks at its memory only once in a while.
+  /// Why the worker, which serves, has been used enough, and what that has cost. std::nullopt if it
+  /// goes on. Measures its memory only every few seconds.
   std::optional<std::string> recycling_reason(Slot& worker, Clock::time_point now) const;
   Occupancy occupancy(std::span<const Slot> workers) const noexcept;
 

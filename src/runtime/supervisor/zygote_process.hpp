@@ -30,7 +30,7 @@ class ZygoteProcess {
   /// The zygote has replied. Returns the place that the order was for; std::nullopt if there was
   /// none.
   std::optional<unsigned> on_reply() noexcept;
-  /// It has died: nobody replies to the order any more.
+  /// The zygote has died, and so nobody replies to its order any more.
   void on_death() noexcept { ordered_.reset(); }
 
  private:
