@@ -154,6 +154,8 @@ class Generation final : public WorkerGroup {
   void on_reply(const ipc::WorkerMessage& message);
   void on_start_failed(Slot& slot, std::string_view why);
   ProcessEnd on_death(Slot& slot, std::optional<int> wait_status);
+  void forget_process(Slot& slot);
+  void report_backoff(const Slot& slot, Clock::time_point now);
   std::string describe_death(const Slot& dead, std::optional<int> wait_status);
   void fail(std::string why);
 

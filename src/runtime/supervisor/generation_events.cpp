@@ -209,6 +209,14 @@ ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
   if (was_wanted) fail(what);
   const Clock::time_point now = Clock::now();
   slot.life.on_death(now, was_asked || had_requests(slot, scoreboard_));
+  forget_process(slot);
+  report_backoff(slot, now);
+  const bool unasked = !killed_by_us && !has_fault && wait_status.value_or(0) != 0;
+  const bool crash = established_ && was_wanted && unasked;
+  return crash ? ProcessEnd::crash : ProcessEnd::expected;
+}
+
+void Generation::forget_process(Slot& slot) {
   slot.process->link.end();
   slot.process.reset();
   if (slot.is_worker()) {
@@ -218,16 +226,13 @@ ProcessEnd Generation::on_death(Slot& slot, std::optional<int> wait_status) {
   } else {
     zygote_->on_death();
   }
+}
 
+void Generation::report_backoff(const Slot& slot, Clock::time_point now) {
   const auto due = established_ ? slot.life.due() : std::nullopt;
-  if (due && *due - now >= RespawnBackoff::kFirstPause) {
-    reporter_.report(
-        LogEvent::worker_backoff,
-        fmt::format("{} keeps dying: next start in {}", slot.name, describe_duration(*due - now)));
-  }
-  const bool unasked = !killed_by_us && !has_fault && wait_status.value_or(0) != 0;
-  const bool crash = established_ && was_wanted && unasked;
-  return crash ? ProcessEnd::crash : ProcessEnd::expected;
+  if (!due || *due - now < RespawnBackoff::kFirstPause) return;
+  reporter_.report(LogEvent::worker_backoff, fmt::format("{} keeps dying: next start in {}",
+                                                         slot.name, describe_duration(*due - now)));
 }
 
 std::string Generation::describe_death(const Slot& dead, std::optional<int> wait_status) {
