@@ -1,15 +1,58 @@
 // A worker's pool of threads: leader/followers over one event loop.
+//
+// A worker has one event loop, and calls that take a microsecond or an hour. Exactly one thread runs
+// the loop at a time: the leader. It may run a request itself. The others follow: they are in calls,
+// or sleep until they are given the loop. docs/architecture/loop.md draws the scheme and has its
+// figures; docs/decisions/leader-followers.md has what else was tried. Here are the rules that make
+// it safe, and the race that each one closes.
+//
+//  1. Who leads is one word (leadership.hpp). A leader that comes back from its call and a watcher
+//     that takes the loop from it both swap this word, so only one of them has the loop. The word
+//     has another value in each absence, so what a watcher saw in an earlier one is of no use.
+//
+//  2. A thread that is about to go into a call keeps the loop or hands it on first. While it keeps
+//     it, the loop stands still. That is a bet on a short call, and calls have to earn it
+//     (call_average.hpp).
+//
+//  3. The I/O thread is there for a bet that was lost, and for the time in which all pool threads
+//     are in calls. It watches a leader that is in a call, and takes the loop from one that stays
+//     there. When it leads itself, it runs no request: it gives the loop to an idle thread. If there
+//     is none, a thread that ends its call takes the request.
+//
+//  4. A watcher that has nothing to watch sleeps. It says so first, then looks at the word once
+//     more. A leader changes the word first, then looks whether the watcher sleeps. Both are
+//     sequentially consistent, so at least one sees the other, and no call goes unwatched.
+//
+//  5. The queue and the stack of idle threads are under one lock. A thread finds the queue empty
+//     and lies down in one step, so a request cannot come in between and find nobody to wake.
+//
+//  6. A leader keeps the request that it has just read for itself, without the lock, but only if
+//     none waits: requests begin in the order in which they came.
+//
+//  7. A thread that has something for the loop leaves it (loop_notifications.hpp), then looks who
+//     leads. A thread that takes the loop after this look finds what was left. One that took it
+//     before may already be waiting, and is woken, unless it is this thread itself.
+//
+//  8. A leader looks for events before it attends to notifications, because the look uses up the
+//     wake-up that came with them.
+//
+//  9. A thread takes the interpreter first, and its request only then (entry.hpp). Until it is in,
+//     the thread that has the loop can take the request back, and each thread that takes the loop
+//     looks for such requests. A leader that already waits has looked too early for a request that
+//     another thread takes from the queue, so that thread tells it.
+//
+// 10. To stop, the mark is set before the lock is taken to wake the sleepers. A thread that has not
+//     seen the mark holds the lock until it sleeps, so the wake-up comes after it lay down.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/gateway/application.hpp"
@@ -18,49 +61,46 @@
 #include "runtime/net/dispatcher.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/wire_exchange.hpp"
+#include "runtime/pool/call_average.hpp"
 #include "runtime/pool/leadership.hpp"
 #include "runtime/pool/loop_notifications.hpp"
+#include "runtime/pool/member.hpp"
+#include "runtime/pool/queue_watch.hpp"
+#include "runtime/pool/request_queue.hpp"
+#include "runtime/pool/stuck_threads.hpp"
 
 namespace appd::pool {
 
-/// What may wait while all threads are busy.
-struct QueueLimits {
-  std::size_t length = 0;             ///< requests
-  std::chrono::milliseconds time{0};  ///< how long one may; 0: as long as it takes
-};
-
-/// The threads of a worker and who of them runs its event loop.
-///
-/// Exactly one thread at a time runs the loop: its leader. A pool thread that has nothing else to
-/// do leads; the other idle ones sleep on a stack. A leader with a complete request runs it itself
-/// while calls are short; otherwise it first hands the loop to the idle thread on top of the stack
-/// or, when there is none, to the I/O thread. The I/O thread looks every millisecond while a leader
-/// is inside a call and takes the loop from one that stays there, so the loop never stands still
-/// for long.
+/// The threads of a worker, and which of them runs its event loop: leader/followers. The head of
+/// this file explains the scheme.
 class ThreadPool final : public net::Dispatcher {
  public:
   /// `slots`: one for each pool thread. `load`: what other workers see of this one. `shares`: there
   /// are other workers.
-  ThreadPool(net::EventLoop& loop, QueueLimits queue, std::span<ipc::ThreadSlot> slots,
+  ThreadPool(net::EventLoop& loop, QueueLimits limits, std::span<ipc::ThreadSlot> slots,
              ipc::WorkerLoad& load, bool shares = false);
   ~ThreadPool();
 
-  /// Once, before the threads run.
+  // -- Once each, before the threads run
+  // ----------------------------------------------------------------------------------------
+
   void set_application(gateway::Application& application) noexcept { application_ = &application; }
 
-  /// Once, before the threads run: called by pool threads that have nothing to do after slow calls.
-  void set_time_offer(std::function<void()> offer) { offer_time_ = std::move(offer); }
+  /// Pool threads that have nothing to do after slow calls will call `offer`.
+  void set_time_offer(std::function<void()> offer) { watch_.set_time_offer(std::move(offer)); }
 
-  /// Once, before the threads run: called, not too often, while a request has waited for longer
-  /// than `wait` and no worker has a thread for it.
+  /// Calls `tell`, not too often, while a request has waited for longer than `wait` and no worker
+  /// has a thread for it.
   void set_overloaded(std::chrono::nanoseconds wait, std::function<void()> tell) {
-    overload_wait_ = wait;
-    tell_overloaded_ = std::move(tell);
+    watch_.set_overloaded(wait, std::move(tell));
   }
 
-  /// Once, before the threads run: called, not too often, while a request waits and every thread is
-  /// in a call. Loop's thread.
-  void set_waiting(std::function<void()> tell) { tell_waiting_ = std::move(tell); }
+  /// Calls `tell` on the loop's thread, not too often, while a request waits and every thread is in
+  /// a call.
+  void set_waiting(std::function<void()> tell) { watch_.set_waiting(std::move(tell)); }
+
+  // -- Threads
+  // ----------------------------------------------------------------------------------------
 
   /// What pool thread `index` does until `stop`. Called without the interpreter.
   void run_pool_thread(unsigned index);
@@ -69,16 +109,19 @@ class ThreadPool final : public net::Dispatcher {
   /// Lets all threads return once their calls end. Any thread.
   void stop();
 
-  /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null:
-  /// that call has ended. Only its address counts. Loop's thread.
-  const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept;
-  /// That call does not come back. When none of the threads does, what waits is refused. Loop's
-  /// thread.
-  void give_up(unsigned thread, std::uint32_t sequence);
+  // -- Loop's thread
+  // ----------------------------------------------------------------------------------------
 
-  /// Gives requests that wait here for too long to workers that have a thread for them. Loop's
-  /// thread.
-  void share();
+  /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null if
+  /// that call has ended. Only its address counts.
+  const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept {
+    return stuck_.call_of(thread, sequence);
+  }
+  /// That call does not come back. When none of the threads does, what waits is refused.
+  void give_up(unsigned thread, std::uint32_t sequence) { stuck_.give_up(thread, sequence); }
+
+  /// Gives requests that have waited for long enough to workers that have a thread for them.
+  void share() { watch_.share(); }
 
   bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override;
   bool saturated() const noexcept override;
@@ -88,85 +131,64 @@ class ThreadPool final : public net::Dispatcher {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Member;
+  using Request = RequestQueue::Request;
   class CallSource;
+
+  bool wait_for_work(Member& me, Request& work);
 
   void lead(Member& me);
   void lead_until_request();
   void release_leftovers(Member& me);
-  Clock::time_point time_in_loop(const Member& me) const;
-  void run_calls(Member& me, std::shared_ptr<net::WireExchange> first, Clock::time_point now);
-  void leave_loop(Member& me, Clock::time_point now);
-  void come_back(Member& me);
-  std::shared_ptr<net::WireExchange> first_call(Member& me);
-  std::shared_ptr<net::WireExchange> next_call(Member& me);
-  bool begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now);
-  void end_call(Member& me, net::WireExchange& exchange);
-  bool stalled() const noexcept { return load_.stalled.load(std::memory_order_relaxed) != 0; }
-  void watch_entries();
-  void look_at_entries();
-  bool take_back_late();
-  void queue_by_age_locked(std::shared_ptr<net::WireExchange> request);
-  void end_stall();
-  std::size_t capacity() const noexcept;
-  bool keep(const std::shared_ptr<net::WireExchange>& exchange) noexcept;
-  std::shared_ptr<net::WireExchange> take_next();
-  std::shared_ptr<net::WireExchange> take_ready();
-  std::shared_ptr<net::WireExchange> pop_ready_locked();
-  void note_ready_locked() noexcept;
-  void watch_queue_locked();
-  std::shared_ptr<net::WireExchange> take_sharable();
-  bool has_waited_too_long(const net::WireExchange& exchange, Clock::time_point now) const noexcept;
-  std::shared_ptr<net::WireExchange> take_overdue();
-  void refuse_overdue();
-  bool all_given_up() const noexcept;
-  void refuse_waiting();
-  std::chrono::milliseconds patience() const noexcept;
-  bool has_time() const noexcept;
-  void look_at_waiting();
-  void tell_if_overloaded(const net::WireExchange& oldest);
-  std::shared_ptr<net::WireExchange> take_startable(Member& me);
-  bool wait_for_work(Member& me, std::shared_ptr<net::WireExchange>& work);
+  Request take_next();
+  void look_if_due(const Member& me);
   void hand_on(Member& from);
   void give_loop_locked(Member* to);
+  static void call_locked(Member* to);
   Member* pop_idle_locked();
-  bool is_mine(Leadership::Snapshot seen) const noexcept;
-  void look_if_due(const Member& me);
-  bool calls_are_slow() const noexcept;
+
+  void run_calls(Member& me, Request first, Clock::time_point now);
+  Clock::time_point time_in_loop(const Member& me) const;
+  void leave_loop(Member& me, Clock::time_point now);
+  void come_back(Member& me);
+  Request first_call(Member& me);
+  Request next_call(Member& me);
+  Request take_startable(Member& me);
+  bool begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now);
+  void end_call(Member& me, net::WireExchange& exchange);
+  void end_stall();
+
   void watch_leader(std::unique_lock<std::mutex>& lock);
+  void sleep_while(Leadership::Snapshot last, std::unique_lock<std::mutex>& lock);
+  bool is_away_for_long(Leadership::Snapshot seen) const noexcept;
+  void take_loop_locked(Leadership::Snapshot seen);
   void wake_watcher();
+
+  bool keep(const Request& exchange) noexcept;
+  std::size_t busy_threads() const noexcept;
+  bool is_mine(Leadership::Snapshot seen) const noexcept;
+  bool stalled() const noexcept { return load_.stalled.load(std::memory_order_relaxed) != 0; }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
+  // Set once.
   net::EventLoop& loop_;
-  const QueueLimits queue_;
   ipc::WorkerLoad& load_;
-  const bool shares_;
-  net::EventLoop::Timer share_timer_;
-  net::EventLoop::Timer queue_timer_;
-  net::EventLoop::Timer entry_timer_;
-  net::EventLoop::Timer waiting_timer_;
   gateway::Application* application_ = nullptr;
-  std::function<void()> offer_time_;
-  std::chrono::nanoseconds overload_wait_{};
-  std::function<void()> tell_overloaded_;
-  Clock::time_point overload_told_{};  // the loop's
-  std::function<void()> tell_waiting_;
+  const std::vector<std::unique_ptr<Member>> threads_;
+  const std::unique_ptr<Member> io_;
 
-  std::vector<std::unique_ptr<Member>> threads_;
-  std::unique_ptr<Member> io_;
   Leadership leadership_;
   LoopNotifications notifications_;
+  RequestQueue queue_;
+  QueueWatch watch_;
+  StuckThreads stuck_;
+
   std::atomic<bool> stopping_{false};
-  std::atomic<std::int64_t> average_call_{0};  // nanoseconds, moving
+  CallAverage calls_;
   std::atomic<bool> watcher_sleeps_{false};
 
-  // The leader's. None is kept while it is in a call.
-  std::shared_ptr<net::WireExchange> kept_;  // a request that it runs next
-
-  std::mutex mutex_;
-  std::deque<std::shared_ptr<net::WireExchange>> ready_;  // guarded by mutex_
-  std::vector<Member*> idle_;                             // guarded by mutex_; a stack
-  std::atomic<bool> any_ready_{false};  // whether it is worth the lock; changed under it
+  // The leader's: a request that it runs next. Empty while it is in a call.
+  Request kept_;
+  std::vector<Member*> idle_;  // guarded by the queue's mutex; a stack
 };
 
 }  // namespace appd::pool
