@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "runtime/support/aside.hpp"
+#include "runtime/support/seqpacket_pair.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::ipc {
@@ -189,18 +190,13 @@ const char* name(StartStep step) noexcept {
 }
 
 std::pair<WorkerLink, WorkerLink> WorkerLink::make_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-    support::throw_errno("socketpair");
-  }
-  std::pair<WorkerLink, WorkerLink> pair{WorkerLink(support::UniqueFd(ends[0])),
-                                         WorkerLink(support::UniqueFd(ends[1]))};
+  auto [masters, workers] = support::make_seqpacket_pair("worker link");
   const int on = 1;
-  if (::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+  if (::setsockopt(masters.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
     support::throw_errno("setsockopt", "SO_PASSCRED");
   }
-  support::refuse_descriptors(ends[0]);
-  return pair;
+  support::refuse_descriptors(masters.get());
+  return {WorkerLink(std::move(masters)), WorkerLink(std::move(workers))};
 }
 
 void WorkerLink::end() noexcept {

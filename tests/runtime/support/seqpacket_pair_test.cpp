@@ -1,0 +1,45 @@
+// Tests of pairs of SEQPACKET sockets.
+
+#include "runtime/support/seqpacket_pair.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "fakes/no_descriptors.hpp"
+
+using namespace appd;
+using support::make_seqpacket_pair;
+using support::UniqueFd;
+
+TEST_SUITE("seqpacket pair") {
+  TEST_CASE("each message arrives as it was sent, in both directions, without waiting") {
+    const auto [one, other] = make_seqpacket_pair("test");
+    std::array<char, 16> into{};
+    for (const auto& [from, to] : {std::pair(&one, &other), std::pair(&other, &one)}) {
+      CHECK(::recv(to->get(), into.data(), into.size(), 0) == -1);
+      CHECK((errno == EAGAIN || errno == EWOULDBLOCK));
+      REQUIRE(::send(from->get(), "first", 5, 0) == 5);
+      REQUIRE(::send(from->get(), "2nd", 3, 0) == 3);
+      CHECK(::recv(to->get(), into.data(), into.size(), 0) == 5);
+      CHECK(::recv(to->get(), into.data(), into.size(), 0) == 3);
+    }
+  }
+
+  TEST_CASE("programs that are executed do not inherit it") {
+    const auto [one, other] = make_seqpacket_pair("test");
+    for (const UniqueFd* end : {&one, &other}) {
+      CHECK((::fcntl(end->get(), F_GETFD) & FD_CLOEXEC) != 0);
+    }
+  }
+
+  TEST_CASE("an error says what the pair was for") {
+    const test::NoDescriptors none;
+    CHECK_THROWS_WITH_AS(make_seqpacket_pair("inbox"), "socketpair inbox: Too many open files",
+                         std::system_error);
+  }
+}
