@@ -85,14 +85,18 @@ class RunningServer {
   /// Begins to drain, or changes how a drain hands connections over. The threads end when it is
   /// done.
   void drain(net::Server::HandOver hand_over = nullptr) {
-    on_loop([this, &hand_over] {
-      peers_.close();
+    on_loop([this, &hand_over] { begin_drain(std::move(hand_over)); });
+  }
+  /// The same. Loop's thread.
+  void begin_drain(net::Server::HandOver hand_over = nullptr) {
+    peers_.close([this, hand_over = std::move(hand_over)] {
       server_.drain(
           [this] {
+            peers_.end();
             ++drained_;
             pool_.stop();
           },
-          std::move(hand_over));
+          hand_over);
     });
   }
   bool drained() const noexcept { return times_drained() > 0; }
@@ -170,9 +174,7 @@ class RunningServer {
       peers_.offer_time();
     });
     server_.listen(socket_.take_fd());
-    peers_.open([this](support::UniqueFd socket,
-                       std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
-                [this] { pool_.share(); });
+    peers_.open(server_, [this] { pool_.share(); });
     running_ = setup.threads + 1;
     threads_.emplace_back([this] {
       pool_.run_io_thread();

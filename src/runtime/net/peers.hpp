@@ -1,10 +1,27 @@
-// The interface through which connections reach other workers.
+// The interfaces through which connections go to other workers and come from them.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 
+#include "runtime/support/unique_fd.hpp"
+
 namespace appd::net {
+
+/// What takes connections of other workers: the server. Loop's thread.
+class ConnectionTaker {
+ public:
+  /// Takes a connection from a peer, with what that has read of it.
+  virtual void adopt(support::UniqueFd socket, std::string_view bytes) = 0;
+  /// The same from a worker of another configuration: the front may not be admitted any more.
+  virtual void inherit(support::UniqueFd socket, std::string_view bytes) = 0;
+  /// There is no descriptor for a connection that another worker has given: closes one that is
+  /// idle. False if none is; it must wait.
+  virtual bool make_room_for_given() = 0;
+
+ protected:
+  ~ConnectionTaker() = default;
+};
 
 /// The other workers, as far as connections can be given to them. Loop's thread.
 class Peers {
@@ -16,8 +33,8 @@ class Peers {
   virtual bool any_idle() const noexcept = 0;
 
   /// Gives a connection to one of those: a copy of the descriptor, and the bytes that were read of
-  /// it and are to be read again. False: none is idle, it is too much, or cannot be done
-  /// now; nothing has happened.
+  /// it and are to be read again. False if none is idle, it is too much, or it cannot be done now:
+  /// nothing has happened.
   virtual bool give(int socket, std::string_view bytes) noexcept = 0;
   /// Whether this worker has room for connections of others.
   virtual void set_full(bool full) noexcept = 0;

@@ -26,7 +26,7 @@ namespace appd::net {
 /// Everything of a worker that listens and talks: accepts connections, owns them, watches their
 /// deadlines, lends them exchanges. Loop's thread only, but for `options`, `reporter`, `dispatcher`
 /// and `draining`. Outlives the connections; the loop outlives it.
-class Server {
+class Server final : public ConnectionTaker {
  public:
   Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
          gateway::Reporter& reporter, Peers* peers = nullptr);
@@ -36,10 +36,8 @@ class Server {
 
   /// Accepts on a listening socket (non-blocking) from now on.
   void listen(support::UniqueFd socket);
-  /// Takes a connection from another worker, with what that has read of it.
-  void adopt(support::UniqueFd socket, std::string_view bytes);
-  /// The same from a worker of another configuration: the peer may not be admitted any more.
-  void inherit(support::UniqueFd socket, std::string_view bytes);
+  void adopt(support::UniqueFd socket, std::string_view bytes) override;
+  void inherit(support::UniqueFd socket, std::string_view bytes) override;
   /// Responses in the place of a call that does not come back: with 504, or by breaking the
   /// response off. `running`: only its address counts.
   void respond_instead(const WireExchange* running);
@@ -62,9 +60,7 @@ class Server {
   bool first_large_head() noexcept { return !large_head_seen_.exchange(true); }
 
   std::size_t connections() const noexcept { return connections_.size(); }
-  /// There is no descriptor for a connection that another worker has given: closes one that is
-  /// idle. False: none is; it must wait.
-  bool make_room_for_given();
+  bool make_room_for_given() override;
 
   // -- For connections
   // ------------------------------------------------------------------------------

@@ -105,14 +105,8 @@ class Worker {
   void open_server() {
     if (server_.draining()) return;
     for (const auto& socket : context_.sockets) server_.listen(socket->take_fd());
-    peers_.open([this](support::UniqueFd socket,
-                       std::string_view bytes) { server_.adopt(std::move(socket), bytes); },
-                [this] { pool_.share(); }, [this] { return server_.make_room_for_given(); });
-    handover_receiver_.open(
-        [this](support::UniqueFd socket, std::string_view bytes) {
-          server_.inherit(std::move(socket), bytes);
-        },
-        [this] { return server_.make_room_for_given(); });
+    peers_.open(server_, [this] { pool_.share(); });
+    handover_receiver_.open(server_);
     context_.reporter.report(LogEvent::worker_accepting, "accepts connections");
   }
 
@@ -179,20 +173,23 @@ class Worker {
     draining_ = true;
     context_.reporter.report(LogEvent::worker_draining, fmt::format("drains: {}", why));
     loop_.post([this, idle, signal] {
-      peers_.close();
-      handover_receiver_.close();
-      net::Server::HandOver hand_over;
-      if (idle == Idle::left) {
-        hand_over = [this](int socket) {
-          return peers::hand_over(context_.handover_queue, socket);
-        };
-      }
-      server_.drain([this] { on_drained(); }, std::move(hand_over));
-      control_.tell({ipc::WorkerMessage::Kind::retired, {}, signal});
+      peers_.close([this, idle, signal] { drain_server(idle, signal); });
     });
   }
 
+  /// Nothing is on its way from peers any more: a server that has drained takes nothing.
+  void drain_server(Idle idle, const char* signal) {
+    handover_receiver_.close();
+    net::Server::HandOver hand_over;
+    if (idle == Idle::left) {
+      hand_over = [this](int socket) { return context_.handover_queue.send(socket); };
+    }
+    server_.drain([this] { on_drained(); }, std::move(hand_over));
+    control_.tell({ipc::WorkerMessage::Kind::retired, {}, signal});
+  }
+
   void on_drained() {
+    peers_.end();  // what comes too late stays in the inbox, for the master
     if (has_reached(Milestone::drained, Milestone::stuck)) leave_stuck();
     pool_.stop();
   }

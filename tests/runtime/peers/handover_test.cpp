@@ -22,14 +22,14 @@
 
 #include "fakes/eventually.hpp"
 #include "fakes/no_descriptors.hpp"
+#include "fakes/recording_taker.hpp"
 #include "fakes/wired.hpp"
-#include "runtime/peers/connection_message.hpp"
-#include "runtime/peers/peer_workers.hpp"
+#include "runtime/peers/connection_channel.hpp"
+#include "runtime/peers/inboxes.hpp"
 
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-using peers::hand_over;
 using peers::HandoverQueue;
 using peers::HandoverReceiver;
 using support::UniqueFd;
@@ -41,12 +41,7 @@ class Member {
  public:
   explicit Member(const HandoverQueue& box) : receiver(loop_, box) {}
 
-  void open() {
-    receiver.open([this](UniqueFd socket, std::string_view bytes) {
-      adopted.push_back(std::move(socket));
-      read.emplace_back(bytes);
-    });
-  }
+  void open() { receiver.open(taker); }
   /// Lets its loop do so many things that are due, if there are any.
   void turns(int count) {
     for (int i = 0; i < count; ++i) {
@@ -59,9 +54,9 @@ class Member {
   net::EventLoop loop_;
 
  public:
+  RecordingTaker taker;
+  std::vector<RecordingTaker::Taken>& taken = taker.inherited;
   HandoverReceiver receiver;
-  std::vector<UniqueFd> adopted;
-  std::vector<std::string> read;  // of each
 };
 
 bool sleeps(pid_t thread) {
@@ -77,7 +72,7 @@ std::vector<Wired> fill(const HandoverQueue& box) {
   std::vector<Wired> put;
   while (put.size() < kMost) {
     Wired wired;
-    if (!hand_over(box, wired.server.get())) return put;
+    if (!box.send(wired.server.get())) return put;
     put.push_back(std::move(wired));
   }
   FAIL("a box without an end");
@@ -87,10 +82,14 @@ std::vector<Wired> fill(const HandoverQueue& box) {
 /// A worker whose loop has a thread of its own.
 class RunningMember {
  public:
-  RunningMember(const HandoverQueue& box, HandoverReceiver::Adopt adopt)
+  /// `on_taken`: for each connection; it may be taken back from the taker then.
+  RunningMember(const HandoverQueue& box, std::function<void(UniqueFd socket)> on_taken)
       : handover_receiver_(loop_, box) {
-    thread_ = std::thread([this, adopt = std::move(adopt)] {
-      handover_receiver_.open(adopt);
+    taker_.on_taken = [this, on_taken = std::move(on_taken)] {
+      on_taken(std::move(taker_.inherited.back().first));
+    };
+    thread_ = std::thread([this] {
+      handover_receiver_.open(taker_);
       while (!ended_) loop_.run_one();
       handover_receiver_.close();
     });
@@ -110,6 +109,7 @@ class RunningMember {
 
  private:
   net::EventLoop loop_;
+  RecordingTaker taker_;
   HandoverReceiver handover_receiver_;
   bool ended_ = false;  // its thread's
   std::thread thread_;
@@ -120,46 +120,37 @@ class RunningMember {
 TEST_SUITE("handover queue") {
   TEST_CASE("what lies in a dead worker's inbox goes into the box, with what was read of it") {
     const peers::Inboxes inboxes(2);
-    const peers::Inboxes::Box& inbox = inboxes.boxes()[1];
+    const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
     const HandoverQueue box;
     Member member(box);
     member.open();
     const Wired first = Wired(), second = Wired();
-    std::string bytes = "a request's head";
-    peers::Message whole(bytes), unread({}), offer({});
-    whole.mark = unread.mark = peers::Mark::connection;
-    whole.put_descriptor(first.server.get());
-    unread.put_descriptor(second.server.get());
-    offer.mark = peers::Mark::has_time;
-    offer.leave_out_descriptor();
-    for (const peers::Message* each : {&whole, &offer, &unread}) {
-      REQUIRE(each->send(inbox.in.get()));
-    }
+    REQUIRE(inbox.send(first.server.get(), "a request's head"));
+    REQUIRE(inbox.send_offer());
+    REQUIRE(inbox.send(second.server.get()));
     CHECK(peers::recover(inbox.out.get(), box) == 2);
     CHECK(peers::recover(inbox.out.get(), box) == 0);
     member.turns(3);
-    CHECK(member.read == std::vector<std::string>{"a request's head", ""});
-    REQUIRE(member.adopted.size() == 2);
-    CHECK(heard(first.front, member.adopted[0], "answer") == "answer");
-    CHECK(heard(second.front, member.adopted[1], "answer") == "answer");
+    REQUIRE(member.taken.size() == 2);
+    CHECK(member.taken[0].second == "a request's head");
+    CHECK(member.taken[1].second.empty());
+    CHECK(heard(first.front, member.taken[0].first, "answer") == "answer");
+    CHECK(heard(second.front, member.taken[1].first, "answer") == "answer");
   }
 
   TEST_CASE("a inbox that is closed takes nothing more, and what is in can be saved") {
     const peers::Inboxes inboxes(2);
-    const peers::Inboxes::Box& inbox = inboxes.boxes()[1];
+    const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
     const HandoverQueue box;
     Member member(box);
     member.open();
     const Wired wired;
-    peers::Message message({});
-    message.mark = peers::Mark::connection;
-    message.put_descriptor(wired.server.get());
-    REQUIRE(message.send(inbox.in.get()));
+    REQUIRE(inbox.send(wired.server.get()));
     peers::close_inbox(inbox.out.get());
-    CHECK_FALSE(message.send(inbox.in.get()));
+    CHECK_FALSE(inbox.send(wired.server.get()));
     CHECK(peers::recover(inbox.out.get(), box) == 1);
     member.turns(2);
-    CHECK(member.adopted.size() == 1);
+    CHECK(member.taken.size() == 1);
   }
 
   TEST_CASE("a receiver takes what a dead worker was woken for, and had not taken") {
@@ -178,9 +169,9 @@ TEST_SUITE("handover queue") {
     });
     REQUIRE(eventually([&] { return thread != 0 && sleeps(thread); }));
     std::atomic<int> adopted{0};
-    RunningMember receiver(box, [&](UniqueFd, std::string_view) { ++adopted; });
+    RunningMember receiver(box, [&](const UniqueFd&) { ++adopted; });
     const Wired wired;
-    REQUIRE(hand_over(box, wired.server.get()));
+    REQUIRE(box.send(wired.server.get()));
     dying.join();
     CHECK(woken.load());
     CHECK(peers::recover(-1, box) == 0);
@@ -194,12 +185,12 @@ TEST_SUITE("handover queue") {
     member.turns(1);
     Wired wired;
     REQUIRE(::send(wired.front.get(), "sent since", 10, 0) == 10);
-    REQUIRE(hand_over(box, wired.server.get()));
-    CHECK(member.adopted.empty());
+    REQUIRE(box.send(wired.server.get()));
+    CHECK(member.taken.empty());
     wired.server.reset();
     member.turns(2);
-    REQUIRE(member.adopted.size() == 1);
-    const UniqueFd& socket = member.adopted.front();
+    REQUIRE(member.taken.size() == 1);
+    const UniqueFd& socket = member.taken.front().first;
     CHECK(heard(wired.front, socket, "answer") == "answer");
     CHECK(heard(socket, wired.front, ", and now") == "sent since, and now");
     CHECK((::fcntl(socket.get(), F_GETFD) & FD_CLOEXEC) != 0);
@@ -214,16 +205,16 @@ TEST_SUITE("handover queue") {
       members.back()->turns(1);
     }
     std::vector<Wired> wired(60);
-    for (const Wired& each : wired) REQUIRE(hand_over(box, each.server.get()));
+    for (const Wired& each : wired) REQUIRE(box.send(each.server.get()));
     members[0]->turns(20);
     members[1]->turns(10);
     members[2]->turns(100);
-    CHECK(members[0]->adopted.size() == 20);
-    CHECK(members[1]->adopted.size() == 10);
-    CHECK(members[2]->adopted.size() == 30);
+    CHECK(members[0]->taken.size() == 20);
+    CHECK(members[1]->taken.size() == 10);
+    CHECK(members[2]->taken.size() == 30);
     std::size_t at = 0;
     for (const auto& member : members) {
-      for (const UniqueFd& socket : member->adopted) {
+      for (const auto& [socket, bytes] : member->taken) {
         CHECK(heard(wired[at].front, socket, std::to_string(at)) == std::to_string(at));
         ++at;
       }
@@ -235,16 +226,16 @@ TEST_SUITE("handover queue") {
     const HandoverQueue box;
     std::vector<Wired> wired(3);
     for (Wired& each : wired) {
-      REQUIRE(hand_over(box, each.server.get()));
+      REQUIRE(box.send(each.server.get()));
       each.server.reset();
     }
     Member member(box);
     member.turns(3);
-    CHECK(member.adopted.empty());  // not open yet
+    CHECK(member.taken.empty());  // not open yet
     member.open();
     member.turns(5);
-    REQUIRE(member.adopted.size() == 3);
-    CHECK(heard(wired[2].front, member.adopted[2], "late") == "late");
+    REQUIRE(member.taken.size() == 3);
+    CHECK(heard(wired[2].front, member.taken[2].first, "late") == "late");
   }
 
   TEST_CASE("a full box takes nothing, and nothing happens to the connection") {
@@ -253,16 +244,16 @@ TEST_SUITE("handover queue") {
     CHECK(put.size() >= 100);
     const Wired one_more;
     const std::size_t before = open_descriptors();
-    CHECK_FALSE(hand_over(box, one_more.server.get()));
+    CHECK_FALSE(box.send(one_more.server.get()));
     CHECK(open_descriptors() == before);
     CHECK(heard(one_more.front, one_more.server, "here") == "here");
     Member member(box);
     member.open();
     member.turns(static_cast<int>(put.size()));
-    CHECK(hand_over(box, one_more.server.get()));
+    CHECK(box.send(one_more.server.get()));
     member.turns(5);
-    CHECK(member.adopted.size() == put.size() + 1);
-    CHECK(heard(one_more.front, member.adopted.back(), "there") == "there");
+    CHECK(member.taken.size() == put.size() + 1);
+    CHECK(heard(one_more.front, member.taken.back().first, "there") == "there");
   }
 
   TEST_CASE("a closed receiver takes nothing more") {
@@ -272,42 +263,40 @@ TEST_SUITE("handover queue") {
     closed.turns(1);
     const Wired wired;
     closed.receiver.close();
-    REQUIRE(hand_over(box, wired.server.get()));
+    REQUIRE(box.send(wired.server.get()));
     closed.turns(3);
-    CHECK(closed.adopted.empty());
+    CHECK(closed.taken.empty());
     closed.receiver.close();  // an order may come twice
-    CHECK(closed.adopted.empty());
+    CHECK(closed.taken.empty());
     Member other(box);
     other.open();
     other.turns(3);
-    CHECK(other.adopted.size() == 1);
+    CHECK(other.taken.size() == 1);
   }
 
   TEST_CASE("a receiver that closes before it was open takes nothing") {
     const HandoverQueue box;
     const Wired wired;
-    REQUIRE(hand_over(box, wired.server.get()));
+    REQUIRE(box.send(wired.server.get()));
     Member member(box);
     member.receiver.close();
     member.turns(2);
-    CHECK(member.adopted.empty());
+    CHECK(member.taken.empty());
   }
 
   TEST_CASE("a receiver may be closed by what it gives") {
     const HandoverQueue box;
     Member member(box);
-    member.receiver.open([&](UniqueFd socket, std::string_view) {
-      member.adopted.push_back(std::move(socket));
-      member.receiver.close();
-    });
+    member.taker.on_taken = [&] { member.receiver.close(); };
+    member.open();
     std::vector<Wired> wired(3);
-    for (const Wired& each : wired) REQUIRE(hand_over(box, each.server.get()));
+    for (const Wired& each : wired) REQUIRE(box.send(each.server.get()));
     member.turns(5);
-    CHECK(member.adopted.size() == 2);  // the one that it may have been woken for comes with it
+    CHECK(member.taken.size() == 2);  // the one that it may have been woken for comes with it
     Member other(box);
     other.open();
     other.turns(5);
-    CHECK(member.adopted.size() + other.adopted.size() == 3);
+    CHECK(member.taken.size() + other.taken.size() == 3);
   }
 
   TEST_CASE("without a free descriptor a connection stays in the box until there is one") {
@@ -315,20 +304,20 @@ TEST_SUITE("handover queue") {
     Member member(box);
     member.open();
     Wired waits;
-    REQUIRE(hand_over(box, waits.server.get()));
+    REQUIRE(box.send(waits.server.get()));
     waits.server.reset();
     {
       const NoDescriptors none;
       member.turns(3);
-      CHECK(member.adopted.empty());
+      CHECK(member.taken.empty());
     }
     char byte = 0;
     CHECK(::recv(waits.front.get(), &byte, 1, MSG_DONTWAIT) < 0);  // it is open
     const Wired next_one;
-    REQUIRE(hand_over(box, next_one.server.get()));
+    REQUIRE(box.send(next_one.server.get()));
     CHECK(eventually([&] {
       member.turns(1);
-      return member.adopted.size() == 2;
+      return member.taken.size() == 2;
     }));
   }
 
@@ -337,7 +326,7 @@ TEST_SUITE("handover queue") {
     Member closed(box);
     closed.open();
     const Wired wired;
-    REQUIRE(hand_over(box, wired.server.get()));
+    REQUIRE(box.send(wired.server.get()));
     {
       const NoDescriptors none;
       closed.turns(3);
@@ -345,11 +334,11 @@ TEST_SUITE("handover queue") {
     }
     const auto until = std::chrono::steady_clock::now() + 100ms;  // many times longer than it waits
     while (std::chrono::steady_clock::now() < until) closed.turns(1);
-    CHECK(closed.adopted.empty());
+    CHECK(closed.taken.empty());
     Member other(box);
     other.open();
     other.turns(3);
-    CHECK(other.adopted.size() == 1);
+    CHECK(other.taken.size() == 1);
   }
 
   TEST_CASE("a receiver without a descriptor that can make room takes the connection at once") {
@@ -357,29 +346,28 @@ TEST_SUITE("handover queue") {
     Member member(box);
     std::optional<NoDescriptors> none;
     int asked = 0;
-    member.receiver.open(
-        [&](UniqueFd socket, std::string_view) { member.adopted.push_back(std::move(socket)); },
-        [&] {
-          ++asked;
-          none.reset();
-          return true;
-        });
+    member.taker.make_room = [&] {
+      ++asked;
+      none.reset();
+      return true;
+    };
+    member.open();
     const Wired given;
-    REQUIRE(hand_over(box, given.server.get()));
+    REQUIRE(box.send(given.server.get()));
     none.emplace();
     member.turns(3);
     CHECK(asked == 1);
-    CHECK(member.adopted.size() == 1);
+    CHECK(member.taken.size() == 1);
   }
 
   TEST_CASE("what a dead worker had been given is not lost while the master has no descriptor") {
     const peers::Inboxes inboxes(2);
-    const peers::Inboxes::Box& inbox = inboxes.boxes()[1];
+    const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
     const HandoverQueue box;
     Member member(box);
     member.open();
     const Wired given;
-    REQUIRE(hand_over({UniqueFd(::dup(inbox.in.get())), UniqueFd()}, given.server.get()));
+    REQUIRE(inbox.send(given.server.get()));
     {
       const NoDescriptors none;
       CHECK(peers::recover(inbox.out.get(), box) == 0);
@@ -387,7 +375,7 @@ TEST_SUITE("handover queue") {
     CHECK(peers::recover(inbox.out.get(), box) == 1);
     CHECK(peers::recover(inbox.out.get(), box) == 0);
     member.turns(10);
-    CHECK(member.adopted.size() == 1);
+    CHECK(member.taken.size() == 1);
   }
 
   TEST_CASE("no descriptor is left over") {
@@ -398,7 +386,7 @@ TEST_SUITE("handover queue") {
       member.open();
       for (int i = 0; i < 20; ++i) {
         const Wired wired;
-        REQUIRE(hand_over(box, wired.server.get()));
+        REQUIRE(box.send(wired.server.get()));
       }
       member.turns(10);
     }
@@ -412,11 +400,10 @@ TEST_SUITE("handover queue") {
       CAPTURE(round);
       const HandoverQueue box;
       std::atomic<int> arrived{0};
-      RunningMember closing(
-          box, [&](UniqueFd socket, std::string_view) { hand_over(box, socket.get()); });
-      RunningMember staying(box, [&](UniqueFd, std::string_view) { ++arrived; });
+      RunningMember closing(box, [&](const UniqueFd& socket) { box.send(socket.get()); });
+      RunningMember staying(box, [&](const UniqueFd&) { ++arrived; });
       const Wired wired;
-      REQUIRE(hand_over(box, wired.server.get()));
+      REQUIRE(box.send(wired.server.get()));
       closing.close();
       REQUIRE(eventually([&] { return arrived == 1; }));
     }

@@ -18,9 +18,11 @@
 
 #include "fakes/eventually.hpp"
 #include "fakes/no_descriptors.hpp"
+#include "fakes/recording_taker.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/ipc/scoreboard.hpp"
-#include "runtime/support/put_descriptor.hpp"
+#include "runtime/peers/handover.hpp"
+#include "runtime/peers/inboxes.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -29,24 +31,11 @@ using ipc::WorkerLoad;
 using peers::Inboxes;
 using peers::PeerWorkers;
 using support::UniqueFd;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr std::size_t kMostBytes = net::Peers::kMostBytes;
-
-/// A giver's last step: a message with the descriptor.
-void put_into(const Inboxes::Box& box, const UniqueFd& socket) {
-  char mark = 0;
-  iovec part{&mark, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  support::put_descriptor(message, socket.get());
-  ::sendmsg(box.in.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 /// A worker as far as its peers know it; it stands still but for `turn`.
 class Member {
@@ -55,9 +44,19 @@ class Member {
       : peers(loop_, index, loads, boxes.boxes(), threads) {}
 
   void open() {
-    peers.open([this](UniqueFd socket,
-                      std::string_view bytes) { adopted.emplace_back(std::move(socket), bytes); },
-               [this] { ++asked; });
+    peers.open(taker, [this] { ++asked; });
+  }
+  /// Begins to close.
+  void close() {
+    peers.close([this] { ++closed; });
+  }
+  /// Closes, and waits for it with the loop.
+  bool close_all() {
+    close();
+    return eventually([this] {
+      if (closed == 0) turn();
+      return closed == 1;
+    });
   }
   /// Lets its loop do one thing that is due, if there is any.
   void turn() {
@@ -72,9 +71,11 @@ class Member {
   net::EventLoop loop_;
 
  public:
+  RecordingTaker taker;
+  std::vector<RecordingTaker::Taken>& adopted = taker.adopted;
   PeerWorkers peers;
-  std::vector<std::pair<UniqueFd, std::string>> adopted;
-  int asked = 0;  // to share
+  int asked = 0;   // to share
+  int closed = 0;  // how often it has closed
 };
 
 /// Workers of one application, all open.
@@ -261,7 +262,8 @@ TEST_SUITE("peers") {
   TEST_CASE("a worker that has not opened, or has closed, is given nothing") {
     Team team(2);
     CHECK(team.give(0));
-    team[1].peers.close();
+    team[1].close();
+    CHECK(team[1].closed == 1);
     CHECK_FALSE(team[0].peers.any_idle());
     CHECK_FALSE(team.give(0));
     CHECK(team.load(1).incoming == 0);
@@ -274,7 +276,8 @@ TEST_SUITE("peers") {
   TEST_CASE("closing takes all that lies in the box") {
     Team team(2, 10);
     for (const char* bytes : {"one", "two", "three"}) REQUIRE(team.give(0, bytes));
-    team[1].peers.close();
+    team[1].close();
+    CHECK(team[1].closed == 1);
     REQUIRE(team[1].adopted.size() == 3);
     CHECK(team[1].adopted[0].second == "one");
     CHECK(team[1].adopted[2].second == "three");
@@ -292,7 +295,7 @@ TEST_SUITE("peers") {
         while (team[0].peers.give(wired.server.get(), "x") && given < 100) ++given;
       });
       while (given < round % 50) std::this_thread::yield();
-      team[1].peers.close();
+      REQUIRE(team[1].close_all());
       const std::size_t adopted = team[1].adopted.size();
       giver.join();
       REQUIRE(adopted >= static_cast<std::size_t>(given));
@@ -302,29 +305,89 @@ TEST_SUITE("peers") {
     }
   }
 
-  TEST_CASE("closing waits for a connection that another worker is about to put into the box") {
-    for (int round = 0; round < 50; ++round) {
-      CAPTURE(round);
-      Team team(2);
-      ++team.load(1).incoming;  // counted, and not sent
-      const Wired wired;
-      std::thread giver([&] {
-        while (team.load(1).open) std::this_thread::yield();
-        put_into(team.boxes.boxes()[1], wired.server);
-      });
-      team[1].peers.close();
-      const std::size_t adopted = team[1].adopted.size();
-      giver.join();
-      REQUIRE(adopted == 1);
-      REQUIRE(team.load(1).incoming == 0);
-    }
+  TEST_CASE("a connection that a peer is about to put into the box is waited for by the loop") {
+    Team team(2);
+    ++team.load(1).incoming;  // counted, and not sent
+    team[1].close();
+    CHECK(team[1].closed == 0);
+    team[1].turn();
+    CHECK(team[1].closed == 0);
+    const Wired wired;
+    REQUIRE(team.boxes.boxes()[1].send(wired.server.get(), "late"));
+    REQUIRE(eventually([&] {
+      team[1].turn();
+      return team[1].closed == 1;
+    }));
+    REQUIRE(team[1].adopted.size() == 1);
+    CHECK(team[1].adopted[0].second == "late");
+    CHECK(team.load(1).incoming == 0);
   }
 
-  TEST_CASE("closing does not wait for ever for one that died while it gave") {
+  TEST_CASE("a peer that had counted itself in and changes its mind is not waited for") {
     Team team(2);
     ++team.load(1).incoming;
-    team[1].peers.close();
+    team[1].close();
+    const auto begun = std::chrono::steady_clock::now();
+    --team.load(1).incoming;  // it has seen that the worker is closed
+    REQUIRE(eventually([&] {
+      team[1].turn();
+      return team[1].closed == 1;
+    }));
+    CHECK(std::chrono::steady_clock::now() - begun < 100ms);
+  }
+
+  TEST_CASE("closing waits for a tenth of a second for a peer that died while it gave") {
+    Team team(2);
+    ++team.load(1).incoming;
+    const auto begun = std::chrono::steady_clock::now();
+    REQUIRE(team[1].close_all());
+    CHECK(std::chrono::steady_clock::now() - begun >= 100ms);
     CHECK(team[1].adopted.empty());
+    team[1].close();  // an order may come twice
+    CHECK(team[1].closed == 2);
+  }
+
+  TEST_CASE("each order to close is told when nothing is on its way any more") {
+    Team team(2);
+    ++team.load(1).incoming;
+    team[1].close();
+    team[1].close();
+    CHECK(team[1].closed == 0);
+    const Wired wired;
+    REQUIRE(team.boxes.boxes()[1].send(wired.server.get()));
+    REQUIRE(eventually([&] {
+      team[1].turn();
+      return team[1].closed == 2;
+    }));
+  }
+
+  TEST_CASE("what comes too late for a worker that closes is its own until it ends") {
+    Team team(2);
+    team.load(1).incoming = 3;
+    REQUIRE(team[1].close_all());
+    const peers::ConnectionChannel& box = team.boxes.boxes()[1];
+    const Wired late, later, last;
+    REQUIRE(box.send(late.server.get()));
+    team[1].turns(2);
+    CHECK(team[1].adopted.size() == 1);
+    // The one that is taken is the last of the server's, which has drained then.
+    team[1].taker.on_taken = [&] { team[1].peers.end(); };
+    REQUIRE(box.send(later.server.get()));
+    REQUIRE(box.send(last.server.get()));
+    team[1].turns(5);
+    CHECK(team[1].adopted.size() == 2);
+    // The rest is the master's.
+    const peers::HandoverQueue queue;
+    CHECK(peers::recover(box.out.get(), queue) == 1);
+  }
+
+  TEST_CASE("a worker that ends while it closes takes nothing more") {
+    Team team(2, 10);
+    for (const char* bytes : {"one", "two", "three"}) REQUIRE(team.give(0, bytes));
+    team[1].taker.on_taken = [&] { team[1].peers.end(); };
+    team[1].close();
+    CHECK(team[1].closed == 1);
+    CHECK(team[1].adopted.size() == 1);
   }
 
   TEST_CASE("what lies in the box of a worker that died is its replacement's") {
@@ -410,7 +473,8 @@ TEST_SUITE("peers") {
     Team alone(1);
     CHECK_FALSE(alone[0].peers.any_idle());
     CHECK_FALSE(alone.give(0));
-    alone[0].peers.close();
+    alone[0].close();
+    CHECK(alone[0].closed == 1);
     CHECK(alone[0].adopted.empty());
   }
 }

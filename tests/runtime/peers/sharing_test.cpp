@@ -1,11 +1,13 @@
 // Tests of load sharing between two running servers.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 
 #include <random>
 #include <thread>
 
 #include "fakes/running_server.hpp"
+#include "fakes/wired.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -420,6 +422,34 @@ TEST_SUITE("sharing") {
     Two::finish(blocked, two.in_a);
     CHECK(receive_response(stays, Speech::uwsgi) == "a:late");
     CHECK(eventually([&] { return two.a.drained(); }));
+  }
+
+  TEST_CASE("a worker that drains serves what a peer was about to give it, and then ends") {
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      Two two;
+      ++two.share.loads[1].incoming;  // a peer has counted itself in, and not sent
+      Wired wired;
+      REQUIRE(::fcntl(wired.server.get(), F_SETFL, O_NONBLOCK) == 0);
+      FrontSocket front(std::move(wired.front));
+      REQUIRE(front.send(request(speech, asking("/echo", "given"))));
+      two.b.on_loop([&] {
+        two.b.begin_drain();
+        CHECK_FALSE(two.b.server().draining());
+        CHECK(two.share.inboxes.boxes()[1].send(wired.server.get()));
+      });
+      wired.server.reset();
+      CHECK(response_in(speech, front.receive()).body() == "b:given");
+      CHECK(eventually([&] { return two.b.drained(); }));
+      CHECK(two.share.loads[1].incoming == 0);
+    }
+  }
+
+  TEST_CASE("a worker that drains does not wait for a peer that died while it gave") {
+    Two two;
+    ++two.share.loads[1].incoming;
+    two.b.drain();
+    CHECK(eventually([&] { return two.b.drained(); }));
   }
 
   TEST_CASE("nothing is lost, doubled or mixed up between workers that share a lot") {

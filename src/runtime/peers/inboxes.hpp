@@ -1,0 +1,33 @@
+// The inboxes of a generation's workers.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/peers/connection_channel.hpp"
+#include "runtime/support/unique_fd.hpp"
+
+namespace appd::peers {
+
+/// Where connections wait that workers give to each other: a channel for each worker, open in all
+/// of them. Its owner takes them out. Made before the first fork. What lies in the inbox of a
+/// worker that died the master gives to any that serves (`recover`): not each worker has a
+/// replacement.
+class Inboxes {
+ public:
+  /// Throws std::system_error. One worker needs none.
+  explicit Inboxes(unsigned workers);
+
+  std::span<const ConnectionChannel> boxes() const noexcept { return {boxes_.get(), count_}; }
+  /// In a process that has nothing to do with these workers.
+  void close() noexcept;
+  /// Gives all ends away.
+  std::vector<support::UniqueFd> release();
+
+ private:
+  std::size_t count_;
+  std::unique_ptr<ConnectionChannel[]> boxes_;
+};
+
+}  // namespace appd::peers
