@@ -48,15 +48,14 @@ ChannelReceiver::Received ChannelReceiver::pause(std::chrono::milliseconds time)
     watch_.end();
     pause_.expire_after(time);
   }
-  return Received::paused;
+  return Received::not_now;
 }
 
 void ChannelReceiver::on_events(std::uint32_t) {
   const Received received = receive();
   if (received == Received::nothing) owner_.on_empty();
-  // The owner may have closed it, or paused it: by a look of its own.
-  const bool more = received == Received::message || received == Received::again;
-  if (more && watch_.events() != 0) watch_.again();
+  // The owner may have closed it.
+  if (received == Received::message && watch_.events() != 0) watch_.again();
 }
 
 void ChannelReceiver::on_watch_failed(int) {
@@ -77,12 +76,6 @@ ChannelReceiver::Received ChannelReceiver::receive() {
   return Received::message;
 }
 
-bool ChannelReceiver::try_receive() {
-  Received received = receive();
-  while (received == Received::again) received = receive();
-  return received == Received::message;
-}
-
 ChannelReceiver::Received ChannelReceiver::take(ChannelReader& reader,
                                                 ChannelReader::Message& message) {
   using Found = ChannelReader::Found;
@@ -93,7 +86,7 @@ ChannelReceiver::Received ChannelReceiver::take(ChannelReader& reader,
     return Received::message;
   }
   made_room_ = found == Found::no_room && !made_room_ && owner_.make_room();
-  return made_room_ ? Received::again : pause(kPause);
+  return made_room_ ? Received::not_now : pause(kPause);
 }
 
 }  // namespace appd::peers

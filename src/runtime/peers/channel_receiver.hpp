@@ -43,14 +43,11 @@ class ChannelReceiver final : private net::Watcher {
 
   enum class Received : std::uint8_t {
     message,  ///< one, which the owner has now
-    again,    ///< none, but there is room for it now
     nothing,  ///< the channel is empty
-    paused,   ///< none now; an open receiver tries again soon
+    not_now,  ///< there is one; an open receiver tries again
   };
   /// Takes a message out now, also while it is closed.
   Received receive();
-  /// The same, and tries again at once if there is room now. True if there was a message.
-  bool try_receive();
 
  private:
   void on_events(std::uint32_t events) override;

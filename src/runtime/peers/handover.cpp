@@ -43,8 +43,8 @@ void HandoverReceiver::open(net::ConnectionTaker& taker) {
 void HandoverReceiver::close() {
   if (!receiver_.is_open()) return;
   receiver_.close();
-  // The kernel may have woken this process alone for it.
-  receiver_.try_receive();
+  // The kernel may have woken this process alone for it. The first try may have made room for it.
+  if (receiver_.receive() == ChannelReceiver::Received::not_now) receiver_.receive();
 }
 
 void HandoverReceiver::on_message(ChannelReader::Message message) {

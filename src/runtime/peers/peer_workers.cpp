@@ -42,7 +42,7 @@ void PeerWorkers::close(std::function<void()> on_closed) {
   // Against `give`: either that sees it closed, or this sees that something is on its way.
   loads_[index_].open.store(0);
   if (!latest_) latest_ = Clock::now() + kGivingTime;
-  while (is_receiving() && receiver_->try_receive()) continue;
+  while (is_receiving() && receiver_->receive() == ChannelReceiver::Received::message) continue;
   on_closed_.push_back(std::move(on_closed));
   look_at_closing();
 }

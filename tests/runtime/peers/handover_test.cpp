@@ -360,6 +360,23 @@ TEST_SUITE("handover queue") {
     CHECK(member.taken.size() == 1);
   }
 
+  TEST_CASE(
+      "a receiver that closes makes room for the connection that it may have been woken for") {
+    const HandoverQueue box;
+    Member member(box);
+    std::optional<NoDescriptors> none;
+    member.taker.make_room = [&] {
+      none.reset();
+      return true;
+    };
+    member.open();
+    const Wired given;
+    REQUIRE(box.send(given.server.get()));
+    none.emplace();
+    member.receiver.close();
+    CHECK(member.taken.size() == 1);
+  }
+
   TEST_CASE("what a dead worker had been given is not lost while the master has no descriptor") {
     const peers::Inboxes inboxes(2);
     const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
@@ -376,6 +393,25 @@ TEST_SUITE("handover queue") {
     CHECK(peers::recover(inbox.out.get(), box) == 0);
     member.turns(10);
     CHECK(member.taken.size() == 1);
+  }
+
+  TEST_CASE("what a dead worker had been given stays in its inbox while the queue is full") {
+    const peers::Inboxes inboxes(2);
+    const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
+    const HandoverQueue box;
+    const std::vector<Wired> put = fill(box);
+    const Wired first = Wired(), second = Wired();
+    REQUIRE(inbox.send(first.server.get(), "first"));
+    REQUIRE(inbox.send(second.server.get(), "second"));
+    CHECK(peers::recover(inbox.out.get(), box) == 0);
+    Member member(box);
+    member.open();
+    member.turns(static_cast<int>(put.size()));
+    CHECK(peers::recover(inbox.out.get(), box) == 2);
+    member.turns(5);
+    REQUIRE(member.taken.size() == put.size() + 2);
+    CHECK(member.taken[put.size()].second == "first");
+    CHECK(member.taken[put.size() + 1].second == "second");
   }
 
   TEST_CASE("no descriptor is left over") {
