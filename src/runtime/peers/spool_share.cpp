@@ -4,8 +4,8 @@
 
 namespace appd::peers {
 
-// Added before it is looked at: of two that take the last room at the same time none may get it,
-// but never both.
+// Adds before it looks. Of two workers that take the last room at the same time perhaps neither
+// gets it, but never both.
 bool SpoolShare::try_take(std::uint64_t bytes) noexcept {
   own_.fetch_add(bytes);
   std::uint64_t room = limit_;

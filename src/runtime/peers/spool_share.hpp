@@ -9,11 +9,11 @@
 
 namespace appd::peers {
 
-/// A worker's part in what the spool files of all workers of a generation may take together. What
-/// each takes is in the scoreboard, where the master strikes it out when the worker dies.
+/// One worker's part of what the spool files of all workers of a generation may take together. The
+/// scoreboard has what each takes. When a worker dies, the master strikes its part out there.
 class SpoolShare final : public net::SpoolQuota {
  public:
-  /// `index`: of this worker in `loads`.
+  /// `index` is the place of this worker in `loads`.
   SpoolShare(std::span<ipc::WorkerLoad> loads, unsigned index, std::uint64_t limit) noexcept
       : loads_(loads), own_(loads[index].spooled), limit_(limit) {}
 

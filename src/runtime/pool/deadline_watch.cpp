@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// A thread that runs a request is looked at so often within its shortest limit.
+/// How often a thread that runs a request is looked at within its shortest limit.
 constexpr int kLooks = 8;
 constexpr nanoseconds kShortest = std::chrono::milliseconds(1);
 constexpr nanoseconds kLongest = std::chrono::seconds(1);
@@ -18,7 +18,7 @@ bool is_on(nanoseconds limit) noexcept {
   return limit.count() > 0;
 }
 
-/// What a new request meets first.
+/// The limit that a new request reaches first.
 nanoseconds first_limit(const DeadlineLimits& limits) noexcept {
   if (!is_on(limits.slow)) return limits.request;
   return is_on(limits.request) ? std::min(limits.slow, limits.request) : limits.slow;

@@ -7,30 +7,29 @@
 
 namespace appd::pool {
 
-/// How long a request may go without progress. 0: for ever.
+/// How long a request may go without progress. 0 means for ever.
 struct DeadlineLimits {
-  std::chrono::nanoseconds slow{0};     ///< until it is reported
+  std::chrono::nanoseconds slow{0};     ///< until the request is reported
   std::chrono::nanoseconds request{0};  ///< until its thread is interrupted
-  std::chrono::nanoseconds grace{0};    ///< after that, until the thread is given up
+  std::chrono::nanoseconds grace{0};    ///< from then until the thread is given up
 
   bool any() const noexcept { return slow.count() > 0 || request.count() > 0; }
 };
 
 enum class DeadlineEvent : std::uint8_t {
   none,
-  slow,     ///< once for a request, unless it is overdue before
-  overdue,  ///< to be interrupted; again when it has gone on and stands still once more
-  stuck,    ///< it has not gone on since; the last event of a request
+  slow,     ///< to be reported: once for a request, unless it is overdue before
+  overdue,  ///< to be interrupted: each time that it stands still for too long
+  stuck,    ///< it has made no progress since it was interrupted: the last event of a request
 };
 
-/// The time of one thread's requests: decides, but touches nothing. It is shown what the thread
-/// does every now and then.
+/// Judges the time that one thread's requests take. It decides and touches nothing: the caller
+/// shows it every now and then what the thread does.
 ///
-/// Progress is what the client gets: the head, then each block of the response. Time in which the
-/// request waits for its front (for body bytes, or for room), or for an interpreter that another
-/// request keeps, is not its own, so that its end is as good as progress. When a block went out is
-/// not known, only that one has since the last look: the time begins at that look then, up to
-/// `next_look` late.
+/// Progress is what the client gets: the head, then each block of the response. A request may wait
+/// for its front (for body bytes, or for room), or for an interpreter that another request keeps.
+/// That time is not its own, so the end of such a wait counts as progress. A look shows that a
+/// block went out, but not when. So the time begins anew at the look, up to `next_look` late.
 ///
 ///     going on ──limit──► overdue ──grace──► stuck
 ///        ▲────progress───────┘
@@ -40,24 +39,24 @@ class DeadlineWatch {
 
   /// What the thread does.
   struct View {
-    bool runs = false;              ///< a request
-    std::uint32_t request = 0;      ///< another number for each
-    Clock::time_point started{};    ///< of it
-    std::uint32_t progress = 0;     ///< another number after each progress; 0: none yet
-    bool waits_for_others = false;  ///< its front, or who keeps the interpreter
+    bool runs = false;              ///< true if it runs a request
+    std::uint32_t request = 0;      ///< a number of its own for each request
+    Clock::time_point started{};    ///< when that request began
+    std::uint32_t progress = 0;     ///< changes with each progress; 0 means that there was none
+    bool waits_for_others = false;  ///< for its front, or for a thread that keeps the interpreter
   };
 
   explicit DeadlineWatch(DeadlineLimits limits) noexcept : limits_(limits) {}
 
-  /// What is to be done. To be asked again until that is nothing.
+  /// Returns what is to be done. Call it again until it returns `none`.
   DeadlineEvent look(const View& view, Clock::time_point now) noexcept;
-  /// When to look again at the latest.
+  /// The latest time for the next look.
   Clock::time_point next_look(Clock::time_point now) const noexcept;
   /// Since when the request has made no progress.
   Clock::time_point still_since() const noexcept { return since_; }
-  /// It has made no progress for half of the time that it may go without.
+  /// True if it has made no progress for half of the time that it may go without.
   bool half_way(Clock::time_point now) const noexcept;
-  /// It was given up.
+  /// True if it was given up.
   bool stuck() const noexcept { return state_ == State::stuck; }
 
  private:
@@ -69,11 +68,11 @@ class DeadlineWatch {
 
   const DeadlineLimits limits_;
   State state_ = State::idle;
-  bool reported_ = false;  // as slow
+  bool reported_ = false;  // as slow or overdue
   std::uint32_t request_ = 0;
   std::uint32_t progress_ = 0;
-  Clock::time_point since_{};    // the last progress
-  Clock::time_point overdue_{};  // since when it is
+  Clock::time_point since_{};    // of the last progress
+  Clock::time_point overdue_{};  // when it became overdue
 };
 
 }  // namespace appd::pool

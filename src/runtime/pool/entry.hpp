@@ -12,8 +12,8 @@
 namespace appd::pool {
 
 /// A pool thread's way into the interpreter, with the request that it is to run there. C code may
-/// keep the interpreter for as long as it likes, and the thread cannot be called back; but its
-/// request has not begun, and can be had from it.
+/// keep the interpreter for as long as it likes, and a thread that waits for it cannot be called
+/// back. But its request has not begun, so another thread can take the request back.
 ///
 ///     out ──begin──► on its way ──finish──► out, with the request and the time of `begin`
 ///                        └──take_back──► without ──finish──► out, with nothing
@@ -29,11 +29,11 @@ class Entry {
   }
 
   struct Begun {
-    Request request;            ///< null: it was taken back
-    Clock::time_point asked{};  ///< as `begin` was told
+    Request request;            ///< null if it was taken back
+    Clock::time_point asked{};  ///< the time that `begin` was told
   };
-  /// The thread has the interpreter. A request that was taken back is not touched: it is the
-  /// taker's, until both have had the pool's lock. Its own thread.
+  /// The thread has the interpreter. A request that was taken back is not touched: it belongs to
+  /// the taker until the thread has had the queue's lock. Its own thread.
   Begun finish() noexcept {
     const Clock::rep since = since_.exchange(kOut, std::memory_order_acq_rel);
     if (since == kOut) return {};
@@ -43,8 +43,8 @@ class Entry {
   /// True while there is a request to take back. Any thread.
   bool pending() const noexcept { return since_.load(std::memory_order_acquire) != kOut; }
 
-  /// The request, if the thread has been on its way since before `limit`; else null. With the
-  /// pool's lock, which the thread takes before it begins once more.
+  /// Returns the request if the thread has been on its way since `limit` or longer; else null.
+  /// Called with the queue's lock, which the thread takes before it begins once more.
   Request take_back(Clock::time_point limit) noexcept {
     Clock::rep seen = since_.load(std::memory_order_acquire);
     if (seen == kOut || seen > limit.time_since_epoch().count()) return nullptr;

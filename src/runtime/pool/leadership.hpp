@@ -7,12 +7,13 @@
 namespace appd::pool {
 
 /// Who leads the loop, in one word, so that a leader that ends a call and a watcher that takes the
-/// loop from it cannot both believe to have it.
+/// loop from it cannot both believe that they have it.
 ///
 ///      | turn (47 bits) | away (1) | member (16) |
 ///
-/// `away`: the leader is inside a call and may be deprived. `turn` makes each absence distinct. All
-/// operations are lock-free; whoever gains the lead sees what the loser did to the loop.
+/// `away` means that the leader is inside a call, and that the lead may be taken from it. `turn`
+/// makes each absence distinct. All operations are lock-free. A thread that gains the lead sees
+/// what the one before did to the loop.
 class Leadership {
  public:
   using Member = std::uint16_t;
@@ -29,24 +30,24 @@ class Leadership {
   static bool away(Snapshot seen) noexcept { return (seen & kAway) != 0; }
   static Member owner(Snapshot seen) noexcept { return static_cast<Member>(seen & 0xffff); }
 
-  /// By the leader, while it is not away, or for a vacant lead under the pool's lock.
+  /// Called by the leader while it is not away; or under the pool's lock while nobody leads.
   void give(Member to) noexcept {
     word_.store((turn(look()) + kTurn) | to, std::memory_order_release);
   }
-  /// By the leader: it goes into a call. Sequentially consistent with `look`, so that a watcher
-  /// going to sleep and a leader going away cannot miss each other.
+  /// Called by the leader: it goes into a call. Sequentially consistent with `look`, so that a
+  /// watcher that goes to sleep and a leader that goes away cannot miss each other.
   void leave_for_call(Member self) noexcept {
     word_.store((turn(word_.load(std::memory_order_relaxed)) + kTurn) | kAway | self);
   }
-  /// By the thread that left for a call. False: the lead was taken meanwhile.
+  /// Called by the thread that left for a call. False if the lead was taken meanwhile.
   bool return_from_call(Member self) noexcept {
     Snapshot seen = look();
     if (owner(seen) != self || !away(seen)) return false;
     return word_.compare_exchange_strong(seen, seen & ~kAway, std::memory_order_acq_rel);
   }
-  /// By anyone: takes the lead from a leader seen away. False: it came back, or another took it.
-  /// Sequentially consistent with `look`, so that a leader that leaves something for who takes the
-  /// loop and that one cannot miss each other.
+  /// Takes the lead from a leader that was seen away. False if it came back, or another thread took
+  /// it. Any thread. Sequentially consistent with `look`, so that a leader that leaves something
+  /// for the taker and the taker cannot miss each other.
   bool take(Snapshot seen, Member to) noexcept {
     return away(seen) && word_.compare_exchange_strong(seen, (turn(seen) + kTurn) | to);
   }

@@ -11,8 +11,8 @@
 namespace appd::pool {
 namespace {
 
-/// The longest that a block of a stream is held while the application makes the next one, and the
-/// loop is not away.
+/// How long a block of a stream is held at most while the application makes the next one, as long
+/// as the loop is not away.
 constexpr std::chrono::milliseconds kHoldTime{1};
 
 }  // namespace
@@ -32,7 +32,7 @@ bool LoopNotifications::schedule_flush(std::shared_ptr<net::Connection> connecti
     to_flush_.push_back(std::move(connection));
     any_to_flush_.store(true);
   }
-  // Against the timer's end: either that is seen here, or the connection is seen after it.
+  // Against the timer's end: either this thread sees it, or the loop sees the connection after it.
   return !looks_soon_.load();
 }
 
@@ -44,12 +44,12 @@ void LoopNotifications::deliver() {
     std::move(added_.begin(), added_.end(), std::back_inserter(now_));
     added_.clear();
   }
-  // Attending to one may add others.
+  // A connection that is notified may add others.
   for (std::size_t i = 0; i < now_.size(); ++i) std::exchange(now_[i], {})->on_notified();
   now_.clear();
 }
 
-/// Looks after streams at once when the first of them asks for it, then after all once in a while.
+/// Sends at once when the first stream asks for it, then what all of them hold once in a while.
 void LoopNotifications::send_held() {
   std::vector<std::shared_ptr<net::Connection>> holding;
   {

@@ -11,21 +11,21 @@
 
 namespace appd::pool {
 
-/// Connections that wait for whoever runs a pool's loop: responses have ended on them, or a stream
-/// holds a block back for the next one. Nothing here wakes the loop.
+/// Connections that wait for the thread that runs a pool's loop: responses have ended on them, or a
+/// stream holds a block back for the next one. Nothing here wakes the loop.
 class LoopNotifications {
  public:
   explicit LoopNotifications(net::EventLoop& loop);
 
-  /// To be notified in this turn of the loop or the next. Loop's thread.
+  /// Notifies the connection in this turn of the loop or the next. Loop's thread.
   void add(std::shared_ptr<net::Connection> connection) { now_.push_back(std::move(connection)); }
   /// The same from another thread. Any thread.
   void add_from_other_thread(std::shared_ptr<net::Connection> connection);
-  /// What the connection holds is to be sent soon, if it does not send it itself. True: the loop
-  /// would not look soon enough by itself. Any thread.
+  /// Sends soon what the connection holds, unless it sends it itself. True if the loop has to be
+  /// woken for that. Any thread.
   bool schedule_flush(std::shared_ptr<net::Connection> connection);
 
-  /// Attends to all. Loop's thread.
+  /// Notifies all of them. Loop's thread.
   void deliver();
 
  private:
@@ -34,7 +34,7 @@ class LoopNotifications {
   // The loop's.
   std::vector<std::shared_ptr<net::Connection>> now_;
   net::EventLoop::Timer hold_timer_;
-  std::atomic<bool> looks_soon_{false};  ///< by itself: its timer runs
+  std::atomic<bool> looks_soon_{false};  ///< the loop looks by itself: its timer runs
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<net::Connection>> added_;     ///< guarded by mutex_

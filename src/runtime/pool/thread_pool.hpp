@@ -1,10 +1,10 @@
 // A worker's pool of threads: leader/followers over one event loop.
 //
-// A worker has one event loop, and calls that take a microsecond or an hour. Exactly one thread runs
-// the loop at a time: the leader. It may run a request itself. The others follow: they are in calls,
-// or sleep until they are given the loop. docs/architecture/loop.md draws the scheme and has its
-// figures; docs/decisions/leader-followers.md has what else was tried. Here are the rules that make
-// it safe, and the race that each one closes.
+// A worker has one event loop, and calls that take a microsecond or an hour. Exactly one thread
+// runs the loop at a time: the leader. It may run a request itself. The others follow: they are in
+// calls, or sleep until they are given the loop. docs/architecture/loop.md draws the scheme and has
+// its figures; docs/decisions/leader-followers.md has what else was tried. Here are the rules that
+// make it safe, and the race that each one closes.
 //
 //  1. Who leads is one word (leadership.hpp). A leader that comes back from its call and a watcher
 //     that takes the loop from it both swap this word, so only one of them has the loop. The word
@@ -16,8 +16,8 @@
 //
 //  3. The I/O thread is there for a bet that was lost, and for the time in which all pool threads
 //     are in calls. It watches a leader that is in a call, and takes the loop from one that stays
-//     there. When it leads itself, it runs no request: it gives the loop to an idle thread. If there
-//     is none, a thread that ends its call takes the request.
+//     there. When it leads itself, it runs no request: it gives the loop to an idle thread. If
+//     there is none, a thread that ends its call takes the request.
 //
 //  4. A watcher that has nothing to watch sleeps. It says so first, then looks at the word once
 //     more. A leader changes the word first, then looks whether the watcher sleeps. Both are
