@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "runtime/net/server.hpp"
+#include "runtime/net/context.hpp"
 
 namespace appd::net {
 namespace {
@@ -36,14 +36,14 @@ bool closed_both_ways(int socket) {
 
 }  // namespace
 
-Connection::Connection(Server& server, support::UniqueFd socket, bool local)
-    : server_(server),
+Connection::Connection(Context& context, support::UniqueFd socket, bool local)
+    : context_(context),
       socket_(std::move(socket)),
-      watch_(server.loop(), socket_.get(), *this),
+      watch_(context.loop, socket_.get(), *this),
       local_(local),
-      outbox_(socket_.get(), server.outgoing_memory()),
+      outbox_(socket_.get(), context.outgoing_memory),
       session_(*this),
-      opened_(server.loop().running_now()) {}
+      opened_(context.loop.running_now()) {}
 
 void Connection::start(std::string_view first) {
   if (!first.empty()) on_input(first);
@@ -53,10 +53,10 @@ void Connection::start(std::string_view first) {
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
-  if (!server_.has_idle_peer()) return HandOver::nobody;
+  if (!context_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes || bytes->size() > Peers::kMostBytes) return HandOver::impossible;
-  if (!server_.give_away(socket_.get(), *bytes)) return HandOver::nobody;
+  if (!context_.other_workers.give(socket_.get(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
   release();
@@ -68,10 +68,9 @@ void Connection::refuse_waiting(const WireExchange& waiting, std::string_view re
   advance();
 }
 
-bool Connection::try_respond_instead(const WireExchange& running) {
-  if (!session_.try_respond_instead(running)) return false;
+void Connection::respond_instead(const WireExchange& running) {
+  session_.respond_instead(running);
   advance();
-  return true;
 }
 
 void Connection::send_held() {
@@ -79,7 +78,7 @@ void Connection::send_held() {
 }
 
 void Connection::drain() {
-  if (!server_.hands_over()) session_.end_after_responses();
+  if (!context_.other_workers.takes_over()) session_.end_after_responses();
   read_here();
   advance();
 }
@@ -91,7 +90,7 @@ void Connection::read_here() {
 }
 
 bool Connection::awaits_responses() const noexcept {
-  return session_.ending() || server_.draining();
+  return session_.ending() || context_.draining.load();
 }
 
 void Connection::close() {
@@ -119,7 +118,7 @@ bool Connection::try_close_idle() {
 void Connection::release() {
   watch_.end();
   socket_.reset();
-  server_.forget(*this);
+  context_.connections.remove(*this);
 }
 
 // -- Input ----------------------------------------------------------------------------------------
@@ -134,7 +133,7 @@ void Connection::on_events(std::uint32_t events) {
 
 void Connection::on_watch_failed(int error) {
   const auto self = shared_from_this();
-  server_.reporter().report(
+  context_.reporter.report(
       LogEvent::connection_not_watched,
       fmt::format("a {} connection was closed: the kernel cannot watch it (epoll_ctl: {}){}",
                   session_.protocol_name(), std::strerror(error),
@@ -144,7 +143,7 @@ void Connection::on_watch_failed(int error) {
 
 void Connection::advance() {
   const auto self = shared_from_this();
-  last_active_ = server_.loop().now();
+  last_active_ = context_.loop.now();
   for (int turn = 0;; ++turn) {
     settle();
     // Before more is read: that is for the next generation.
@@ -167,7 +166,7 @@ void Connection::advance() {
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || input_ended_ || session_.has_full_body()) return false;
-  if (server_.hands_over() && session_.is_finishing()) return false;
+  if (context_.other_workers.takes_over() && session_.is_finishing()) return false;
   if (!outbox_.overloaded()) return true;
   // Some fronts write a whole body before they read a byte of its response.
   return session_.awaits_body() && outbox_.is_out(session_.asked_at());
@@ -176,7 +175,7 @@ bool Connection::may_read() const noexcept {
 /// The front's time stands still while it is not read from.
 void Connection::count_time(bool reading) {
   if (reading == !unread_since_) return;
-  const Clock::time_point now = server_.loop().running_now();
+  const Clock::time_point now = context_.loop.running_now();
   if (!reading) {
     unread_since_ = now;
     return;
@@ -187,7 +186,7 @@ void Connection::count_time(bool reading) {
 }
 
 void Connection::read() {
-  const std::span<char> buffer = server_.read_buffer();
+  const std::span<char> buffer(context_.read_buffer.get(), Context::kReadBuffer);
   const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -213,10 +212,10 @@ void Connection::read() {
 
 /// The kernel does not tell when it has some again.
 void Connection::wait_for_memory(const char* call) {
-  server_.reporter().report(
+  context_.reporter.report(
       LogEvent::connection_no_memory,
       fmt::format("the kernel has no memory for a connection ({}); will try again", call));
-  if (!std::exchange(waits_for_memory_, true)) server_.try_again_later(shared_from_this());
+  if (!std::exchange(waits_for_memory_, true)) context_.waiting.try_again_later(shared_from_this());
 }
 
 void Connection::try_again() {
@@ -228,7 +227,7 @@ void Connection::try_again() {
 }
 
 void Connection::on_input(std::string_view bytes) {
-  last_input_ = server_.loop().running_now();
+  last_input_ = context_.loop.running_now();
   silent_ = false;
   const bool was_inside = session_.inside_head();
   session_.feed(bytes);
@@ -250,9 +249,8 @@ void Connection::on_lost(int error) {
   if (state_ == State::closed) return;
   session_.forget_answered();
   const bool in_flight = session_.has_exchanges();
-  if (server_.reporter().wants(LogEvent::connection_lost) &&
-      (session_.inside_head() || in_flight)) {
-    server_.reporter().report(
+  if (context_.reporter.wants(LogEvent::connection_lost) && (session_.inside_head() || in_flight)) {
+    context_.reporter.report(
         LogEvent::connection_lost,
         fmt::format("the front went away during {}: {}",
                     in_flight ? session_.describe_request() : "a request's head",
@@ -277,7 +275,7 @@ void Connection::watch() {
   if (watch_.events() != events) watch_.want(events);
   if (!watched_ && next_deadline()) {
     watched_ = true;
-    server_.watch(shared_from_this());
+    context_.waiting.watch(shared_from_this());
   }
 }
 
@@ -289,8 +287,8 @@ bool Connection::may_end() const noexcept {
 /// Gives it to the next generation when nothing is under way on it; what the front has sent since
 /// goes with the socket.
 bool Connection::try_queue_for_handover() {
-  if (!server_.hands_over() || state_ != State::open || outbox_.blocked() ||
-      !session_.holds_nothing() || !server_.hand_over(socket_.get())) {
+  if (!context_.other_workers.takes_over() || state_ != State::open || outbox_.blocked() ||
+      !session_.holds_nothing() || !context_.other_workers.hand_over(socket_.get())) {
     return false;
   }
   state_ = State::closed;
@@ -301,7 +299,7 @@ bool Connection::try_queue_for_handover() {
 void Connection::flush() {
   const Outbox::Flushed result = outbox_.flush();
   if (result != Outbox::Flushed::nothing || !was_blocked_)
-    last_output_ = server_.loop().running_now();
+    last_output_ = context_.loop.running_now();
   was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing ||
                  result == Outbox::Flushed::starved;
   switch (result) {
@@ -311,7 +309,7 @@ void Connection::flush() {
       on_lost(EPIPE);
       return;
     case Outbox::Flushed::short_file:
-      server_.reporter().report(
+      context_.reporter.report(
           LogEvent::response_file_short,
           "a response was broken off: the file it sends became shorter, or cannot be read");
       close();
@@ -338,7 +336,7 @@ void Connection::end_or_linger() {
     return;
   }
   state_ = State::lingering;
-  last_input_ = server_.loop().running_now();
+  last_input_ = context_.loop.running_now();
   linger_until_ = last_input_ + kLingerTotal;
   ::shutdown(socket_.get(), SHUT_WR);
 }
@@ -355,7 +353,7 @@ void Connection::end_with_reset() {
 
 /// What runs out first of the front's times. None of them runs for input while it is not read.
 std::optional<Connection::Deadline> Connection::next_deadline() const {
-  const ServerOptions& options = server_.options();
+  const ServerOptions& options = context_.options;
   std::optional<Deadline> first;
   const auto consider = [&first](Wait wait, Clock::time_point end) {
     if (!first || end < first->end) first = {wait, end};
@@ -399,7 +397,7 @@ void Connection::report_timeout(Wait wait) const {
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";
   const std::string request = session_.describe_request();
-  server_.reporter().report(
+  context_.reporter.report(
       LogEvent::connection_timeout,
       fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
                   request.empty() ? "" : " (", request, request.empty() ? "" : ")"));

@@ -13,7 +13,7 @@
 
 namespace appd::net {
 
-class Server;
+struct Context;
 
 /// One accepted socket: reads, writes, waits and ends it; its session makes requests of the bytes.
 /// All members are the loop's, but for those marked "any thread". The server and the exchanges in
@@ -26,7 +26,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   using Clock = std::chrono::steady_clock;
 
   /// `socket` is non-blocking; `local`: it is a Unix socket.
-  Connection(Server& server, support::UniqueFd socket, bool local);
+  Connection(Context& context, support::UniqueFd socket, bool local);
 
   /// Takes `first` as its first bytes, reads what is there already, and goes on from it.
   void start(std::string_view first = {});
@@ -34,9 +34,10 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   HandOver try_hand_over(const WireExchange& waiting);
   /// Responses the request with 503: no thread was free for it.
   void refuse_waiting(const WireExchange& waiting, std::string_view reason);
-  /// Responses in the place of a call that does not come back. False: it is none of this
-  /// connection.
-  bool try_respond_instead(const WireExchange& running);
+  /// Responds in the place of a call that does not come back. The request is on this connection.
+  void respond_instead(const WireExchange& running);
+  /// True when this request is on the connection. Only its address counts.
+  bool has(const WireExchange* exchange) const noexcept { return session_.has(exchange); }
   /// Something changed off the loop: a response ended, bytes wait to go out, a body was read.
   void on_notified() { advance(); }
   /// Sends what the outbox holds.
@@ -58,8 +59,8 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// Closes it to make room for another, unless the front has sent something just now.
   bool try_close_idle();
 
-  Outbox& outbox() noexcept { return outbox_; }  // any thread
-  Server& server() noexcept { return server_; }  // any thread
+  Outbox& outbox() noexcept { return outbox_; }     // any thread
+  Context& context() noexcept { return context_; }  // any thread
   /// True when other requests are on the connection. Any thread.
   bool has_other_requests() const noexcept { return session_.has_other_requests(); }
   /// True when an exchange that becomes free must be told at once: the connection is to end, here
@@ -113,7 +114,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void on_deadline(Wait wait);
   void report_timeout(Wait wait) const;
 
-  Server& server_;
+  Context& context_;
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const bool local_;

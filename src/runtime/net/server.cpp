@@ -1,4 +1,4 @@
-// Accepts connections, sweeps their deadlines, and drains.
+// Accepts connections, makes room for them, and drains.
 
 #include "runtime/net/server.hpp"
 
@@ -13,13 +13,11 @@
 #include <cerrno>
 #include <cstring>
 
-#include "runtime/support/release_pages.hpp"
+#include "runtime/net/connection.hpp"
 
 namespace appd::net {
 namespace {
 
-constexpr std::size_t kSpareExchanges = 64;
-constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{200};
 /// Between lines that say why nothing is accepted.
 constexpr std::chrono::seconds kReportInterval{10};
@@ -29,12 +27,6 @@ constexpr std::string_view kRaiseTheLimit =
     "; raise the limit of open files (LimitNOFILE= in a systemd unit, ulimit -n)";
 constexpr std::size_t kDefaultConnections = 768;
 constexpr std::size_t kMostForOthers = 1024;
-/// Until a connection is tried again that the kernel had no memory for.
-constexpr std::chrono::milliseconds kMemoryPause{10};
-/// Until connections are tried again that the handover queue had no room for.
-constexpr std::chrono::milliseconds kHandoverPause{5};
-/// Until what belonged to responses is free: a thread with the interpreter has to let go of it.
-constexpr std::chrono::seconds kTrimPause{1};
 
 bool is_local(int socket) {
   int domain = 0;
@@ -73,8 +65,8 @@ class Server::Listener final : public Watcher {
       : server_(server),
         socket_(std::move(fd)),
         local_(is_local(socket_.get())),
-        watch_(server.loop_, socket_.get(), *this),
-        pause_(server.loop_, [this] { listen(); }) {
+        watch_(server.context_.loop, socket_.get(), *this),
+        pause_(server.context_.loop, [this] { listen(); }) {
     listen();
   }
 
@@ -114,24 +106,10 @@ class Server::Listener final : public Watcher {
 
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
                gateway::Reporter& reporter, Peers* peers)
-    : loop_(loop),
-      options_(std::move(options)),
-      dispatcher_(dispatcher),
-      reporter_(reporter),
-      outgoing_memory_(options_.outgoing_memory, options_.spool_dir, options_.spool_quota,
-                       reporter),
-      peers_(peers),
-      max_connections_(connections_for(options_.max_connections)),
-      watch_timer_(loop, [this] { check_deadlines(); }),
-      handover_timer_(loop, [this] { notify_connections(); }),
-      memory_timer_(loop,
-                    [this] {
-                      for (const auto& each : std::exchange(waiting_for_memory_, {})) {
-                        each->try_again();
-                      }
-                    }),
-      trim_timer_(loop, [] { support::release_free_heap_pages(); }),
-      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {}
+    : context_(loop, std::move(options), dispatcher, reporter, peers),
+      max_connections_(connections_for(context_.options.max_connections)) {
+  context_.connections.set_on_removed([this] { on_connection_removed(); });
+}
 
 Server::~Server() = default;
 
@@ -140,83 +118,35 @@ void Server::listen(support::UniqueFd socket) {
 }
 
 void Server::respond_instead(const WireExchange* running) {
-  for (std::size_t i = 0; i < connections_.size(); ++i) {
-    const std::shared_ptr<Connection> connection = connections_[i];  // it may close itself
-    if (connection->try_respond_instead(*running)) return;
-  }
+  if (const auto owner = context_.connections.find(running)) owner->respond_instead(*running);
 }
 
 void Server::drain(std::function<void()> on_done, HandOver hand_over) {
-  const bool begins = !draining_.exchange(true);
-  hand_over_ = std::move(hand_over);
+  const bool begins = !context_.draining.exchange(true);
+  context_.other_workers.drain(std::move(hand_over));
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
   // Not before: of those that have just come, the first may be gone when the next is accepted.
   if (begins) on_drained_ = std::move(on_done);
-  drain_connections();
-  if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
+  context_.connections.tell_removals(true);
+  context_.connections.for_each([](Connection& connection) { connection.drain(); });
+  tell_when_drained();
 }
 
-void Server::drain_connections() {
-  const std::vector<std::shared_ptr<Connection>> all = connections_;
-  for (const auto& connection : all) connection->drain();
-}
-
-void Server::notify_connections() {
-  const std::vector<std::shared_ptr<Connection>> all = connections_;
-  for (const auto& connection : all) connection->on_notified();
-}
-
-bool Server::hand_over(int socket) {
-  if (hand_over_(socket)) return true;
-  if (!handover_timer_.armed()) handover_timer_.expire_after(kHandoverPause);
-  return false;
+void Server::tell_when_drained() {
+  if (context_.connections.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
   listeners_.clear();
-  const std::vector<std::shared_ptr<Connection>> all = connections_;
-  for (const auto& connection : all) connection->close();
-  watched_.clear();
-  waiting_for_memory_.clear();
-  watch_timer_.cancel();
-  handover_timer_.cancel();
-  memory_timer_.cancel();
-  trim_timer_.cancel();
+  context_.connections.for_each([](Connection& connection) { connection.close(); });
+  context_.waiting.stop();
+  context_.other_workers.stop();
 }
 
-std::shared_ptr<WireExchange> Server::take_exchange() {
-  // The one given back last is the warmest; one that a pool thread has not let go of yet stays.
-  for (std::size_t i = spare_.size(); i-- > 0;) {
-    if (!spare_[i]->free() || spare_[i].use_count() != 1) continue;
-    std::shared_ptr<WireExchange> exchange = std::move(spare_[i]);
-    spare_.erase(spare_.begin() + static_cast<std::ptrdiff_t>(i));
-    exchange->reset();
-    return exchange;
-  }
-  return std::make_shared<WireExchange>();
-}
-
-void Server::give_back(std::shared_ptr<WireExchange> exchange) {
-  if (spare_.size() < kSpareExchanges) spare_.push_back(std::move(exchange));
-}
-
-void Server::watch(std::shared_ptr<Connection> connection) {
-  watched_.push_back(std::move(connection));
-  if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
-}
-
-void Server::try_again_later(std::shared_ptr<Connection> connection) {
-  waiting_for_memory_.push_back(std::move(connection));
-  if (!memory_timer_.armed()) memory_timer_.expire_after(kMemoryPause);
-}
-
-void Server::forget(Connection& connection) {
-  connections_.back()->set_place(connection.place());
-  std::swap(connections_[connection.place()], connections_.back());
-  connections_.pop_back();
+void Server::on_connection_removed() {
   if (full_) set_full(false);
-  if (draining_.load() && connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
+  if (draining()) tell_when_drained();
 }
 
 bool Server::Listener::accept_one() {
@@ -225,7 +155,8 @@ bool Server::Listener::accept_one() {
   server_.set_full(false);
   if (!server_.admits(fd.get(), local_)) return true;
   // While every thread here is busy another worker may answer sooner.
-  const bool given = server_.dispatcher_.saturated() && server_.give_away(fd.get(), {});
+  const bool given =
+      server_.context_.dispatcher.saturated() && server_.context_.other_workers.give(fd.get(), {});
   if (!given) server_.open(std::move(fd), local_);
   return true;
 }
@@ -269,14 +200,15 @@ void Server::Listener::pause(std::string_view why) {
 }
 
 void Server::report_trouble(std::string_view what) {
-  if (loop_.now() < next_report_) return;
-  next_report_ = loop_.now() + kReportInterval;
-  reporter_.report(gateway::LogEvent::accept_failed,
-                   fmt::format("{} ({} are open)", what, connections_.size()));
+  const auto now = context_.loop.now();
+  if (now < next_report_) return;
+  next_report_ = now + kReportInterval;
+  context_.reporter.report(gateway::LogEvent::accept_failed,
+                           fmt::format("{} ({} are open)", what, connections()));
 }
 
 bool Server::make_room() {
-  const bool made = idle_.close_one(connections_, loop_.now());
+  const bool made = idle_.close_one(context_.connections.all(), context_.loop.now());
   if (!made) set_full(true);
   return made;
 }
@@ -291,7 +223,8 @@ bool Server::make_room_for_given() {
 /// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
 void Server::set_full(bool full) {
   if (std::exchange(full_, full) == full) return;
-  if (peers_ != nullptr) peers_->set_full(full);
+  context_.connections.tell_removals(full || draining());
+  context_.other_workers.set_full(full);
   if (full) return;
   for (const auto& listener : listeners_) listener->resume();
 }
@@ -308,10 +241,10 @@ void Server::inherit(support::UniqueFd socket, std::string_view bytes) {
 }
 
 bool Server::admits(int socket, bool local) {
-  const std::optional<std::string> refusal = options_.admission.refusal(socket, local);
+  const std::optional<std::string> refusal = context_.options.admission.refusal(socket, local);
   if (!refusal) return true;
-  reporter_.report(gateway::LogEvent::connection_not_admitted,
-                   fmt::format("a connection was closed: {}", *refusal));
+  context_.reporter.report(gateway::LogEvent::connection_not_admitted,
+                           fmt::format("a connection was closed: {}", *refusal));
   return false;
 }
 
@@ -320,21 +253,10 @@ void Server::open(support::UniqueFd socket, bool local, std::string_view first) 
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  const auto connection = std::make_shared<Connection>(*this, std::move(socket), local);
-  connection->set_place(connections_.size());
-  connections_.push_back(connection);
+  const auto connection = std::make_shared<Connection>(context_, std::move(socket), local);
+  context_.connections.add(connection);
   connection->start(first);
   if (draining()) connection->drain();
-}
-
-void Server::check_deadlines() {
-  std::vector<std::shared_ptr<Connection>> watched = std::exchange(watched_, {});
-  for (auto& connection : watched) {
-    if (connection->check_deadline(loop_.running_now())) watched_.push_back(std::move(connection));
-  }
-  // Who was slow to take a response is watched, so this comes after the last of them.
-  if (outgoing_memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);
-  if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
 }
 
 }  // namespace appd::net

@@ -10,7 +10,7 @@
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
-#include "runtime/net/server.hpp"
+#include "runtime/net/context.hpp"
 #include "runtime/net/wrong_protocol_reply.hpp"
 
 namespace appd::net {
@@ -37,7 +37,8 @@ LogEvent event_of(unsigned refusal) noexcept {
 
 }  // namespace
 
-Session::Session(Connection& connection) : connection_(connection), server_(connection.server()) {}
+Session::Session(Connection& connection)
+    : connection_(connection), context_(connection.context()) {}
 
 // -- Input ----------------------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ bool Session::choose_protocol(std::string_view& bytes) {
   }
   const protocol::Sniffed found = protocol::sniff(first);
   using Kind = protocol::Sniffed::Kind;
-  const std::optional<protocol::Wire> pinned = server_.options().pinned;
+  const std::optional<protocol::Wire> pinned = context_.options.pinned;
   if (found.kind == Kind::undecided) {
     if (first_bytes_.empty()) first_bytes_.assign(bytes);
     return false;
@@ -78,22 +79,22 @@ bool Session::choose_protocol(std::string_view& bytes) {
     return false;
   }
   wire_ = pinned.value_or(found.wire);
-  decoder_ = protocol::make_decoder(wire_, server_.options().decoder, server_.blocks());
+  decoder_ = protocol::make_decoder(wire_, context_.options.decoder, context_.blocks);
   if (!first_bytes_.empty()) bytes = {};  // they are the end of first_bytes_
   return true;
 }
 
 void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
-    server_.reporter().report(
+    context_.reporter.report(
         LogEvent::connection_unknown_protocol,
         "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
     connection_.close();
     return;
   }
-  const std::string advice = foreign_advice(found, server_.options().pinned);
-  server_.reporter().report(LogEvent::connection_wrong_protocol,
-                            "a request was refused with 400: " + advice);
+  const std::string advice = foreign_advice(found, context_.options.pinned);
+  context_.reporter.report(LogEvent::connection_wrong_protocol,
+                           "a request was refused with 400: " + advice);
   connection_.outbox().write_always(wrong_protocol_reply(advice));
   first_bytes_.clear();
   foreign_ = true;
@@ -137,10 +138,10 @@ void Session::on_request(const Event& event) {
   WireExchange& exchange = *live.exchange;
   gateway::Request& request = exchange.mutable_request();
   decoder_->take_variables(event.id, request.block());
-  const ServerOptions& options = server_.options();
+  const ServerOptions& options = context_.options;
   const gateway::BodyEnd body_end =
       wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
-  if (const auto refusal = request.prepare(options.environ, body_end, server_.layouts())) {
+  if (const auto refusal = request.prepare(options.environ, body_end, context_.layouts)) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }
@@ -160,8 +161,8 @@ void Session::on_request(const Event& event) {
 
 /// That is how a front is configured, so it is the same with each request.
 void Session::tell_of_override(const Live& live, std::string_view name) {
-  if (!server_.told_names().is_new(name)) return;
-  server_.reporter().report(
+  if (!context_.told_names.is_new(name)) return;
+  context_.reporter.report(
       LogEvent::request_variable_repeated,
       fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
                   "once by each worker)",
@@ -174,7 +175,7 @@ void Session::on_body(const Event& event) {
   BodyPipe& body = live->exchange->body();
   const bool has_room = body.append(event.bytes);
   const bool waiting = live->exchange->waits_for_body();
-  const ServerOptions& options = server_.options();
+  const ServerOptions& options = context_.options;
   if (waiting && options.max_body > 0 && body.arrived() > options.max_body) {
     refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
     return;
@@ -246,7 +247,7 @@ void Session::on_refused(const Event& event) {
 }
 
 void Session::on_fatal(const Event& event) {
-  server_.reporter().report(
+  context_.reporter.report(
       LogEvent::connection_malformed,
       fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
   connection_.close();
@@ -265,8 +266,8 @@ void Session::end_input() {
 Session::Live& Session::open_exchange(const Event& event) {
   asked_at_ = connection_.outbox().place();
   // One read may bring very many that are refused at once.
-  if (live_.size() >= server_.options().decoder.max_requests) forget_answered();
-  std::shared_ptr<WireExchange> exchange = server_.take_exchange();
+  if (live_.size() >= context_.options.decoder.max_requests) forget_answered();
+  std::shared_ptr<WireExchange> exchange = context_.exchanges.take();
   exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
   if (!event.keep_connection) ending_ = true;
   live_.push_back(Live{std::move(exchange)});
@@ -282,8 +283,8 @@ Session::Live* Session::find(protocol::RequestId id) noexcept {
 }
 
 void Session::submit(Live& live) {
-  live.exchange->set_queued(server_.loop().now());
-  if (server_.dispatcher().submit(live.exchange)) return;
+  live.exchange->set_queued(context_.loop.now());
+  if (context_.dispatcher.submit(live.exchange)) return;
   live.exchange->try_give_up();
   refuse(live, 503, "every thread is busy and the queue (--queue) is full");
 }
@@ -297,7 +298,7 @@ void Session::refuse(Live& live, unsigned status, std::string_view reason, LogEv
          fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
-      status == 503 ? fmt::format("{}", server_.options().retry_after.count()) : std::string();
+      status == 503 ? fmt::format("{}", context_.options.retry_after.count()) : std::string();
   live.exchange->refuse(status, reason, retry_after);
   decoder_->release(live.exchange->id());
   live.released = true;
@@ -334,14 +335,14 @@ void Session::refuse_waiting(const WireExchange& waiting, std::string_view reaso
   }
 }
 
-bool Session::try_respond_instead(const WireExchange& running) {
+void Session::respond_instead(const WireExchange& running) {
   const auto live = std::find_if(live_.begin(), live_.end(), [&running](const Live& each) {
     return each.exchange.get() == &running;
   });
-  if (live == live_.end()) return false;
+  if (live == live_.end()) return;
   using Instead = WireExchange::Instead;
   const Instead done = live->exchange->try_respond_instead(connection_);
-  if (done == Instead::no) return true;
+  if (done == Instead::no) return;
   if (done == Instead::broken) {
     ending_ = true;
     if (wire_ != protocol::Wire::fastcgi) broken_off_ = true;
@@ -349,10 +350,9 @@ bool Session::try_respond_instead(const WireExchange& running) {
   if (!live->exchange->keeps_connection()) ending_ = true;
   if (!live->released) decoder_->release(live->exchange->id());
   // Its thread has it still: it can be reused when that comes back.
-  server_.give_back(std::move(live->exchange));
+  context_.exchanges.give_back(std::move(live->exchange));
   live_.erase(live);
   count_in_flight();
-  return true;
 }
 
 void Session::forget_answered() {
@@ -381,7 +381,7 @@ void Session::give_back(Live& live) {
   if (live.exchange->ends_connection()) ending_ = true;
   if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) broken_off_ = true;
   live.exchange->reset();
-  server_.give_back(std::move(live.exchange));
+  context_.exchanges.give_back(std::move(live.exchange));
 }
 
 void Session::abandon() {
@@ -392,7 +392,7 @@ void Session::abandon() {
     } else {
       live.exchange->set_gone();
     }
-    server_.give_back(std::move(live.exchange));
+    context_.exchanges.give_back(std::move(live.exchange));
   }
   live_.clear();
   count_in_flight();
@@ -416,13 +416,18 @@ void Session::forget() {
   for (Live& live : live_) {
     live.exchange->try_give_up();
     live.exchange->reset();
-    server_.give_back(std::move(live.exchange));
+    context_.exchanges.give_back(std::move(live.exchange));
   }
   live_.clear();
   count_in_flight();
 }
 
 // -- Queries --------------------------------------------------------------------------------------
+
+bool Session::has(const WireExchange* exchange) const noexcept {
+  return std::any_of(live_.begin(), live_.end(),
+                     [&](const Live& live) { return live.exchange.get() == exchange; });
+}
 
 bool Session::holds_nothing() const noexcept {
   return live_.empty() && has_begun_nothing();
@@ -470,8 +475,8 @@ std::string Session::describe_request() const {
 }
 
 void Session::report(LogEvent event, const Live& live, std::string_view what) const {
-  if (!server_.reporter().wants(event)) return;
-  server_.reporter().report(
+  if (!context_.reporter.wants(event)) return;
+  context_.reporter.report(
       event, fmt::format("{}: {}", gateway::request_text(live.exchange->request()), what));
 }
 

@@ -16,7 +16,7 @@
 namespace appd::net {
 
 class Connection;
-class Server;
+struct Context;
 
 /// The requests of one connection: finds out the protocol, feeds a decoder, turns its events into
 /// exchanges and looks after these until they are answered. Touches no socket: what goes out goes
@@ -38,9 +38,8 @@ class Session {
   void cut_stalled_bodies();
   /// Responses a request with 503 that waits for a pool thread, and is not waiting any more.
   void refuse_waiting(const WireExchange& waiting, std::string_view reason);
-  /// Responses in the place of a call that does not come back. False: it is none of this
-  /// connection.
-  bool try_respond_instead(const WireExchange& running);
+  /// Responds in the place of a call that does not come back, if the session `has` it.
+  void respond_instead(const WireExchange& running);
   /// No requests after those that are here.
   void end_after_responses() noexcept { ending_ = true; }
   /// The connection is closed: gives up what has not begun, tells the rest.
@@ -52,6 +51,7 @@ class Session {
   void forget();
 
   bool has_exchanges() const noexcept { return !live_.empty(); }
+  bool has(const WireExchange* exchange) const noexcept;
   /// Another session would go on with the connection just as this one.
   bool holds_nothing() const noexcept;
   /// What is under way is answered, by calls that are not quite over, and nothing else has begun.
@@ -118,7 +118,7 @@ class Session {
   void report(gateway::LogEvent event, const Live& live, std::string_view what) const;
 
   Connection& connection_;
-  Server& server_;
+  Context& context_;
   std::atomic<unsigned> in_flight_{0};
   std::atomic<bool> ending_{false};
 

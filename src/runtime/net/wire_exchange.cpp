@@ -11,7 +11,7 @@
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
-#include "runtime/net/server.hpp"
+#include "runtime/net/context.hpp"
 
 namespace appd::net {
 namespace {
@@ -181,7 +181,7 @@ void WireExchange::finish() noexcept {
   const bool reports = ended_ || try_end() || !abandoned_.load();
   if (reports && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
-  Dispatcher& dispatcher = connection->server().dispatcher();
+  Dispatcher& dispatcher = connection->context().dispatcher;
   const bool broken_off = broken_off_;
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
@@ -198,18 +198,18 @@ void WireExchange::finish() noexcept {
 /// nor the front for a reader.
 bool WireExchange::may_end() noexcept {
   ended_ = !front_gone() && try_end();
-  if (ended_ && body_.cut()) connection_->server().dispatcher().notify(connection_);
+  if (ended_ && body_.cut()) connection_->context().dispatcher.notify(connection_);
   return ended_;
 }
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
-    connection_->server().dispatcher().notify(connection_);
+    connection_->context().dispatcher.notify(connection_);
   }
   if (read.status == gateway::BodyStatus::cut) {
     if (const std::string error = body_.take_error(); !error.empty()) {
-      connection_->server().reporter().report(gateway::LogEvent::body_not_stored, error);
+      connection_->context().reporter.report(gateway::LogEvent::body_not_stored, error);
     }
   }
   return read;
@@ -280,13 +280,13 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   refused_ = queued == Outbox::Status::gone;
   if (refused_) return gateway::SendStatus::gone;
   reported_by_file_ = true;
-  connection_->server().dispatcher().notify(connection_);
+  connection_->context().dispatcher.notify(connection_);
   return gateway::SendStatus::ok;
 }
 
 /// The call is over before its file is out, and this exchange may serve another request then.
 Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
-  gateway::Reporter& reporter = connection_->server().reporter();
+  gateway::Reporter& reporter = connection_->context().reporter;
   if (!reporter.wants_access()) return {};
   const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
   return [kept = std::make_shared<KeptRecord>(access_record(status_, before + length)), &reporter,
@@ -315,7 +315,7 @@ void WireExchange::break_off() noexcept {
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
-  if (connection_->server().options().send_error_text) error_text_ += text;
+  if (connection_->context().options.send_error_text) error_text_ += text;
 }
 
 void WireExchange::take_head(const gateway::ResponseHead& head) {
@@ -324,10 +324,11 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
   status_ = parse_status(head.status);
   length_announced_ = head.announces_length;
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
-    Server& server = connection_->server();
-    server.reporter().report(
-        server.first_large_head() ? gateway::LogEvent::response_large_head
-                                  : gateway::LogEvent::response_large_head_again,
+    Context& context = connection_->context();
+    const bool seen = context.large_head_seen.exchange(true);
+    context.reporter.report(
+        seen ? gateway::LogEvent::response_large_head_again
+             : gateway::LogEvent::response_large_head,
         fmt::format("{}: the response's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
                     gateway::request_text(request_), head_.size(), buffer_directive(wire_)));
@@ -373,7 +374,7 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic
   refused_ = status == Outbox::Status::gone;
   if (refused_) return gateway::SendStatus::gone;
   holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
-  Dispatcher& dispatcher = connection_->server().dispatcher();
+  Dispatcher& dispatcher = connection_->context().dispatcher;
   if (status == Outbox::Status::queued) dispatcher.notify(connection_);
   if (status == Outbox::Status::first_held) dispatcher.schedule_flush(connection_);
   return gateway::SendStatus::ok;
@@ -429,7 +430,7 @@ WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) 
                                                        connection.has_other_requests());
     framer.frame_break(how, gather);
     connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
-    report_access(connection.server().reporter(), status_,
+    report_access(connection.context().reporter, status_,
                   body_bytes_.load(std::memory_order_relaxed));
     return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
   }
@@ -440,7 +441,7 @@ WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) 
   const std::size_t pieces = request_.is_head() ? 0 : 1;
   framer.frame(head, std::span(&piece, pieces), true, gather);
   connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
-  report_access(connection.server().reporter(), 504, pieces * piece.size());
+  report_access(connection.context().reporter, 504, pieces * piece.size());
   return Instead::answered;
 }
 
@@ -454,7 +455,7 @@ void WireExchange::report_given_up() noexcept {
 
 void WireExchange::report_access() noexcept {
   const bool answered = head_out_.load(std::memory_order_relaxed) && !front_lost();
-  report_access(connection_->server().reporter(), answered ? status_ : kFrontGone,
+  report_access(connection_->context().reporter, answered ? status_ : kFrontGone,
                 body_bytes_.load(std::memory_order_relaxed));
 }
 

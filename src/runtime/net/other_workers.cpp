@@ -1,0 +1,21 @@
+// Hands connections over, and tries again when there is no room for them.
+
+#include "runtime/net/other_workers.hpp"
+
+#include <chrono>
+
+namespace appd::net {
+namespace {
+
+/// Until connections are tried again that the handover queue had no room for.
+constexpr std::chrono::milliseconds kHandoverPause{5};
+
+}  // namespace
+
+bool OtherWorkers::hand_over(int socket) {
+  if (hand_over_(socket)) return true;
+  if (!retry_timer_.armed()) retry_timer_.expire_after(kHandoverPause);
+  return false;
+}
+
+}  // namespace appd::net

@@ -1,0 +1,61 @@
+// Sweeps deadlines, and tries again what the kernel had no memory for.
+
+#include "runtime/net/waiting_connections.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "runtime/net/connection.hpp"
+#include "runtime/support/release_pages.hpp"
+
+namespace appd::net {
+namespace {
+
+constexpr std::chrono::milliseconds kWatchInterval{250};
+/// Until a connection is tried again that the kernel had no memory for.
+constexpr std::chrono::milliseconds kMemoryPause{10};
+/// Until what belonged to responses is free: a thread with the interpreter has to let go of it.
+constexpr std::chrono::seconds kTrimPause{1};
+
+}  // namespace
+
+WaitingConnections::WaitingConnections(EventLoop& loop, OutgoingMemory& memory)
+    : loop_(loop),
+      memory_(memory),
+      watch_timer_(loop, [this] { check_deadlines(); }),
+      retry_timer_(loop, [this] { try_again(); }),
+      trim_timer_(loop, [] { support::release_free_heap_pages(); }) {}
+
+void WaitingConnections::watch(std::shared_ptr<Connection> connection) {
+  watched_.push_back(std::move(connection));
+  if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
+}
+
+void WaitingConnections::try_again_later(std::shared_ptr<Connection> connection) {
+  starved_.push_back(std::move(connection));
+  if (!retry_timer_.armed()) retry_timer_.expire_after(kMemoryPause);
+}
+
+void WaitingConnections::stop() {
+  watched_.clear();
+  starved_.clear();
+  watch_timer_.cancel();
+  retry_timer_.cancel();
+  trim_timer_.cancel();
+}
+
+void WaitingConnections::check_deadlines() {
+  std::vector<std::shared_ptr<Connection>> watched = std::exchange(watched_, {});
+  for (auto& connection : watched) {
+    if (connection->check_deadline(loop_.running_now())) watched_.push_back(std::move(connection));
+  }
+  // A connection whose front was slow to take a response is watched, so this comes after the last.
+  if (memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);
+  if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
+}
+
+void WaitingConnections::try_again() {
+  for (const auto& each : std::exchange(starved_, {})) each->try_again();
+}
+
+}  // namespace appd::net
