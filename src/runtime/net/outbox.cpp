@@ -131,9 +131,9 @@ void Outbox::Bytes::append(std::span<const iovec> parts) noexcept {
 }
 
 Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keeper,
-                             const std::atomic<bool>& cancelled, Urgency urgency) {
+                             const RequestState& request, Urgency urgency) {
   Lock lock(mutex_);
-  if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
+  if (shut_ || request.gone()) return Status::gone;
   const std::size_t size = held_.size + size_of(parts);
   if (size == 0) return queue_.empty() ? Status::sent : Status::queued;
   const bool may_hold = urgency == Urgency::may_wait && held_.empty() && queue_.empty();
@@ -187,10 +187,9 @@ Outbox::Status Outbox::write_always(std::string_view bytes) {
 }
 
 Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                                  protocol::Wire wire, const std::atomic<bool>& cancelled,
-                                  FileTold told) {
+                                  protocol::Wire wire, const RequestState& request, FileTold told) {
   Lock lock(mutex_);
-  if (shut_ || cancelled.load(std::memory_order_acquire)) return Status::gone;
+  if (shut_ || request.gone()) return Status::gone;
   queue_held();
   Item item;
   item.file = std::move(range);
@@ -201,10 +200,10 @@ Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::Resp
   return Status::queued;
 }
 
-void Outbox::wait_below(std::size_t bytes, const std::atomic<bool>& cancelled) {
+void Outbox::wait_below(std::size_t bytes, const RequestState& request) {
   Lock lock(mutex_);
   ++waiters_;
-  while (!shut_ && !cancelled.load(std::memory_order_acquire) && waiting() > bytes) {
+  while (!shut_ && !request.gone() && waiting() > bytes) {
     room_.wait(mutex_);
   }
   --waiters_;

@@ -14,12 +14,13 @@
 #include "protocol/response_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/net/outgoing_memory.hpp"
+#include "runtime/net/request_state.hpp"
 #include "runtime/net/thread_safety.hpp"
 
 namespace appd::net {
 
 /// For writers that nobody cancels.
-inline const std::atomic<bool> kNeverCancelled{false};
+inline const RequestState kNeverCancelled;
 
 /// Bytes that may wait to go out before a streaming application has to wait.
 inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
@@ -52,11 +53,11 @@ class Outbox {
 
   /// Writes all `parts`, after what is held. What the socket does not take is copied, or, when it
   /// is much and `keeper` is given, left in place and owned by what `keeper` makes, or, when the
-  /// worker's memory has no room for that, put into a file. `cancelled` is
-  /// looked at under the lock: once it is true, nothing of its writer goes out any more but what
+  /// worker's memory has no room for that, put into a file. `request` is
+  /// looked at under the lock: once it is `gone`, nothing of its writer goes out any more but what
   /// was held before.
-  Status write(std::span<const iovec> parts, gateway::Keeper* keeper,
-               const std::atomic<bool>& cancelled, Urgency urgency = Urgency::now);
+  Status write(std::span<const iovec> parts, gateway::Keeper* keeper, const RequestState& request,
+               Urgency urgency = Urgency::now);
 
   /// Writes bytes of the server's own, copied where they must wait.
   Status write_always(std::string_view bytes);
@@ -73,7 +74,7 @@ class Outbox {
   /// Queues a file's range behind what waits; FastCGI framing is added as it goes. `told` may be
   /// empty; it is called once, but not when the front is `gone`.
   Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                    protocol::Wire wire, const std::atomic<bool>& cancelled, FileTold told = {});
+                    protocol::Wire wire, const RequestState& request, FileTold told = {});
 
   /// Bytes that wait in memory (files count nothing). Any thread.
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
@@ -90,9 +91,10 @@ class Outbox {
     return queued_.load(std::memory_order_relaxed) - items_.load(std::memory_order_relaxed) >=
            place;
   }
-  /// Waits until at most `bytes` wait, or the outbox is shut, or `cancelled` with a `wake`.
-  void wait_below(std::size_t bytes, const std::atomic<bool>& cancelled);
-  /// Wakes waiting writers to look at their `cancelled` again.
+  /// Waits until at most `bytes` wait, or the outbox is shut, or `request` is gone and there is a
+  /// `wake`.
+  void wait_below(std::size_t bytes, const RequestState& request);
+  /// Wakes waiting writers to look at their requests again.
   void wake();
 
   enum class Flushed : std::uint8_t {

@@ -225,10 +225,7 @@ void Session::on_aborted(const Event& event) {
   live->released = true;
   live->body_open = false;
   report(LogEvent::request_aborted, *live, "aborted by the front");
-  // Claimed first: a call that sees its front gone is over at once, and would take the end with it.
-  const bool ends_here = live->exchange->try_end();
-  if (live->exchange->try_give_up()) live->exchange->report_given_up();
-  live->exchange->set_gone();
+  const bool ends_here = live->exchange->on_aborted();
   connection_.outbox().wake();
   if (!ends_here) return;
   protocol::Gather end;
@@ -386,12 +383,7 @@ void Session::give_back(Live& live) {
 
 void Session::abandon() {
   for (Live& live : live_) {
-    if (live.exchange->try_give_up()) {
-      live.exchange->report_given_up();
-      live.exchange->reset();
-    } else {
-      live.exchange->set_gone();
-    }
+    if (live.exchange->on_front_gone()) live.exchange->reset();
     context_.exchanges.give_back(std::move(live.exchange));
   }
   live_.clear();

@@ -101,9 +101,6 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   wire_ = wire;
   id_ = id;
   keep_connection_ = keep_connection;
-  gone_.store(false, std::memory_order_relaxed);
-  answered_.store(false, std::memory_order_relaxed);
-  abandoned_.store(false, std::memory_order_relaxed);
   head_out_.store(false, std::memory_order_relaxed);
   started_ = {};
   complete_.store({}, std::memory_order_relaxed);
@@ -111,25 +108,17 @@ void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire w
   head_.clear();
   error_text_.clear();
   head_taken_ = error_stream_used_ = length_announced_ = false;
-  ended_ = refused_ = broken_off_ = false;
   reported_by_file_ = false;
   holding_ = quick_ = false;
   blocks_ = 0;
   status_ = 0;
   body_bytes_.store(0, std::memory_order_relaxed);
-  state_.store(State::arriving, std::memory_order_relaxed);
+  state_.open();
 }
 
 void WireExchange::set_queued(Clock::time_point now) noexcept {
   complete_.store(now, std::memory_order_relaxed);
-  state_.store(State::queued, std::memory_order_release);
-}
-
-bool WireExchange::try_give_up() noexcept {
-  for (State expected : {State::arriving, State::queued}) {
-    if (state_.compare_exchange_strong(expected, State::given_up)) return true;
-  }
-  return false;
+  state_.queue();
 }
 
 HandOver WireExchange::try_hand_over() {
@@ -143,27 +132,30 @@ void WireExchange::refuse_waiting(std::string_view reason) {
   connection->refuse_waiting(*this, reason);
 }
 
-void WireExchange::set_gone() noexcept {
-  gone_.store(true, std::memory_order_release);
+bool WireExchange::on_front_gone() noexcept {
+  const bool given_up = state_.on_front_gone();
   body_.cut();
+  if (given_up) report_given_up();
+  return given_up;
 }
 
-bool WireExchange::free() const noexcept {
-  const State now = state_.load();
-  return now == State::free || now == State::given_up || now == State::spare;
+bool WireExchange::on_aborted() noexcept {
+  const RequestState::Aborted aborted = state_.on_aborted();
+  body_.cut();
+  if (aborted.given_up) report_given_up();
+  return aborted.ends_here;
 }
 
 void WireExchange::reset() noexcept {
-  if (state_.load(std::memory_order_relaxed) == State::spare) return;
+  if (state_.is_spare()) return;
   request_.clear();
   body_.close();
   connection_.reset();
-  state_.store(State::spare, std::memory_order_relaxed);
+  state_.reset();
 }
 
 bool WireExchange::try_start(Clock::time_point now, gateway::Progress* progress) noexcept {
-  State expected = State::queued;
-  if (!state_.compare_exchange_strong(expected, State::running)) return false;
+  if (!state_.try_start()) return false;
   started_ = last_look_ = now;
   progress_ = progress;
   return true;
@@ -177,16 +169,15 @@ void WireExchange::wait_for_front(Wait wait) noexcept {
 }
 
 void WireExchange::finish() noexcept {
-  // Only an exchange whose front is gone may come back unanswered. Who answers it says so.
-  const bool reports = ended_ || try_end() || !abandoned_.load();
-  if (reports && !reported_by_file_) report_access();
+  // Only an exchange whose front is gone may come back without a response.
+  if (state_.on_returned() && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Dispatcher& dispatcher = connection->context().dispatcher;
-  const bool broken_off = broken_off_;
+  const bool breaks_off = broken_off();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
-  state_.store(State::free);
-  if (broken_off || connection->awaits_responses()) {
+  state_.finish();
+  if (breaks_off || connection->awaits_responses()) {
     dispatcher.notify(std::move(connection));
   } else {
     // Without this an idle connection would keep the exchange until its next request.
@@ -196,10 +187,10 @@ void WireExchange::finish() noexcept {
 
 /// Nobody gets body bytes any more that come after the response: a reader must not wait for them,
 /// nor the front for a reader.
-bool WireExchange::may_end() noexcept {
-  ended_ = !front_gone() && try_end();
-  if (ended_ && body_.cut()) connection_->context().dispatcher.notify(connection_);
-  return ended_;
+bool WireExchange::try_end(RequestState::End how) noexcept {
+  if (!state_.try_end(how)) return false;
+  if (body_.cut()) connection_->context().dispatcher.notify(connection_);
+  return true;
 }
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
@@ -218,7 +209,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 void WireExchange::wait_body() noexcept {
   if (holding_) {
     gather_.clear();
-    put(nullptr, gone_, Outbox::Urgency::now);
+    put(nullptr, state_, Outbox::Urgency::now);
   }
   wait_for_front([this] { body_.wait(); });
 }
@@ -258,7 +249,7 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
   if (head_out_ && error_text_.empty()) {
     gather_.clear();
     framer_.frame({}, pieces, false, gather_);
-    status = put(nullptr, gone_, urgency_of_block());
+    status = put(nullptr, state_, urgency_of_block());
     if (status == gateway::SendStatus::ok) add_body_bytes(size);
   } else {
     status = write(pieces, Rest::body, nullptr);
@@ -273,12 +264,14 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   if (range.length == 0) return write({}, Rest::nothing, nullptr);
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
-  if (!may_end()) return gateway::SendStatus::gone;
+  if (!try_end()) return gateway::SendStatus::gone;
   Outbox::FileTold told = report_when_sent(range.length);
   const Outbox::Status queued = connection_->outbox().write_file(std::move(range), framer_, wire_,
                                                                  kNeverCancelled, std::move(told));
-  refused_ = queued == Outbox::Status::gone;
-  if (refused_) return gateway::SendStatus::gone;
+  if (queued == Outbox::Status::gone) {
+    state_.set_refused();
+    return gateway::SendStatus::gone;
+  }
   reported_by_file_ = true;
   connection_->context().dispatcher.notify(connection_);
   return gateway::SendStatus::ok;
@@ -300,18 +293,19 @@ Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
 }
 
 void WireExchange::wait_room() noexcept {
-  wait_for_front([this] { connection_->outbox().wait_below(kOutgoingBuffer / 2, gone_); });
+  wait_for_front([this] { connection_->outbox().wait_below(kOutgoingBuffer / 2, state_); });
 }
 
 void WireExchange::break_off() noexcept {
-  broken_off_ = true;
   const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
                                                      connection_->has_other_requests());
-  // A connection that goes on for its other requests must not be closed.
-  if (how == protocol::Break::end_and_keep) broken_off_ = false;
   gather_.clear();
   framer_.frame_break(how, gather_);
-  if (may_end()) put(nullptr, kNeverCancelled, Outbox::Urgency::now);
+  // A connection that goes on for its other requests must not be closed.
+  const bool keeps = how == protocol::Break::end_and_keep;
+  using End = RequestState::End;
+  if (try_end(keeps ? End::complete : End::broken))
+    put(nullptr, kNeverCancelled, Outbox::Urgency::now);
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
@@ -349,11 +343,11 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   }
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
   // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
-  if (last && !may_end()) return gateway::SendStatus::gone;
-  // Before the bytes: who cancels them by `gone_` must know what is not stopped any more.
+  if (last && !try_end()) return gateway::SendStatus::gone;
+  // Before the bytes: the loop that responds instead must know what it does not stop any more.
   head_out_.store(true, std::memory_order_release);
   const gateway::SendStatus status =
-      put(keeper, last ? kNeverCancelled : gone_, Outbox::Urgency::now);
+      put(keeper, last ? kNeverCancelled : state_, Outbox::Urgency::now);
   if (status != gateway::SendStatus::ok) return status;
   if (!last) error_text_.clear();
   for (std::string_view piece : pieces) add_body_bytes(piece.size());
@@ -361,18 +355,20 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
 }
 
 /// Gives what is gathered to the outbox.
-gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
+gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const RequestState& request,
                                       Outbox::Urgency urgency) {
   Outbox& outbox = connection_->outbox();
   Outbox::Status status = Outbox::Status::gone;
   if (keeper == nullptr) {
-    status = outbox.write(gather_.parts(), nullptr, cancelled, urgency);
+    status = outbox.write(gather_.parts(), nullptr, request, urgency);
   } else {
     TailKeeper tail(shared_from_this(), *keeper);
-    status = outbox.write(gather_.parts(), &tail, cancelled, urgency);
+    status = outbox.write(gather_.parts(), &tail, request, urgency);
   }
-  refused_ = status == Outbox::Status::gone;
-  if (refused_) return gateway::SendStatus::gone;
+  if (status == Outbox::Status::gone) {
+    state_.set_refused();
+    return gateway::SendStatus::gone;
+  }
   holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   Dispatcher& dispatcher = connection_->context().dispatcher;
   if (status == Outbox::Status::queued) dispatcher.notify(connection_);
@@ -402,10 +398,9 @@ void WireExchange::refuse(unsigned status, std::string_view reason, std::string_
   const bool bodiless = request_.is_head();
   started_ = Clock::now();
   if (queued_since() == Clock::time_point{}) complete_.store(started_, std::memory_order_relaxed);
-  state_.store(State::running, std::memory_order_relaxed);
+  state_.try_give_up();
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();
-  state_.store(State::given_up, std::memory_order_release);
 }
 
 void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
@@ -414,14 +409,10 @@ void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
 }
 
 // The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
-// its head is seen here, or it finds itself cancelled there. What else it changes is not touched.
+// its head is seen here, or it finds its request gone there. What else it changes is not touched.
 WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) {
-  abandoned_.store(true);
-  if (!try_end()) {
-    abandoned_.store(false);
-    return Instead::no;
-  }
-  set_gone();
+  if (!state_.try_end_instead()) return Instead::no;
+  body_.cut();
   connection.outbox().wake();
   protocol::ResponseFramer framer(wire_, id_);
   protocol::Gather gather;

@@ -13,6 +13,7 @@
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
 #include "runtime/net/outbox.hpp"
+#include "runtime/net/request_state.hpp"
 
 namespace appd::net {
 
@@ -27,11 +28,7 @@ enum class HandOver : std::uint8_t {
 /// One request on a connection and its response. Lent by the server to the connection; given to a
 /// pool thread when the request is complete enough to run.
 ///
-///     spare ──► arriving ──► queued ──► running ──► free      (loop)  (pool thread)
-///       ▲           └──────────┴──► given_up         │
-///       └───────────── reset ───────────┴────────────┘
-///
-/// `gone_` is beside the state: the front may go away at any time.
+/// How far it is, who ends its response and whether its front is there: see RequestState.
 class WireExchange final : public gateway::Exchange,
                            public std::enable_shared_from_this<WireExchange> {
  public:
@@ -62,22 +59,20 @@ class WireExchange final : public gateway::Exchange,
   /// take it any more.
   void refuse_waiting(std::string_view reason);
   /// Takes a request back that no pool thread has begun. False: one has.
-  bool try_give_up() noexcept;
-  /// The front went away or aborted: nothing more is sent, a reader of the body is woken. The
-  /// caller wakes the outbox for a writer.
-  void set_gone() noexcept;
-  /// Claims the response's end, once: who gets it sends what ends the response. Any thread.
-  bool try_end() noexcept { return !answered_.exchange(true); }
-  /// Its response is complete (or it was given up): the id may be used again.
-  bool answered() const noexcept { return answered_.load(std::memory_order_acquire); }
+  bool try_give_up() noexcept { return state_.try_give_up(); }
+  /// The connection is gone: nothing more is sent, and a reader of the body is woken. The caller
+  /// wakes the outbox for a writer. True: the request was not begun; it is given up.
+  bool on_front_gone() noexcept;
+  /// The same because the front wants no more of the request. True: the caller ends the response.
+  bool on_aborted() noexcept;
+  /// Its response has an end (or it was given up): the id may be used again.
+  bool answered() const noexcept { return state_.ended(); }
   /// No pool thread will touch it again.
-  bool free() const noexcept;
-  bool waits_for_body() const noexcept { return state() == State::arriving; }
+  bool free() const noexcept { return state_.free(); }
+  bool waits_for_body() const noexcept { return state_.is_arriving(); }
   /// The connection must be closed after it; known once `free`.
-  bool broken_off() const noexcept { return broken_off_; }
-  bool ends_connection() const noexcept { return !keep_connection_ || broken_off_; }
-  /// After a `try_give_up` because the front is gone: the access log's line (499).
-  void report_given_up() noexcept;
+  bool broken_off() const noexcept { return state_.end() == RequestState::End::broken; }
+  bool ends_connection() const noexcept { return !keep_connection_ || broken_off(); }
   enum class Instead : std::uint8_t {
     no,        ///< the call has just ended the response itself
     answered,  ///< with 504
@@ -102,9 +97,7 @@ class WireExchange final : public gateway::Exchange,
   void finish() noexcept;
   Clock::time_point started() const noexcept { return started_; }
   /// The front went away before the response was complete.
-  bool front_lost() const noexcept {
-    return (refused_ || (!ended_ && front_gone())) && !abandoned_.load(std::memory_order_relaxed);
-  }
+  bool front_lost() const noexcept { return state_.front_lost(); }
 
   const gateway::Request& request() const noexcept override { return request_; }
   gateway::BodyRead try_read_body(std::span<char> into) noexcept override;
@@ -117,20 +110,18 @@ class WireExchange final : public gateway::Exchange,
   bool head_sent() const noexcept override { return head_taken_; }
   void break_off() noexcept override;
   void send_error_text(std::string_view text) noexcept override;
-  bool front_gone() const noexcept override { return gone_.load(std::memory_order_acquire); }
+  bool front_gone() const noexcept override { return state_.gone(); }
 
  private:
-  enum class State : std::uint8_t { spare, arriving, queued, running, free, given_up };
-
-  State state() const noexcept { return state_.load(std::memory_order_acquire); }
+  void report_given_up() noexcept;
   void take_head(const gateway::ResponseHead& head);
-  bool may_end() noexcept;
+  bool try_end(RequestState::End how = RequestState::End::complete) noexcept;
   /// What comes after the pieces of a `write`.
   enum class Rest : std::uint8_t { body, file, nothing };
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
                             gateway::Keeper* keeper);
   gateway::Sent send_block(std::span<const std::string_view> pieces, std::size_t size);
-  gateway::SendStatus put(gateway::Keeper* keeper, const std::atomic<bool>& cancelled,
+  gateway::SendStatus put(gateway::Keeper* keeper, const RequestState& request,
                           Outbox::Urgency urgency);
   Outbox::Urgency urgency_of_block() noexcept;
   template <typename Wait>
@@ -155,14 +146,11 @@ class WireExchange final : public gateway::Exchange,
   bool keep_connection_ = false;
 
   // Shared.
-  std::atomic<State> state_{State::spare};
+  RequestState state_;
   // A thread may look at it in the queue when the request is given up there, and nothing else
   // orders that look before the next `open`.
   std::atomic<Clock::time_point> complete_{Clock::time_point{}};
-  std::atomic<bool> gone_{false};
-  std::atomic<bool> answered_{false};
-  std::atomic<bool> abandoned_{false};  // the loop has answered, or is about to try
-  std::atomic<bool> head_out_{false};   // or on its way out
+  std::atomic<bool> head_out_{false};  // or on its way out
   std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
@@ -176,9 +164,6 @@ class WireExchange final : public gateway::Exchange,
   bool head_taken_ = false;
   bool error_stream_used_ = false;
   bool length_announced_ = false;
-  bool ended_ = false;    // by this side: it took the last part of the response, or broke it off
-  bool refused_ = false;  // by the outbox, which may see before the loop that the front is gone
-  bool broken_off_ = false;
   bool reported_by_file_ = false;  // the access log's line is written when that is out
   bool holding_ = false;           // the last block is held, if nobody has sent it since
   bool quick_ = false;             // blocks follow each other fast

@@ -69,15 +69,14 @@ struct Pair {
   }
 
   Outbox::Status write(std::string_view bytes, gateway::Keeper* keeper = nullptr,
-                       const std::atomic<bool>& cancelled = kNeverCancelled) {
+                       const net::RequestState& request = kNeverCancelled) {
     iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-    return outbox->write(std::span(&part, 1), keeper, cancelled);
+    return outbox->write(std::span(&part, 1), keeper, request);
   }
   /// A write that may wait for the next one.
-  Outbox::Status hold(std::string_view bytes,
-                      const std::atomic<bool>& cancelled = kNeverCancelled) {
+  Outbox::Status hold(std::string_view bytes, const net::RequestState& request = kNeverCancelled) {
     iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-    return outbox->write(std::span(&part, 1), nullptr, cancelled, Outbox::Urgency::may_wait);
+    return outbox->write(std::span(&part, 1), nullptr, request, Outbox::Urgency::may_wait);
   }
   /// Sends past the outbox until the socket takes no more.
   std::string fill() {
@@ -229,7 +228,8 @@ TEST_SUITE("outbox") {
 
   TEST_CASE("a cancelled writer sends nothing, others do") {
     Pair pair;
-    const std::atomic<bool> cancelled{true};
+    net::RequestState cancelled;
+    cancelled.on_front_gone();
     CHECK(pair.write("no", nullptr, cancelled) == Outbox::Status::gone);
     CHECK(pair.write("yes") == Outbox::Status::sent);
     CHECK(pair.drain() == "yes");
@@ -355,9 +355,9 @@ TEST_SUITE("outbox") {
 
   TEST_CASE("what is held goes out before another writer's, though its own was cancelled") {
     Pair pair;
-    std::atomic<bool> cancelled{false};
+    net::RequestState cancelled;
     CHECK(pair.hold("before,", cancelled) == Outbox::Status::first_held);
-    cancelled = true;
+    cancelled.on_front_gone();
     CHECK(pair.hold("no", cancelled) == Outbox::Status::gone);
     CHECK(pair.write("end") == Outbox::Status::sent);
     CHECK(pair.read_now() == "before,end");
@@ -402,7 +402,7 @@ TEST_SUITE("outbox") {
 
   TEST_CASE("a writer that waits for room is woken by room, shut and its own cancelling") {
     Pair pair;
-    std::atomic<bool> cancelled{false};
+    net::RequestState cancelled;
     std::atomic<bool> woken{false};
     const auto wait_until = [&](const std::function<void()>& wake) {
       woken = false;
@@ -421,10 +421,11 @@ TEST_SUITE("outbox") {
     wait_until([&] { pair.drain(); });
     pair.write(pattern(300'000));
     wait_until([&] {
-      cancelled = true;
+      cancelled.on_front_gone();
       pair.outbox->wake();
     });
-    cancelled = false;
+    cancelled.reset();
+    cancelled.open();
     wait_until([&] { pair.outbox->shut(); });
   }
 
