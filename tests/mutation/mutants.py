@@ -183,7 +183,7 @@ OWN = [
             "  if (draining()) connection->drain();\n",
             "net: *", "pool: *", "e2e: test_reload.py", "e2e: test_workers.py"),
     changed("the text of one request's errors goes out with the next response", f"{NET}/wire_exchange.cpp",
-            "  head_.clear();\n  error_text_.clear();\n", "  head_.clear();\n", "net: *", "e2e: test_wsgi.py"),
+            "  head_.clear();\n  errors_.clear();\n", "  head_.clear();\n", "net: *", "e2e: test_wsgi.py"),
 
     # -- gateway
     changed("a header Content_Type passes beside the front's own", f"{GATEWAY}/variable_name.cpp",

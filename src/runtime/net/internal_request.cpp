@@ -80,11 +80,11 @@ std::string encode_internal_request(protocol::Wire wire, const InternalRequest& 
   return protocol::encode_request(wire, 1, false, variables, {});
 }
 
-ErrorResponse read_internal_response(protocol::Wire wire, std::string_view response) {
+InternalResponse read_internal_response(protocol::Wire wire, std::string_view response) {
   const std::string text =
       wire == protocol::Wire::fastcgi ? text_of(response) : std::string(response);
   const std::string_view before = wire == protocol::Wire::uwsgi ? "HTTP/1.1 " : "Status: ";
-  ErrorResponse found;
+  InternalResponse found;
   if (!text.starts_with(before)) return found;
   std::string_view rest = std::string_view(text).substr(before.size());
   const std::string_view status = take_line(rest).substr(0, 3);

@@ -17,7 +17,7 @@ struct InternalRequest {
 };
 
 /// The head of the response to it, as far as appd looks at it.
-struct ErrorResponse {
+struct InternalResponse {
   unsigned status = 0;   ///< 0: there is none
   std::string location;  ///< "": none
 };
@@ -26,6 +26,6 @@ struct ErrorResponse {
 std::string encode_internal_request(protocol::Wire wire, const InternalRequest& request);
 
 /// `response`: all of it or, at least, its whole head.
-ErrorResponse read_internal_response(protocol::Wire wire, std::string_view response);
+InternalResponse read_internal_response(protocol::Wire wire, std::string_view response);
 
 }  // namespace appd::net

@@ -39,7 +39,8 @@ std::string read_all(const support::UniqueFd& socket) {
   }
 }
 
-net::ErrorResponse ask(const WarmUpRequest& request, protocol::Wire wire, const Connect& connect) {
+net::InternalResponse ask(const WarmUpRequest& request, protocol::Wire wire,
+                          const Connect& connect) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     support::throw_errno("socketpair", "warm-up");
@@ -67,7 +68,7 @@ bool is_accepted(unsigned status, const WarmUps& warm_ups) {
 }
 
 /// "404", "301 to /login"
-std::string describe(const net::ErrorResponse& response) {
+std::string describe(const net::InternalResponse& response) {
   if (response.status == 0) return "nothing";
   if (!is_redirect(response.status) || response.location.empty())
     return std::to_string(response.status);
@@ -75,7 +76,7 @@ std::string describe(const net::ErrorResponse& response) {
 }
 
 /// What an operator can do about the response; "": to mend the application is all.
-std::string cure(const WarmUpRequest& request, const net::ErrorResponse& response) {
+std::string cure(const WarmUpRequest& request, const net::InternalResponse& response) {
   constexpr unsigned kBadRequest = 400;  // Django's word for a host that it does not know
   if (response.status == kBadRequest && request.host.empty()) {
     return "; it was asked as the host localhost, --warmup https://example.org" + request.target +
@@ -94,7 +95,7 @@ std::string cure(const WarmUpRequest& request, const net::ErrorResponse& respons
 void warm_up(const WarmUps& warm_ups, protocol::Wire wire, const Connect& connect,
              gateway::Reporter& reporter) {
   for (const WarmUpRequest& request : warm_ups.requests) {
-    const net::ErrorResponse response = ask(request, wire, connect);
+    const net::InternalResponse response = ask(request, wire, connect);
     if (is_success(response.status)) continue;
     const std::string text = fmt::format("the application answered --warmup {} with {}",
                                          request.text, describe(response));

@@ -5,25 +5,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <list>
 
-#include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/context.hpp"
+#include "runtime/net/error_response.hpp"
 
 namespace appd::net {
 namespace {
 
 /// nginx refuses a larger head by default (fastcgi_buffer_size and the like: one page).
 constexpr std::size_t kSafeHead = 4000;
-
-unsigned parse_status(std::string_view text) {
-  unsigned status = 0;
-  std::from_chars(text.data(), text.data() + text.size(), status);
-  return status;
-}
 
 std::string_view buffer_directive(protocol::Wire wire) {
   switch (wire) {
@@ -36,11 +28,6 @@ std::string_view buffer_directive(protocol::Wire wire) {
   }
   return "";
 }
-
-/// Blocks are held only while the application makes them so quickly on average: one that takes its
-/// time must not have every other block wait for the loop. Looked at once in so many blocks.
-constexpr std::chrono::microseconds kQuickly{200};
-constexpr unsigned kLookInterval = 16;
 
 /// Keeps the exchange (framing and head) and the application's bytes until the loop has sent them.
 class TailKeeper final : public gateway::Keeper {
@@ -58,66 +45,24 @@ class TailKeeper final : public gateway::Keeper {
   gateway::Keeper& bytes_;
 };
 
-/// The status of a response that its front has not waited for.
-constexpr unsigned kFrontGone = 499;
-
-/// A record with texts of its own.
-struct KeptRecord {
-  explicit KeptRecord(const gateway::AccessRecord& from) : record(from) {
-    for (std::string_view* const text :
-         {&record.remote_address, &record.remote_user, &record.method, &record.uri,
-          &record.protocol, &record.host, &record.referer, &record.user_agent}) {
-      *text = texts.emplace_back(*text);
-    }
-  }
-  KeptRecord(const KeptRecord&) = delete;
-  KeptRecord& operator=(const KeptRecord&) = delete;
-
-  std::list<std::string> texts;
-  gateway::AccessRecord record;
-};
-
-/// A small response of the server's own.
-struct ErrorResponse {
-  ErrorResponse(unsigned code, std::string_view reason)
-      : status(fmt::format("{} {}", code, gateway::reason_phrase(code))),
-        body(fmt::format("{}\n{}\n", status, reason)),
-        fields(fmt::format("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
-                           body.size())) {}
-
-  gateway::ResponseHead head() const { return {status, fields, true}; }
-
-  std::string status;
-  std::string body;
-  std::string fields;
-};
-
 }  // namespace
 
 void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
                         protocol::RequestId id, bool keep_connection) {
   connection_ = std::move(connection);
-  framer_ = protocol::ResponseFramer(wire, id);
-  wire_ = wire;
-  id_ = id;
-  keep_connection_ = keep_connection;
-  head_out_.store(false, std::memory_order_relaxed);
-  started_ = {};
-  complete_.store({}, std::memory_order_relaxed);
+  wire_ = {wire, id, keep_connection, protocol::ResponseFramer(wire, id)};
+  times_.clear();
   progress_ = nullptr;
   head_.clear();
-  error_text_.clear();
-  head_taken_ = error_stream_used_ = length_announced_ = false;
+  errors_.clear();
+  pace_.start({});
   reported_by_file_ = false;
-  holding_ = quick_ = false;
-  blocks_ = 0;
-  status_ = 0;
   body_bytes_.store(0, std::memory_order_relaxed);
   state_.open();
 }
 
 void WireExchange::set_queued(Clock::time_point now) noexcept {
-  complete_.store(now, std::memory_order_relaxed);
+  times_.set_queued(now);
   state_.queue();
 }
 
@@ -156,7 +101,8 @@ void WireExchange::reset() noexcept {
 
 bool WireExchange::try_start(Clock::time_point now, gateway::Progress* progress) noexcept {
   if (!state_.try_start()) return false;
-  started_ = last_look_ = now;
+  times_.set_started(now);
+  pace_.start(now);
   progress_ = progress;
   return true;
 }
@@ -207,7 +153,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 }
 
 void WireExchange::wait_body() noexcept {
-  if (holding_) {
+  if (pace_.holding()) {
     gather_.clear();
     put(nullptr, state_, Outbox::Urgency::now);
   }
@@ -246,10 +192,10 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
 /// Sends pieces for which there is room. A block of a stream is nothing but its bytes.
 gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces, std::size_t size) {
   gateway::SendStatus status = gateway::SendStatus::ok;
-  if (head_out_ && error_text_.empty()) {
+  if (head_.out() && !errors_.waits()) {
     gather_.clear();
-    framer_.frame({}, pieces, false, gather_);
-    status = put(nullptr, state_, urgency_of_block());
+    wire_.framer.frame({}, pieces, false, gather_);
+    status = put(nullptr, state_, pace_.urgency_of_block(&Clock::now));
     if (status == gateway::SendStatus::ok) add_body_bytes(size);
   } else {
     status = write(pieces, Rest::body, nullptr);
@@ -266,8 +212,8 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   if (status != gateway::SendStatus::ok) return status;
   if (!try_end()) return gateway::SendStatus::gone;
   Outbox::FileTold told = report_when_sent(range.length);
-  const Outbox::Status queued = connection_->outbox().write_file(std::move(range), framer_, wire_,
-                                                                 kNeverCancelled, std::move(told));
+  const Outbox::Status queued = connection_->outbox().write_file(
+      std::move(range), wire_.framer, wire_.protocol, kNeverCancelled, std::move(told));
   if (queued == Outbox::Status::gone) {
     state_.set_refused();
     return gateway::SendStatus::gone;
@@ -282,8 +228,9 @@ Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
   gateway::Reporter& reporter = connection_->context().reporter;
   if (!reporter.wants_access()) return {};
   const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
-  return [kept = std::make_shared<KeptRecord>(access_record(status_, before + length)), &reporter,
-          started = started_](Outbox::FileEnd end, std::uint64_t left) {
+  return [kept = std::make_shared<KeptRecord>(
+              make_access_record(request_, times_, head_.status(), before + length)),
+          &reporter, started = times_.started()](Outbox::FileEnd end, std::uint64_t left) {
     gateway::AccessRecord& record = kept->record;
     if (end == Outbox::FileEnd::front_gone) record.status = kFrontGone;
     record.body_bytes -= left;
@@ -297,10 +244,11 @@ void WireExchange::wait_room() noexcept {
 }
 
 void WireExchange::break_off() noexcept {
-  const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
-                                                     connection_->has_other_requests());
+  const protocol::Break how =
+      protocol::choose_break(wire_.protocol, request_.front(), head_.announces_length(),
+                             connection_->has_other_requests());
   gather_.clear();
-  framer_.frame_break(how, gather_);
+  wire_.framer.frame_break(how, gather_);
   // A connection that goes on for its other requests must not be closed.
   const bool keeps = how == protocol::Break::end_and_keep;
   using End = RequestState::End;
@@ -309,14 +257,11 @@ void WireExchange::break_off() noexcept {
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
-  if (connection_->context().options.send_error_text) error_text_ += text;
+  if (connection_->context().options.send_error_text) errors_.add(text);
 }
 
 void WireExchange::take_head(const gateway::ResponseHead& head) {
-  framer_.write_head(head, head_);
-  head_taken_ = true;
-  status_ = parse_status(head.status);
-  length_announced_ = head.announces_length;
+  head_.take(head, wire_.framer);
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
     Context& context = connection_->context();
     const bool seen = context.large_head_seen.exchange(true);
@@ -325,31 +270,32 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
              : gateway::LogEvent::response_large_head,
         fmt::format("{}: the response's head has {} bytes, which nginx refuses unless {} "
                     "is larger (default 4k or 8k)",
-                    gateway::request_text(request_), head_.size(), buffer_directive(wire_)));
+                    gateway::request_text(request_), head_.size(),
+                    buffer_directive(wire_.protocol)));
   }
 }
 
 gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces, Rest rest,
                                         gateway::Keeper* keeper) {
   const bool last = rest == Rest::nothing;
-  const bool ends_errors = rest != Rest::body && error_stream_used_;
+  const bool ends_errors = rest != Rest::body;
   gather_.clear();
-  if (error_text_.empty() && !ends_errors) {
-    framer_.frame(pending_head(), pieces, last, gather_);
+  if (!errors_.is_due(ends_errors)) {
+    wire_.framer.frame(head_.pending(), pieces, last, gather_);
   } else {
-    framer_.frame(pending_head(), pieces, false, gather_);
-    frame_error_text(rest != Rest::body);
-    if (last) framer_.frame({}, {}, true, gather_);
+    wire_.framer.frame(head_.pending(), pieces, false, gather_);
+    errors_.frame(wire_.framer, ends_errors, gather_);
+    if (last) wire_.framer.frame({}, {}, true, gather_);
   }
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
   // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
   if (last && !try_end()) return gateway::SendStatus::gone;
   // Before the bytes: the loop that responds instead must know what it does not stop any more.
-  head_out_.store(true, std::memory_order_release);
+  head_.set_out();
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : state_, Outbox::Urgency::now);
   if (status != gateway::SendStatus::ok) return status;
-  if (!last) error_text_.clear();
+  if (!last) errors_.on_sent();
   for (std::string_view piece : pieces) add_body_bytes(piece.size());
   return status;
 }
@@ -369,35 +315,19 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const RequestStat
     state_.set_refused();
     return gateway::SendStatus::gone;
   }
-  holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
+  pace_.note(status);
   Dispatcher& dispatcher = connection_->context().dispatcher;
   if (status == Outbox::Status::queued) dispatcher.notify(connection_);
   if (status == Outbox::Status::first_held) dispatcher.schedule_flush(connection_);
   return gateway::SendStatus::ok;
 }
 
-Outbox::Urgency WireExchange::urgency_of_block() noexcept {
-  if (blocks_++ % kLookInterval == 0) {
-    const auto now = Clock::now();
-    const unsigned made = std::min(blocks_, kLookInterval);
-    quick_ = now - std::exchange(last_look_, now) < made * kQuickly;
-  }
-  return quick_ ? Outbox::Urgency::may_wait : Outbox::Urgency::now;
-}
-
-void WireExchange::frame_error_text(bool last) {
-  framer_.frame_error_text(error_text_, last, gather_);
-  error_stream_used_ = true;
-}
-
 void WireExchange::refuse(unsigned status, std::string_view reason, std::string_view retry_after) {
-  ErrorResponse response(status, reason);
-  if (!retry_after.empty()) response.fields += fmt::format("Retry-After: {}\r\n", retry_after);
+  const ErrorResponse response(status, reason, retry_after);
   const gateway::ResponseHead head = response.head();
-  const std::string_view piece = response.body;
+  const std::string_view piece = response.body();
   const bool bodiless = request_.is_head();
-  started_ = Clock::now();
-  if (queued_since() == Clock::time_point{}) complete_.store(started_, std::memory_order_relaxed);
+  times_.set_started_here(Clock::now());
   state_.try_give_up();
   send(&head, std::span(&piece, bodiless ? 0 : 1), gateway::End::last, nullptr);
   report_access();
@@ -414,21 +344,22 @@ WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) 
   if (!state_.try_end_instead()) return Instead::no;
   body_.cut();
   connection.outbox().wake();
-  protocol::ResponseFramer framer(wire_, id_);
+  protocol::ResponseFramer framer(wire_.protocol, wire_.id);
   protocol::Gather gather;
-  if (head_out_.load(std::memory_order_acquire)) {
-    const protocol::Break how = protocol::choose_break(wire_, request_.front(), length_announced_,
-                                                       connection.has_other_requests());
+  if (head_.out()) {
+    const protocol::Break how =
+        protocol::choose_break(wire_.protocol, request_.front(), head_.announces_length(),
+                               connection.has_other_requests());
     framer.frame_break(how, gather);
     connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
-    report_access(connection.context().reporter, status_,
+    report_access(connection.context().reporter, head_.status(),
                   body_bytes_.load(std::memory_order_relaxed));
     return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
   }
   const ErrorResponse response(504, "the application did not answer in time");
   std::string head;
   framer.write_head(response.head(), head);
-  const std::string_view piece = response.body;
+  const std::string_view piece = response.body();
   const std::size_t pieces = request_.is_head() ? 0 : 1;
   framer.frame(head, std::span(&piece, pieces), true, gather);
   connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
@@ -437,40 +368,20 @@ WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) 
 }
 
 void WireExchange::report_given_up() noexcept {
-  if (queued_since() == Clock::time_point{}) {
-    complete_.store(Clock::now(), std::memory_order_relaxed);
-  }
-  started_ = Clock::now();
+  times_.set_started_here(Clock::now());
   report_access();
 }
 
 void WireExchange::report_access() noexcept {
-  const bool answered = head_out_.load(std::memory_order_relaxed) && !front_lost();
-  report_access(connection_->context().reporter, answered ? status_ : kFrontGone,
+  const bool answered = head_.out() && !front_lost();
+  report_access(connection_->context().reporter, answered ? head_.status() : kFrontGone,
                 body_bytes_.load(std::memory_order_relaxed));
 }
 
 void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
                                  std::uint64_t body_bytes) const noexcept {
-  if (reporter.wants_access()) reporter.access(access_record(status, body_bytes));
-}
-
-gateway::AccessRecord WireExchange::access_record(unsigned status,
-                                                  std::uint64_t body_bytes) const noexcept {
-  gateway::AccessRecord record;
-  record.remote_address = request_.find("REMOTE_ADDR");
-  record.remote_user = request_.find("REMOTE_USER");
-  record.method = request_.method();
-  record.uri = request_.uri();
-  record.protocol = request_.find("SERVER_PROTOCOL");
-  record.host = request_.find("HTTP_HOST");
-  record.referer = request_.find("HTTP_REFERER");
-  record.user_agent = request_.find("HTTP_USER_AGENT");
-  record.status = status;
-  record.body_bytes = body_bytes;
-  record.queued = started_ - queued_since();
-  record.running = Clock::now() - started_;
-  return record;
+  if (reporter.wants_access())
+    reporter.access(make_access_record(request_, times_, status, body_bytes));
 }
 
 }  // namespace appd::net

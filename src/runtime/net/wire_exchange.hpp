@@ -12,8 +12,12 @@
 #include "runtime/gateway/progress.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
+#include "runtime/net/error_stream.hpp"
 #include "runtime/net/outbox.hpp"
+#include "runtime/net/outgoing_head.hpp"
+#include "runtime/net/request_record.hpp"
 #include "runtime/net/request_state.hpp"
+#include "runtime/net/stream_pace.hpp"
 
 namespace appd::net {
 
@@ -44,14 +48,12 @@ class WireExchange final : public gateway::Exchange,
             bool keep_connection);
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
-  protocol::RequestId id() const noexcept { return id_; }
-  bool keeps_connection() const noexcept { return keep_connection_; }
+  protocol::RequestId id() const noexcept { return wire_.id; }
+  bool keeps_connection() const noexcept { return wire_.keeps_connection; }
   /// The request waits for a pool thread, since `now`.
   void set_queued(Clock::time_point now) noexcept;
   /// Since when it is queued. For any thread that has it from the queue.
-  Clock::time_point queued_since() const noexcept {
-    return complete_.load(std::memory_order_relaxed);
-  }
+  Clock::time_point queued_since() const noexcept { return times_.queued(); }
   /// While it is queued and no pool thread can take it: gives it to another worker, with its
   /// connection.
   HandOver try_hand_over();
@@ -72,7 +74,7 @@ class WireExchange final : public gateway::Exchange,
   bool waits_for_body() const noexcept { return state_.is_arriving(); }
   /// The connection must be closed after it; known once `free`.
   bool broken_off() const noexcept { return state_.end() == RequestState::End::broken; }
-  bool ends_connection() const noexcept { return !keep_connection_ || broken_off(); }
+  bool ends_connection() const noexcept { return !keeps_connection() || broken_off(); }
   enum class Instead : std::uint8_t {
     no,        ///< the call has just ended the response itself
     answered,  ///< with 504
@@ -95,7 +97,7 @@ class WireExchange final : public gateway::Exchange,
   bool try_start(Clock::time_point now, gateway::Progress* progress = nullptr) noexcept;
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
-  Clock::time_point started() const noexcept { return started_; }
+  Clock::time_point started() const noexcept { return times_.started(); }
   /// The front went away before the response was complete.
   bool front_lost() const noexcept { return state_.front_lost(); }
 
@@ -107,7 +109,7 @@ class WireExchange final : public gateway::Exchange,
   gateway::SendStatus send_file(const gateway::ResponseHead* head,
                                 gateway::FileRange range) noexcept override;
   void wait_room() noexcept override;
-  bool head_sent() const noexcept override { return head_taken_; }
+  bool head_sent() const noexcept override { return head_.taken(); }
   void break_off() noexcept override;
   void send_error_text(std::string_view text) noexcept override;
   bool front_gone() const noexcept override { return state_.gone(); }
@@ -123,53 +125,41 @@ class WireExchange final : public gateway::Exchange,
   gateway::Sent send_block(std::span<const std::string_view> pieces, std::size_t size);
   gateway::SendStatus put(gateway::Keeper* keeper, const RequestState& request,
                           Outbox::Urgency urgency);
-  Outbox::Urgency urgency_of_block() noexcept;
   template <typename Wait>
   void wait_for_front(Wait wait) noexcept;
-  void frame_error_text(bool last);
-  std::string_view pending_head() const noexcept {
-    return head_out_.load(std::memory_order_relaxed) ? std::string_view{} : head_;
-  }
   void add_body_bytes(std::uint64_t more) noexcept;
   void report_access() noexcept;
   void report_access(gateway::Reporter& reporter, unsigned status,
                      std::uint64_t body_bytes) const noexcept;
-  gateway::AccessRecord access_record(unsigned status, std::uint64_t body_bytes) const noexcept;
   Outbox::FileTold report_when_sent(std::uint64_t length) const;
+
+  /// What the front's protocol says of the request.
+  struct OnWire {
+    protocol::Wire protocol = protocol::Wire::fastcgi;
+    protocol::RequestId id = 0;
+    bool keeps_connection = false;
+    protocol::ResponseFramer framer;
+  };
 
   // Set by the loop while arriving, read by the pool thread while running.
   std::shared_ptr<Connection> connection_;
   gateway::Request request_;
-  protocol::ResponseFramer framer_;
-  protocol::Wire wire_ = protocol::Wire::fastcgi;
-  protocol::RequestId id_ = 0;
-  bool keep_connection_ = false;
+  OnWire wire_;
 
   // Shared.
   RequestState state_;
-  // A thread may look at it in the queue when the request is given up there, and nothing else
-  // orders that look before the next `open`.
-  std::atomic<Clock::time_point> complete_{Clock::time_point{}};
-  std::atomic<bool> head_out_{false};  // or on its way out
+  RequestTimes times_;
   std::atomic<std::uint64_t> body_bytes_{0};
   BodyPipe body_;
 
   // The thread that responds: the pool thread while running, else the loop's.
-  Clock::time_point started_{};
   gateway::Progress* progress_ = nullptr;
-  std::string head_;        // text of the head, framing not included
-  std::string error_text_;  // for FastCGI STDERR, until there is a head before it
+  OutgoingHead head_;
+  ErrorStream errors_;
   protocol::Gather gather_;
   std::vector<std::string_view> taken_;
-  bool head_taken_ = false;
-  bool error_stream_used_ = false;
-  bool length_announced_ = false;
+  StreamPace pace_;
   bool reported_by_file_ = false;  // the access log's line is written when that is out
-  bool holding_ = false;           // the last block is held, if nobody has sent it since
-  bool quick_ = false;             // blocks follow each other fast
-  unsigned blocks_ = 0;            // of a streamed response
-  Clock::time_point last_look_;    // at their speed
-  unsigned status_ = 0;
 };
 
 }  // namespace appd::net

@@ -1,0 +1,32 @@
+// Takes the application's head apart as far as appd needs it.
+
+#include "runtime/net/outgoing_head.hpp"
+
+#include <charconv>
+
+namespace appd::net {
+namespace {
+
+unsigned parse_status(std::string_view text) {
+  unsigned status = 0;
+  std::from_chars(text.data(), text.data() + text.size(), status);
+  return status;
+}
+
+}  // namespace
+
+void OutgoingHead::clear() noexcept {
+  text_.clear();
+  status_ = 0;
+  taken_ = announces_length_ = false;
+  out_.store(false, std::memory_order_relaxed);
+}
+
+void OutgoingHead::take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer) {
+  framer.write_head(head, text_);
+  taken_ = true;
+  status_ = parse_status(head.status);
+  announces_length_ = head.announces_length;
+}
+
+}  // namespace appd::net

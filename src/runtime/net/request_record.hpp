@@ -1,0 +1,61 @@
+// What the access log is told of a request.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <string>
+
+#include "runtime/gateway/reporter.hpp"
+#include "runtime/gateway/request.hpp"
+
+namespace appd::net {
+
+/// The status of a response that its front has not waited for.
+inline constexpr unsigned kFrontGone = 499;
+
+/// When a request began to wait for a thread, and when its call began.
+class RequestTimes {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  void clear() noexcept {
+    started_ = {};
+    queued_.store({}, std::memory_order_relaxed);
+  }
+  /// It waits for a pool thread. Loop's thread.
+  void set_queued(Clock::time_point now) noexcept { queued_.store(now, std::memory_order_relaxed); }
+  /// Since when it is queued. Any thread that has the request from the queue.
+  Clock::time_point queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
+
+  void set_started(Clock::time_point now) noexcept { started_ = now; }
+  /// It is answered or given up without a call, and perhaps without having been queued.
+  void set_started_here(Clock::time_point now) noexcept {
+    if (queued() == Clock::time_point{}) set_queued(now);
+    set_started(now);
+  }
+  Clock::time_point started() const noexcept { return started_; }
+
+ private:
+  // A thread may look at it in the queue when the request is given up there, and nothing else
+  // orders that look before the next request.
+  std::atomic<Clock::time_point> queued_{Clock::time_point{}};
+  Clock::time_point started_{};  // by the thread that responds
+};
+
+/// The record of a request that ends now. Its texts are the request's.
+gateway::AccessRecord make_access_record(const gateway::Request& request, const RequestTimes& times,
+                                         unsigned status, std::uint64_t body_bytes) noexcept;
+
+/// A record with texts of its own.
+struct KeptRecord {
+  explicit KeptRecord(const gateway::AccessRecord& from);
+  KeptRecord(const KeptRecord&) = delete;
+  KeptRecord& operator=(const KeptRecord&) = delete;
+
+  std::list<std::string> texts;
+  gateway::AccessRecord record;
+};
+
+}  // namespace appd::net
