@@ -21,13 +21,6 @@ using gateway::LogEvent;
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Reads in a row before other connections get their turn.
 constexpr int kReadTurns = 8;
-/// After a response to a request whose body is not all in: a reset would take the response away
-/// from the front, so late input is read and dropped while it comes, at most for so long.
-constexpr std::chrono::seconds kLingerIdle{5};
-constexpr std::chrono::seconds kLingerTotal{60};
-/// A front that has just connected is about to send; draining waits so long for its first byte.
-constexpr std::chrono::seconds kFirstByteGrace{1};
-
 /// True when the peer closed the socket altogether, not only its sending side (Unix sockets tell).
 bool closed_both_ways(int socket) {
   pollfd state{socket, 0, 0};
@@ -40,10 +33,10 @@ Connection::Connection(Context& context, support::UniqueFd socket, bool local)
     : context_(context),
       socket_(std::move(socket)),
       watch_(context.loop, socket_.get(), *this),
-      local_(local),
-      outbox_(socket_.get(), context.outgoing_memory),
-      session_(*this),
-      opened_(context.loop.running_now()) {}
+      transport_(local ? Transport::local : Transport::tcp),
+      channel_(context, socket_.get()),
+      session_(channel_, *this),
+      times_(context.loop.running_now()) {}
 
 void Connection::start(std::string_view first) {
   if (!first.empty()) on_input(first);
@@ -52,7 +45,7 @@ void Connection::start(std::string_view first) {
 }
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
-  if (state_ != State::open || outbox_.blocked()) return HandOver::impossible;
+  if (state_ != State::open || outbox().blocked()) return HandOver::impossible;
   if (!context_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes || bytes->size() > Peers::kMostBytes) return HandOver::impossible;
@@ -74,7 +67,7 @@ void Connection::respond_instead(const WireExchange& running) {
 }
 
 void Connection::send_held() {
-  if (state_ != State::closed && outbox_.release_held()) advance();
+  if (state_ != State::closed && channel_.outbox().release_held()) advance();
 }
 
 void Connection::drain() {
@@ -89,20 +82,16 @@ void Connection::read_here() {
   if (may_read()) read();
 }
 
-bool Connection::awaits_responses() const noexcept {
-  return session_.ending() || context_.draining.load();
-}
-
 void Connection::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
-  outbox_.shut();
+  channel_.outbox().shut();
   session_.abandon();
   release();
 }
 
 std::optional<Connection::Clock::time_point> Connection::idle_since() const noexcept {
-  if (state_ != State::open || outbox_.blocked() || !session_.holds_nothing()) return std::nullopt;
+  if (state_ != State::open || outbox().blocked() || !session_.holds_nothing()) return std::nullopt;
   return last_active_;
 }
 
@@ -124,10 +113,10 @@ void Connection::release() {
 // -- Input ----------------------------------------------------------------------------------------
 
 void Connection::on_events(std::uint32_t events) {
-  if ((events & EPOLLOUT) != 0) flushing_ = false;
+  if ((events & EPOLLOUT) != 0) expect_room();
   if ((events & ~EPOLLOUT) != 0) readable_ = true;
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0) gone_ = true;
+  if ((events & EPOLLRDHUP) != 0) front_ = std::max(front_, Front::hung_up);
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) front_ = Front::gone;
   advance();
 }
 
@@ -149,8 +138,8 @@ void Connection::advance() {
     // Before more is read: that is for the next generation.
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
-    count_time(wanted);
-    if (!wanted && gone_) on_lost(0);  // no read is going to tell
+    times_.count(wanted, context_.loop.running_now());
+    if (!wanted && front_ == Front::gone) on_lost(0);  // no read is going to tell
     if (!wanted || !readable_) break;
     if (turn == kReadTurns) {
       watch_.again();
@@ -165,24 +154,11 @@ void Connection::advance() {
 
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
-  if (state_ == State::closed || input_ended_ || session_.has_full_body()) return false;
+  if (state_ == State::closed || session_.input_ended() || session_.has_full_body()) return false;
   if (context_.other_workers.takes_over() && session_.is_finishing()) return false;
-  if (!outbox_.overloaded()) return true;
+  if (!outbox().overloaded()) return true;
   // Some fronts write a whole body before they read a byte of its response.
-  return session_.awaits_body() && outbox_.is_out(session_.asked_at());
-}
-
-/// The front's time stands still while it is not read from.
-void Connection::count_time(bool reading) {
-  if (reading == !unread_since_) return;
-  const Clock::time_point now = context_.loop.running_now();
-  if (!reading) {
-    unread_since_ = now;
-    return;
-  }
-  const Clock::duration still = now - *std::exchange(unread_since_, std::nullopt);
-  head_since_ += still;
-  last_input_ += still;
+  return session_.awaits_body() && outbox().is_out(session_.asked_at());
 }
 
 void Connection::read() {
@@ -206,7 +182,7 @@ void Connection::read() {
   const auto got = static_cast<std::size_t>(n);
   // A part-filled buffer means that the socket is empty; the next bytes will be signalled. An end
   // that was signalled already will not be.
-  if (got < buffer.size() && !hung_up_) readable_ = false;
+  if (got < buffer.size() && front_ == Front::sends) readable_ = false;
   on_input({buffer.data(), got});
 }
 
@@ -215,33 +191,42 @@ void Connection::wait_for_memory(const char* call) {
   context_.reporter.report(
       LogEvent::connection_no_memory,
       fmt::format("the kernel has no memory for a connection ({}); will try again", call));
-  if (!std::exchange(waits_for_memory_, true)) context_.waiting.try_again_later(shared_from_this());
+  if (!std::exchange(starved_, true)) context_.waiting.try_again_later(shared_from_this());
 }
 
 void Connection::try_again() {
-  waits_for_memory_ = false;
+  starved_ = false;
   if (state_ == State::closed) return;
-  flushing_ = false;
+  expect_room();
   readable_ = true;
   advance();
 }
 
+/// Flushes again, if anything is left.
+void Connection::expect_room() noexcept {
+  if (output_ == Output::full) output_ = Output::room;
+}
+
 void Connection::on_input(std::string_view bytes) {
-  last_input_ = context_.loop.running_now();
-  silent_ = false;
+  times_.on_input(context_.loop.running_now());
+  if (state_ == State::lingering) return;  // nobody needs them
   const bool was_inside = session_.inside_head();
-  session_.feed(bytes);
-  if (session_.inside_head() && !was_inside) head_since_ = last_input_;
+  const bool head_completed = session_.feed(bytes);
+  if (session_.failed()) {
+    close();
+    return;
+  }
+  // Where heads overlap, the next one has its whole time from the end of the one before.
+  if (session_.inside_head() && (head_completed || !was_inside)) times_.on_head_begun();
 }
 
 void Connection::on_end_of_input() {
-  const bool half_closed = state_ == State::open && local_ && session_.has_exchanges() &&
-                           !closed_both_ways(socket_.get());
+  const bool half_closed = state_ == State::open && transport_ == Transport::local &&
+                           session_.has_exchanges() && !closed_both_ways(socket_.get());
   if (!half_closed) {
     on_lost(0);
     return;
   }
-  input_ended_ = true;
   session_.end_input();
 }
 
@@ -264,14 +249,14 @@ void Connection::on_lost(int error) {
 /// Sends what waits, as far as it goes, and lets go of what is over.
 void Connection::settle() {
   if (state_ == State::closed) return;
-  if (outbox_.blocked() && !flushing_) flush();
+  if (outbox().blocked() && output_ != Output::full) flush();
   session_.forget_answered();
-  session_.make_way(outbox_.blocked());
+  session_.make_way(outbox().blocked());
 }
 
 /// Is told of input at all times, of room while a response waits for it, and of time.
 void Connection::watch() {
-  const std::uint32_t events = flushing_ ? kInput | EPOLLOUT : kInput;
+  const std::uint32_t events = output_ == Output::full ? kInput | EPOLLOUT : kInput;
   if (watch_.events() != events) watch_.want(events);
   if (!watched_ && next_deadline()) {
     watched_ = true;
@@ -280,14 +265,14 @@ void Connection::watch() {
 }
 
 bool Connection::may_end() const noexcept {
-  return session_.ending() && !session_.has_exchanges() && !outbox_.blocked() &&
-         !session_.inside_head() && !silent_;
+  return channel_.ending() && !session_.has_exchanges() && !outbox().blocked() &&
+         !session_.inside_head() && !times_.silent();
 }
 
 /// Gives it to the next generation when nothing is under way on it; what the front has sent since
 /// goes with the socket.
 bool Connection::try_queue_for_handover() {
-  if (!context_.other_workers.takes_over() || state_ != State::open || outbox_.blocked() ||
+  if (!context_.other_workers.takes_over() || state_ != State::open || outbox().blocked() ||
       !session_.holds_nothing() || !context_.other_workers.hand_over(socket_.get())) {
     return false;
   }
@@ -297,11 +282,13 @@ bool Connection::try_queue_for_handover() {
 }
 
 void Connection::flush() {
-  const Outbox::Flushed result = outbox_.flush();
-  if (result != Outbox::Flushed::nothing || !was_blocked_)
-    last_output_ = context_.loop.running_now();
-  was_blocked_ = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing ||
-                 result == Outbox::Flushed::starved;
+  const Outbox::Flushed result = channel_.outbox().flush();
+  if (result != Outbox::Flushed::nothing || output_ == Output::clear) {
+    times_.on_output(context_.loop.running_now());
+  }
+  const bool left = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing ||
+                    result == Outbox::Flushed::starved;
+  output_ = left ? Output::full : Output::clear;
   switch (result) {
     case Outbox::Flushed::all:
       return;
@@ -315,19 +302,17 @@ void Connection::flush() {
       close();
       return;
     case Outbox::Flushed::starved:
-      flushing_ = true;
       wait_for_memory("send");
       return;
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:
-      flushing_ = true;
       // Also when that is asked for already: room that was told before is told again.
       watch_.want(kInput | EPOLLOUT);
   }
 }
 
 void Connection::end_or_linger() {
-  if (session_.broken_off()) {
+  if (channel_.broken_off()) {
     end_with_reset();
     return;
   }
@@ -336,37 +321,28 @@ void Connection::end_or_linger() {
     return;
   }
   state_ = State::lingering;
-  last_input_ = context_.loop.running_now();
-  linger_until_ = last_input_ + kLingerTotal;
+  times_.on_linger(context_.loop.running_now());
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
 /// A plain close looks like a complete response wherever the front knows no length; a reset does
 /// not. Unix sockets have none: there it is a plain close.
 void Connection::end_with_reset() {
-  if (!local_) {
+  if (transport_ == Transport::tcp) {
     const linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
   close();
 }
 
-/// What runs out first of the front's times. None of them runs for input while it is not read.
-std::optional<Connection::Deadline> Connection::next_deadline() const {
-  const ServerOptions& options = context_.options;
-  std::optional<Deadline> first;
-  const auto consider = [&first](Wait wait, Clock::time_point end) {
-    if (!first || end < first->end) first = {wait, end};
-  };
-  if (state_ == State::lingering) {
-    return Deadline{Wait::end, std::min(linger_until_, last_input_ + kLingerIdle)};
-  }
-  if (silent_ && session_.ending()) consider(Wait::end, opened_ + kFirstByteGrace);
-  if (was_blocked_) consider(Wait::room, last_output_ + options.write_timeout);
-  if (unread_since_) return first;
-  if (session_.inside_head()) consider(Wait::head, head_since_ + options.header_timeout);
-  if (session_.awaits_body()) consider(Wait::body, last_input_ + options.body_timeout);
-  return first;
+std::optional<FrontTimes::Deadline> Connection::next_deadline() const {
+  if (state_ == State::lingering) return times_.end_of_linger();
+  FrontTimes::Waits waits;
+  waits.end = times_.silent() && channel_.ending();
+  waits.room = output_ != Output::clear;
+  waits.head = session_.inside_head();
+  waits.body = session_.awaits_body();
+  return times_.next(waits, context_.options);
 }
 
 bool Connection::check_deadline(Clock::time_point now) {
@@ -381,7 +357,8 @@ bool Connection::check_deadline(Clock::time_point now) {
   return state_ != State::closed;
 }
 
-void Connection::on_deadline(Wait wait) {
+void Connection::on_deadline(FrontTimes::Wait wait) {
+  using Wait = FrontTimes::Wait;
   if (wait == Wait::body && session_.has_exchanges()) {
     session_.cut_stalled_bodies();
     advance();
@@ -391,7 +368,8 @@ void Connection::on_deadline(Wait wait) {
   close();
 }
 
-void Connection::report_timeout(Wait wait) const {
+void Connection::report_timeout(FrontTimes::Wait wait) const {
+  using Wait = FrontTimes::Wait;
   const char* what = wait == Wait::room ? "took none of the response for --write-timeout"
                      : wait == Wait::head
                          ? "did not complete a request's variables within --header-timeout"

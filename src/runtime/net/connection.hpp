@@ -6,14 +6,14 @@
 #include <optional>
 #include <string_view>
 
+#include "runtime/net/channel.hpp"
 #include "runtime/net/event_loop.hpp"
+#include "runtime/net/front_times.hpp"
 #include "runtime/net/outbox.hpp"
 #include "runtime/net/session.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
-
-struct Context;
 
 /// One accepted socket: reads, writes, waits and ends it; its session makes requests of the bytes.
 /// All members are the loop's, but for those marked "any thread". The server and the exchanges in
@@ -59,17 +59,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// Closes it to make room for another, unless the front has sent something just now.
   bool try_close_idle();
 
-  Outbox& outbox() noexcept { return outbox_; }     // any thread
-  Context& context() noexcept { return context_; }  // any thread
-  /// True when other requests are on the connection. Any thread.
-  bool has_other_requests() const noexcept { return session_.has_other_requests(); }
-  /// True when an exchange that becomes free must be told at once: the connection is to end, here
-  /// at least. Any thread.
-  bool awaits_responses() const noexcept;
-
-  /// For the session: takes input; a head that is not complete may take its time from now on.
-  bool is_open() const noexcept { return state_ == State::open; }
-  void restart_head_timeout() noexcept { head_since_ = last_input_; }
+  const Outbox& outbox() const noexcept { return channel_.outbox(); }
 
   /// For the server: where it keeps the connection.
   std::size_t place() const noexcept { return place_; }
@@ -78,11 +68,19 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
  private:
   enum class State : std::uint8_t { open, lingering, closed };
 
-  enum class Wait : std::uint8_t { end, head, body, room };
-  struct Deadline {
-    Wait wait;
-    Clock::time_point end;
+  /// What events have told of the front.
+  enum class Front : std::uint8_t {
+    sends,
+    hung_up,  ///< it has ended its sending side, or more
+    gone,     ///< it takes nothing more either
   };
+  /// What the last flush has left in the outbox.
+  enum class Output : std::uint8_t {
+    clear,  ///< nothing
+    room,   ///< something, and the socket may have room for it since
+    full,   ///< something, and room in the socket is waited for
+  };
+  enum class Transport : std::uint8_t { tcp, local };
 
   /// Whatever has happened, this comes after it: does all that can be done now, and waits for the
   /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
@@ -94,9 +92,9 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// A request that is in the socket already is served here, also while the server
   /// hands connections over: there may be no time for that.
   void read_here();
-  void count_time(bool reading);
   void read();
   void wait_for_memory(const char* call);
+  void expect_room() noexcept;
   void on_input(std::string_view bytes);
   void on_end_of_input();
   void on_lost(int error);
@@ -110,35 +108,26 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void end_with_reset();
   void release();
 
-  std::optional<Deadline> next_deadline() const;
-  void on_deadline(Wait wait);
-  void report_timeout(Wait wait) const;
+  std::optional<FrontTimes::Deadline> next_deadline() const;
+  void on_deadline(FrontTimes::Wait wait);
+  void report_timeout(FrontTimes::Wait wait) const;
 
   Context& context_;
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
-  const bool local_;
+  const Transport transport_;
   std::size_t place_ = 0;
-  Outbox outbox_;
+  Channel channel_;
   Session session_;
 
   State state_ = State::open;
-  bool silent_ = true;     // no byte has come yet
-  bool readable_ = true;   // the socket may hold input: until it has said otherwise
-  bool hung_up_ = false;   // an event told that the front has ended its sending side, or more
-  bool gone_ = false;      // one told that it takes nothing more either
-  bool flushing_ = false;  // room in the socket is waited for
-  bool input_ended_ = false;
-  bool was_blocked_ = false;  // the last flush left something
-  bool watched_ = false;
-  bool waits_for_memory_ = false;
-  std::optional<Clock::time_point> unread_since_;  // none: it is read from
-  const Clock::time_point opened_;
-  Clock::time_point head_since_{};
-  Clock::time_point last_input_{};
+  Front front_ = Front::sends;
+  Output output_ = Output::clear;
+  bool readable_ = true;  // the socket may hold input: until it has said otherwise
+  bool watched_ = false;  // for deadlines
+  bool starved_ = false;  // it is tried again when the kernel may have memory
+  FrontTimes times_;
   Clock::time_point last_active_{};
-  Clock::time_point last_output_{};
-  Clock::time_point linger_until_{};
 };
 
 }  // namespace appd::net

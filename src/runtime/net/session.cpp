@@ -37,41 +37,35 @@ LogEvent event_of(unsigned refusal) noexcept {
 
 }  // namespace
 
-Session::Session(Connection& connection)
-    : connection_(connection), context_(connection.context()) {}
+Session::Session(Channel& channel, Connection& owner)
+    : channel_(channel), context_(channel.context()), owner_(owner) {}
 
 // -- Input ----------------------------------------------------------------------------------------
 
-void Session::feed(std::string_view bytes) {
-  if (foreign_) return;
+bool Session::feed(std::string_view bytes) {
+  if (input_ == Input::foreign) return false;
   forget_answered();
+  std::string kept;
   if (!decoder_) {
-    if (!choose_protocol(bytes)) return;
-    if (!first_bytes_.empty()) {
-      const std::string held = std::exchange(first_bytes_, {});
-      feed(held);
-    }
+    if (!choose_protocol(bytes)) return false;
+    kept = first_bytes_.take();
+    if (!kept.empty()) bytes = kept;
   }
-  while (connection_.is_open()) {
+  bool head_completed = false;
+  while (input_ == Input::open) {
     const Event event = decoder_->next(bytes);
-    if (event.kind == Event::Kind::starved) return;
+    if (event.kind == Event::Kind::starved) break;
+    head_completed = head_completed || event.kind == Event::Kind::request;
     on_event(event);
   }
+  return head_completed;
 }
 
-bool Session::choose_protocol(std::string_view& bytes) {
-  std::string_view first = bytes;
-  if (!first_bytes_.empty()) {
-    first_bytes_.append(bytes);
-    first = first_bytes_;
-  }
-  const protocol::Sniffed found = protocol::sniff(first);
+bool Session::choose_protocol(std::string_view bytes) {
+  const protocol::Sniffed found = first_bytes_.look(bytes);
   using Kind = protocol::Sniffed::Kind;
+  if (found.kind == Kind::undecided) return false;
   const std::optional<protocol::Wire> pinned = context_.options.pinned;
-  if (found.kind == Kind::undecided) {
-    if (first_bytes_.empty()) first_bytes_.assign(bytes);
-    return false;
-  }
   const bool foreign = found.kind == Kind::http || found.kind == Kind::tls ||
                        (!pinned && found.kind == Kind::unknown);
   if (foreign) {
@@ -80,7 +74,6 @@ bool Session::choose_protocol(std::string_view& bytes) {
   }
   wire_ = pinned.value_or(found.wire);
   decoder_ = protocol::make_decoder(wire_, context_.options.decoder, context_.blocks);
-  if (!first_bytes_.empty()) bytes = {};  // they are the end of first_bytes_
   return true;
 }
 
@@ -89,16 +82,16 @@ void Session::refuse_foreign(protocol::Sniffed::Kind found) {
     context_.reporter.report(
         LogEvent::connection_unknown_protocol,
         "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
-    connection_.close();
+    input_ = Input::failed;
     return;
   }
   const std::string advice = foreign_advice(found, context_.options.pinned);
   context_.reporter.report(LogEvent::connection_wrong_protocol,
                            "a request was refused with 400: " + advice);
-  connection_.outbox().write_always(wrong_protocol_reply(advice));
-  first_bytes_.clear();
-  foreign_ = true;
-  ending_ = true;
+  channel_.outbox().write_always(wrong_protocol_reply(advice));
+  first_bytes_.take();
+  input_ = Input::foreign;
+  channel_.end();
 }
 
 void Session::on_event(const Event& event) {
@@ -115,7 +108,7 @@ void Session::on_event(const Event& event) {
       on_body_end(event);
       break;
     case Event::Kind::body_cut:
-      if (Live* live = find(event.id)) on_body_cut(*live);
+      if (LiveRequest* live = live_.find(event.id)) on_body_cut(*live);
       break;
     case Event::Kind::aborted:
       on_aborted(event);
@@ -133,9 +126,8 @@ void Session::on_event(const Event& event) {
 }
 
 void Session::on_request(const Event& event) {
-  connection_.restart_head_timeout();  // of another head that may have begun meanwhile
-  Live& live = open_exchange(event);
-  WireExchange& exchange = *live.exchange;
+  LiveRequest& live = open_exchange(event);
+  WireExchange& exchange = live.exchange();
   gateway::Request& request = exchange.mutable_request();
   decoder_->take_variables(event.id, request.block());
   const ServerOptions& options = context_.options;
@@ -160,21 +152,21 @@ void Session::on_request(const Event& event) {
 }
 
 /// That is how a front is configured, so it is the same with each request.
-void Session::tell_of_override(const Live& live, std::string_view name) {
+void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
   if (!context_.told_names.is_new(name)) return;
   context_.reporter.report(
       LogEvent::request_variable_repeated,
       fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
                   "once by each worker)",
-                  gateway::request_text(live.exchange->request()), name));
+                  gateway::request_text(live.exchange().request()), name));
 }
 
 void Session::on_body(const Event& event) {
-  Live* live = find(event.id);
-  if (live == nullptr || live->exchange->answered()) return;  // nobody will read it
-  BodyPipe& body = live->exchange->body();
+  LiveRequest* live = live_.find(event.id);
+  if (live == nullptr || live->exchange().answered()) return;  // nobody will read it
+  BodyPipe& body = live->exchange().body();
   const bool has_room = body.append(event.bytes);
-  const bool waiting = live->exchange->waits_for_body();
+  const bool waiting = live->exchange().waits_for_body();
   const ServerOptions& options = context_.options;
   if (waiting && options.max_body > 0 && body.arrived() > options.max_body) {
     refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
@@ -195,48 +187,47 @@ void Session::on_body(const Event& event) {
 }
 
 void Session::on_body_end(const Event& event) {
-  Live* live = find(event.id);
+  LiveRequest* live = live_.find(event.id);
   if (live == nullptr) return;
-  live->body_open = false;
-  BodyPipe& body = live->exchange->body();
+  live->end_body();
+  BodyPipe& body = live->exchange().body();
   body.end();
-  if (!live->exchange->waits_for_body()) return;
-  gateway::Request& request = live->exchange->mutable_request();
+  if (!live->exchange().waits_for_body()) return;
+  gateway::Request& request = live->exchange().mutable_request();
   if (!request.content_length()) request.set_content_length(body.arrived());
   submit(*live);
 }
 
-void Session::on_body_cut(Live& live) {
-  live.body_open = false;
+void Session::on_body_cut(LiveRequest& live) {
+  live.end_body();
   const std::string text =
-      fmt::format("the front ended the body after {} of {} bytes", live.exchange->body().arrived(),
-                  live.exchange->request().content_length().value_or(0));
-  if (live.exchange->waits_for_body()) {
+      fmt::format("the front ended the body after {} of {} bytes", live.exchange().body().arrived(),
+                  live.exchange().request().content_length().value_or(0));
+  if (live.exchange().waits_for_body()) {
     refuse(live, 400, text);
     return;
   }
   report(LogEvent::body_cut, live, text);
-  live.exchange->body().cut();
+  live.exchange().body().cut();
 }
 
 void Session::on_aborted(const Event& event) {
-  Live* live = find(event.id);
+  LiveRequest* live = live_.find(event.id);
   if (live == nullptr) return;
-  live->released = true;
-  live->body_open = false;
+  live->release();
   report(LogEvent::request_aborted, *live, "aborted by the front");
-  const bool ends_here = live->exchange->on_aborted();
-  connection_.outbox().wake();
+  const bool ends_here = live->exchange().on_aborted();
+  channel_.outbox().wake();
   if (!ends_here) return;
   protocol::Gather end;
   protocol::ResponseFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
-  connection_.outbox().write(end.parts(), nullptr, kNeverCancelled);
+  channel_.outbox().write(end.parts(), nullptr, kNeverCancelled);
 }
 
 void Session::on_reply(const Event& event) {
-  asked_at_ = connection_.outbox().place();
-  connection_.outbox().write_always(event.bytes);
-  if (!event.keep_connection) ending_ = true;
+  asked_at_ = channel_.outbox().place();
+  channel_.outbox().write_always(event.bytes);
+  if (!event.keep_connection) channel_.end();
 }
 
 void Session::on_refused(const Event& event) {
@@ -247,156 +238,142 @@ void Session::on_fatal(const Event& event) {
   context_.reporter.report(
       LogEvent::connection_malformed,
       fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
-  connection_.close();
+  input_ = Input::failed;
 }
 
 void Session::end_input() {
-  input_ended_ = true;
-  ending_ = true;
-  for (Live& live : live_) {
-    if (live.body_open && !live.released) on_body_cut(live);
+  input_ = Input::ended;
+  channel_.end();
+  for (LiveRequest& live : live_) {
+    if (live.awaits_body()) on_body_cut(live);
   }
 }
 
 // -- Exchanges ------------------------------------------------------------------------------------
 
-Session::Live& Session::open_exchange(const Event& event) {
-  asked_at_ = connection_.outbox().place();
+LiveRequest& Session::open_exchange(const Event& event) {
+  asked_at_ = channel_.outbox().place();
   // One read may bring very many that are refused at once.
   if (live_.size() >= context_.options.decoder.max_requests) forget_answered();
   std::shared_ptr<WireExchange> exchange = context_.exchanges.take();
-  exchange->open(connection_.shared_from_this(), wire_, event.id, event.keep_connection);
-  if (!event.keep_connection) ending_ = true;
-  live_.push_back(Live{std::move(exchange)});
-  count_in_flight();
-  return live_.back();
+  exchange->open(owner_.shared_from_this(), &channel_, wire_, event.id, event.keep_connection);
+  if (!event.keep_connection) channel_.end();
+  LiveRequest& live = live_.add(std::move(exchange));
+  channel_.set_in_flight(live_.unanswered());
+  return live;
 }
 
-Session::Live* Session::find(protocol::RequestId id) noexcept {
-  for (Live& live : live_) {
-    if (live.exchange->id() == id && !live.released) return &live;
-  }
-  return nullptr;
-}
-
-void Session::submit(Live& live) {
-  live.exchange->set_queued(context_.loop.now());
-  if (context_.dispatcher.submit(live.exchange)) return;
-  live.exchange->try_give_up();
+void Session::submit(LiveRequest& live) {
+  live.exchange().set_queued(context_.loop.now());
+  if (context_.dispatcher.submit(live.shared())) return;
   refuse(live, 503, "every thread is busy and the queue (--queue) is full");
 }
 
-void Session::refuse(Live& live, unsigned status, std::string_view reason) {
+void Session::refuse(LiveRequest& live, unsigned status, std::string_view reason) {
   refuse(live, status, reason, event_of(status));
 }
 
-void Session::refuse(Live& live, unsigned status, std::string_view reason, LogEvent event) {
+void Session::refuse(LiveRequest& live, unsigned status, std::string_view reason, LogEvent event) {
   report(event, live,
          fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
       status == 503 ? fmt::format("{}", context_.options.retry_after.count()) : std::string();
-  live.exchange->refuse(status, reason, retry_after);
-  decoder_->release(live.exchange->id());
-  live.released = true;
-  live.body_open = false;
+  live.exchange().refuse(status, reason, retry_after);
+  decoder_->release(live.exchange().id());
+  live.release();
 }
 
 void Session::make_way(bool blocked) {
-  if (!blocked && !has_other_requests()) return;
-  for (Live& live : live_) {
-    if (live.holds_front()) live.exchange->body().start_spooling();
+  if (!blocked && !channel_.has_other_requests()) return;
+  for (LiveRequest& live : live_) {
+    if (live.holds_front()) live.exchange().body().start_spooling();
   }
 }
 
 void Session::cut_stalled_bodies() {
-  ending_ = true;
-  for (Live& live : live_) {
-    if (!live.body_open) continue;
+  channel_.end();
+  for (LiveRequest& live : live_) {
+    if (!live.awaits_body()) continue;
     const std::string text =
         fmt::format("the front sent no body byte for --body-timeout ({} bytes came)",
-                    live.exchange->body().arrived());
-    if (live.exchange->waits_for_body()) {
+                    live.exchange().body().arrived());
+    if (live.exchange().waits_for_body()) {
       refuse(live, 408, text);
     } else {
       report(LogEvent::body_timeout, live, text);
-      live.exchange->body().cut();
-      live.body_open = false;
+      live.exchange().body().cut();
+      live.end_body();
     }
   }
 }
 
 void Session::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
-  for (Live& live : live_) {
-    if (live.exchange.get() == &waiting) return refuse(live, 503, reason, LogEvent::queue_timeout);
-  }
+  if (LiveRequest* live = live_.find(&waiting)) refuse(*live, 503, reason, LogEvent::queue_timeout);
 }
 
 void Session::respond_instead(const WireExchange& running) {
-  const auto live = std::find_if(live_.begin(), live_.end(), [&running](const Live& each) {
-    return each.exchange.get() == &running;
-  });
-  if (live == live_.end()) return;
+  LiveRequest* live = live_.find(&running);
+  if (live == nullptr) return;
   using Instead = WireExchange::Instead;
-  const Instead done = live->exchange->try_respond_instead(connection_);
+  const Instead done = live->exchange().try_respond_instead();
   if (done == Instead::no) return;
-  if (done == Instead::broken) {
-    ending_ = true;
-    if (wire_ != protocol::Wire::fastcgi) broken_off_ = true;
-  }
-  if (!live->exchange->keeps_connection()) ending_ = true;
-  if (!live->released) decoder_->release(live->exchange->id());
+  if (done == Instead::broken) end_broken_off();
+  if (!live->exchange().keeps_connection()) channel_.end();
+  if (!live->released()) decoder_->release(live->exchange().id());
   // Its thread has it still: it can be reused when that comes back.
-  context_.exchanges.give_back(std::move(live->exchange));
-  live_.erase(live);
-  count_in_flight();
+  context_.exchanges.give_back(live->take());
+  erase_taken();
 }
 
 void Session::forget_answered() {
-  for (Live& live : live_) {
-    if (!live.released && live.exchange->answered()) {
-      decoder_->release(live.exchange->id());
-      live.released = true;
-      live.body_open = false;
+  for (LiveRequest& live : live_) {
+    if (!live.released() && live.exchange().answered()) {
+      decoder_->release(live.exchange().id());
+      live.release();
     }
-    if (live.released && live.exchange->free()) give_back(live);
+    if (live.released() && live.exchange().free()) give_back(live);
   }
-  const auto left = std::remove_if(live_.begin(), live_.end(),
-                                   [](const Live& live) { return live.exchange == nullptr; });
-  live_.erase(left, live_.end());
-  count_in_flight();
+  erase_taken();
 }
 
-/// A request that is answered may be with its thread for a moment longer. It does not count.
-void Session::count_in_flight() noexcept {
-  const auto unanswered =
-      std::count_if(live_.begin(), live_.end(), [](const Live& live) { return !live.released; });
-  in_flight_.store(static_cast<unsigned>(unanswered), std::memory_order_relaxed);
+void Session::erase_taken() noexcept {
+  live_.erase_taken();
+  channel_.set_in_flight(live_.unanswered());
 }
 
-void Session::give_back(Live& live) {
-  if (live.exchange->ends_connection()) ending_ = true;
-  if (live.exchange->broken_off() && wire_ != protocol::Wire::fastcgi) broken_off_ = true;
-  live.exchange->reset();
-  context_.exchanges.give_back(std::move(live.exchange));
+/// A plain close tells the front enough over FastCGI.
+void Session::end_broken_off() noexcept {
+  if (wire_ == protocol::Wire::fastcgi) {
+    channel_.end();
+  } else {
+    channel_.end_broken_off();
+  }
+}
+
+void Session::give_back(LiveRequest& live) {
+  WireExchange& exchange = live.exchange();
+  if (!exchange.keeps_connection()) channel_.end();
+  if (exchange.broken_off()) end_broken_off();
+  exchange.reset();
+  context_.exchanges.give_back(live.take());
 }
 
 void Session::abandon() {
-  for (Live& live : live_) {
-    if (live.exchange->on_front_gone()) live.exchange->reset();
-    context_.exchanges.give_back(std::move(live.exchange));
+  for (LiveRequest& live : live_) {
+    if (live.exchange().on_front_gone()) live.exchange().reset();
+    context_.exchanges.give_back(live.take());
   }
-  live_.clear();
-  count_in_flight();
+  erase_taken();
 }
 
 std::optional<std::string> Session::try_reencode(const WireExchange& waiting) const {
-  const bool alone = live_.size() == 1 && live_.front().exchange.get() == &waiting;
-  if (!alone || live_.front().released || input_ended_) return std::nullopt;
+  const bool alone = live_.size() == 1 && live_.front().shared().get() == &waiting;
+  if (!alone || live_.front().released() || input_ended()) return std::nullopt;
   // That an earlier request was to be the last is not told with this one.
-  if (ending() && waiting.keeps_connection()) return std::nullopt;
+  if (channel_.ending() && waiting.keeps_connection()) return std::nullopt;
   if (!decoder_->holds_only(waiting.id())) return std::nullopt;
-  const BodyPipe& pipe = live_.front().exchange->body();
+  const BodyPipe& pipe = live_.front().exchange().body();
   if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // tried again and again
   const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
@@ -405,57 +382,46 @@ std::optional<std::string> Session::try_reencode(const WireExchange& waiting) co
 }
 
 void Session::forget() {
-  for (Live& live : live_) {
-    live.exchange->try_give_up();
-    live.exchange->reset();
-    context_.exchanges.give_back(std::move(live.exchange));
+  for (LiveRequest& live : live_) {
+    live.exchange().try_give_up();
+    live.exchange().reset();
+    context_.exchanges.give_back(live.take());
   }
-  live_.clear();
-  count_in_flight();
+  erase_taken();
 }
 
 // -- Queries --------------------------------------------------------------------------------------
-
-bool Session::has(const WireExchange* exchange) const noexcept {
-  return std::any_of(live_.begin(), live_.end(),
-                     [&](const Live& live) { return live.exchange.get() == exchange; });
-}
 
 bool Session::holds_nothing() const noexcept {
   return live_.empty() && has_begun_nothing();
 }
 
 bool Session::is_finishing() const noexcept {
-  return !live_.empty() && has_begun_nothing() &&
-         std::all_of(live_.begin(), live_.end(), [](const Live& live) {
-           return live.released && !live.exchange->front_gone();
-         });
+  return !live_.empty() && has_begun_nothing() && live_.all_finishing();
 }
 
 bool Session::has_begun_nothing() const noexcept {
-  return first_bytes_.empty() && !foreign_ && !ending_ && !input_ended_ &&
+  return first_bytes_.empty() && input_ == Input::open && !channel_.ending() &&
          (!decoder_ || decoder_->holds_nothing());
 }
 
 bool Session::inside_head() const noexcept {
-  if (input_ended_) return false;
+  if (input_ended()) return false;
   return !first_bytes_.empty() || (decoder_ && decoder_->inside_head());
 }
 
 bool Session::awaits_body() const noexcept {
-  if (input_ended_ || !decoder_) return false;
-  return decoder_->owes_body() ||
-         std::any_of(live_.begin(), live_.end(), [](const Live& live) { return live.body_open; });
+  if (input_ended() || !decoder_) return false;
+  return decoder_->owes_body() || live_.any_awaits_body();
 }
 
 bool Session::has_full_body() const noexcept {
-  return std::any_of(live_.begin(), live_.end(),
-                     [](const Live& live) { return live.holds_front(); });
+  return live_.any_holds_front();
 }
 
 bool Session::owes_input() const noexcept {
-  if (input_ended_) return false;
-  return decoder_ ? decoder_->owes_body() : foreign_;
+  if (input_ended()) return false;
+  return decoder_ ? decoder_->owes_body() : input_ == Input::foreign;
 }
 
 std::string_view Session::protocol_name() const noexcept {
@@ -463,13 +429,13 @@ std::string_view Session::protocol_name() const noexcept {
 }
 
 std::string Session::describe_request() const {
-  return live_.empty() ? std::string() : gateway::request_text(live_.front().exchange->request());
+  return live_.empty() ? std::string() : gateway::request_text(live_.front().exchange().request());
 }
 
-void Session::report(LogEvent event, const Live& live, std::string_view what) const {
+void Session::report(LogEvent event, const LiveRequest& live, std::string_view what) const {
   if (!context_.reporter.wants(event)) return;
   context_.reporter.report(
-      event, fmt::format("{}: {}", gateway::request_text(live.exchange->request()), what));
+      event, fmt::format("{}: {}", gateway::request_text(live.exchange().request()), what));
 }
 
 }  // namespace appd::net

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "runtime/gateway/request_text.hpp"
+#include "runtime/net/channel.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/context.hpp"
 #include "runtime/net/error_response.hpp"
@@ -47,9 +48,10 @@ class TailKeeper final : public gateway::Keeper {
 
 }  // namespace
 
-void WireExchange::open(std::shared_ptr<Connection> connection, protocol::Wire wire,
-                        protocol::RequestId id, bool keep_connection) {
+void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel,
+                        protocol::Wire wire, protocol::RequestId id, bool keep_connection) {
   connection_ = std::move(connection);
+  channel_ = channel;
   wire_ = {wire, id, keep_connection, protocol::ResponseFramer(wire, id)};
   times_.clear();
   progress_ = nullptr;
@@ -118,16 +120,16 @@ void WireExchange::finish() noexcept {
   // Only an exchange whose front is gone may come back without a response.
   if (state_.on_returned() && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
-  Dispatcher& dispatcher = connection->context().dispatcher;
+  Channel& channel = *channel_;
   const bool breaks_off = broken_off();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
   state_.finish();
-  if (breaks_off || connection->awaits_responses()) {
-    dispatcher.notify(std::move(connection));
+  if (breaks_off || channel.awaits_responses()) {
+    channel.context().dispatcher.notify(std::move(connection));
   } else {
     // Without this an idle connection would keep the exchange until its next request.
-    dispatcher.notify_later(std::move(connection));
+    channel.context().dispatcher.notify_later(std::move(connection));
   }
 }
 
@@ -135,18 +137,18 @@ void WireExchange::finish() noexcept {
 /// nor the front for a reader.
 bool WireExchange::try_end(RequestState::End how) noexcept {
   if (!state_.try_end(how)) return false;
-  if (body_.cut()) connection_->context().dispatcher.notify(connection_);
+  if (body_.cut()) dispatcher().notify(connection_);
   return true;
 }
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
-    connection_->context().dispatcher.notify(connection_);
+    dispatcher().notify(connection_);
   }
   if (read.status == gateway::BodyStatus::cut) {
     if (const std::string error = body_.take_error(); !error.empty()) {
-      connection_->context().reporter.report(gateway::LogEvent::body_not_stored, error);
+      channel_->context().reporter.report(gateway::LogEvent::body_not_stored, error);
     }
   }
   return read;
@@ -171,7 +173,7 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
     const gateway::SendStatus status = write(pieces, Rest::nothing, keeper);
     return {status, status == gateway::SendStatus::ok ? total : 0};
   }
-  const std::size_t waiting = connection_->outbox().waiting();
+  const std::size_t waiting = channel_->outbox().waiting();
   if (waiting >= kOutgoingBuffer) return {gateway::SendStatus::full, 0};
 
   // Twice the room is asked for, since the socket usually takes a good part at once.
@@ -212,20 +214,20 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   if (status != gateway::SendStatus::ok) return status;
   if (!try_end()) return gateway::SendStatus::gone;
   Outbox::FileTold told = report_when_sent(range.length);
-  const Outbox::Status queued = connection_->outbox().write_file(
+  const Outbox::Status queued = channel_->outbox().write_file(
       std::move(range), wire_.framer, wire_.protocol, kNeverCancelled, std::move(told));
   if (queued == Outbox::Status::gone) {
     state_.set_refused();
     return gateway::SendStatus::gone;
   }
   reported_by_file_ = true;
-  connection_->context().dispatcher.notify(connection_);
+  dispatcher().notify(connection_);
   return gateway::SendStatus::ok;
 }
 
 /// The call is over before its file is out, and this exchange may serve another request then.
 Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
-  gateway::Reporter& reporter = connection_->context().reporter;
+  gateway::Reporter& reporter = channel_->context().reporter;
   if (!reporter.wants_access()) return {};
   const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
   return [kept = std::make_shared<KeptRecord>(
@@ -240,13 +242,12 @@ Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
 }
 
 void WireExchange::wait_room() noexcept {
-  wait_for_front([this] { connection_->outbox().wait_below(kOutgoingBuffer / 2, state_); });
+  wait_for_front([this] { channel_->outbox().wait_below(kOutgoingBuffer / 2, state_); });
 }
 
 void WireExchange::break_off() noexcept {
-  const protocol::Break how =
-      protocol::choose_break(wire_.protocol, request_.front(), head_.announces_length(),
-                             connection_->has_other_requests());
+  const protocol::Break how = protocol::choose_break(
+      wire_.protocol, request_.front(), head_.announces_length(), channel_->has_other_requests());
   gather_.clear();
   wire_.framer.frame_break(how, gather_);
   // A connection that goes on for its other requests must not be closed.
@@ -257,13 +258,13 @@ void WireExchange::break_off() noexcept {
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
-  if (connection_->context().options.send_error_text) errors_.add(text);
+  if (channel_->context().options.send_error_text) errors_.add(text);
 }
 
 void WireExchange::take_head(const gateway::ResponseHead& head) {
   head_.take(head, wire_.framer);
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
-    Context& context = connection_->context();
+    Context& context = channel_->context();
     const bool seen = context.large_head_seen.exchange(true);
     context.reporter.report(
         seen ? gateway::LogEvent::response_large_head_again
@@ -303,7 +304,7 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
 /// Gives what is gathered to the outbox.
 gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const RequestState& request,
                                       Outbox::Urgency urgency) {
-  Outbox& outbox = connection_->outbox();
+  Outbox& outbox = channel_->outbox();
   Outbox::Status status = Outbox::Status::gone;
   if (keeper == nullptr) {
     status = outbox.write(gather_.parts(), nullptr, request, urgency);
@@ -316,9 +317,8 @@ gateway::SendStatus WireExchange::put(gateway::Keeper* keeper, const RequestStat
     return gateway::SendStatus::gone;
   }
   pace_.note(status);
-  Dispatcher& dispatcher = connection_->context().dispatcher;
-  if (status == Outbox::Status::queued) dispatcher.notify(connection_);
-  if (status == Outbox::Status::first_held) dispatcher.schedule_flush(connection_);
+  if (status == Outbox::Status::queued) dispatcher().notify(connection_);
+  if (status == Outbox::Status::first_held) dispatcher().schedule_flush(connection_);
   return gateway::SendStatus::ok;
 }
 
@@ -340,20 +340,18 @@ void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
 
 // The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
 // its head is seen here, or it finds its request gone there. What else it changes is not touched.
-WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) {
+WireExchange::Instead WireExchange::try_respond_instead() {
   if (!state_.try_end_instead()) return Instead::no;
   body_.cut();
-  connection.outbox().wake();
+  channel_->outbox().wake();
   protocol::ResponseFramer framer(wire_.protocol, wire_.id);
   protocol::Gather gather;
   if (head_.out()) {
-    const protocol::Break how =
-        protocol::choose_break(wire_.protocol, request_.front(), head_.announces_length(),
-                               connection.has_other_requests());
+    const protocol::Break how = protocol::choose_break(
+        wire_.protocol, request_.front(), head_.announces_length(), channel_->has_other_requests());
     framer.frame_break(how, gather);
-    connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
-    report_access(connection.context().reporter, head_.status(),
-                  body_bytes_.load(std::memory_order_relaxed));
+    channel_->outbox().write(gather.parts(), nullptr, kNeverCancelled);
+    report_access(head_.status(), body_bytes_.load(std::memory_order_relaxed));
     return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
   }
   const ErrorResponse response(504, "the application did not answer in time");
@@ -362,8 +360,8 @@ WireExchange::Instead WireExchange::try_respond_instead(Connection& connection) 
   const std::string_view piece = response.body();
   const std::size_t pieces = request_.is_head() ? 0 : 1;
   framer.frame(head, std::span(&piece, pieces), true, gather);
-  connection.outbox().write(gather.parts(), nullptr, kNeverCancelled);
-  report_access(connection.context().reporter, 504, pieces * piece.size());
+  channel_->outbox().write(gather.parts(), nullptr, kNeverCancelled);
+  report_access(504, pieces * piece.size());
   return Instead::answered;
 }
 
@@ -374,14 +372,18 @@ void WireExchange::report_given_up() noexcept {
 
 void WireExchange::report_access() noexcept {
   const bool answered = head_.out() && !front_lost();
-  report_access(connection_->context().reporter, answered ? head_.status() : kFrontGone,
+  report_access(answered ? head_.status() : kFrontGone,
                 body_bytes_.load(std::memory_order_relaxed));
 }
 
-void WireExchange::report_access(gateway::Reporter& reporter, unsigned status,
-                                 std::uint64_t body_bytes) const noexcept {
-  if (reporter.wants_access())
-    reporter.access(make_access_record(request_, times_, status, body_bytes));
+void WireExchange::report_access(unsigned status, std::uint64_t body_bytes) const noexcept {
+  gateway::Reporter& reporter = channel_->context().reporter;
+  if (!reporter.wants_access()) return;
+  reporter.access(make_access_record(request_, times_, status, body_bytes));
+}
+
+Dispatcher& WireExchange::dispatcher() const noexcept {
+  return channel_->context().dispatcher;
 }
 
 }  // namespace appd::net

@@ -21,7 +21,9 @@
 
 namespace appd::net {
 
+class Channel;
 class Connection;
+class Dispatcher;
 
 enum class HandOver : std::uint8_t {
   done,        ///< another worker has it; this one has forgotten it
@@ -43,9 +45,10 @@ class WireExchange final : public gateway::Exchange,
   // -- Loop's thread
   // --------------------------------------------------------------------------------
 
-  /// Starts a new request on `connection`; the request's variables are filled in by the caller.
-  void open(std::shared_ptr<Connection> connection, protocol::Wire wire, protocol::RequestId id,
-            bool keep_connection);
+  /// Starts a new request on `connection`, whose channel is given beside it; the request's
+  /// variables are filled in by the caller.
+  void open(std::shared_ptr<Connection> connection, Channel* channel, protocol::Wire wire,
+            protocol::RequestId id, bool keep_connection);
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return wire_.id; }
@@ -74,7 +77,6 @@ class WireExchange final : public gateway::Exchange,
   bool waits_for_body() const noexcept { return state_.is_arriving(); }
   /// The connection must be closed after it; known once `free`.
   bool broken_off() const noexcept { return state_.end() == RequestState::End::broken; }
-  bool ends_connection() const noexcept { return !keeps_connection() || broken_off(); }
   enum class Instead : std::uint8_t {
     no,        ///< the call has just ended the response itself
     answered,  ///< with 504
@@ -82,8 +84,8 @@ class WireExchange final : public gateway::Exchange,
     ended,     ///< the same, but the connection goes on for its other requests
   };
   /// For a call that does not come back: answers in its place. What it gives from now on goes
-  /// nowhere, and its thread may still come back. `connection`: its own.
-  Instead try_respond_instead(Connection& connection);
+  /// nowhere, and its thread may still come back.
+  Instead try_respond_instead();
   /// Gives back what the request held; only when `free` or given up.
   void reset() noexcept;
   /// Sends a complete small response of the server's own.
@@ -129,8 +131,8 @@ class WireExchange final : public gateway::Exchange,
   void wait_for_front(Wait wait) noexcept;
   void add_body_bytes(std::uint64_t more) noexcept;
   void report_access() noexcept;
-  void report_access(gateway::Reporter& reporter, unsigned status,
-                     std::uint64_t body_bytes) const noexcept;
+  void report_access(unsigned status, std::uint64_t body_bytes) const noexcept;
+  Dispatcher& dispatcher() const noexcept;
   Outbox::FileTold report_when_sent(std::uint64_t length) const;
 
   /// What the front's protocol says of the request.
@@ -142,7 +144,8 @@ class WireExchange final : public gateway::Exchange,
   };
 
   // Set by the loop while arriving, read by the pool thread while running.
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<Connection> connection_;  // let go of by the pool thread
+  Channel* channel_ = nullptr;              // the connection's
   gateway::Request request_;
   OnWire wire_;
 

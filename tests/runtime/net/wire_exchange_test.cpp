@@ -588,7 +588,7 @@ TEST_SUITE("wire exchange") {
       }
     });
     for (int round = 0; round < 200; ++round) {
-      exchange->open(nullptr, protocol::Wire::scgi, 0, false);
+      exchange->open(nullptr, nullptr, protocol::Wire::scgi, 0, false);
       exchange->set_queued(net::WireExchange::Clock::time_point::max());
       {
         const std::lock_guard lock(mutex);

@@ -1,0 +1,55 @@
+// What the threads that respond on a connection use of it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/net/context.hpp"
+#include "runtime/net/outbox.hpp"
+
+namespace appd::net {
+
+/// The part of a connection that pool threads use: its way out, and what the loop has decided of
+/// its end. The connection owns it. Members are for any thread, but for those marked "loop's".
+class Channel {
+ public:
+  Channel(Context& context, int socket) noexcept
+      : context_(context), outbox_(socket, context.outgoing_memory) {}
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  Context& context() noexcept { return context_; }
+  const Context& context() const noexcept { return context_; }
+  Outbox& outbox() noexcept { return outbox_; }
+  const Outbox& outbox() const noexcept { return outbox_; }
+
+  /// How many requests on the connection have no response yet. Loop's.
+  void set_in_flight(unsigned requests) noexcept {
+    in_flight_.store(requests, std::memory_order_relaxed);
+  }
+  bool has_other_requests() const noexcept {
+    return in_flight_.load(std::memory_order_relaxed) > 1;
+  }
+
+  /// The connection is to be closed once all is answered. Loop's.
+  void end() noexcept {
+    if (!ending()) ending_.store(Ending::in_order);
+  }
+  /// The same, and so that the front sees that a response is not complete. Loop's.
+  void end_broken_off() noexcept { ending_.store(Ending::broken_off); }
+  bool ending() const noexcept { return ending_.load() != Ending::none; }
+  bool broken_off() const noexcept { return ending_.load() == Ending::broken_off; }
+  /// True when an exchange that becomes free must be told at once: the connection is to end, here
+  /// at least.
+  bool awaits_responses() const noexcept { return ending() || context_.draining.load(); }
+
+ private:
+  enum class Ending : std::uint8_t { none, in_order, broken_off };
+
+  Context& context_;
+  Outbox outbox_;
+  std::atomic<unsigned> in_flight_{0};
+  std::atomic<Ending> ending_{Ending::none};
+};
+
+}  // namespace appd::net

@@ -1,0 +1,54 @@
+// Keeps the times of a front, and finds the first that runs out.
+
+#include "runtime/net/front_times.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace appd::net {
+namespace {
+
+/// After a response to a request whose body is not all in: a reset would take the response away
+/// from the front, so late input is read and dropped while it comes, at most for so long.
+constexpr std::chrono::seconds kLingerIdle{5};
+constexpr std::chrono::seconds kLingerTotal{60};
+/// A front that has just connected is about to send; draining waits so long for its first byte.
+constexpr std::chrono::seconds kFirstByteGrace{1};
+
+}  // namespace
+
+void FrontTimes::on_linger(Clock::time_point now) noexcept {
+  last_input_ = now;
+  linger_until_ = now + kLingerTotal;
+}
+
+void FrontTimes::count(bool reading, Clock::time_point now) noexcept {
+  if (reading == !unread_since_) return;
+  if (!reading) {
+    unread_since_ = now;
+    return;
+  }
+  const Clock::duration still = now - *std::exchange(unread_since_, std::nullopt);
+  head_since_ += still;
+  last_input_ += still;
+}
+
+std::optional<FrontTimes::Deadline> FrontTimes::next(const Waits& waits,
+                                                     const ServerOptions& options) const {
+  std::optional<Deadline> first;
+  const auto consider = [&first](Wait wait, Clock::time_point end) {
+    if (!first || end < first->end) first = {wait, end};
+  };
+  if (waits.end) consider(Wait::end, opened_ + kFirstByteGrace);
+  if (waits.room) consider(Wait::room, last_output_ + options.write_timeout);
+  if (unread_since_) return first;
+  if (waits.head) consider(Wait::head, head_since_ + options.header_timeout);
+  if (waits.body) consider(Wait::body, last_input_ + options.body_timeout);
+  return first;
+}
+
+FrontTimes::Deadline FrontTimes::end_of_linger() const noexcept {
+  return {Wait::end, std::min(linger_until_, last_input_ + kLingerIdle)};
+}
+
+}  // namespace appd::net
