@@ -3,11 +3,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "runtime/net/context.hpp"
 #include "runtime/net/outbox.hpp"
 
 namespace appd::net {
+
+class Connection;
 
 /// The part of a connection that pool threads use: its way out, and what the loop has decided of
 /// its end. The connection owns it. Members are for any thread, but for those marked "loop's".
@@ -22,6 +26,10 @@ class Channel {
   const Context& context() const noexcept { return context_; }
   Outbox& outbox() noexcept { return outbox_; }
   const Outbox& outbox() const noexcept { return outbox_; }
+
+  /// The connection, for exchanges that share it. Loop's.
+  void set_owner(std::weak_ptr<Connection> owner) noexcept { owner_ = std::move(owner); }
+  std::shared_ptr<Connection> owner() const noexcept { return owner_.lock(); }
 
   /// How many requests on the connection have no response yet. Loop's.
   void set_in_flight(unsigned requests) noexcept {
@@ -48,6 +56,7 @@ class Channel {
 
   Context& context_;
   Outbox outbox_;
+  std::weak_ptr<Connection> owner_;
   std::atomic<unsigned> in_flight_{0};
   std::atomic<Ending> ending_{Ending::none};
 };

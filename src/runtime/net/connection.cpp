@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "runtime/net/context.hpp"
+#include "runtime/net/workspace.hpp"
 
 namespace appd::net {
 namespace {
@@ -29,16 +30,17 @@ bool closed_both_ways(int socket) {
 
 }  // namespace
 
-Connection::Connection(Context& context, support::UniqueFd socket, bool local)
-    : context_(context),
+Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local)
+    : workspace_(workspace),
       socket_(std::move(socket)),
-      watch_(context.loop, socket_.get(), *this),
+      watch_(workspace.context.loop, socket_.get(), *this),
       transport_(local ? Transport::local : Transport::tcp),
-      channel_(context, socket_.get()),
-      session_(channel_, *this),
-      times_(context.loop.running_now()) {}
+      channel_(workspace.context, socket_.get()),
+      session_(channel_, workspace),
+      times_(workspace.context.loop.running_now()) {}
 
 void Connection::start(std::string_view first) {
+  channel_.set_owner(weak_from_this());
   if (!first.empty()) on_input(first);
   read_here();
   advance();
@@ -46,10 +48,10 @@ void Connection::start(std::string_view first) {
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
   if (state_ != State::open || outbox().blocked()) return HandOver::impossible;
-  if (!context_.other_workers.any_idle()) return HandOver::nobody;
+  if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes || bytes->size() > Peers::kMostBytes) return HandOver::impossible;
-  if (!context_.other_workers.give(socket_.get(), *bytes)) return HandOver::nobody;
+  if (!workspace_.other_workers.give(socket_.get(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
   release();
@@ -71,7 +73,7 @@ void Connection::send_held() {
 }
 
 void Connection::drain() {
-  if (!context_.other_workers.takes_over()) session_.end_after_responses();
+  if (!workspace_.other_workers.takes_over()) session_.end_after_responses();
   read_here();
   advance();
 }
@@ -107,7 +109,7 @@ bool Connection::try_close_idle() {
 void Connection::release() {
   watch_.end();
   socket_.reset();
-  context_.connections.remove(*this);
+  workspace_.connections.remove(*this);
 }
 
 // -- Input ----------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ void Connection::on_events(std::uint32_t events) {
 
 void Connection::on_watch_failed(int error) {
   const auto self = shared_from_this();
-  context_.reporter.report(
+  context().reporter.report(
       LogEvent::connection_not_watched,
       fmt::format("a {} connection was closed: the kernel cannot watch it (epoll_ctl: {}){}",
                   session_.protocol_name(), std::strerror(error),
@@ -132,13 +134,13 @@ void Connection::on_watch_failed(int error) {
 
 void Connection::advance() {
   const auto self = shared_from_this();
-  last_active_ = context_.loop.now();
+  last_active_ = context().loop.now();
   for (int turn = 0;; ++turn) {
     settle();
     // Before more is read: that is for the next generation.
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
-    times_.count(wanted, context_.loop.running_now());
+    times_.count(wanted, context().loop.running_now());
     if (!wanted && front_ == Front::gone) on_lost(0);  // no read is going to tell
     if (!wanted || !readable_) break;
     if (turn == kReadTurns) {
@@ -155,14 +157,14 @@ void Connection::advance() {
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || session_.input_ended() || session_.has_full_body()) return false;
-  if (context_.other_workers.takes_over() && session_.is_finishing()) return false;
+  if (workspace_.other_workers.takes_over() && session_.is_finishing()) return false;
   if (!outbox().overloaded()) return true;
   // Some fronts write a whole body before they read a byte of its response.
   return session_.awaits_body() && outbox().is_out(session_.asked_at());
 }
 
 void Connection::read() {
-  const std::span<char> buffer(context_.read_buffer.get(), Context::kReadBuffer);
+  const std::span<char> buffer(workspace_.read_buffer.get(), Workspace::kReadBuffer);
   const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -188,10 +190,10 @@ void Connection::read() {
 
 /// The kernel does not tell when it has some again.
 void Connection::wait_for_memory(const char* call) {
-  context_.reporter.report(
+  context().reporter.report(
       LogEvent::connection_no_memory,
       fmt::format("the kernel has no memory for a connection ({}); will try again", call));
-  if (!std::exchange(starved_, true)) context_.waiting.try_again_later(shared_from_this());
+  if (!std::exchange(starved_, true)) workspace_.waiting.try_again_later(shared_from_this());
 }
 
 void Connection::try_again() {
@@ -208,7 +210,7 @@ void Connection::expect_room() noexcept {
 }
 
 void Connection::on_input(std::string_view bytes) {
-  times_.on_input(context_.loop.running_now());
+  times_.on_input(context().loop.running_now());
   if (state_ == State::lingering) return;  // nobody needs them
   const bool was_inside = session_.inside_head();
   const bool head_completed = session_.feed(bytes);
@@ -234,8 +236,9 @@ void Connection::on_lost(int error) {
   if (state_ == State::closed) return;
   session_.forget_answered();
   const bool in_flight = session_.has_exchanges();
-  if (context_.reporter.wants(LogEvent::connection_lost) && (session_.inside_head() || in_flight)) {
-    context_.reporter.report(
+  if (context().reporter.wants(LogEvent::connection_lost) &&
+      (session_.inside_head() || in_flight)) {
+    context().reporter.report(
         LogEvent::connection_lost,
         fmt::format("the front went away during {}: {}",
                     in_flight ? session_.describe_request() : "a request's head",
@@ -260,7 +263,7 @@ void Connection::watch() {
   if (watch_.events() != events) watch_.want(events);
   if (!watched_ && next_deadline()) {
     watched_ = true;
-    context_.waiting.watch(shared_from_this());
+    workspace_.waiting.watch(shared_from_this());
   }
 }
 
@@ -272,8 +275,8 @@ bool Connection::may_end() const noexcept {
 /// Gives it to the next generation when nothing is under way on it; what the front has sent since
 /// goes with the socket.
 bool Connection::try_queue_for_handover() {
-  if (!context_.other_workers.takes_over() || state_ != State::open || outbox().blocked() ||
-      !session_.holds_nothing() || !context_.other_workers.hand_over(socket_.get())) {
+  if (!workspace_.other_workers.takes_over() || state_ != State::open || outbox().blocked() ||
+      !session_.holds_nothing() || !workspace_.other_workers.hand_over(socket_.get())) {
     return false;
   }
   state_ = State::closed;
@@ -284,7 +287,7 @@ bool Connection::try_queue_for_handover() {
 void Connection::flush() {
   const Outbox::Flushed result = channel_.outbox().flush();
   if (result != Outbox::Flushed::nothing || output_ == Output::clear) {
-    times_.on_output(context_.loop.running_now());
+    times_.on_output(context().loop.running_now());
   }
   const bool left = result == Outbox::Flushed::progress || result == Outbox::Flushed::nothing ||
                     result == Outbox::Flushed::starved;
@@ -296,7 +299,7 @@ void Connection::flush() {
       on_lost(EPIPE);
       return;
     case Outbox::Flushed::short_file:
-      context_.reporter.report(
+      context().reporter.report(
           LogEvent::response_file_short,
           "a response was broken off: the file it sends became shorter, or cannot be read");
       close();
@@ -321,7 +324,7 @@ void Connection::end_or_linger() {
     return;
   }
   state_ = State::lingering;
-  times_.on_linger(context_.loop.running_now());
+  times_.on_linger(context().loop.running_now());
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
@@ -342,7 +345,7 @@ std::optional<FrontTimes::Deadline> Connection::next_deadline() const {
   waits.room = output_ != Output::clear;
   waits.head = session_.inside_head();
   waits.body = session_.awaits_body();
-  return times_.next(waits, context_.options);
+  return times_.next(waits, context().options);
 }
 
 bool Connection::check_deadline(Clock::time_point now) {
@@ -375,7 +378,7 @@ void Connection::report_timeout(FrontTimes::Wait wait) const {
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";
   const std::string request = session_.describe_request();
-  context_.reporter.report(
+  context().reporter.report(
       LogEvent::connection_timeout,
       fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
                   request.empty() ? "" : " (", request, request.empty() ? "" : ")"));

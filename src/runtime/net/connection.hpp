@@ -15,6 +15,8 @@
 
 namespace appd::net {
 
+struct Workspace;
+
 /// One accepted socket: reads, writes, waits and ends it; its session makes requests of the bytes.
 /// All members are the loop's, but for those marked "any thread". The server and the exchanges in
 /// flight share its ownership.
@@ -26,7 +28,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   using Clock = std::chrono::steady_clock;
 
   /// `socket` is non-blocking; `local`: it is a Unix socket.
-  Connection(Context& context, support::UniqueFd socket, bool local);
+  Connection(Workspace& workspace, support::UniqueFd socket, bool local);
 
   /// Takes `first` as its first bytes, reads what is there already, and goes on from it.
   void start(std::string_view first = {});
@@ -66,6 +68,9 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void set_place(std::size_t place) noexcept { place_ = place; }
 
  private:
+  Context& context() noexcept { return channel_.context(); }
+  const Context& context() const noexcept { return channel_.context(); }
+
   enum class State : std::uint8_t { open, lingering, closed };
 
   /// What events have told of the front.
@@ -112,7 +117,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void on_deadline(FrontTimes::Wait wait);
   void report_timeout(FrontTimes::Wait wait) const;
 
-  Context& context_;
+  Workspace& workspace_;
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const Transport transport_;

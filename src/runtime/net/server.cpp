@@ -106,9 +106,10 @@ class Server::Listener final : public Watcher {
 
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
                gateway::Reporter& reporter, Peers* peers)
-    : context_(loop, std::move(options), dispatcher, reporter, peers),
+    : context_(loop, std::move(options), dispatcher, reporter),
+      workspace_(context_, peers),
       max_connections_(connections_for(context_.options.max_connections)) {
-  context_.connections.set_on_removed([this] { on_connection_removed(); });
+  workspace_.connections.set_on_removed([this] { on_connection_removed(); });
 }
 
 Server::~Server() = default;
@@ -118,30 +119,30 @@ void Server::listen(support::UniqueFd socket) {
 }
 
 void Server::respond_instead(const WireExchange* running) {
-  if (const auto owner = context_.connections.find(running)) owner->respond_instead(*running);
+  if (const auto owner = workspace_.connections.find(running)) owner->respond_instead(*running);
 }
 
 void Server::drain(std::function<void()> on_done, HandOver hand_over) {
   const bool begins = !context_.draining.exchange(true);
-  context_.other_workers.drain(std::move(hand_over));
+  workspace_.other_workers.drain(std::move(hand_over));
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
   // Not before: of those that have just come, the first may be gone when the next is accepted.
   if (begins) on_drained_ = std::move(on_done);
-  context_.connections.tell_removals(true);
-  context_.connections.for_each([](Connection& connection) { connection.drain(); });
+  workspace_.connections.tell_removals(true);
+  workspace_.connections.for_each([](Connection& connection) { connection.drain(); });
   tell_when_drained();
 }
 
 void Server::tell_when_drained() {
-  if (context_.connections.empty() && on_drained_) std::exchange(on_drained_, {})();
+  if (workspace_.connections.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
   listeners_.clear();
-  context_.connections.for_each([](Connection& connection) { connection.close(); });
-  context_.waiting.stop();
-  context_.other_workers.stop();
+  workspace_.connections.for_each([](Connection& connection) { connection.close(); });
+  workspace_.waiting.stop();
+  workspace_.other_workers.stop();
 }
 
 void Server::on_connection_removed() {
@@ -155,8 +156,8 @@ bool Server::Listener::accept_one() {
   server_.set_full(false);
   if (!server_.admits(fd.get(), local_)) return true;
   // While every thread here is busy another worker may answer sooner.
-  const bool given =
-      server_.context_.dispatcher.saturated() && server_.context_.other_workers.give(fd.get(), {});
+  const bool given = server_.context_.dispatcher.saturated() &&
+                     server_.workspace_.other_workers.give(fd.get(), {});
   if (!given) server_.open(std::move(fd), local_);
   return true;
 }
@@ -208,7 +209,7 @@ void Server::report_trouble(std::string_view what) {
 }
 
 bool Server::make_room() {
-  const bool made = idle_.close_one(context_.connections.all(), context_.loop.now());
+  const bool made = idle_.close_one(workspace_.connections.all(), context_.loop.now());
   if (!made) set_full(true);
   return made;
 }
@@ -223,8 +224,8 @@ bool Server::make_room_for_given() {
 /// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
 void Server::set_full(bool full) {
   if (std::exchange(full_, full) == full) return;
-  context_.connections.tell_removals(full || draining());
-  context_.other_workers.set_full(full);
+  workspace_.connections.tell_removals(full || draining());
+  workspace_.other_workers.set_full(full);
   if (full) return;
   for (const auto& listener : listeners_) listener->resume();
 }
@@ -253,8 +254,8 @@ void Server::open(support::UniqueFd socket, bool local, std::string_view first) 
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  const auto connection = std::make_shared<Connection>(context_, std::move(socket), local);
-  context_.connections.add(connection);
+  const auto connection = std::make_shared<Connection>(workspace_, std::move(socket), local);
+  workspace_.connections.add(connection);
   connection->start(first);
   if (draining()) connection->drain();
 }

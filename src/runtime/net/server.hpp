@@ -15,6 +15,7 @@
 #include "runtime/net/peers.hpp"
 #include "runtime/net/server_options.hpp"
 #include "runtime/net/wire_exchange.hpp"
+#include "runtime/net/workspace.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
@@ -48,7 +49,7 @@ class Server final : public ConnectionTaker {
   const ServerOptions& options() const noexcept { return context_.options; }
   bool draining() const noexcept { return context_.draining.load(); }
 
-  std::size_t connections() const noexcept { return context_.connections.size(); }
+  std::size_t connections() const noexcept { return workspace_.connections.size(); }
   const OutgoingMemory& outgoing_memory() const noexcept { return context_.outgoing_memory; }
   bool make_room_for_given() override;
 
@@ -65,6 +66,7 @@ class Server final : public ConnectionTaker {
   void report_trouble(std::string_view what);
 
   Context context_;
+  Workspace workspace_;
   std::function<void()> on_drained_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   const std::size_t max_connections_;

@@ -9,8 +9,8 @@
 #include "protocol/request_encoder.hpp"
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"
-#include "runtime/net/connection.hpp"
 #include "runtime/net/context.hpp"
+#include "runtime/net/workspace.hpp"
 #include "runtime/net/wrong_protocol_reply.hpp"
 
 namespace appd::net {
@@ -37,9 +37,6 @@ LogEvent event_of(unsigned refusal) noexcept {
 
 }  // namespace
 
-Session::Session(Channel& channel, Connection& owner)
-    : channel_(channel), context_(channel.context()), owner_(owner) {}
-
 // -- Input ----------------------------------------------------------------------------------------
 
 bool Session::feed(std::string_view bytes) {
@@ -65,7 +62,7 @@ bool Session::choose_protocol(std::string_view bytes) {
   const protocol::Sniffed found = first_bytes_.look(bytes);
   using Kind = protocol::Sniffed::Kind;
   if (found.kind == Kind::undecided) return false;
-  const std::optional<protocol::Wire> pinned = context_.options.pinned;
+  const std::optional<protocol::Wire> pinned = context().options.pinned;
   const bool foreign = found.kind == Kind::http || found.kind == Kind::tls ||
                        (!pinned && found.kind == Kind::unknown);
   if (foreign) {
@@ -73,21 +70,21 @@ bool Session::choose_protocol(std::string_view bytes) {
     return false;
   }
   wire_ = pinned.value_or(found.wire);
-  decoder_ = protocol::make_decoder(wire_, context_.options.decoder, context_.blocks);
+  decoder_ = protocol::make_decoder(wire_, context().options.decoder, workspace_.blocks);
   return true;
 }
 
 void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
-    context_.reporter.report(
+    context().reporter.report(
         LogEvent::connection_unknown_protocol,
         "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
     input_ = Input::failed;
     return;
   }
-  const std::string advice = foreign_advice(found, context_.options.pinned);
-  context_.reporter.report(LogEvent::connection_wrong_protocol,
-                           "a request was refused with 400: " + advice);
+  const std::string advice = foreign_advice(found, context().options.pinned);
+  context().reporter.report(LogEvent::connection_wrong_protocol,
+                            "a request was refused with 400: " + advice);
   channel_.outbox().write_always(wrong_protocol_reply(advice));
   first_bytes_.take();
   input_ = Input::foreign;
@@ -130,10 +127,10 @@ void Session::on_request(const Event& event) {
   WireExchange& exchange = live.exchange();
   gateway::Request& request = exchange.mutable_request();
   decoder_->take_variables(event.id, request.block());
-  const ServerOptions& options = context_.options;
+  const ServerOptions& options = context().options;
   const gateway::BodyEnd body_end =
       wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
-  if (const auto refusal = request.prepare(options.environ, body_end, context_.layouts)) {
+  if (const auto refusal = request.prepare(options.environ, body_end, workspace_.layouts)) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }
@@ -153,8 +150,8 @@ void Session::on_request(const Event& event) {
 
 /// That is how a front is configured, so it is the same with each request.
 void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
-  if (!context_.told_names.is_new(name)) return;
-  context_.reporter.report(
+  if (!workspace_.told_names.is_new(name)) return;
+  context().reporter.report(
       LogEvent::request_variable_repeated,
       fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
                   "once by each worker)",
@@ -167,7 +164,7 @@ void Session::on_body(const Event& event) {
   BodyPipe& body = live->exchange().body();
   const bool has_room = body.append(event.bytes);
   const bool waiting = live->exchange().waits_for_body();
-  const ServerOptions& options = context_.options;
+  const ServerOptions& options = context().options;
   if (waiting && options.max_body > 0 && body.arrived() > options.max_body) {
     refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
     return;
@@ -235,7 +232,7 @@ void Session::on_refused(const Event& event) {
 }
 
 void Session::on_fatal(const Event& event) {
-  context_.reporter.report(
+  context().reporter.report(
       LogEvent::connection_malformed,
       fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
   input_ = Input::failed;
@@ -254,9 +251,9 @@ void Session::end_input() {
 LiveRequest& Session::open_exchange(const Event& event) {
   asked_at_ = channel_.outbox().place();
   // One read may bring very many that are refused at once.
-  if (live_.size() >= context_.options.decoder.max_requests) forget_answered();
-  std::shared_ptr<WireExchange> exchange = context_.exchanges.take();
-  exchange->open(owner_.shared_from_this(), &channel_, wire_, event.id, event.keep_connection);
+  if (live_.size() >= context().options.decoder.max_requests) forget_answered();
+  std::shared_ptr<WireExchange> exchange = workspace_.exchanges.take();
+  exchange->open(channel_.owner(), &channel_, wire_, event.id, event.keep_connection);
   if (!event.keep_connection) channel_.end();
   LiveRequest& live = live_.add(std::move(exchange));
   channel_.set_in_flight(live_.unanswered());
@@ -264,8 +261,8 @@ LiveRequest& Session::open_exchange(const Event& event) {
 }
 
 void Session::submit(LiveRequest& live) {
-  live.exchange().set_queued(context_.loop.now());
-  if (context_.dispatcher.submit(live.shared())) return;
+  live.exchange().set_queued(context().loop.now());
+  if (context().dispatcher.submit(live.shared())) return;
   refuse(live, 503, "every thread is busy and the queue (--queue) is full");
 }
 
@@ -278,7 +275,7 @@ void Session::refuse(LiveRequest& live, unsigned status, std::string_view reason
          fmt::format("answered with {} {} over {}: {}", status, gateway::reason_phrase(status),
                      protocol_name(), reason));
   const std::string retry_after =
-      status == 503 ? fmt::format("{}", context_.options.retry_after.count()) : std::string();
+      status == 503 ? fmt::format("{}", context().options.retry_after.count()) : std::string();
   live.exchange().refuse(status, reason, retry_after);
   decoder_->release(live.exchange().id());
   live.release();
@@ -322,7 +319,7 @@ void Session::respond_instead(const WireExchange& running) {
   if (!live->exchange().keeps_connection()) channel_.end();
   if (!live->released()) decoder_->release(live->exchange().id());
   // Its thread has it still: it can be reused when that comes back.
-  context_.exchanges.give_back(live->take());
+  workspace_.exchanges.give_back(live->take());
   erase_taken();
 }
 
@@ -356,13 +353,13 @@ void Session::give_back(LiveRequest& live) {
   if (!exchange.keeps_connection()) channel_.end();
   if (exchange.broken_off()) end_broken_off();
   exchange.reset();
-  context_.exchanges.give_back(live.take());
+  workspace_.exchanges.give_back(live.take());
 }
 
 void Session::abandon() {
   for (LiveRequest& live : live_) {
     if (live.exchange().on_front_gone()) live.exchange().reset();
-    context_.exchanges.give_back(live.take());
+    workspace_.exchanges.give_back(live.take());
   }
   erase_taken();
 }
@@ -385,7 +382,7 @@ void Session::forget() {
   for (LiveRequest& live : live_) {
     live.exchange().try_give_up();
     live.exchange().reset();
-    context_.exchanges.give_back(live.take());
+    workspace_.exchanges.give_back(live.take());
   }
   erase_taken();
 }
@@ -433,8 +430,8 @@ std::string Session::describe_request() const {
 }
 
 void Session::report(LogEvent event, const LiveRequest& live, std::string_view what) const {
-  if (!context_.reporter.wants(event)) return;
-  context_.reporter.report(
+  if (!context().reporter.wants(event)) return;
+  context().reporter.report(
       event, fmt::format("{}: {}", gateway::request_text(live.exchange().request()), what));
 }
 

@@ -16,15 +16,16 @@
 
 namespace appd::net {
 
-class Connection;
+struct Workspace;
 
 /// The requests of one connection: finds out the protocol, feeds a decoder, turns its events into
 /// exchanges and looks after these until they are answered. Touches no socket: what goes out goes
 /// to the channel's outbox. Loop's thread only.
 class Session {
  public:
-  /// `owner`: shared with the exchanges; both outlive the session.
-  Session(Channel& channel, Connection& owner);
+  /// Both outlive the session.
+  Session(Channel& channel, Workspace& workspace) noexcept
+      : channel_(channel), workspace_(workspace) {}
 
   /// Takes bytes that came. True: a request's head was completed by them. The session may have
   /// `failed` then.
@@ -79,6 +80,8 @@ class Session {
   std::string describe_request() const;
 
  private:
+  Context& context() const noexcept { return channel_.context(); }
+
   enum class Input : std::uint8_t {
     open,
     foreign,  ///< HTTP or TLS was answered
@@ -111,8 +114,7 @@ class Session {
   void report(gateway::LogEvent event, const LiveRequest& live, std::string_view what) const;
 
   Channel& channel_;
-  Context& context_;
-  Connection& owner_;
+  Workspace& workspace_;
 
   FirstBytes first_bytes_;
   std::unique_ptr<protocol::Decoder> decoder_;  // null until the protocol is known
