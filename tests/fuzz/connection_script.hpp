@@ -340,7 +340,7 @@ class ConnectionScript {
     const auto late = std::move(pool_.queued.front());
     pool_.queued.pop_front();
     ++given_up_;
-    late->refuse_waiting("too late");
+    net::Connection::refuse(*late, "too late");
   }
   void respond_instead() {
     Call* one = call();

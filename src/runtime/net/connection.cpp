@@ -47,6 +47,18 @@ void Connection::start(std::string_view first) {
 }
 
 HandOver Connection::try_hand_over(const WireExchange& waiting) {
+  const std::shared_ptr<Connection> owner = waiting.owner();
+  return owner ? owner->try_leave_with(waiting) : HandOver::done;
+}
+
+void Connection::refuse(const WireExchange& waiting, std::string_view reason) {
+  const std::shared_ptr<Connection> owner = waiting.owner();
+  if (!owner) return;
+  owner->session_.refuse_waiting(waiting, reason);
+  owner->advance();
+}
+
+HandOver Connection::try_leave_with(const WireExchange& waiting) {
   if (state_ != State::open || outbox().blocked()) return HandOver::impossible;
   if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
@@ -56,11 +68,6 @@ HandOver Connection::try_hand_over(const WireExchange& waiting) {
   session_.forget();
   release();
   return HandOver::done;
-}
-
-void Connection::refuse_waiting(const WireExchange& waiting, std::string_view reason) {
-  session_.refuse_waiting(waiting, reason);
-  advance();
 }
 
 void Connection::respond_instead(const WireExchange& running) {

@@ -17,6 +17,12 @@ namespace appd::net {
 
 struct Workspace;
 
+enum class HandOver : std::uint8_t {
+  done,        ///< another worker has it; this one has forgotten it
+  impossible,  ///< not alone on its connection, not all in memory, or too large
+  nobody,      ///< no worker is idle now
+};
+
 /// One accepted socket: reads, writes, waits and ends it; its session makes requests of the bytes.
 /// All members are the loop's, but for those marked "any thread". The server and the exchanges in
 /// flight share its ownership.
@@ -32,10 +38,11 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
 
   /// Takes `first` as its first bytes, reads what is there already, and goes on from it.
   void start(std::string_view first = {});
-  /// Gives the connection, with the request that waits on it, to another worker.
-  HandOver try_hand_over(const WireExchange& waiting);
-  /// Responses the request with 503: no thread was free for it.
-  void refuse_waiting(const WireExchange& waiting, std::string_view reason);
+  /// Gives a request that waits, and that no pool thread can take, to another worker, with its
+  /// connection. `done` also when its front has given it up.
+  static HandOver try_hand_over(const WireExchange& waiting);
+  /// Refuses such a request with 503, unless its front has given it up.
+  static void refuse(const WireExchange& waiting, std::string_view reason);
   /// Responds in the place of a call that does not come back. The request is on this connection.
   void respond_instead(const WireExchange& running);
   /// True when this request is on the connection. Only its address counts.
@@ -87,6 +94,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   };
   enum class Transport : std::uint8_t { tcp, local };
 
+  HandOver try_leave_with(const WireExchange& waiting);
   /// Whatever has happened, this comes after it: does all that can be done now, and waits for the
   /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
   void advance();

@@ -8,7 +8,6 @@
 
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/channel.hpp"
-#include "runtime/net/connection.hpp"
 #include "runtime/net/context.hpp"
 #include "runtime/net/error_response.hpp"
 
@@ -66,17 +65,6 @@ void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel
 void WireExchange::set_queued(Clock::time_point now) noexcept {
   times_.set_queued(now);
   state_.queue();
-}
-
-HandOver WireExchange::try_hand_over() {
-  const std::shared_ptr<Connection> connection = connection_;
-  return connection->try_hand_over(*this);
-}
-
-void WireExchange::refuse_waiting(std::string_view reason) {
-  if (free()) return;
-  const std::shared_ptr<Connection> connection = connection_;
-  connection->refuse_waiting(*this, reason);
 }
 
 bool WireExchange::on_front_gone() noexcept {

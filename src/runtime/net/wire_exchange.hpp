@@ -25,12 +25,6 @@ class Channel;
 class Connection;
 class Dispatcher;
 
-enum class HandOver : std::uint8_t {
-  done,        ///< another worker has it; this one has forgotten it
-  impossible,  ///< not alone on its connection, not all in memory, or too large
-  nobody,      ///< no worker is idle now
-};
-
 /// One request on a connection and its response. Lent by the server to the connection; given to a
 /// pool thread when the request is complete enough to run.
 ///
@@ -57,12 +51,9 @@ class WireExchange final : public gateway::Exchange,
   void set_queued(Clock::time_point now) noexcept;
   /// Since when it is queued. For any thread that has it from the queue.
   Clock::time_point queued_since() const noexcept { return times_.queued(); }
-  /// While it is queued and no pool thread can take it: gives it to another worker, with its
-  /// connection.
-  HandOver try_hand_over();
-  /// Responses it with 503, unless its front has given it up. It is queued, and no pool thread can
-  /// take it any more.
-  void refuse_waiting(std::string_view reason);
+  /// The connection that has the request, while no pool thread can take it; null once it was given
+  /// up.
+  std::shared_ptr<Connection> owner() const noexcept { return free() ? nullptr : connection_; }
   /// Takes a request back that no pool thread has begun. False: one has.
   bool try_give_up() noexcept { return state_.try_give_up(); }
   /// The connection is gone: nothing more is sent, and a reader of the body is woken. The caller

@@ -5,6 +5,8 @@
 #include <deque>
 #include <utility>
 
+#include "runtime/net/connection.hpp"
+
 namespace appd::pool {
 namespace {
 
@@ -52,7 +54,7 @@ void QueueWatch::share() {
   std::deque<RequestQueue::Request> staying;
   while (RequestQueue::Request request = take_sharable()) {
     if (request->free()) continue;  // its front has given it up, and it has no connection now
-    const net::HandOver result = request->try_hand_over();
+    const net::HandOver result = net::Connection::try_hand_over(*request);
     if (result == net::HandOver::done) continue;
     staying.push_front(std::move(request));
     if (result == net::HandOver::nobody) break;
@@ -89,7 +91,7 @@ void QueueWatch::tell_if_overloaded(const net::WireExchange& oldest) {
 
 void QueueWatch::refuse_overdue() {
   while (const RequestQueue::Request request = queue_.take_overdue(Clock::now())) {
-    request->refuse_waiting(RequestQueue::kOverdue);
+    net::Connection::refuse(*request, RequestQueue::kOverdue);
   }
   if (const auto next = queue_.next_overdue()) overdue_timer_.expire_after(*next - Clock::now());
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/net/connection.hpp"
+
 namespace appd::pool {
 namespace {
 
@@ -97,7 +99,7 @@ void StuckThreads::refuse_waiting() {
   while (all_stuck()) {
     const RequestQueue::Request request = queue_.take();
     if (!request) return;
-    request->refuse_waiting(kAllStuck);
+    net::Connection::refuse(*request, kAllStuck);
   }
 }
 

@@ -344,8 +344,9 @@ ThreadPool::Request ThreadPool::take_startable(Member& me) {
 bool ThreadPool::begin_call(Member& me, net::WireExchange& exchange, Clock::time_point now) {
   if (queue_.is_overdue(exchange, now)) {
     // The loop was about to see that too, but stood still, with the whole process perhaps.
-    loop_.post(
-        [late = exchange.shared_from_this()] { late->refuse_waiting(RequestQueue::kOverdue); });
+    loop_.post([late = exchange.shared_from_this()] {
+      net::Connection::refuse(*late, RequestQueue::kOverdue);
+    });
     return false;
   }
   if (!exchange.try_start(now, &me.slot->progress)) return false;
