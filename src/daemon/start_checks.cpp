@@ -95,8 +95,9 @@ std::vector<std::string> find_warnings(const Settings& settings) {
   std::vector<std::string> warnings;
   if (::geteuid() == 0 && settings.user.empty()) {
     warnings.emplace_back(
-        "started as root without --user: so the application, and who finds a hole in it, has all "
-        "rights on this machine; --user www-data gives them up");
+        "started as root without --user: the application has all rights on this machine, and so "
+        "has "
+        "anyone who finds a hole in it; --user www-data gives them up");
   }
   std::string warning = worker::virtualenv_warning(settings);
   if (!warning.empty()) warnings.push_back(std::move(warning));
