@@ -49,6 +49,12 @@ class RecordingReporter final : public gateway::Reporter {
     const std::lock_guard lock(mutex_);
     return accesses_;
   }
+  /// The number of lines that tell this event.
+  std::size_t count(gateway::LogEvent event) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(
+        lines_.begin(), lines_.end(), [&](const Line& line) { return line.event == event; }));
+  }
   /// The number of lines of at least that level that contain `part`.
   std::size_t count(std::string_view part, gateway::Level least = gateway::Level::debug) const {
     const std::lock_guard lock(mutex_);

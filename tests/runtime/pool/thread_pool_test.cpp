@@ -276,7 +276,7 @@ TEST_SUITE("pool") {
       CHECK(refused.status() == "503");
       CHECK(refused.has("Retry-After: "));
       CHECK(Clock::now() - asked >= 100ms);
-      CHECK(server.reporter().count("--queue-timeout", gateway::Level::warning) == 1);
+      CHECK(server.reporter().count(gateway::LogEvent::queue_timeout) == 1);
       scripts.gate.open();
       CHECK(response_in(Speech::uwsgi, blocked.receive()).body() == "waited");
       CHECK(server.ask(speech, {"/hello"}).body() == "hello");
