@@ -29,8 +29,7 @@ class ChannelReceiver final : private net::Watcher {
     ~Owner() = default;
   };
 
-  /// Of how many processes that wait for a message one is to be woken: of `many` one, and `one` is
-  /// woken each time.
+  /// How many processes wait for messages of the channel. Of `many`, the kernel wakes one.
   enum class Readers : std::uint8_t { one, many };
 
   ChannelReceiver(net::EventLoop& loop, const ConnectionChannel& channel, Readers readers,

@@ -64,9 +64,9 @@ class ChannelReader {
     no_room,  ///< this process has no descriptor free for it
     failed,   ///< the kernel cannot read now
   };
-  /// Reads the next message and leaves it in the channel. `buffer` takes its bytes. A message that
-  /// were taken out after `no_room` or `failed` would lose its connection: the kernel closes what
-  /// it cannot hand out.
+  /// Reads the next message and leaves it in the channel. `buffer` takes its bytes. After `no_room`
+  /// or `failed` it must not be taken out: the connection would be lost, because the kernel closes
+  /// what it cannot hand out.
   Found look(std::span<char> buffer, Message& message) noexcept;
   /// Takes the message out that was looked at. False if it is still there.
   bool take_out() noexcept;

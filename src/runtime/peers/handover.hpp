@@ -13,11 +13,12 @@ namespace appd::peers {
 /// takes the next.
 using HandoverQueue = ConnectionChannel;
 
-/// A worker has died: moves all connections that wait in its inbox (the end that it read; −1 if it
-/// had none) into the queue, with what has been read of them. Returns how many there were. One that
-/// finds the queue full, or for which there is no descriptor, stays in the inbox for its next
-/// reader. Then a receiver looks into the queue, even if it was the dead worker that had been woken
-/// for what is in. May wait for the senders: not for a master, see support/aside.hpp.
+/// Moves all connections that wait in a dead worker's inbox into the queue, with what has been read
+/// of them. Returns how many it moved. A connection stays in the inbox, for its next reader, if the
+/// queue is full or this process has no descriptor for it. `inbox` is the end that the worker read;
+/// −1 if it had none. Wakes a receiver in any case: perhaps the dead worker had been woken for what
+/// is in the queue. May wait for the senders, so a master leaves it to another process (see
+/// support/aside.hpp).
 int recover(int inbox, const HandoverQueue& queue);
 /// Nothing can be put into the inbox any more; what is in can be taken out.
 void close_inbox(int inbox) noexcept;
@@ -28,11 +29,11 @@ class HandoverReceiver final : private ChannelReceiver::Owner {
   HandoverReceiver(net::EventLoop& loop, const HandoverQueue& queue)
       : receiver_(loop, queue, ChannelReceiver::Readers::many, *this) {}
 
-  /// From now on gives connections that come to `taker`.
+  /// Gives connections that come to `taker` from now on.
   void open(net::ConnectionTaker& taker);
-  /// Leaves what comes to the others. May give one more connection to the taker, which is then to
-  /// be put into the queue again: that wakes another receiver, where this one may have been woken
-  /// for it.
+  /// Leaves what comes to other receivers. May give one more connection to the taker, since the
+  /// kernel may have woken this receiver alone for it. The taker puts it into the queue again,
+  /// which wakes another one.
   void close();
 
  private:

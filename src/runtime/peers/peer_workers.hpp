@@ -28,12 +28,12 @@ namespace appd::peers {
 /// waited for. The loop goes on meanwhile, and the worker serves.
 class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
  public:
-  /// `index`: of this worker, in `loads` and `boxes`, which have as many entries, of `threads`
-  /// threads each.
+  /// `index` is the place of this worker in `loads` and `boxes`, which have an entry for each
+  /// worker; `boxes` is empty if there is only one. Each worker has `threads` threads.
   PeerWorkers(net::EventLoop& loop, unsigned index, std::span<ipc::WorkerLoad> loads,
               std::span<const ConnectionChannel> boxes, unsigned threads);
 
-  /// From now on gives connections that come to `taker`, and calls `share` when another worker has
+  /// Gives connections that come to `taker` from now on, and calls `share` when another worker has
   /// time for what waits here.
   void open(net::ConnectionTaker& taker, std::function<void()> share);
   /// Takes what is in the inbox, and lets peers know that nothing more is to be sent. Calls
