@@ -1,6 +1,7 @@
-// The connections of a server, which own themselves through it.
+// The list of a server's connections.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -10,32 +11,39 @@
 
 namespace appd::net {
 
-class Connection;
-class WireExchange;
-
 /// All connections of a server. Each knows its place, so that it leaves without a search. Loop's
-/// thread only.
+/// thread only. A template, so that a connection can know the list that it is in.
+template <typename Connection>
 class ConnectionList {
  public:
-  void add(std::shared_ptr<Connection> connection);
+  void add(std::shared_ptr<Connection> connection) {
+    connection->set_place(all_.size());
+    all_.push_back(std::move(connection));
+  }
   /// May end the connection's life.
-  void remove(Connection& connection);
+  void remove(Connection& connection) {
+    all_.back()->set_place(connection.place());
+    std::swap(all_[connection.place()], all_.back());
+    all_.pop_back();
+    if (tells_removals_) on_removed_();
+  }
 
   std::size_t size() const noexcept { return all_.size(); }
   bool empty() const noexcept { return all_.empty(); }
   std::span<const std::shared_ptr<Connection>> all() const noexcept { return all_; }
-  /// The connection on which this request is under way; null if none is. Only the address of
-  /// `exchange` counts.
-  std::shared_ptr<Connection> find(const WireExchange* exchange) const noexcept;
-
+  /// The first connection that the test is true for; null if it is for none.
+  template <typename Test>
+  std::shared_ptr<Connection> find(Test test) const {
+    const auto found =
+        std::find_if(all_.begin(), all_.end(), [&](const auto& each) { return test(*each); });
+    return found == all_.end() ? nullptr : *found;
+  }
   /// Does something with each connection, which may close itself or others meanwhile.
   template <typename Act>
   void for_each(Act act) const {
     const std::vector<std::shared_ptr<Connection>> all = all_;
     for (const auto& connection : all) act(*connection);
   }
-  /// Lets each do what it can do now.
-  void notify_all() const;
 
   /// What is called after a connection has left, while somebody waits for that.
   void set_on_removed(std::function<void()> on_removed) { on_removed_ = std::move(on_removed); }

@@ -63,15 +63,15 @@ void EventLoop::wake() noexcept {
 }
 
 void EventLoop::run_one() {
-  if (batch_.next == batch_.end) {
+  if (next_ == end_) {
     if (again_.empty()) {
       collect(time_to_wait());
     } else if (turns_ >= kTurns) {
       collect(0);
     }
   }
-  if (batch_.next < batch_.end) {
-    const epoll_event& event = batch_.events[batch_.next++];
+  if (next_ < end_) {
+    const epoll_event& event = batch_[next_++];
     if (event.data.ptr != nullptr) {
       static_cast<Watch*>(event.data.ptr)->watcher_.on_events(event.events);
     }
@@ -85,7 +85,7 @@ void EventLoop::run_one() {
 }
 
 void EventLoop::look() {
-  if (batch_.next == batch_.end) collect(0);
+  if (next_ == end_) collect(0);
 }
 
 void EventLoop::collect(int timeout) {
@@ -93,24 +93,23 @@ void EventLoop::collect(int timeout) {
   if (!begin_watches()) timeout = 0;
   waiting_.store(true);
   if (woken_.load()) timeout = 0;
-  const int got = ::epoll_wait(epoll_.get(), batch_.events.data(),
-                               static_cast<int>(batch_.events.size()), timeout);
+  const int got = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout);
   const int error = errno;
   waiting_.store(false);
   woken_.exchange(false);  // sees what the thread that woke it has done
-  batch_.next = 0;
-  batch_.end = got > 0 ? static_cast<std::size_t>(got) : 0;
+  next_ = 0;
+  end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
   if (got >= 0) {
     failed_waits_ = 0;
   } else if (error != EINTR) {
     on_wait_failed(error);
   }
   turns_ = 0;
-  time_.running.expect_wait(
-      timeout < 0 ? std::nullopt
-                  : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
-  time_.now = Clock::now();
-  time_.running_now = time_.running.read(time_.now);
+  running_.expect_wait(timeout < 0
+                           ? std::nullopt
+                           : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
+  now_ = Clock::now();
+  running_now_ = running_.read(now_);
   run_tasks();
   run_timers();
 }
@@ -171,7 +170,7 @@ void EventLoop::run_tasks() {
 void EventLoop::run_timers() {
   while (true) {
     const auto due = std::find_if(timers_.begin(), timers_.end(),
-                                  [this](const Timer* timer) { return timer->when_ <= time_.now; });
+                                  [this](const Timer* timer) { return timer->when_ <= now_; });
     if (due == timers_.end()) return;
     Timer& timer = **due;
     timer.cancel();
@@ -191,8 +190,8 @@ void EventLoop::forget(Watch& watch) noexcept {
       std::erase(failed_, &watch);
       break;
     case Watch::State::on:
-      for (std::size_t i = batch_.next; i < batch_.end; ++i) {
-        if (batch_.events[i].data.ptr == &watch) batch_.events[i].data.ptr = nullptr;
+      for (std::size_t i = next_; i < end_; ++i) {
+        if (batch_[i].data.ptr == &watch) batch_[i].data.ptr = nullptr;
       }
   }
 }

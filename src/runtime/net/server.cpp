@@ -107,9 +107,12 @@ class Server::Listener final : public Watcher {
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
                gateway::Reporter& reporter, Peers* peers)
     : context_(loop, std::move(options), dispatcher, reporter),
-      workspace_(context_, peers),
+      other_workers_(loop, peers,
+                     [this] { connections_.for_each([](Connection& c) { c.on_notified(); }); }),
+      waiting_(loop, context_.outgoing_memory),
+      workspace_(context_, connections_, waiting_, other_workers_),
       max_connections_(connections_for(context_.options.max_connections)) {
-  workspace_.connections.set_on_removed([this] { on_connection_removed(); });
+  connections_.set_on_removed([this] { on_connection_removed(); });
 }
 
 Server::~Server() = default;
@@ -119,30 +122,31 @@ void Server::listen(support::UniqueFd socket) {
 }
 
 void Server::respond_instead(const WireExchange* running) {
-  if (const auto owner = workspace_.connections.find(running)) owner->respond_instead(*running);
+  const auto owner = connections_.find([&](const Connection& each) { return each.has(running); });
+  if (owner) owner->respond_instead(*running);
 }
 
 void Server::drain(std::function<void()> on_done, HandOver hand_over) {
   const bool begins = !context_.draining.exchange(true);
-  workspace_.other_workers.drain(std::move(hand_over));
+  other_workers_.drain(std::move(hand_over));
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
   // Not before: of those that have just come, the first may be gone when the next is accepted.
   if (begins) on_drained_ = std::move(on_done);
-  workspace_.connections.tell_removals(true);
-  workspace_.connections.for_each([](Connection& connection) { connection.drain(); });
+  connections_.tell_removals(true);
+  connections_.for_each([](Connection& connection) { connection.drain(); });
   tell_when_drained();
 }
 
 void Server::tell_when_drained() {
-  if (workspace_.connections.empty() && on_drained_) std::exchange(on_drained_, {})();
+  if (connections_.empty() && on_drained_) std::exchange(on_drained_, {})();
 }
 
 void Server::stop() {
   listeners_.clear();
-  workspace_.connections.for_each([](Connection& connection) { connection.close(); });
-  workspace_.waiting.stop();
-  workspace_.other_workers.stop();
+  connections_.for_each([](Connection& connection) { connection.close(); });
+  waiting_.stop();
+  other_workers_.stop();
 }
 
 void Server::on_connection_removed() {
@@ -156,8 +160,8 @@ bool Server::Listener::accept_one() {
   server_.set_full(false);
   if (!server_.admits(fd.get(), local_)) return true;
   // While every thread here is busy another worker may answer sooner.
-  const bool given = server_.context_.dispatcher.saturated() &&
-                     server_.workspace_.other_workers.give(fd.get(), {});
+  const bool given =
+      server_.context_.dispatcher.saturated() && server_.other_workers_.give(fd.get(), {});
   if (!given) server_.open(std::move(fd), local_);
   return true;
 }
@@ -209,7 +213,7 @@ void Server::report_trouble(std::string_view what) {
 }
 
 bool Server::make_room() {
-  const bool made = idle_.close_one(workspace_.connections.all(), context_.loop.now());
+  const bool made = idle_.close_one(connections_.all(), context_.loop.now());
   if (!made) set_full(true);
   return made;
 }
@@ -224,8 +228,8 @@ bool Server::make_room_for_given() {
 /// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
 void Server::set_full(bool full) {
   if (std::exchange(full_, full) == full) return;
-  workspace_.connections.tell_removals(full || draining());
-  workspace_.other_workers.set_full(full);
+  connections_.tell_removals(full || draining());
+  other_workers_.set_full(full);
   if (full) return;
   for (const auto& listener : listeners_) listener->resume();
 }
@@ -255,7 +259,7 @@ void Server::open(support::UniqueFd socket, bool local, std::string_view first) 
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto connection = std::make_shared<Connection>(workspace_, std::move(socket), local);
-  workspace_.connections.add(connection);
+  connections_.add(connection);
   connection->start(first);
   if (draining()) connection->drain();
 }

@@ -49,7 +49,7 @@ class Server final : public ConnectionTaker {
   const ServerOptions& options() const noexcept { return context_.options; }
   bool draining() const noexcept { return context_.draining.load(); }
 
-  std::size_t connections() const noexcept { return workspace_.connections.size(); }
+  std::size_t connections() const noexcept { return connections_.size(); }
   const OutgoingMemory& outgoing_memory() const noexcept { return context_.outgoing_memory; }
   bool make_room_for_given() override;
 
@@ -66,7 +66,10 @@ class Server final : public ConnectionTaker {
   void report_trouble(std::string_view what);
 
   Context context_;
+  OtherWorkers other_workers_;
+  WaitingConnections<Connection> waiting_;
   Workspace workspace_;
+  ConnectionList<Connection> connections_;
   std::function<void()> on_drained_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   const std::size_t max_connections_;

@@ -15,17 +15,21 @@
 
 namespace appd::net {
 
+class Connection;
+
 /// What connections and sessions borrow, share and register with. Loop's thread only. The server
 /// owns it; it outlives the connections.
 struct Workspace {
-  Workspace(Context& shared, Peers* peers)
-      : context(shared),
-        other_workers(shared.loop, peers, [this] { connections.notify_all(); }),
-        waiting(shared.loop, shared.outgoing_memory) {}
+  Workspace(Context& shared, ConnectionList<Connection>& list,
+            WaitingConnections<Connection>& waiting_list, OtherWorkers& ways_out)
+      : context(shared), connections(list), waiting(waiting_list), other_workers(ways_out) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
   Context& context;
+  ConnectionList<Connection>& connections;
+  WaitingConnections<Connection>& waiting;
+  OtherWorkers& other_workers;
   ExchangePool exchanges;
   gateway::BlockPool blocks;
   gateway::NameLayouts layouts;
@@ -34,9 +38,6 @@ struct Workspace {
   /// bodies come in few calls; memory that no read has filled yet costs nothing.
   static constexpr std::size_t kReadBuffer = 256 * 1024;
   const std::unique_ptr<char[]> read_buffer = std::make_unique_for_overwrite<char[]>(kReadBuffer);
-  OtherWorkers other_workers;
-  WaitingConnections waiting;
-  ConnectionList connections;
 };
 
 }  // namespace appd::net

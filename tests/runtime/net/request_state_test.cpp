@@ -238,17 +238,4 @@ TEST_SUITE("request state") {
         kRunning, [](RequestState& s) { return s.on_returned(); },
         [](RequestState& s) { return s.try_end_instead(); });
   }
-
-  TEST_CASE("that the front is gone is not forgotten when the call lets go at the same time") {
-    for (int round = 0; round < 500; ++round) {
-      RequestState state;
-      go(state, kRunning);
-      REQUIRE(state.try_end(End::complete));
-      std::thread loop([&] { state.on_front_gone(); });
-      state.finish();
-      loop.join();
-      CHECK(state.free());
-      CHECK(state.gone());
-    }
-  }
 }
