@@ -1,13 +1,19 @@
 #!/usr/bin/python3
-"""Checks that includes follow the DEPENDS lines of CMake, and that Python.h stays in its folder.
+"""Checks that the arrows of src/ point downward only, and that Python.h stays in its folder.
 
-A folder of src/ may include what its library depends on, directly or through others. The arrows of these
-lines must not form a circle.
+- A folder of src/ may include what its library depends on, directly or through others: the DEPENDS lines of
+  CMake say what. These lines form no circle.
+- A call through an interface counts where the interface hides nothing. An interface is a class of src/ with pure
+  virtual functions. If only one class implements it, counting src/ and tests/, it is no seam: who includes its
+  header depends on the file of that class too. Such an arrow must not point upward either.
+  With a second implementer, such as a fake of the tests, it is a seam, and does not count.
 """
 
 import re
 import sys
 from pathlib import Path
+
+from classes import ClassIndex
 
 PYTHON_FOLDER = "runtime/python"
 PYTHON_HEADERS = re.compile(r"^(Python|frameobject|structmember|datetime|cpython/.*)\.h$")
@@ -27,6 +33,15 @@ def read_libraries(source: Path):
     return folders, depends
 
 
+def read_includes(source: Path):
+    """(file, line, what it includes) of each #include line below src/."""
+    for path in sorted(source.rglob("*.[ch]pp")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = INCLUDE.match(line)
+            if found:
+                yield path.relative_to(source), number, found.group(1)
+
+
 def reachable(name: str, depends: dict) -> set:
     found, waiting = set(), [name]
     while waiting:
@@ -37,38 +52,77 @@ def reachable(name: str, depends: dict) -> set:
     return found
 
 
-def complaints_about_circles(depends: dict):
+def allowed_folders(folders: dict, depends: dict) -> dict:
+    """What each folder of src/ may include from."""
+    allowed = {folder: {folder} | {folders[each] for each in reachable(name, depends)}
+               for name, folder in folders.items()}
+    allowed["."] = {".", folders[MAIN]} | allowed[folders[MAIN]]
+    return allowed
+
+
+def complaints_about_libraries(depends: dict):
     for name in sorted(depends):
         if name in reachable(name, depends):
             yield f"{name} depends on itself, through the DEPENDS lines"
 
 
-def complaints_about_includes(source: Path, folders: dict, depends: dict):
-    library_of = {folder: name for name, folder in folders.items()}
-    allowed = {folder: {folder} | {folders[each] for each in reachable(name, depends)}
-               for folder, name in library_of.items()}
-    allowed["."] = {".", folders[MAIN]} | allowed[folders[MAIN]]
-    for path in sorted(source.rglob("*.[ch]pp")):
-        name = path.relative_to(source).as_posix()
-        folder = path.parent.relative_to(source).as_posix()
+def complaints_about_folders(source: Path, allowed: dict):
+    for folder in sorted({path.parent.relative_to(source).as_posix() for path in source.rglob("*.[ch]pp")}):
         if folder not in allowed:
-            yield f"{name}: the folder has no library"
-            continue
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            found = INCLUDE.match(line)
-            if not found:
-                continue
-            included = found.group(1)
-            if PYTHON_HEADERS.match(included) and folder != PYTHON_FOLDER:
-                yield f"{name}:{number}: {included} belongs to {PYTHON_FOLDER} alone"
-            target = Path(included).parent.as_posix()
-            if (source / included).is_file() and target not in allowed[folder]:
-                yield f"{name}:{number}: {folder} does not depend on {included}"
+            yield f"{folder}: the folder has no library"
+
+
+def complaints_about_includes(source: Path, allowed: dict):
+    for path, number, included in read_includes(source):
+        folder, target = path.parent.as_posix(), Path(included).parent.as_posix()
+        if PYTHON_HEADERS.match(included) and folder != PYTHON_FOLDER:
+            yield f"{path}:{number}: {included} belongs to {PYTHON_FOLDER} alone"
+        elif (source / included).is_file() and target not in allowed.get(folder, {target}):
+            yield f"{path}:{number}: {folder} does not depend on {included}"
+
+
+def only_implementers(source: Path, tests: Path) -> dict:
+    """By header: (interface, the file that has its only implementer), for the interfaces that are no seams."""
+    index, found = ClassIndex([source, tests]), {}
+    for interface in index.classes:
+        if interface.pure and interface.path.is_relative_to(source):
+            implementers = index.implementers(interface)
+            if len(implementers) == 1 and implementers[0].path.is_relative_to(source):
+                header = interface.path.relative_to(source)
+                found.setdefault(header, []).append((interface.name, implementers[0].path.relative_to(source)))
+    return found
+
+
+def arrows_through_interfaces(source: Path, tests: Path):
+    """(file, line, interface, the file of its only implementer) of each file that includes such an interface."""
+    implementers = only_implementers(source, tests)
+    for path, number, included in read_includes(source):
+        for interface, implementer in implementers.get(Path(included), []):
+            if path.with_suffix("") not in (implementer.with_suffix(""), Path(included).with_suffix("")):
+                yield path, number, interface, implementer
+
+
+def complaints_about_interfaces(arrows: list, allowed: dict):
+    for path, number, interface, implementer in arrows:
+        folder = path.parent.as_posix()
+        target = implementer.parent.as_posix()
+        if target not in allowed.get(folder, {target}):
+            yield (f"{path}:{number}: {folder} does not depend on {implementer}, which alone implements {interface} "
+                   "(a second implementer, such as a fake of the tests, makes a seam of it)")
+
+
+def complaints(source: Path, tests: Path):
+    folders, depends = read_libraries(source)
+    allowed = allowed_folders(folders, depends)
+    arrows = list(arrows_through_interfaces(source, tests))
+    yield from complaints_about_libraries(depends)
+    yield from complaints_about_folders(source, allowed)
+    yield from complaints_about_includes(source, allowed)
+    yield from complaints_about_interfaces(arrows, allowed)
 
 
 def main(source: Path) -> int:
-    folders, depends = read_libraries(source)
-    found = [*complaints_about_circles(depends), *complaints_about_includes(source, folders, depends)]
+    found = list(complaints(source, source.parent / "tests"))
     for complaint in found:
         print(complaint)
     return 1 if found else 0
