@@ -3,17 +3,17 @@
 #include "runtime/sockets/address.hpp"
 
 #include <fmt/format.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
 
+#include "runtime/support/unix_address.hpp"
+
 namespace appd::sockets {
 namespace {
 
 constexpr std::string_view kSystemd = "systemd";
-constexpr std::size_t kMaxUnixName = sizeof(sockaddr_un::sun_path) - 1;
 
 [[noreturn]] void reject(std::string_view text, std::string_view why) {
   throw std::invalid_argument(fmt::format(
@@ -23,9 +23,9 @@ constexpr std::size_t kMaxUnixName = sizeof(sockaddr_un::sun_path) - 1;
 
 UnixPath parse_path(std::string_view text, std::string_view path) {
   if (path.empty()) reject(text, "the path is empty");
-  if (path.size() > kMaxUnixName) {
+  if (path.size() > support::kMostUnixName) {
     reject(text, fmt::format("the path is longer than the {} bytes that a Unix socket can have",
-                             kMaxUnixName));
+                             support::kMostUnixName));
   }
   return {std::string(path)};
 }
@@ -87,7 +87,7 @@ Address parse_address(std::string_view text) {
   if (text.starts_with("unix:")) return parse_path(text, text.substr(5));
   if (text.starts_with('@')) {
     if (text.size() == 1) reject(text, "the abstract name is empty");
-    if (text.size() - 1 > kMaxUnixName) reject(text, "the abstract name is too long");
+    if (text.size() - 1 > support::kMostUnixName) reject(text, "the abstract name is too long");
     return AbstractName{std::string(text.substr(1))};
   }
   if (text.find('/') != std::string_view::npos) return parse_path(text, text);

@@ -24,61 +24,39 @@
 #include "runtime/support/account.hpp"
 #include "runtime/support/aside.hpp"
 #include "runtime/support/path_actor.hpp"
+#include "runtime/support/throw_errno.hpp"
+#include "runtime/support/unix_address.hpp"
 
 namespace appd::sockets {
 namespace {
 
+using support::throw_error;
 using support::UniqueFd;
-
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-  throw std::system_error(error, std::generic_category(), what);
-}
 
 UniqueFd make_socket(int domain) {
   UniqueFd fd(::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) fail("cannot make a socket");
+  if (!fd) throw_error("cannot make a socket");
   return fd;
 }
 
 /// The kernel cuts the backlog to net.core.somaxconn.
 void start_listening(int fd, const std::string& name) {
-  if (::listen(fd, 1 << 16) != 0) fail("cannot listen on " + name);
+  if (::listen(fd, 1 << 16) != 0) throw_error("cannot listen on " + name);
 }
 
-struct UnixAddress {
-  sockaddr_un address{};
-  socklen_t size = 0;
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
-};
-
-UnixAddress make_unix_address(std::string_view name, bool abstract) {
-  UnixAddress made;
-  made.address.sun_family = AF_UNIX;
-  const std::size_t skip = abstract ? 1 : 0;
-  std::memcpy(made.address.sun_path + skip, name.data(), name.size());
-  made.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + skip + name.size() +
-                                     (abstract ? 0 : 1));
-  return made;
-}
-
-/// True if a process listens there. A full backlog (EAGAIN) means that one does.
-bool is_live(const UnixAddress& address) {
-  const UniqueFd probe = make_socket(AF_UNIX);
-  return ::connect(probe.get(), address.get(), address.size) == 0 || errno == EAGAIN ||
-         errno == EINPROGRESS || errno == EACCES;
-}
-
-void remove_stale(const std::string& path, const UnixAddress& address,
-                  const support::Account* account) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT) return;
-    fail("cannot inspect " + path);
+void remove_stale(const std::string& path, const support::Account* account) {
+  switch (support::look_at(path, SOCK_STREAM)) {
+    case support::SocketPath::free:
+      return;
+    case support::SocketPath::foreign:
+      throw_error(path + " exists and is not a socket", EADDRINUSE);
+    case support::SocketPath::in_use:
+      throw_error("another process listens on " + path, EADDRINUSE);
+    case support::SocketPath::stale:
+      if (!support::unlink_for(account, path)) {
+        throw_error("cannot remove the stale socket " + path);
+      }
   }
-  if (!S_ISSOCK(status.st_mode)) fail(path + " exists and is not a socket", EADDRINUSE);
-  if (is_live(address)) fail("another process listens on " + path, EADDRINUSE);
-  if (!support::unlink_for(account, path)) fail("cannot remove the stale socket " + path);
 }
 
 /// The addresses of a host and port, in the order in which to try them.
@@ -166,7 +144,8 @@ Address address_of(const sockaddr_storage& bound, socklen_t size) {
 std::uint16_t bound_port(int fd) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) fail("getsockname");
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+    throw_error("getsockname");
   return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port
                                            : reinterpret_cast<sockaddr_in*>(&bound)->sin_port);
 }
@@ -183,7 +162,7 @@ ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFil
   support::SocketFile::Wanted wanted{options.mode};
   if (!options.owner.empty()) wanted.owner = support::find_user(options.owner);
   if (!options.group.empty()) wanted.group = support::find_group(options.group);
-  remove_stale(path.path, make_unix_address(path.path, false), options.account);
+  remove_stale(path.path, options.account);
 
   ListeningSocket made;
   made.fd_ = make_socket(AF_UNIX);
@@ -198,8 +177,11 @@ ListeningSocket ListeningSocket::open_abstract(const AbstractName& name) {
   ListeningSocket made;
   made.name_ = "@" + name.name;
   made.fd_ = make_socket(AF_UNIX);
-  const UnixAddress address = make_unix_address(name.name, true);
-  if (::bind(made.fd_.get(), address.get(), address.size) != 0) fail("cannot bind " + made.name_);
+  const auto address = support::abstract_address(name.name);
+  if (!address) throw_error("cannot bind " + made.name_, ENAMETOOLONG);
+  if (::bind(made.fd_.get(), address->get(), address->size) != 0) {
+    throw_error("cannot bind " + made.name_);
+  }
   support::refuse_descriptors(made.fd_.get());
   start_listening(made.fd_.get(), made.name_);
   return made;
@@ -222,7 +204,7 @@ ListeningSocket ListeningSocket::open_tcp(const TcpEndpoint& endpoint) {
     start_listening(made.fd_.get(), made.name_);
     return made;
   }
-  fail("cannot bind " + to_string(endpoint), error);
+  throw_error("cannot bind " + to_string(endpoint), error);
 }
 
 ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name) {
@@ -242,7 +224,7 @@ ListeningSocket ListeningSocket::adopt(UniqueFd socket, const std::string& name)
   const int flags = ::fcntl(made.fd_.get(), F_GETFL);
   if (flags < 0 || ::fcntl(made.fd_.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
       ::fcntl(made.fd_.get(), F_SETFD, FD_CLOEXEC) != 0) {
-    fail("cannot prepare " + made.name_);
+    throw_error("cannot prepare " + made.name_);
   }
   return made;
 }

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "runtime/logging/line.hpp"
-#include "runtime/supervisor/control_socket.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
 namespace {
@@ -28,10 +28,9 @@ constexpr std::array<std::pair<ControlVerb, std::string_view>, 4> kVerbs{{
 }};
 
 support::UniqueFd connect_to(const std::string& path) {
-  const sockaddr_un address = control_address(path);
+  const support::UnixAddress address = control_address(path);
   support::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!socket ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (!socket || ::connect(socket.get(), address.get(), address.size) != 0) {
     throw std::runtime_error(fmt::format("no appd answers on {}: {}", path, std::strerror(errno)));
   }
   return socket;
@@ -72,6 +71,11 @@ std::optional<ControlVerb> parse_verb(std::string_view word) noexcept {
     if (text == word) return verb;
   }
   return std::nullopt;
+}
+
+support::UnixAddress control_address(const std::string& path) {
+  if (const auto address = support::path_address(path)) return *address;
+  throw std::runtime_error(path + ": is too long for a socket");
 }
 
 int ask_master(const std::string& path, ControlVerb verb) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/support/unique_fd.hpp"
+#include "runtime/support/unix_address.hpp"
 
 namespace appd::supervisor {
 
@@ -35,6 +35,9 @@ struct ControlMessage {
   Kind kind = Kind::text;
   std::string text;
 };
+
+/// Throws std::runtime_error if the path is too long for a socket.
+support::UnixAddress control_address(const std::string& path);
 
 /// A longer text is cut.
 inline constexpr std::size_t kMostControlText = 64 * 1024;

@@ -38,17 +38,16 @@ support::UniqueFd open_socket() {
 
 /// A file that a killed master left goes; anything else stays.
 void remove_stale(const std::string& path, const support::Account* account) {
-  const sockaddr_un address = control_address(path);
-  struct stat file {};
-  if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) {
-    refuse(path, "is there already, and is no socket");
+  switch (support::look_at(path, SOCK_SEQPACKET)) {
+    case support::SocketPath::free:
+      return;
+    case support::SocketPath::foreign:
+      refuse(path, "is there already, and is no socket");
+    case support::SocketPath::in_use:
+      refuse(path, "another process uses it");
+    case support::SocketPath::stale:
+      support::unlink_for(account, path);
   }
-  const support::UniqueFd probe = open_socket();
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      errno != ECONNREFUSED) {
-    refuse(path, "another process uses it");
-  }
-  support::unlink_for(account, path);
 }
 
 support::SocketFile bind(int socket, const std::string& path, const support::Account* account) {
@@ -59,14 +58,6 @@ support::SocketFile bind(int socket, const std::string& path, const support::Acc
 }
 
 }  // namespace
-
-sockaddr_un control_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) refuse(path, "is too long for a socket");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
 
 ControlSocket::ControlSocket(const std::string& path, const support::Account* account)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(open_socket()) {

@@ -1,8 +1,6 @@
 // The Unix socket for appd reload, upgrade, stop and status.
 #pragma once
 
-#include <sys/un.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,8 +92,5 @@ class ControlSocket {
   support::UniqueFd listener_;
   support::SocketFile file_;
 };
-
-/// Throws std::runtime_error when the path is too long for a socket.
-sockaddr_un control_address(const std::string& path);
 
 }  // namespace appd::supervisor

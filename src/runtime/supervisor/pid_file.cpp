@@ -42,38 +42,32 @@ void lock(int fd, const std::string& path) {
   refuse(path, "another process has it, and is running");
 }
 
-std::optional<support::Account> copy(const support::Account* account) {
-  return account != nullptr ? std::optional(*account) : std::nullopt;
-}
-
 bool may_stand_in_a_pid_file(char c) noexcept {
   return (c >= '0' && c <= '9') || c == '\n' || c == ' ';
 }
 
 }  // namespace
 
-PidFile::PidFile(std::string path, const support::Account* account)
-    : path_(std::move(path)), account_(copy(account)), owner_(::getpid()) {
-  open_locked();
+PidFile::PidFile(std::string path, const support::Account* account) : path_(std::move(path)) {
+  open_locked(account);
   check_content();
   write();
+  file_ = support::OwnedFile::opened(fd_.get(), path_, account);
 }
 
 PidFile::PidFile(std::string path, support::UniqueFd locked, const support::Account* account)
-    : path_(std::move(path)), account_(copy(account)), owner_(::getpid()), fd_(std::move(locked)) {}
+    : path_(std::move(path)),
+      fd_(std::move(locked)),
+      file_(support::OwnedFile::opened(fd_.get(), path_, account)) {}
 
-PidFile::~PidFile() {
-  if (fd_ && owner_ == ::getpid() && is_in_place()) support::unlink_for(account(), path_);
-}
-
-void PidFile::open_locked() {
+void PidFile::open_locked(const support::Account* account) {
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     // O_NONBLOCK: to wait for nobody if it is a pipe.
-    fd_ = support::open_for(account(), path_, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+    fd_ = support::open_for(account, path_, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
     lock(fd_.get(), path_);
     // Its last holder may have removed it between the two calls.
-    if (is_in_place()) return;
+    if (support::names_file(path_, fd_.get())) return;
   }
   refuse(path_, "is removed again and again");
 }
@@ -92,20 +86,13 @@ void PidFile::check_content() const {
 }
 
 void PidFile::write() const {
-  const std::string text = fmt::format("{}\n", owner_);
+  const std::string text = fmt::format("{}\n", ::getpid());
   const auto size = static_cast<ssize_t>(text.size());
   // In this order nobody reads half of it.
   if (::pwrite(fd_.get(), text.data(), text.size(), 0) != size ||
       ::ftruncate(fd_.get(), size) != 0) {
     support::throw_errno("write", path_);
   }
-}
-
-bool PidFile::is_in_place() const noexcept {
-  struct stat ours {};
-  struct stat there {};
-  return ::fstat(fd_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
-         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 }  // namespace appd::supervisor

@@ -3,10 +3,10 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 
 #include "runtime/support/account.hpp"
+#include "runtime/support/owned_file.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
@@ -17,7 +17,7 @@ namespace appd::supervisor {
 /// The lock is a POSIX record lock, which is the process's and not the descriptor's. So workers do
 /// not inherit it, it ends with the master although they may still be draining, and the kernel
 /// tells who has it. (It is also lost when the process closes any other descriptor of that file:
-/// nobody else opens it.)
+/// nobody else opens it.) The destructor removes the file, as OwnedFile does.
 class PidFile {
  public:
   /// Throws std::runtime_error when another process has it, or when the file holds anything but a
@@ -26,8 +26,6 @@ class PidFile {
   explicit PidFile(std::string path, const support::Account* account = nullptr);
   /// Takes over the lock that this process has already, before execve, by this descriptor.
   PidFile(std::string path, support::UniqueFd locked, const support::Account* account = nullptr);
-  /// Removes the file, in the process that made this object and while it is still this one's.
-  ~PidFile();
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
@@ -37,17 +35,13 @@ class PidFile {
   void close_after_fork() noexcept { fd_.reset(); }
 
  private:
-  void open_locked();
+  void open_locked(const support::Account* account);
   void check_content() const;
   void write() const;
-  bool is_in_place() const noexcept;
-
-  const support::Account* account() const noexcept { return account_ ? &*account_ : nullptr; }
 
   const std::string path_;
-  const std::optional<support::Account> account_;
-  const pid_t owner_;
   support::UniqueFd fd_;
+  support::OwnedFile file_;  // goes before the lock ends
 };
 
 }  // namespace appd::supervisor

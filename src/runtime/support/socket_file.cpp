@@ -1,4 +1,4 @@
-// Binds a Unix socket, sets its mode and owner, and removes its file.
+// Binds a Unix socket, and sets the mode and owner of its file.
 
 #include "runtime/support/socket_file.hpp"
 
@@ -6,37 +6,28 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <exception>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "runtime/support/path_actor.hpp"
+#include "runtime/support/throw_errno.hpp"
 #include "runtime/support/unique_fd.hpp"
+#include "runtime/support/unix_address.hpp"
 
 namespace appd::support {
 namespace {
 
 constexpr mode_t kModeBits = 07777;
 
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-  throw std::system_error(error, std::generic_category(), what);
-}
-
 /// Returns 0 if the socket is bound, else the errno.
 int bind_to(int socket, const std::string& path) noexcept {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto address = path_address(path);
+  if (!address) return ENAMETOOLONG;
   const mode_t before = ::umask(0);
-  const bool bound =
-      ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const bool bound = ::bind(socket, address->get(), address->size) == 0;
   const int error = bound ? 0 : errno;
   ::umask(before);
   return error;
@@ -56,27 +47,43 @@ std::string why_not(const std::string& path, int error, uid_t user) {
 
 }  // namespace
 
+SocketPath look_at(const std::string& path, int type) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return SocketPath::free;
+    throw_error("cannot inspect " + path);
+  }
+  if (!S_ISSOCK(status.st_mode)) return SocketPath::foreign;
+  const auto address = path_address(path);
+  const UniqueFd probe(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!address || !probe) throw_error("cannot ask the socket " + path);
+  const bool heard = ::connect(probe.get(), address->get(), address->size) == 0;
+  // All other errors, such as of a full backlog, are a listener's.
+  return !heard && errno == ECONNREFUSED ? SocketPath::stale : SocketPath::in_use;
+}
+
 SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& wanted,
                             const Account* account) {
   // The file takes the socket's mode. unix(7) does not say so, but Linux has always done it.
-  if (::fchmod(socket, wanted.mode) != 0) fail("cannot set the mode of " + path);
+  if (::fchmod(socket, wanted.mode) != 0) throw_error("cannot set the mode of " + path);
   const PathActor actor(path, account);
   SocketFile made;
   UniqueFd file;
   {
     const PathActor::Acting acting(actor);
     if (const int error = bind_to(socket, path); error != 0) {
-      fail("cannot bind " + path + actor.describe() + why_not(path, error, actor.user()), error);
+      throw_error("cannot bind " + path + actor.describe() + why_not(path, error, actor.user()),
+                  error);
     }
     made = take_over(path, account);
     file.reset(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!file) fail("cannot inspect " + path);
+    if (!file) throw_error("cannot inspect " + path);
   }
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) fail("cannot inspect " + path);
+  if (::fstat(file.get(), &status) != 0) throw_error("cannot inspect " + path);
   // Its own sockets are the actor's to dispose of; root gives away nothing more than that.
   if (!S_ISSOCK(status.st_mode) || status.st_uid != actor.user() || status.st_nlink != 1) {
-    fail(path + " was replaced while it was made", EADDRINUSE);
+    throw_error(path + " was replaced while it was made", EADDRINUSE);
   }
   made.give(file.get(), wanted);
   return made;
@@ -87,61 +94,17 @@ void SocketFile::give(int file, const Wanted& wanted) const {
   const uid_t owner = wanted.owner.value_or(kUnchanged);
   const gid_t group = wanted.group.value_or(kUnchanged);
   if ((wanted.owner || wanted.group) && ::fchownat(file, "", owner, group, AT_EMPTY_PATH) != 0) {
-    fail(fmt::format("cannot give {} to {}:{}", path_,
-                     wanted.owner ? std::to_string(owner) : "its owner",
-                     wanted.group ? std::to_string(group) : "its group"));
+    throw_error(fmt::format("cannot give {} to {}:{}", file_.path(),
+                            wanted.owner ? std::to_string(owner) : "its owner",
+                            wanted.group ? std::to_string(group) : "its group"));
   }
   struct stat status {};
-  if (::fstat(file, &status) != 0) fail("cannot inspect " + path_);
+  if (::fstat(file, &status) != 0) throw_error("cannot inspect " + file_.path());
   if ((status.st_mode & kModeBits) == wanted.mode) return;
   // If the folder has a default ACL, that decides the mode.
   if (::chmod(fmt::format("/proc/self/fd/{}", file).c_str(), wanted.mode) != 0) {
-    fail("cannot set the mode of " + path_);
+    throw_error("cannot set the mode of " + file_.path());
   }
-}
-
-SocketFile SocketFile::take_over(const std::string& path, const Account* account) {
-  SocketFile made;
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return made;
-  made.path_ = path;
-  if (account != nullptr) made.account_ = *account;
-  made.device_ = status.st_dev;
-  made.inode_ = status.st_ino;
-  made.maker_ = ::getpid();
-  return made;
-}
-
-SocketFile::SocketFile(SocketFile&& other) noexcept
-    : path_(std::exchange(other.path_, {})),
-      account_(std::move(other.account_)),
-      device_(other.device_),
-      inode_(other.inode_),
-      maker_(other.maker_) {}
-
-SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
-  remove();
-  path_ = std::exchange(other.path_, {});
-  account_ = std::move(other.account_);
-  device_ = other.device_;
-  inode_ = other.inode_;
-  maker_ = other.maker_;
-  return *this;
-}
-
-void SocketFile::remove() noexcept {
-  if (path_.empty() || maker_ != ::getpid()) return;
-  try {
-    const PathActor actor(path_, account_ ? &*account_ : nullptr);
-    const PathActor::Acting acting(actor);
-    struct stat status {};
-    const bool ours =
-        ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
-    if (ours) ::unlink(path_.c_str());
-  } catch (const std::exception&) {
-    // The file stays, as after a sudden death.
-  }
-  path_.clear();
 }
 
 }  // namespace appd::support

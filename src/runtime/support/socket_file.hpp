@@ -3,16 +3,30 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/support/account.hpp"
+#include "runtime/support/owned_file.hpp"
 
 namespace appd::support {
 
-/// The file of a Unix socket that this process has bound. The destructor removes it. All operations
-/// are on the file that was made, even if another has its name by then, and they have the rights of
-/// the path's actor (PathActor).
+/// What a path is that a socket is to be bound to.
+enum class SocketPath : std::uint8_t {
+  free,
+  stale,    ///< a socket that no process listens on any more
+  in_use,   ///< a socket of a running process, as far as can be told
+  foreign,  ///< something other than a socket
+};
+/// Connects to the socket at `path` to find out. `type` is SOCK_STREAM or the like. Throws
+/// std::system_error if the file cannot be inspected.
+SocketPath look_at(const std::string& path, int type);
+
+/// The file of a Unix socket that this process has bound. The destructor removes it, as OwnedFile
+/// does. All operations are on the file that was made, even if another has its name by then, and
+/// they have the rights of the path's actor (PathActor).
 class SocketFile {
  public:
   struct Wanted {
@@ -28,24 +42,19 @@ class SocketFile {
   static SocketFile bind(int socket, const std::string& path, const Wanted& wanted,
                          const Account* account);
   /// Adopts the existing file: this process made it before an execve.
-  static SocketFile take_over(const std::string& path, const Account* account);
+  static SocketFile take_over(const std::string& path, const Account* account) {
+    return SocketFile(OwnedFile::at(path, account));
+  }
 
-  SocketFile(SocketFile&& other) noexcept;
-  SocketFile& operator=(SocketFile&& other) noexcept;
-  ~SocketFile() { remove(); }
-
-  bool exists() const noexcept { return !path_.empty(); }
+  bool exists() const noexcept { return file_.exists(); }
   /// Removes the file if this process made it and it is still this socket's.
-  void remove() noexcept;
+  void remove() noexcept { file_.remove(); }
 
  private:
+  explicit SocketFile(OwnedFile file) noexcept : file_(std::move(file)) {}
   void give(int file, const Wanted& wanted) const;
 
-  std::string path_;  ///< "" if there is no file
-  std::optional<Account> account_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
-  pid_t maker_ = 0;
+  OwnedFile file_;
 };
 
 }  // namespace appd::support

@@ -2,8 +2,6 @@
 
 #include "runtime/support/throw_errno.hpp"
 
-#include <cerrno>
-#include <string>
 #include <system_error>
 
 namespace appd::support {
@@ -13,6 +11,10 @@ void throw_errno(std::string_view call, std::string_view detail) {
   std::string text(call);
   if (!detail.empty()) text.append(" ").append(detail);
   throw std::system_error(error, std::system_category(), text);
+}
+
+void throw_error(const std::string& what, int error) {
+  throw std::system_error(error, std::generic_category(), what);
 }
 
 }  // namespace appd::support

@@ -46,9 +46,8 @@ class CallerEnd {
  public:
   explicit CallerEnd(const std::string& path)
       : socket_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
-    const sockaddr_un address = control_address(path);
-    connected =
-        ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const support::UnixAddress address = control_address(path);
+    connected = ::connect(socket_.get(), address.get(), address.size) == 0;
   }
   void ask(std::string_view word) const {
     REQUIRE(::send(socket_.get(), word.data(), word.size(), MSG_NOSIGNAL) >= 0);

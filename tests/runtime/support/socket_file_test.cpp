@@ -120,4 +120,31 @@ TEST_SUITE("socket file") {
     }
     CHECK(std::filesystem::exists(path));
   }
+
+  TEST_CASE("a path is free, stale, in use or no socket's") {
+    TemporaryFolder folder;
+    const std::string path = folder / "socket";
+    CHECK(look_at(path, SOCK_STREAM) == SocketPath::free);
+    CHECK(look_at(folder / "none/socket", SOCK_STREAM) == SocketPath::free);
+    const UniqueFd socket = make_socket();
+    const SocketFile file = SocketFile::bind(socket.get(), path, {0600}, nullptr);
+    CHECK(look_at(path, SOCK_STREAM) == SocketPath::stale);
+    REQUIRE(::listen(socket.get(), 1) == 0);
+    CHECK(look_at(path, SOCK_STREAM) == SocketPath::in_use);
+    const UniqueFd other(::open((folder / "file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    CHECK(look_at(folder / "file", SOCK_STREAM) == SocketPath::foreign);
+    std::filesystem::create_symlink(path, folder / "link");
+    CHECK(look_at(folder / "link", SOCK_STREAM) == SocketPath::foreign);
+  }
+
+  TEST_CASE("a socket of another type is in use while a process has it") {
+    TemporaryFolder folder;
+    const std::string path = folder / "socket";
+    UniqueFd datagrams(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const SocketFile file = SocketFile::bind(datagrams.get(), path, {0600}, nullptr);
+    CHECK(look_at(path, SOCK_STREAM) == SocketPath::in_use);
+    CHECK(look_at(path, SOCK_SEQPACKET) == SocketPath::in_use);
+    datagrams.reset();
+    CHECK(look_at(path, SOCK_STREAM) == SocketPath::stale);
+  }
 }
