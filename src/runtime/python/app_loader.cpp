@@ -14,6 +14,7 @@
 #include "runtime/python/application_name.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/import_hints.hpp"
+#include "runtime/python/load_error.hpp"
 
 namespace appd::python {
 namespace {

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "runtime/python/python_runtime.hpp"
 #include "runtime/python/ref.hpp"
 
 namespace appd::python {

@@ -3,7 +3,7 @@
 #include "runtime/python/appd_module.hpp"
 
 #include "runtime/python/errors.hpp"
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/start_error.hpp"
 
 namespace appd::python {
 namespace {

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/load_error.hpp"
 
 namespace appd::python {
 namespace {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/python/errors.hpp"
+#include "runtime/python/start_error.hpp"
 #include "runtime/python/virtualenv.hpp"
 #include "runtime/support/worker_signals.hpp"
 

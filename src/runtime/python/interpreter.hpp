@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/python_options.hpp"
 #include "runtime/python/ref.hpp"
 
 namespace appd::python {

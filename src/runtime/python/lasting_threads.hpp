@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/lasting_thread.hpp"
 
 namespace appd::python {
 

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/live_objects.hpp"
 
 namespace appd::python {
 

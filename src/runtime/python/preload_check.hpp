@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/python/built_in.hpp"
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/import_finding.hpp"
 
 namespace appd::python {
 

@@ -6,73 +6,24 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/gateway/application.hpp"
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/python/import_finding.hpp"
+#include "runtime/python/lasting_thread.hpp"
+#include "runtime/python/live_objects.hpp"
+#include "runtime/python/load_error.hpp"
+#include "runtime/python/python_options.hpp"
 #include "runtime/python/running_call.hpp"
+#include "runtime/python/start_error.hpp"
 #include "runtime/support/fork_orphan.hpp"
 
 namespace appd::python {
 
-/// The operator's settings for Python, and what the worker knows about itself.
-struct PythonOptions {
-  std::string module;                   ///< which application: see `load_application`
-  std::vector<std::string> pythonpath;  ///< put in front of sys.path, in this order
-  std::string virtualenv;               ///< "" if there is none
-  bool multithread = false;             ///< wsgi.multithread: this process has several pool threads
-  bool multiprocess = false;            ///< wsgi.multiprocess: there are other workers
-  int crash_descriptor = -1;  ///< where the stacks of all threads go when a signal such as
-                              ///< SIGSEGV ends the process; borrowed; −1 for nowhere
-};
-
-/// The interpreter cannot start, or a pool thread cannot be made. `what` is one readable line.
-class StartError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// The application cannot be loaded. `what` is one line that names the module and the step.
-class LoadError : public std::runtime_error {
- public:
-  LoadError(const std::string& line, std::string traceback)
-      : std::runtime_error(line), traceback_(std::move(traceback)) {}
-
-  /// Python's traceback, lines ending in "\n"; "" if no Python code failed.
-  const std::string& traceback() const noexcept { return traceback_; }
-
- private:
-  std::string traceback_;
-};
-
-/// Bridge objects that are alive. All zero after `finalize`, unless something leaks.
-struct LiveObjects {
-  std::size_t inputs = 0;
-  std::size_t responders = 0;
-  std::size_t file_wrappers = 0;
-  std::size_t kept_bodies = 0;
-
-  std::size_t total() const noexcept { return inputs + responders + file_wrappers + kept_bodies; }
-};
-
-/// What an import has left running or open in a process that will fork.
-struct ImportFinding {
-  /// A sentence: what it is, whose it is, and what becomes of it in the children.
-  std::string text;
-  bool harmless = false;  ///< its owner takes care of it at a fork
-};
-
-/// A thread that Python waits for at its end.
-struct LastingThread {
-  unsigned long number = 0;  ///< threading's `ident`
-  std::string name;          ///< one line
-};
-
-/// CPython in a worker: the interpreter, the application and the pool threads. This header is all
-/// that a worker sees of Python.
+/// CPython in a worker: the interpreter, the application and the pool threads. This header, with
+/// those that it includes, is all that a worker sees of Python.
 ///
 /// Made and used on the worker's main thread, in the order of the members. That thread holds the
 /// interpreter from construction to `release_main`, and again after `take_main` or `join_pool`. The

@@ -7,7 +7,7 @@
 #include "runtime/python/built_in.hpp"
 #include "runtime/python/built_in_code.hpp"
 #include "runtime/python/errors.hpp"
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/load_error.hpp"
 
 namespace appd::python {
 namespace {

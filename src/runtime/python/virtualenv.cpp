@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "runtime/python/python_runtime.hpp"
+#include "runtime/python/start_error.hpp"
 #include "runtime/python/unreadable.hpp"
 
 namespace appd::python {

@@ -11,7 +11,7 @@
 #include "runtime/python/environ_builder.hpp"
 #include "runtime/python/error_stream.hpp"
 #include "runtime/python/response.hpp"
-#include "runtime/python/wsgi_application.hpp"
+#include "runtime/python/wsgi_shared.hpp"
 
 namespace appd::python {
 
