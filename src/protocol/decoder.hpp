@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "runtime/gateway/block_pool.hpp"
 #include "runtime/gateway/variables.hpp"
 
 namespace appd::protocol {
@@ -85,11 +83,6 @@ class Decoder {
   /// one.
   virtual bool holds_nothing() const noexcept = 0;
 };
-
-/// Arriving variables use memory of `blocks`. It must exist whenever the decoder is called, but may
-/// be destroyed before it.
-std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
-                                      gateway::BlockPool& blocks);
 
 /// What the first bytes of a connection are.
 struct Sniffed {

@@ -11,6 +11,7 @@
 #include "protocol/decoder.hpp"
 #include "protocol/fastcgi_records.hpp"
 #include "protocol/owed_ids.hpp"
+#include "runtime/gateway/block_pool.hpp"
 
 namespace appd::protocol {
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "protocol/decoder.hpp"
+#include "runtime/gateway/block_pool.hpp"
 
 namespace appd::protocol {
 

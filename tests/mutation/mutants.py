@@ -563,7 +563,7 @@ SECOND = [
             "config: *", "e2e: test_config.py"),
     removed("a warm-up of a host without a path asks for nothing", f"{CONFIG}/value_formats.cpp",
             "  if (!text.starts_with('/')) value.target = '/';\n", "config: *", "e2e: test_warmup.py"),
-    changed("an empty TMPDIR makes the working directory the spool", f"{CONFIG}/command_line.cpp",
+    changed("an empty TMPDIR makes the working directory the spool", f"{CONFIG}/environment.cpp",
             "std::getenv(\"TMPDIR\"); directory && *directory)", "std::getenv(\"TMPDIR\"))",
             "config: *", "e2e: test_config.py"),
 

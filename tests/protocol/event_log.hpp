@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/decoder.hpp"
+#include "protocol/make_decoder.hpp"
 
 namespace appd::protocol::testing {
 

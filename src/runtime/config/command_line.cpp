@@ -3,13 +3,10 @@
 #include "runtime/config/command_line.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <cstdlib>
 #include <string_view>
-#include <thread>
 
 #include "runtime/config/config_file.hpp"
 #include "runtime/config/option_table.hpp"
@@ -147,30 +144,6 @@ Command parse_question(std::string verb, const std::vector<Given>& given, const 
 }
 
 }  // namespace
-
-Environment read_environment() {
-  Environment environment;
-  cpu_set_t set;
-  const bool known = ::sched_getaffinity(0, sizeof(set), &set) == 0;
-  const auto cpus =
-      known ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
-  environment.cpus = std::max(cpus, 1u);
-  if (const char* directory = std::getenv("TMPDIR"); directory && *directory) {
-    environment.temporary_directory = directory;
-  }
-  if (const char* directories = std::getenv("RUNTIME_DIRECTORY")) {
-    const std::string_view all = directories;
-    environment.runtime_directory = all.substr(0, all.find(':'));
-  }
-  if (const char* addresses = std::getenv(kWebServers)) environment.web_servers = addresses;
-  return environment;
-}
-
-std::string describe(const Origin& origin) {
-  if (origin.kind == Origin::Kind::command_line) return "command line";
-  if (origin.kind == Origin::Kind::environment) return "environment";
-  return fmt::format("{}:{}", origin.file, origin.line);
-}
 
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment) {
   const bool asks = argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0';

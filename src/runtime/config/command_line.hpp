@@ -8,34 +8,11 @@
 #include <vector>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/config/environment.hpp"
+#include "runtime/config/origin.hpp"
 #include "runtime/config/settings.hpp"
 
 namespace appd::config {
-
-/// Properties of the machine and the environment that some defaults depend on.
-struct Environment {
-  unsigned cpus = 1;                             ///< CPUs that this process may run on
-  std::string temporary_directory = "/var/tmp";  ///< for data that does not fit in memory
-  /// Made by a service manager for this process; "" if there is none.
-  std::string runtime_directory{};
-  /// Addresses of fronts that may connect, separated by commas; "" for everyone.
-  std::string web_servers{};
-};
-
-/// Reads this process's environment: the CPUs of its affinity mask; TMPDIR, or else /var/tmp; the
-/// first RUNTIME_DIRECTORY; FCGI_WEB_SERVER_ADDRS.
-Environment read_environment();
-
-/// The place that a value came from.
-struct Origin {
-  enum class Kind : std::uint8_t { command_line, file, environment };
-  Kind kind = Kind::command_line;
-  std::string file;  ///< or the name of the variable
-  unsigned line = 0;
-};
-
-/// "command line", "/etc/appd.ini:12" or "environment".
-std::string describe(const Origin& origin);
 
 enum class Action : std::uint8_t { run, check, print_config, help, version, ask };
 

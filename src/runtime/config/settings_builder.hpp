@@ -6,8 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/config/command_line.hpp"
+#include "runtime/config/config_error.hpp"
+#include "runtime/config/environment.hpp"
 #include "runtime/config/option_table.hpp"
+#include "runtime/config/origin.hpp"
+#include "runtime/config/settings.hpp"
 
 namespace appd::config {
 
@@ -46,9 +49,6 @@ class SettingsBuilder {
   Settings settings_;
   std::map<std::string, std::vector<Origin>, std::less<>> origins_;
 };
-
-/// The variable of FastCGI 1.0, section 3.2, with the addresses of the web servers.
-inline constexpr const char* kWebServers = "FCGI_WEB_SERVER_ADDRS";
 
 /// The option that `given` names. If there is none, throws ConfigError that proposes the nearest
 /// name.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "protocol/make_decoder.hpp"
 #include "protocol/request_encoder.hpp"
 #include "runtime/gateway/reason_phrase.hpp"
 #include "runtime/gateway/request_text.hpp"

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "protocol/make_decoder.hpp"
 #include "runtime/gateway/block_pool.hpp"
 #include "runtime/gateway/request.hpp"
 

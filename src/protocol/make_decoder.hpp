@@ -1,0 +1,16 @@
+// Makes the decoder of a wire.
+#pragma once
+
+#include <memory>
+
+#include "protocol/decoder.hpp"
+#include "runtime/gateway/block_pool.hpp"
+
+namespace appd::protocol {
+
+/// Arriving variables use memory of `blocks`. It must exist whenever the decoder is called, but may
+/// be destroyed before it.
+std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
+                                      gateway::BlockPool& blocks);
+
+}  // namespace appd::protocol
