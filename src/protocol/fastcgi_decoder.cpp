@@ -28,11 +28,6 @@ constexpr std::size_t kUncounted = 16 * 1024;
 /// The memory for whole records that a connection may keep.
 constexpr std::size_t kKept = 64;
 
-template <std::size_t N>
-std::string_view view(const std::array<char, N>& bytes) noexcept {
-  return {bytes.data(), N};
-}
-
 }  // namespace
 
 Event FastcgiDecoder::next(std::string_view& input) {
@@ -260,14 +255,14 @@ Event FastcgiDecoder::response_values(std::string_view asked) {
   }
   const auto header =
       fastcgi::encode_header(RecordType::get_values_result, fastcgi::kManagementId, content.size());
-  return reply(std::string(view(header)) + content, true);
+  return reply(std::string(fastcgi::view(header)) + content, true);
 }
 
 Event FastcgiDecoder::reply_to_unknown_type() {
   std::array<char, 8> content{static_cast<char>(reader_.header().type)};
   const auto header =
       fastcgi::encode_header(RecordType::unknown_type, fastcgi::kManagementId, content.size());
-  return reply(std::string(view(header)).append(view(content)), true);
+  return reply(std::string(fastcgi::view(header)).append(fastcgi::view(content)), true);
 }
 
 void FastcgiDecoder::take_variables(RequestId id, gateway::VariableBlock& into) {
@@ -315,7 +310,7 @@ Event FastcgiDecoder::refuse(Request& request, unsigned status, bool keep_connec
 }
 
 Event FastcgiDecoder::reply_end(RequestId id, ProtocolStatus status, bool keep_connection) {
-  return reply(view(fastcgi::encode_end_request(id, status)), keep_connection);
+  return reply(fastcgi::view(fastcgi::encode_end_request(id, status)), keep_connection);
 }
 
 Event FastcgiDecoder::reply(std::string_view bytes, bool keep_connection) {

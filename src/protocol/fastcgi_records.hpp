@@ -16,6 +16,12 @@ inline constexpr std::uint8_t kVersion = 1;
 inline constexpr std::size_t kHeaderSize = 8;
 inline constexpr RequestId kManagementId = 0;  ///< records that concern the connection
 
+/// The bytes of an encoded record or header.
+template <std::size_t N>
+std::string_view view(const std::array<char, N>& bytes) noexcept {
+  return {bytes.data(), N};
+}
+
 enum class RecordType : std::uint8_t {
   begin_request = 1,
   abort_request = 2,

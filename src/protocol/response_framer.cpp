@@ -12,17 +12,12 @@ namespace {
 using fastcgi::ProtocolStatus;
 using fastcgi::RecordType;
 
-template <std::size_t N>
-std::string_view view(const std::array<char, N>& bytes) noexcept {
-  return {bytes.data(), N};
-}
-
 void add_header(RecordType type, RequestId id, std::size_t content_length, Gather& out) {
-  out.add_copy(view(fastcgi::encode_header(type, id, content_length)));
+  out.add_copy(fastcgi::view(fastcgi::encode_header(type, id, content_length)));
 }
 
 void add_end_request(RequestId id, Gather& out) {
-  out.add_copy(view(fastcgi::encode_end_request(id, ProtocolStatus::request_complete)));
+  out.add_copy(fastcgi::view(fastcgi::encode_end_request(id, ProtocolStatus::request_complete)));
 }
 
 /// Cuts a stream of known size into records as full as possible, without copying it.
@@ -110,7 +105,7 @@ void ResponseFramer::frame_break(Break how, Gather& out) const {
     case Break::corrupt: {
       auto header = fastcgi::encode_header(RecordType::stdout_stream, id_, 0);
       header.front() = 0;  // the version
-      out.add_copy(view(header));
+      out.add_copy(fastcgi::view(header));
       return;
     }
   }

@@ -9,16 +9,13 @@
 #include <optional>
 
 #include "protocol/variable_parsers.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::protocol {
 namespace {
 
 /// 99,999,999 bytes of headers: more than any sensible limit.
 constexpr std::size_t kMaxDigits = 8;
-
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 std::optional<std::uint64_t> number(std::string_view text) noexcept {
   std::uint64_t value = 0;
@@ -47,7 +44,7 @@ Event ScgiDecoder::on_length(std::string_view& input) {
       length_known_ = true;
       return {};
     }
-    if (!is_digit(c)) return malformed("no decimal length of a netstring", here);
+    if (!support::is_digit(c)) return malformed("no decimal length of a netstring", here);
     if (digits_ == "0") return malformed("a netstring's length with a leading zero", here);
     if (digits_.size() == kMaxDigits) {
       return malformed("a netstring's length of more than 8 digits", here);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "protocol/decoder.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::protocol {
 namespace {
@@ -25,9 +26,6 @@ bool is_modifier(unsigned char byte) noexcept {
 bool is_capital(char c) noexcept {
   return c >= 'A' && c <= 'Z';
 }
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 constexpr Sniffed found(Wire wire) noexcept {
   return {Sniffed::Kind::wire, wire};
@@ -43,7 +41,7 @@ Sniffed sniff(std::string_view first_bytes) noexcept {
   const char first = first_bytes.front();
   const auto byte = static_cast<unsigned char>(first);
   if (byte == kFastcgiVersion) return found(Wire::fastcgi);
-  if (is_digit(first)) return found(Wire::scgi);
+  if (support::is_digit(first)) return found(Wire::scgi);
   if (byte != kTlsHandshake && is_modifier(byte)) return found(Wire::uwsgi);
   if (byte != kTlsHandshake && !is_capital(first)) return other(Sniffed::Kind::unknown);
 

@@ -401,7 +401,7 @@ SECOND = [
     removed("the refusal of an upload over uwsgi or SCGI is lost in a reset", f"{PROTOCOL}/single_request_decoder.cpp",
             "  released_ = true;\n", "protocol: *", "net: *", "e2e: test_early_end.py", "e2e: test_limits.py"),
     changed("SCGI requests whose length begins with a 9 are taken for none", f"{PROTOCOL}/sniff.cpp",
-            "return c >= '0' && c <= '9';", "return c >= '0' && c < '9';",
+            "support::is_digit(first)", "support::is_digit(first) && first != '9'",
             "protocol: *", "net: *", "e2e: test_fronts_nginx.py"),
     changed("a request with a variable of 128 bytes breaks when another worker is to have it",
             f"{PROTOCOL}/request_encoder.cpp", "if (size < kShort) {", "if (size <= kShort) {",

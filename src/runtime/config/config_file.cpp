@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "runtime/config/config_error.hpp"
+#include "runtime/support/ascii.hpp"
 #include "runtime/support/path_actor.hpp"
 #include "runtime/support/unique_fd.hpp"
 
@@ -21,12 +22,7 @@ namespace {
 
 constexpr std::string_view kSection = "[appd]";
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
+using support::trim;
 
 // Collects entries, one line at a time.
 class Reader {

@@ -9,23 +9,23 @@
 
 #include "runtime/config/config_error.hpp"
 #include "runtime/config/config_file.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::config {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kExport = "export";
 
 bool is_blank(char c) {
-  return kBlanks.find(c) != std::string_view::npos;
+  return support::kBlanks.find(c) != std::string_view::npos;
 }
 
 bool may_begin_name(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+  return support::is_letter(c) || c == '_';
 }
 
 bool may_be_in_name(char c) {
-  return may_begin_name(c) || (c >= '0' && c <= '9');
+  return may_begin_name(c) || support::is_digit(c);
 }
 
 class EnvFileParser {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/support/ascii.hpp"
+
 namespace appd::config {
 namespace {
 
@@ -17,13 +19,11 @@ bool has_percents(std::string_view option) {
   return std::find(kWithPercents.begin(), kWithPercents.end(), option) != kWithPercents.end();
 }
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool is_name(std::string_view name) {
-  const auto fits = [](char c) { return is_letter(c) || c == '_' || (c >= '0' && c <= '9'); };
-  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+  const auto fits = [](char c) {
+    return support::is_letter(c) || c == '_' || support::is_digit(c);
+  };
+  return !name.empty() && !support::is_digit(name[0]) &&
          std::all_of(name.begin(), name.end(), fits);
 }
 
@@ -71,7 +71,7 @@ class Expander {
   void take_percent() {
     if (at("%%")) return take("%%", "%");
     if (at("%(")) refuse(rest_.substr(0, rest_.find(')')), ")", "%%( for these two characters");
-    if (rest_.size() > 1 && is_letter(rest_[1])) {
+    if (rest_.size() > 1 && support::is_letter(rest_[1])) {
       refuse(rest_.substr(0, 2), "",
              fmt::format("%{} for these two characters", rest_.substr(0, 2)));
     }

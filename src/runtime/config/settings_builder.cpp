@@ -12,6 +12,7 @@
 #include "runtime/config/foreign_options.hpp"
 #include "runtime/config/suggestion.hpp"
 #include "runtime/config/value_formats.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::config {
 namespace {
@@ -19,10 +20,6 @@ namespace {
 std::string as_written(const Origin& origin, std::string_view option) {
   const bool dashes = origin.kind == Origin::Kind::command_line;
   return fmt::format("{}{}", dashes ? "--" : "", option);
-}
-
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
 /// Values of a file are expanded; all others are literal.
@@ -40,7 +37,7 @@ std::string expanded(const Given& given) {
 void check_text(const Given& given, const std::string& text) {
   const auto fail = [&](std::string_view why) { throw error_at(given.origin, given.name, why); };
   if (text.empty()) fail("needs a value");
-  if (std::any_of(text.begin(), text.end(), is_control))
+  if (std::any_of(text.begin(), text.end(), support::is_control))
     fail("the value contains a control character");
   if (text.front() == ' ' || text.back() == ' ') fail("the value begins or ends with a blank");
 }

@@ -11,6 +11,8 @@
 #include <optional>
 #include <span>
 
+#include "runtime/support/ascii.hpp"
+
 namespace appd::config {
 namespace {
 
@@ -29,9 +31,7 @@ constexpr std::uint64_t kLongest = std::uint64_t{365} * 24 * 3'600'000;
 
 std::string to_lower(std::string_view text) {
   std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::transform(lower.begin(), lower.end(), lower.begin(), support::to_lower);
   return lower;
 }
 

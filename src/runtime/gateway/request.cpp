@@ -12,16 +12,13 @@
 
 #include "runtime/gateway/path_derivation.hpp"
 #include "runtime/gateway/variable_name.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::gateway {
 namespace {
 
-bool same_ignoring_case(std::string_view text, std::string_view lower) noexcept {
-  const auto equal = [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-  };
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), equal);
-}
+using support::is_digits;
+using support::same_ignoring_case;
 
 bool is_any_of(std::string_view text, std::initializer_list<std::string_view> lower) noexcept {
   return std::any_of(lower.begin(), lower.end(),
@@ -37,11 +34,6 @@ std::optional<bool> https_by_scheme(std::string_view scheme) noexcept {
 
 bool is_on(std::string_view https) noexcept {
   return is_any_of(https, {"on", "1", "yes", "true", "https"});
-}
-
-bool is_digits(std::string_view text) noexcept {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// A number of bytes; std::nullopt if it is no number, or too large for a file offset.

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "runtime/support/ascii.hpp"
+
 namespace appd::gateway {
 namespace {
 
@@ -17,9 +19,8 @@ constexpr std::size_t kLongestUri = 256;
 void append(std::string& out, std::string_view text, std::size_t longest) {
   if (text.empty()) out.push_back('?');
   for (const char c : text.substr(0, longest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F)
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    if (support::is_control(c))
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
     else
       out.push_back(c);
   }
@@ -33,6 +34,12 @@ std::string request_text(const Request& request) {
   append(text, request.method(), kLongestMethod);
   text.push_back(' ');
   append(text, request.uri(), kLongestUri);
+  return text;
+}
+
+std::string message_about(const Request& request, std::string_view what) {
+  std::string text = request_text(request);
+  text.append(": ").append(what);
   return text;
 }
 

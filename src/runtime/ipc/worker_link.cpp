@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "runtime/support/aside.hpp"
+#include "runtime/support/passing_errors.hpp"
 #include "runtime/support/seqpacket_pair.hpp"
 #include "runtime/support/throw_errno.hpp"
 
@@ -94,22 +95,14 @@ ssize_t receive(int fd, msghdr& message, int flags) noexcept {
   return got;
 }
 
-bool has_no_memory(int error) noexcept {
-  return error == ENOBUFS || error == ENOMEM;
-}
-
-bool would_block(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK;
-}
-
 /// A lack of memory is not the end: the datagram stays and is read later. A caller that polls would
 /// try again at once, so this waits for a moment.
 Datagram judge(ssize_t got) noexcept {
-  if (got < 0 && has_no_memory(errno)) {
+  if (got < 0 && support::has_no_memory(errno)) {
     std::this_thread::sleep_for(kPause);
     return {WorkerLink::Got::nothing};
   }
-  if (got < 0 && would_block(errno)) return {WorkerLink::Got::nothing};
+  if (got < 0 && support::would_block(errno)) return {WorkerLink::Got::nothing};
   if (got <= 0) return {WorkerLink::Got::closed};
   return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
 }
@@ -220,7 +213,7 @@ bool WorkerLink::try_send(const WorkerMessage& message) noexcept {
   const std::size_t size = std::min(message.text.size(), kMostMessageText);
   std::memcpy(bytes.data() + kHeadSize, message.text.data(), size);
   if (send_datagram(fd_.get(), std::span(bytes).first(kHeadSize + size))) return true;
-  return !would_block(errno) && !has_no_memory(errno);
+  return !support::would_block(errno) && !support::has_no_memory(errno);
 }
 
 bool WorkerLink::send(MasterOrder order) noexcept {

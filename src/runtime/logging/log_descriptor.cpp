@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <string>
 
+#include "runtime/support/passing_errors.hpp"
+
 namespace appd::logging {
 namespace {
 
@@ -33,7 +35,7 @@ Way choose_way(int fd) noexcept {
 }
 
 bool may_be_tried_again(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
+  return support::would_block(error) || support::has_no_memory(error);
 }
 
 bool is_ready(int fd) noexcept {

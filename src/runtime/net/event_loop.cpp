@@ -3,7 +3,6 @@
 #include "runtime/net/event_loop.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "runtime/support/event_fd.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::net {
@@ -29,15 +29,9 @@ support::UniqueFd open_epoll() {
   return fd;
 }
 
-support::UniqueFd open_bell() {
-  support::UniqueFd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!fd) support::throw_errno("eventfd");
-  return fd;
-}
-
 }  // namespace
 
-EventLoop::EventLoop() : epoll_(open_epoll()), bell_(open_bell()) {
+EventLoop::EventLoop() : epoll_(open_epoll()), bell_(support::open_event_fd()) {
   epoll_event event{EPOLLIN | EPOLLET, {.ptr = nullptr}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) != 0) {
     support::throw_errno("epoll_ctl", "eventfd");

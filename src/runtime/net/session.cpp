@@ -154,9 +154,11 @@ void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
   if (!workspace_.told_names.is_new(name)) return;
   context().reporter.report(
       LogEvent::request_variable_repeated,
-      fmt::format("{}: the front sends {} twice, with different values: the last one counts (said "
-                  "once by each worker)",
-                  gateway::request_text(live.exchange().request()), name));
+      gateway::message_about(
+          live.exchange().request(),
+          fmt::format("the front sends {} twice, with different values: the last one counts (said "
+                      "once by each worker)",
+                      name)));
 }
 
 void Session::on_body(const Event& event) {
@@ -432,8 +434,7 @@ std::string Session::describe_request() const {
 
 void Session::report(LogEvent event, const LiveRequest& live, std::string_view what) const {
   if (!context().reporter.wants(event)) return;
-  context().reporter.report(
-      event, fmt::format("{}: {}", gateway::request_text(live.exchange().request()), what));
+  context().reporter.report(event, gateway::message_about(live.exchange().request(), what));
 }
 
 }  // namespace appd::net

@@ -257,10 +257,10 @@ void WireExchange::take_head(const gateway::ResponseHead& head) {
     context.reporter.report(
         seen ? gateway::LogEvent::response_large_head_again
              : gateway::LogEvent::response_large_head,
-        fmt::format("{}: the response's head has {} bytes, which nginx refuses unless {} "
-                    "is larger (default 4k or 8k)",
-                    gateway::request_text(request_), head_.size(),
-                    buffer_directive(wire_.protocol)));
+        gateway::message_about(
+            request_, fmt::format("the response's head has {} bytes, which nginx refuses unless {} "
+                                  "is larger (default 4k or 8k)",
+                                  head_.size(), buffer_directive(wire_.protocol))));
   }
 }
 

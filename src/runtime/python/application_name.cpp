@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "runtime/python/load_error.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::python {
 namespace {
@@ -42,10 +43,10 @@ std::vector<std::string> split_at_dots(std::string_view text) {
 /// Letters beyond ASCII may be in identifiers. If they may not, the import or look-up fails later.
 bool is_identifier(std::string_view part) {
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+    return support::is_letter(c) || support::is_digit(c) || c == '_' ||
            static_cast<unsigned char>(c) >= 0x80;
   };
-  return !part.empty() && !(part[0] >= '0' && part[0] <= '9') &&
+  return !part.empty() && !support::is_digit(part[0]) &&
          std::all_of(part.begin(), part.end(), fits);
 }
 

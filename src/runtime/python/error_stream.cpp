@@ -50,8 +50,7 @@ void ErrorText::write(std::string_view text) {
 }
 
 void ErrorText::report(std::string_view lines) {
-  const std::string message =
-      fmt::format("{}: {}", gateway::request_text(exchange_->request()), lines);
+  const std::string message = gateway::message_about(exchange_->request(), lines);
   GilRelease released;
   reporter_.report(gateway::LogEvent::application_errors, message);
 }

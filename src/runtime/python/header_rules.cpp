@@ -8,45 +8,21 @@
 #include <cstring>
 #include <system_error>
 
+#include "runtime/gateway/variable_name.hpp"
+#include "runtime/support/ascii.hpp"
+
 namespace appd::python {
 namespace {
 
 constexpr unsigned kFirstFinalStatus = 200;  // most fronts take a 1xx head for the final one
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
-constexpr std::array<bool, 256> make_token_table() {
-  std::array<bool, 256> table{};
-  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
-  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = true;
-  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'})
-    table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-
-constexpr std::array<bool, 256> kToken = make_token_table();
-
-bool is_control(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7F;
-}
-
-/// The same for eight bytes at once: a borrow out of a byte shows that it is too small.
+/// is_control for eight bytes at once: a borrow out of a byte shows that it is too small.
 bool has_control(std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kEach = 0x0101010101010101;
   const std::uint64_t below_space = (bytes - kEach * 0x20) & ~bytes;
   const std::uint64_t without_delete = bytes ^ (kEach * 0x7F);
   const std::uint64_t is_delete = (without_delete - kEach) & ~without_delete;
   return ((below_space | is_delete) & (kEach * 0x80)) != 0;
-}
-
-bool same_ignoring_case(std::string_view text, std::string_view lower) noexcept {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-  });
 }
 
 constexpr std::array<std::string_view, 11> kServersOwn = {
@@ -75,7 +51,7 @@ constexpr std::uint32_t kServersOwnLengths = make_lengths();
 }  // namespace
 
 std::optional<unsigned> parse_status(std::string_view status) noexcept {
-  if (status.size() < 3 || !std::all_of(status.begin(), status.begin() + 3, is_digit)) return {};
+  if (status.size() < 3 || !support::is_digits(status.substr(0, 3))) return {};
   const auto code =
       static_cast<unsigned>((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
   if (code < kFirstFinalStatus) return {};
@@ -86,8 +62,7 @@ std::optional<unsigned> parse_status(std::string_view status) noexcept {
 }
 
 bool is_header_name(std::string_view name) noexcept {
-  return !name.empty() && std::all_of(name.begin(), name.end(),
-                                      [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+  return gateway::is_token(name);
 }
 
 bool is_header_value(std::string_view value) noexcept {
@@ -97,22 +72,22 @@ bool is_header_value(std::string_view value) noexcept {
     std::memcpy(&bytes, value.data(), kWord);
     if (has_control(bytes)) return false;
   }
-  return std::none_of(value.begin(), value.end(), is_control);
+  return std::none_of(value.begin(), value.end(), support::is_control);
 }
 
 bool is_servers_own(std::string_view name) noexcept {
   // Most names differ in length from all of them.
   if ((kServersOwnLengths >> std::min<std::size_t>(name.size(), 31) & 1) == 0) return false;
   return std::any_of(kServersOwn.begin(), kServersOwn.end(),
-                     [&](std::string_view own) { return same_ignoring_case(name, own); });
+                     [&](std::string_view own) { return support::same_ignoring_case(name, own); });
 }
 
 bool is_content_length(std::string_view name) noexcept {
-  return same_ignoring_case(name, "content-length");
+  return support::same_ignoring_case(name, "content-length");
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) noexcept {
-  if (value.empty() || !is_digit(value.front())) return {};
+  if (value.empty() || !support::is_digit(value.front())) return {};
   std::uint64_t length = 0;
   const char* const end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, length);

@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <string_view>
 
 #include "runtime/python/errors.hpp"
+#include "runtime/support/event_fd.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/support/worker_signals.hpp"
 
@@ -62,12 +62,6 @@ support::UniqueFd open_memory() {
   return fd;
 }
 
-support::UniqueFd open_bell() {
-  support::UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd) support::throw_errno("eventfd");
-  return fd;
-}
-
 void register_with_faulthandler(int fd) {
   const Ref module = checked(PyImport_ImportModule("faulthandler"));
   const Ref function = checked(PyObject_GetAttrString(module.get(), "register"));
@@ -91,7 +85,7 @@ int ThreadStacks::signal() noexcept {
   return SIGRTMAX - 5;
 }
 
-ThreadStacks::ThreadStacks() : frames_(open_memory()), bell_(open_bell()) {
+ThreadStacks::ThreadStacks() : frames_(open_memory()), bell_(support::open_event_fd()) {
   bell = bell_.get();
   support::install_own_handler(ThreadStacks::signal(), [this] {
     register_with_faulthandler(frames_.get());

@@ -10,15 +10,10 @@
 
 #include "runtime/python/start_error.hpp"
 #include "runtime/python/unreadable.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::python {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 /// The first `count` parts: two of "3.11.2.final.0" are "3.11".
 std::string parts_of(std::string_view version, int count) {
@@ -33,9 +28,9 @@ std::string read_version(std::ifstream& file) {
   for (std::string line; std::getline(file, line);) {
     const auto equals = line.find('=');
     if (equals == std::string::npos) continue;
-    const std::string_view key = trimmed(std::string_view(line).substr(0, equals));
+    const std::string_view key = support::trim(std::string_view(line).substr(0, equals));
     if (key == "version" || key == "version_info")
-      return parts_of(trimmed(std::string_view(line).substr(equals + 1)), 3);
+      return parts_of(support::trim(std::string_view(line).substr(equals + 1)), 3);
   }
   return {};
 }

@@ -264,10 +264,11 @@ void WsgiCall::report_oddities() noexcept {
 /// What other calls write meanwhile counts too: an application that logs is not silent.
 void WsgiCall::report_silent_error() noexcept {
   if (console_writes() != written_before_) return;
-  const std::string message = fmt::format(
-      "{}: the application answered with {} and has written nothing about it to sys.stderr, "
-      "sys.stdout or wsgi.errors",
-      gateway::request_text(exchange_->request()), response_.status());
+  const std::string message = gateway::message_about(
+      exchange_->request(),
+      fmt::format("the application answered with {} and has written nothing about it to "
+                  "sys.stderr, sys.stdout or wsgi.errors",
+                  response_.status()));
   const GilRelease released;
   shared_.reporter.report(gateway::LogEvent::application_silent_error, message);
 }
@@ -277,8 +278,8 @@ void WsgiCall::report(gateway::LogEvent event, std::string_view what,
   gateway::Reporter& reporter = shared_.reporter;
   if (!reporter.wants(event)) return;
   if (traceback.ends_with('\n')) traceback.remove_suffix(1);
-  const std::string message = fmt::format("{}: {}{}{}", gateway::request_text(exchange_->request()),
-                                          what, traceback.empty() ? "" : "\n", traceback);
+  const std::string message = gateway::message_about(
+      exchange_->request(), fmt::format("{}{}{}", what, traceback.empty() ? "" : "\n", traceback));
   const GilRelease released;
   reporter.report(event, message);
 }
