@@ -171,8 +171,8 @@ OWN = [
     changed("who waits for a body is not told that it is cut", f"{NET}/body_pipe.cpp",
             "  state_ = State::cut;\n  wake_reader();\n  return full_;", "  state_ = State::cut;\n  return full_;",
             "net: *", "e2e: test_client_gone.py"),
-    removed("the disk's space of a response is never given back", f"{NET}/outbox.cpp",
-            "    if (quota != nullptr) item.owner = std::make_shared<SpoolPart>(*quota, size);\n",
+    removed("the disk's space of a response is never given back", f"{NET}/spooled_response.cpp",
+            "  if (quota != nullptr) share = std::make_shared<SpoolPart>(*quota, size);\n",
             "net: *", "e2e: test_limits.py"),
     removed("what a broken connection was to send is counted for ever", f"{NET}/outbox.cpp",
             "  take_waiting(waiting());\n", "net: *", "e2e: test_back_pressure.py", "e2e: test_memory.py"),
@@ -446,10 +446,10 @@ SECOND = [
             "const int on = 0;\n  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR",
             "sockets: *", "e2e: test_sockets.py", "e2e: test_lifecycle.py"),
     changed("a long file is broken off at --write-timeout although it goes out", f"{NET}/outbox.cpp",
-            "    const std::uint64_t file_before = queue_.front().file.length;\n"
-            "    const Send result = send_item(queue_.front());\n"
-            "    moved = moved || waiting() != before || queue_.front().file.length != file_before;\n",
-            "    const Send result = send_item(queue_.front());\n    moved = moved || waiting() != before;\n",
+            "    const std::uint64_t file_before = queue_.front().file_left();\n"
+            "    const Sending result = send_first();\n"
+            "    moved = moved || waiting() != before || queue_.front().file_left() != file_before;\n",
+            "    const Sending result = send_first();\n    moved = moved || waiting() != before;\n",
             "net: *", "e2e: test_back_pressure.py"),
     changed("a thread that waits for room is not told that its connection is gone", f"{NET}/outbox.cpp",
             "  take_waiting(waiting());\n  room_.notify_all();\n", "  take_waiting(waiting());\n",

@@ -1,22 +1,41 @@
-// Writes to the socket at once, and queues, spools or sends files from the loop.
+// Writes to the socket at once, queues what it does not take, and flushes that from the loop.
+
+// How it works
+// ------------
+// A connection has one outbox, and every byte of a response goes through it. In the usual case it
+// only writes: the thread that has a response takes the lock, hands all of it to the socket in one
+// call and is done. All else here is for the other cases. They are in the order of the bytes:
+//
+//     socket <- queue_ (front) .. queue_ (back) <- held_ <- the next write
+//
+// held_    One small write of a stream that may wait, so that it goes out together with the next
+//          one (docs/decisions/stream-pairs.md). There is one at most, and only while the queue is
+//          empty: whatever comes next goes behind it, either in the same call or in the queue.
+// queue_   What the socket did not take. Once something is in it, every write is queued behind it,
+//          and only `flush` sends: the loop, when the socket has room. An item is the rest of a
+//          write, or a file (outgoing_item.hpp). What becomes of a rest, from its size and from the
+//          memory that the worker has left, is decided in `keep_rest`
+//          (docs/architecture/io.md, "What waits, and where"). A response that is complete never
+//          keeps its thread (docs/decisions/responses-without-a-thread.md).
+//
+// The lock guards the order, so it is also what keeps a write in one piece: nobody else gets
+// between the parts that the socket has taken and the rest that is queued. Each call on the socket
+// is made under it, and none waits: threads that must wait do so in `wait_below`, for the memory
+// and not for the socket. After `shut` nothing touches the socket, so the connection may close the
+// descriptor, whose number the next connection gets.
+//
+// Memory is counted twice: `waiting_` is this connection's, for the writer of a stream and for
+// whoever reads requests (`overloaded`), and `memory_` is the worker's. Both change under the lock,
+// with each byte that is queued or sent, and may be read without it.
 
 #include "runtime/net/outbox.hpp"
-
-#include <fmt/format.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/container/small_vector.hpp>
-#include <cerrno>
-#include <climits>
-#include <cstring>
-#include <string_view>
 #include <utility>
 
-#include "runtime/net/spool_file.hpp"
+#include "runtime/net/spooled_response.hpp"
 
 namespace appd::net {
 namespace {
@@ -34,101 +53,12 @@ constexpr std::size_t kItemRoom = 4096;
 constexpr std::size_t kCrowd = 2 * kOutgoingBuffer;
 constexpr std::size_t kCrowdedItems = 64;
 /// What one flush may send before other connections get their turn.
-constexpr std::size_t kFlushBudget = 1024 * 1024;
-/// File bytes that are framed at once for FastCGI.
-constexpr std::size_t kFileBlock = 4 * protocol::ResponseFramer::kMaxRecord;
+constexpr std::size_t kFlushBudget = OutgoingItem::kFileBudget;
 
 /// Of one write: a response in one piece has no more parts than fit in here without an allocation.
 using Parts = boost::container::small_vector<iovec, 8>;
 
-std::size_t size_of(std::span<const iovec> parts) {
-  std::size_t size = 0;
-  for (const iovec& part : parts) size += part.iov_len;
-  return size;
-}
-
-void copy(std::span<const iovec> parts, char* to) noexcept {
-  for (const iovec& part : parts) {
-    if (part.iov_len > 0) std::memcpy(to, part.iov_base, part.iov_len);
-    to += part.iov_len;
-  }
-}
-
-/// Takes `n` sent bytes off the parts from `first` on.
-void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) {
-  while (n > 0) {
-    iovec& part = parts[first];
-    const std::size_t taken = std::min(n, part.iov_len);
-    part.iov_base = static_cast<char*>(part.iov_base) + taken;
-    part.iov_len -= taken;
-    n -= taken;
-    if (part.iov_len == 0) ++first;
-  }
-  while (first < parts.size() && parts[first].iov_len == 0) ++first;
-}
-
-ssize_t send_some(int socket, std::span<iovec> parts) {
-  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
-  if (parts.size() == 1) return ::send(socket, parts[0].iov_base, parts[0].iov_len, kFlags);
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = std::min<std::size_t>(parts.size(), IOV_MAX);
-  return ::sendmsg(socket, &message, kFlags);
-}
-
-bool write_all(int file, std::span<const iovec> parts) {
-  for (const iovec& part : parts) {
-    std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(file, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-  }
-  return true;
-}
-
-/// What a spooled response takes of the quota, for as long as it is there.
-class SpoolPart {
- public:
-  SpoolPart(SpoolQuota& quota, std::uint64_t bytes) noexcept : quota_(quota), bytes_(bytes) {}
-  ~SpoolPart() { quota_.give_back(bytes_); }
-  SpoolPart(const SpoolPart&) = delete;
-  SpoolPart& operator=(const SpoolPart&) = delete;
-
- private:
-  SpoolQuota& quota_;
-  const std::uint64_t bytes_;
-};
-
-/// Of a socket, for now.
-bool out_of_memory(int error) {
-  return error == ENOBUFS || error == ENOMEM;
-}
-
-/// sendfile's, where reading and sending may still do.
-bool cannot_sendfile(int error) {
-  return error == EINVAL || error == EIO || error == ENOSYS || error == EOVERFLOW ||
-         error == EOPNOTSUPP || out_of_memory(error);
-}
-
-bool would_block(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK;
-}
-
 }  // namespace
-
-void Outbox::Bytes::reserve(std::size_t bytes) {
-  if (room >= bytes) return;
-  data = std::make_unique_for_overwrite<char[]>(bytes);
-  room = bytes;
-}
-
-void Outbox::Bytes::append(std::span<const iovec> parts) noexcept {
-  copy(parts, data.get() + size);
-  size += size_of(parts);
-}
 
 Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keeper,
                              const RequestState& request, Urgency urgency) {
@@ -163,12 +93,12 @@ Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t take
   unsent.insert(unsent.end(), parts.begin(), parts.end());
   std::size_t first = 0;
   advance(unsent, first, taken);
-  const Send result = queue_.empty() ? send_parts(unsent, first) : Send::some;
-  if (result == Send::broken) {
+  const Sending result = queue_.empty() ? send_parts(socket_, unsent, first) : Sending::some;
+  if (result == Sending::broken) {
     break_connection();
     return Status::gone;
   }
-  if (result != Send::all) {
+  if (result != Sending::all) {
     return keep_rest(std::span(unsent).subspan(first), keeper) ? Status::queued : Status::gone;
   }
   held_.size = 0;
@@ -191,12 +121,8 @@ Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::Resp
   Lock lock(mutex_);
   if (shut_ || request.gone()) return Status::gone;
   queue_held();
-  Item item;
-  item.file = std::move(range);
-  item.framer = framer;
-  item.wire = wire;
-  item.told = std::move(told);
-  queue(std::move(item), 0);
+  const bool framed = wire == protocol::Wire::fastcgi;
+  queue({std::move(range), framed ? std::optional(framer) : std::nullopt, std::move(told)});
   return Status::queued;
 }
 
@@ -226,17 +152,17 @@ Outbox::Flushed Outbox::flush() {
   bool moved = false;
   std::size_t budget_end = before > kFlushBudget ? before - kFlushBudget : 0;
   while (!queue_.empty()) {
-    const std::uint64_t file_before = queue_.front().file.length;
-    const Send result = send_item(queue_.front());
-    moved = moved || waiting() != before || queue_.front().file.length != file_before;
-    if (result == Send::broken || result == Send::short_file) {
-      const bool broken = result == Send::broken;
+    const std::uint64_t file_before = queue_.front().file_left();
+    const Sending result = send_first();
+    moved = moved || waiting() != before || queue_.front().file_left() != file_before;
+    if (result == Sending::broken || result == Sending::short_file) {
+      const bool broken = result == Sending::broken;
       break_connection(broken ? FileEnd::front_gone : FileEnd::broken_off);
       return broken ? Flushed::broken : Flushed::short_file;
     }
     if (waiters_ > 0) room_.notify_all();
-    if (result == Send::starved) return Flushed::starved;
-    if (result == Send::some) break;
+    if (result == Sending::starved) return Flushed::starved;
+    if (result == Sending::some) break;
     drop_first(FileEnd::sent);
     if (waiting() < budget_end) break;
   }
@@ -281,172 +207,70 @@ std::size_t Outbox::send_as_one(std::span<const iovec> parts) {
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
-Outbox::Send Outbox::send_parts(std::span<iovec> parts, std::size_t& first) {
-  while (first < parts.size()) {
-    const ssize_t n = send_some(socket_, parts.subspan(first));
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (out_of_memory(errno)) return Send::starved;
-      return would_block(errno) ? Send::some : Send::broken;
-    }
-    advance(parts, first, static_cast<std::size_t>(n));
-  }
-  return Send::all;
-}
-
-Outbox::Send Outbox::send_item(Item& item) {
-  if (item.has_parts()) {
-    const std::size_t before = size_of(std::span(item.parts).subspan(item.first));
-    const Send result = send_parts(item.parts, item.first);
-    const std::size_t after = size_of(std::span(item.parts).subspan(item.first));
-    take_waiting(before - after);
-    if (result != Send::all) return result;
-  }
-  if (item.file.length == 0) return Send::all;
-  const bool read = item.read || item.wire == protocol::Wire::fastcgi;
-  return read ? send_file_read(item) : send_file_plain(item);
-}
-
-Outbox::Send Outbox::send_file_plain(Item& item) {
-  auto offset = static_cast<off_t>(item.file.offset);
-  const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFlushBudget);
-  const ssize_t n = ::sendfile(socket_, item.file.file.get(), &offset, wanted);
-  if (n < 0 && cannot_sendfile(errno)) {
-    memory_.reporter().report(
-        gateway::LogEvent::response_file_read,
-        fmt::format("sendfile failed ({}): the file is read instead", std::strerror(errno)));
-    item.read = true;
-    return send_file_read(item);
-  }
-  if (n < 0) return would_block(errno) || errno == EINTR ? Send::some : Send::broken;
-  if (n == 0) return Send::short_file;
-  item.file.offset = static_cast<std::uint64_t>(offset);
-  item.file.length -= static_cast<std::uint64_t>(n);
-  return item.file.length == 0 ? Send::all : Send::some;
-}
-
-Outbox::Send Outbox::send_file_read(Item& item) {
-  for (std::size_t staged = 0; staged < kFlushBudget; staged += kFileBlock) {
-    if (!stage_file_block(item)) return Send::short_file;
-    const Send result = send_parts(item.parts, item.first);
-    const std::size_t left = size_of(std::span(item.parts).subspan(item.first));
-    take_waiting(item.copy.size - left);
-    if (result != Send::all) return result;
-    if (item.file.length == 0) return Send::all;
-  }
-  return Send::some;
-}
-
-bool Outbox::stage_file_block(Item& item) {
-  const std::size_t wanted = std::min<std::uint64_t>(item.file.length, kFileBlock);
-  std::vector<char> block(wanted);
-  ssize_t n = 0;
-  do {
-    n = ::pread(item.file.file.get(), block.data(), wanted, static_cast<off_t>(item.file.offset));
-  } while (n < 0 && errno == EINTR);
-  if (n <= 0) return false;
-  const auto got = static_cast<std::size_t>(n);
-  item.file.offset += got;
-  item.file.length -= got;
-  item.copy.size = 0;
-  if (item.wire == protocol::Wire::fastcgi) {
-    protocol::Gather framed;
-    const std::string_view body(block.data(), got);
-    item.framer.frame({}, std::span(&body, 1), item.file.length == 0, framed);
-    item.copy.reserve(framed.size());
-    item.copy.append(framed.parts());
-  } else {
-    const iovec plain{block.data(), got};
-    item.copy.reserve(got);
-    item.copy.append(std::span(&plain, 1));
-  }
-  item.parts.assign(1, item.copy.part());
-  item.first = 0;
-  add_waiting(item.copy.size);
-  return true;
+Sending Outbox::send_first() {
+  OutgoingItem& item = queue_.front();
+  const std::size_t before = item.in_memory();
+  const Sending result = item.send(socket_, memory_.reporter());
+  const std::size_t after = item.in_memory();
+  if (after > before) add_waiting(after - before);  // of a file's block that it has read
+  if (after < before) take_waiting(before - after);
+  return result;
 }
 
 /// False: it could not be kept, and the connection is broken.
 bool Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   const std::size_t size = size_of(rest);
-  if (size > kCopyLimit && !memory_.has_room_for(size)) return spool(rest, size);
-  if (try_append(rest, size)) return true;
-  Item item;
-  if (keeper != nullptr && size > kCopyLimit) {
-    item.parts.assign(rest.begin(), rest.end());
-    item.owner = keeper->keep();
-    item.copy = std::exchange(held_, {});  // among the parts, perhaps
-  } else {
-    item.copy.reserve(std::max(size, kItemRoom));
-    item.copy.append(rest);
-    item.parts.assign(1, item.copy.part());
-    held_.size = 0;
+  if (size > kCopyLimit && !memory_.has_room_for(size)) return spool(rest);
+  // Nothing is held while something is queued.
+  if (!queue_.empty() && queue_.back().try_append(rest, size)) {
+    add_waiting(size);
+    return true;
   }
-  queue(std::move(item), size);
+  queue(make_item(rest, size, keeper));
   return true;
 }
 
-/// Adds to the last item what fits into its room. Nothing is held while there is one.
-bool Outbox::try_append(std::span<const iovec> rest, std::size_t size) {
-  if (queue_.empty()) return false;
-  Item& last = queue_.back();
-  const bool own = last.has_parts() && !last.owner && !last.file.file;
-  if (!own || last.copy.room - last.copy.size < size) return false;
-  last.copy.append(rest);
-  last.parts.back().iov_len += size;
-  add_waiting(size);
-  return true;
+/// Takes over what is held: it is a part of `rest`, as far as it is not sent.
+OutgoingItem Outbox::make_item(std::span<const iovec> rest, std::size_t size,
+                               gateway::Keeper* keeper) {
+  if (keeper != nullptr && size > kCopyLimit) {
+    return OutgoingItem(rest, keeper->keep(), std::exchange(held_, {}));
+  }
+  OwnBytes copied;
+  copied.reserve(std::max(size, kItemRoom));
+  copied.append(rest);
+  held_.size = 0;
+  return OutgoingItem(std::move(copied));
 }
 
 /// A thread must not wait for a slow reader, and memory is short: a file takes it.
-bool Outbox::spool(std::span<const iovec> rest, std::size_t size) {
-  Item item;
-  item.wire = protocol::Wire::scgi;  // it has its frames already
-  const char* problem = nullptr;
-  SpoolQuota* const quota = memory_.quota();
-  if (quota != nullptr && !quota->try_take(size)) {
-    problem = "all that --spool-limit allows is taken";
-  } else {
-    if (quota != nullptr) item.owner = std::make_shared<SpoolPart>(*quota, size);
-    item.file = {open_spool_file(memory_.spool_dir()), 0, size};
-    if (!item.file.file || !write_all(item.file.file.get(), rest)) problem = std::strerror(errno);
-  }
-  if (problem != nullptr) {
-    memory_.reporter().report(
-        gateway::LogEvent::response_not_spooled,
-        fmt::format(
-            "a response was broken off: its front takes it too slowly, and there is no room "
-            "for it in the spool directory {}: {}",
-            memory_.spool_dir(), problem));
+bool Outbox::spool(std::span<const iovec> rest) {
+  auto item = spool_response(rest, memory_);
+  if (!item) {
     break_connection();
     return false;
   }
   held_.size = 0;
-  queue(std::move(item), 0);
+  queue(std::move(*item));
   return true;
 }
 
 void Outbox::queue_held() {
-  if (held_.empty()) return;
-  Item item;
-  item.copy = std::exchange(held_, {});
-  item.parts.assign(1, item.copy.part());
-  const std::size_t size = item.copy.size;
-  queue(std::move(item), size);
+  if (!held_.empty()) queue(OutgoingItem(std::exchange(held_, {})));
 }
 
-void Outbox::queue(Item item, std::size_t size) {
-  if (item.file.file) files_.fetch_add(1, std::memory_order_relaxed);
-  add_waiting(size);
+void Outbox::queue(OutgoingItem item) {
+  if (item.is_file()) files_.fetch_add(1, std::memory_order_relaxed);
+  add_waiting(item.in_memory());
   queue_.push_back(std::move(item));
   queued_.fetch_add(1, std::memory_order_relaxed);
   items_.fetch_add(1, std::memory_order_release);
 }
 
 void Outbox::drop_first(FileEnd end) {
-  Item& first = queue_.front();
-  if (first.file.file) files_.fetch_sub(1, std::memory_order_relaxed);
-  if (first.told) first.told(end, first.file.length);
+  const OutgoingItem& first = queue_.front();
+  if (first.is_file()) files_.fetch_sub(1, std::memory_order_relaxed);
+  first.tell(end);
   queue_.pop_front();
   items_.fetch_sub(1, std::memory_order_release);
 }

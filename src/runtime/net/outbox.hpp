@@ -5,15 +5,15 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <list>
-#include <memory>
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include "protocol/response_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/net/outgoing_item.hpp"
 #include "runtime/net/outgoing_memory.hpp"
+#include "runtime/net/parts.hpp"
 #include "runtime/net/request_state.hpp"
 #include "runtime/net/thread_safety.hpp"
 
@@ -62,15 +62,8 @@ class Outbox {
   /// Writes bytes of the server's own, copied where they must wait.
   Status write_always(std::string_view bytes);
 
-  /// How the sending of a file ended.
-  enum class FileEnd : std::uint8_t {
-    sent,
-    front_gone,  ///< or the connection was closed
-    broken_off,  ///< a file could not be read, this one or one before it
-  };
-  /// Told with the bytes of the file that have not been sent. In any thread, under the lock.
-  using FileTold = std::function<void(FileEnd end, std::uint64_t left)>;
-
+  using FileEnd = net::FileEnd;
+  using FileTold = net::FileTold;
   /// Queues a file's range behind what waits; FastCGI framing is added as it goes. `told` may be
   /// empty; it is called once, but not when the front is `gone`.
   Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
@@ -116,52 +109,20 @@ class Outbox {
   void shut();
 
  private:
-  // Bytes of the outbox's own. Its room is not cleared first, as a vector's would be.
-  struct Bytes {
-    std::unique_ptr<char[]> data;
-    std::size_t room = 0;
-    std::size_t size = 0;
-
-    void reserve(std::size_t bytes);                     // while empty
-    void append(std::span<const iovec> parts) noexcept;  // there is room
-    bool empty() const noexcept { return size == 0; }
-    iovec part() const noexcept { return {data.get(), size}; }
-  };
-
-  // What waits of a write, or of several small ones: parts to send from `first` on, kept alive by
-  // `copy` or `owner`; then a file.
-  struct Item {
-    std::vector<iovec> parts;
-    std::size_t first = 0;
-    Bytes copy;
-    std::shared_ptr<const void> owner;
-    gateway::FileRange file;
-    protocol::ResponseFramer framer;
-    protocol::Wire wire = protocol::Wire::fastcgi;
-    bool read = false;  // sendfile cannot do it
-    FileTold told;
-
-    bool has_parts() const noexcept { return first < parts.size(); }
-  };
-
-  enum class Send : std::uint8_t { all, some, starved, broken, short_file };
   Status hold(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
   Status write_rest(std::span<const iovec> parts, std::size_t taken, gateway::Keeper* keeper)
       APPD_REQUIRES(mutex_);
   void queue_held() APPD_REQUIRES(mutex_);
-  void queue(Item item, std::size_t size) APPD_REQUIRES(mutex_);
+  void queue(OutgoingItem item) APPD_REQUIRES(mutex_);
   void drop_first(FileEnd end) APPD_REQUIRES(mutex_);
   void add_waiting(std::size_t bytes) noexcept;
   void take_waiting(std::size_t bytes) noexcept;
   std::size_t send_as_one(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
-  Send send_parts(std::span<iovec> parts, std::size_t& first) APPD_REQUIRES(mutex_);
-  Send send_item(Item& item) APPD_REQUIRES(mutex_);
-  Send send_file_plain(Item& item) APPD_REQUIRES(mutex_);
-  Send send_file_read(Item& item) APPD_REQUIRES(mutex_);
-  bool stage_file_block(Item& item) APPD_REQUIRES(mutex_);
+  Sending send_first() APPD_REQUIRES(mutex_);
   bool keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
-  bool try_append(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
-  bool spool(std::span<const iovec> rest, std::size_t size) APPD_REQUIRES(mutex_);
+  OutgoingItem make_item(std::span<const iovec> rest, std::size_t size, gateway::Keeper* keeper)
+      APPD_REQUIRES(mutex_);
+  bool spool(std::span<const iovec> rest) APPD_REQUIRES(mutex_);
   void break_connection(FileEnd why = FileEnd::front_gone) APPD_REQUIRES(mutex_);
 
   const int socket_;
@@ -177,8 +138,8 @@ class Outbox {
   unsigned waiters_ APPD_GUARDED_BY(mutex_) = 0;
   bool shut_ APPD_GUARDED_BY(mutex_) = false;
   bool release_due_ APPD_GUARDED_BY(mutex_) = false;  // the loop has been told of a held write
-  Bytes held_ APPD_GUARDED_BY(mutex_);                // none while something is queued
-  std::list<Item> queue_ APPD_GUARDED_BY(mutex_);
+  OwnBytes held_ APPD_GUARDED_BY(mutex_);             // none while something is queued
+  std::list<OutgoingItem> queue_ APPD_GUARDED_BY(mutex_);
 };
 
 }  // namespace appd::net
