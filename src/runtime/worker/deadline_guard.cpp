@@ -12,7 +12,7 @@ namespace {
 
 using gateway::LogEvent;
 
-/// Who has the interpreter for so long while another asks for it runs C code that keeps it: Python
+/// A thread that keeps the interpreter this long while another asks for it is in C code: Python
 /// code gives it up within some milliseconds.
 constexpr std::chrono::milliseconds kKept{50};
 
@@ -39,8 +39,8 @@ void DeadlineGuard::start(
   look_later(now());
 }
 
-/// `when` and what the watches know is running time; the timer counts that only while this thread
-/// runs.
+/// `when` is running time, as the watches know it. The timer counts other time: it is running time
+/// only while this thread runs.
 void DeadlineGuard::look_later(Clock::time_point when) {
   const Clock::duration wait = std::max(when - now(), Clock::duration::zero());
   time_.expect_wait(wait);
@@ -59,8 +59,8 @@ void DeadlineGuard::look() {
   look_later(next);
 }
 
-/// Only while a request makes no progress, or has not begun for lack of the interpreter: to ask for
-/// it has a price.
+/// Asking for the interpreter has a price. So it asks only while a request makes no progress, or
+/// cannot begin without the interpreter.
 void DeadlineGuard::look_at_interpreter() {
   const auto half_way = [at = now()](const pool::DeadlineWatch& watch) {
     return watch.half_way(at);
@@ -107,7 +107,7 @@ void DeadlineGuard::look_at(unsigned thread) {
   }
 }
 
-/// A keeper that has been given up does not come back, so that who waits for it does not either.
+/// A keeper that has been given up does not come back, and neither do the threads that wait for it.
 pool::DeadlineWatch::View DeadlineGuard::view_of(unsigned thread,
                                                  const Reading& reading) const noexcept {
   const bool waits_for_keeper =
@@ -140,7 +140,7 @@ void DeadlineGuard::act(pool::DeadlineEvent event, unsigned thread, const Readin
   }
 }
 
-/// The request and where it is. `what`: the option, and what follows.
+/// The request and where it is. `what` names the option, and what is done about it.
 std::string DeadlineGuard::describe(unsigned thread, const Reading& reading, const char* what) {
   const Clock::time_point at = now();
   return fmt::format("{} has made no progress for {:.1f} s ({}; thread {}, began {:.1f} s ago){}",

@@ -18,21 +18,22 @@
 
 namespace appd::worker {
 
-/// Watches over the time of a worker's requests and does what its watches decide. It runs on the
-/// control thread, which needs neither the loop nor the interpreter: so it works when every pool
+/// Watches the time of a worker's requests, and does what its watches decide. It runs on the
+/// control thread, which needs neither the loop nor the interpreter, so it works when every pool
 /// thread is stuck.
 class DeadlineGuard {
  public:
   using Clock = pool::DeadlineWatch::Clock;
 
-  /// `slots`: one for each pool thread; `load`: of this worker. All references must outlive it.
+  /// `slots` has one for each pool thread, `load` is this worker's. All references must outlive
+  /// the guard.
   DeadlineGuard(boost::asio::io_context& control, const pool::DeadlineLimits& limits,
                 std::span<const ipc::ThreadSlot> slots, const ipc::WorkerLoad& load,
                 python::PythonRuntime& python, gateway::Reporter& reporter);
 
-  /// Before `control` runs: it watches for as long as that does. `on_stuck` is called there for a
-  /// call that does not come back: with the pool thread, the sequence of its slot, and a line that
-  /// says which.
+  /// Call it before `control` runs; the guard watches as long as that runs. `on_stuck` is called
+  /// on the control thread when a call does not come back. It gets the pool thread, the sequence of
+  /// its slot, and a line that names the request.
   void start(std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck);
 
  private:
@@ -55,13 +56,13 @@ class DeadlineGuard {
   std::string stack_of(unsigned thread, const Reading& reading);
 
   boost::asio::steady_timer timer_;
-  support::RunningTime time_{Clock::now()};  // what the watches are told
+  support::RunningTime time_{Clock::now()};  // the time that the watches know
   const std::span<const ipc::ThreadSlot> slots_;
   const ipc::WorkerLoad& load_;
   std::vector<pool::DeadlineWatch> watches_;  // one for each slot
   std::optional<unsigned> keeper_;            // the thread that keeps the interpreter from others
-  std::vector<std::uint32_t> told_;           // for each slot: the last request that was kept out
-  bool told_queue_ = false;                   // since there is this keeper
+  std::vector<std::uint32_t> told_;  // for each slot, the last request reported as kept out
+  bool told_queue_ = false;          // the same was reported of the queue
   python::PythonRuntime& python_;
   gateway::Reporter& reporter_;
   std::function<void(unsigned, std::uint32_t, const std::string&)> on_stuck_;

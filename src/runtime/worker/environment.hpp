@@ -9,11 +9,11 @@
 
 namespace appd::worker {
 
-/// Enters --chdir and sets --env for this process. Throws std::system_error that names the
+/// Enters --chdir and sets --env for this process. Throws a std::system_error that names the
 /// directory.
 void enter_environment(const config::Settings& settings);
 
-/// --spool-dir as the start's working directory and --chdir make it absolute.
+/// --spool-dir as an absolute path, from the working directory at the start and --chdir.
 std::string spool_folder(const config::Settings& settings);
 
 net::ServerOptions make_server_options(const config::Settings& settings,

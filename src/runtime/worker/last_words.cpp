@@ -17,7 +17,7 @@ namespace {
 
 gateway::Reporter* listener = nullptr;  // std::terminate takes no argument
 
-/// There may be no memory: nothing here asks for any.
+/// There may be no memory, so nothing here allocates.
 [[noreturn]] void on_terminate() noexcept {
   std::set_terminate(std::abort);
   try {

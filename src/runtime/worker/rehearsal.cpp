@@ -15,7 +15,7 @@
 namespace appd::worker {
 namespace {
 
-/// Calls `act` and gives what it has thrown.
+/// Calls `act` and returns what it threw; null if it threw nothing.
 template <typename Act>
 std::exception_ptr caught(Act act) {
   try {

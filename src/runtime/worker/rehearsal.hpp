@@ -8,12 +8,12 @@
 
 namespace appd::worker {
 
-/// Has a server whose threads run already answer --warmup. Throws as `warm_up` does. Holding the
-/// interpreter, which the threads have meanwhile.
+/// Sends the requests of --warmup to a server whose threads already run. Throws as `warm_up` does.
+/// Call it with the interpreter, which it releases to the threads meanwhile.
 void serve_warm_ups(const config::Settings& settings, python::PythonRuntime& python,
                     net::EventLoop& loop, net::Server& server, gateway::Reporter& reporter);
 
-/// The same with threads and a server for this alone, which are gone when it returns. After
+/// The same with threads and a server of its own, which are gone when it returns. Call it after
 /// `load_application`.
 void rehearse(const config::Settings& settings, python::PythonRuntime& python,
               gateway::Reporter& reporter);

@@ -40,7 +40,8 @@ int StartReport::fail() {
 }
 
 int StartReport::fail(const std::string& what, const std::string& traceback) {
-  // Logged by the master, once for all that fail at the same; unless the link would cut it.
+  // The master logs it, once for all workers that fail with the same text. Only what the link
+  // would cut is logged here.
   std::string text = with_traceback(what, traceback);
   if (text.size() > ipc::kMostMessageText) reporter_.report(LogEvent::worker_start_failed, text);
   link_.send({WorkerMessage::Kind::failed, step_, std::move(text)});

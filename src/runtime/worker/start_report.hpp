@@ -19,9 +19,9 @@ class StartReport {
       : link_(link), reporter_(reporter) {}
 
   void begin(ipc::StartStep step);
-  /// What was begun last has failed, for the exception that is being handled. Gives the exit code.
+  /// The last step failed with the exception that is being handled. Returns the exit code.
   int fail();
-  /// The same in words.
+  /// The last step failed for a reason that is no exception.
   int fail(const std::string& what, const std::string& traceback = {});
 
  private:
@@ -30,17 +30,17 @@ class StartReport {
   ipc::StartStep step_ = ipc::StartStep::enter_directory;
 };
 
-/// The steps up to start_interpreter; what they throw is for `StartReport::fail`.
+/// Takes the steps up to start_interpreter. Pass what they throw to `StartReport::fail`.
 std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
                                                     int crash_descriptor, StartReport& report,
                                                     gateway::Reporter& reporter);
 
-/// Imports the application as a zygote does and reports what the import has left: whether workers
-/// may be forked then. Throws python::LoadError.
+/// Imports the application as a zygote does, and reports what the import has left running. True if
+/// workers may be forked after that. Throws python::LoadError.
 bool preload_application(python::PythonRuntime& python, const config::Settings& settings,
                          gateway::Reporter& reporter);
 
-/// `what`, and on further lines the traceback if there is one.
+/// `what`, followed by the lines of the traceback if there is one.
 std::string with_traceback(const std::string& what, const std::string& traceback);
 
 }  // namespace appd::worker

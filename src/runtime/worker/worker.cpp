@@ -37,10 +37,10 @@ using gateway::LogEvent;
 using ipc::StartStep;
 namespace exit_code = support::exit_code;
 
-/// Signs of life in the time after which one is missed.
+/// Signs of life within --heartbeat, after which a silent worker is killed.
 constexpr int kBeatsInHeartbeat = 3;
 
-/// As WorkerMessage::Kind::exiting has them.
+/// The threads as WorkerMessage::Kind::exiting lists them.
 std::string list(const std::vector<python::LastingThread>& threads) {
   std::string text;
   for (const auto& [number, name] : threads) {
@@ -70,7 +70,7 @@ class Worker {
   int run() {
     if (const int code = start(); code != exit_code::kOk) return code;
     support::release_unchanged_file_pages();
-    start_control();  // who is told that it is ready may send it SIGTERM
+    start_control();  // the master may send SIGTERM as soon as it knows that this worker is ready
     link_.send({ipc::WorkerMessage::Kind::ready, {}, {}});
     serve();
     return end();
@@ -119,8 +119,7 @@ class Worker {
                     [this] { drain("SIGTERM", Idle::left, "SIGTERM"); }});
   }
 
-  /// The loop shows that it runs. It is woken for this, since a worker without requests sleeps for
-  /// long.
+  /// Makes the loop show that it runs. That wakes it: an idle loop would wait for long.
   void beat() {
     loop_.post([this] {
       context_.loads[context_.index].alive.store(support::monotonic_ns(),
@@ -131,7 +130,7 @@ class Worker {
   void start_threads() {
     if (context_.settings.workers.least < context_.settings.workers.most) {
       pool_.set_overloaded(context_.settings.scale_up_wait, [this] {
-        link_.try_send({ipc::WorkerMessage::Kind::overloaded, {}, {}});  // it is said again
+        link_.try_send({ipc::WorkerMessage::Kind::overloaded, {}, {}});  // it will be sent again
       });
     }
     pool_.set_waiting([this, responses = pool::LongResponses(context_.slots)]() mutable {
@@ -165,10 +164,10 @@ class Worker {
     if (order.kind == MasterOrder::drain) drain("the master's order", Idle::closed);
   }
 
-  /// What becomes of idle connections: they are left to other workers, or closed.
+  /// What becomes of idle connections: other workers get them, or they are closed.
   enum class Idle { left, closed };
 
-  /// `signal`: see WorkerMessage::Kind::retired.
+  /// `signal` is the text of WorkerMessage::Kind::retired.
   void drain(const char* why, Idle idle, const char* signal = "") {
     draining_ = true;
     context_.reporter.report(LogEvent::worker_draining, fmt::format("drains: {}", why));
@@ -194,8 +193,8 @@ class Worker {
     pool_.stop();
   }
 
-  /// A thread does not come back, so this process cannot end as others do: it leaves when all else
-  /// is done.
+  /// A thread does not come back, so the process cannot wait for it. It exits when all else is
+  /// done.
   void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
     control_.tell({ipc::WorkerMessage::Kind::stuck, {}, what});
     loop_.post([this, thread, sequence] {

@@ -21,7 +21,7 @@ namespace appd::worker {
 struct WorkerContext {
   const config::Settings& settings;
   const sockets::Admission& admission;
-  /// The worker takes their descriptors.
+  /// The worker takes over their descriptors.
   std::span<const std::shared_ptr<sockets::ListeningSocket>> sockets;
   std::span<ipc::ThreadSlot> slots;  ///< one for each pool thread
   unsigned index;                    ///< this worker's place among the others, from 0
@@ -32,23 +32,23 @@ struct WorkerContext {
   gateway::Reporter& reporter;
 };
 
-/// Python with the application imported, in a process that has been forked after that.
+/// Python with the application imported, in a process that was forked after the import.
 using Preloaded = std::unique_ptr<python::PythonRuntime>;
 
-/// One worker process from its first step to its last: starts Python, imports the application
-/// (unless a zygote has done both: `preloaded`), tells that it is ready, serves from the master's
-/// order on until that orders it to drain (or is gone, or SIGTERM comes), and ends Python. Gives
-/// the exit code. On the process's main thread, which must be its only one.
+/// The whole life of a worker process. It starts Python and imports the application, unless a
+/// zygote has done both (`preloaded`). It reports that it is ready, and serves when the master
+/// orders it to. It drains when the master orders that or is gone, or at SIGTERM, and ends Python.
+/// Returns the exit code. Call it on the process's main thread, which must be its only one.
 int run_worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded preloaded = nullptr);
 
-/// Imports the application as a worker, or a zygote, would, has it answer --warmup, and ends Python
-/// again. Gives the exit code; what is wrong is reported.
+/// Imports the application as a worker or a zygote would, sends it the requests of --warmup, and
+/// ends Python again. Returns the exit code; reports what is wrong.
 int check_application(const config::Settings& settings, gateway::Reporter& reporter);
 
 /// "3.11.2"
 std::string python_version();
 
-/// What is worth a warning of --virtualenv; "": nothing.
+/// A warning about --virtualenv; "" if there is none.
 std::string virtualenv_warning(const config::Settings& settings);
 
 }  // namespace appd::worker
