@@ -3,9 +3,10 @@
 
 - A folder of src/ may include what its library depends on, directly or through others: the DEPENDS lines of
   CMake say what. These lines form no circle.
+- Files form no circle by their #include lines. A .cpp and its .hpp count as one file.
 - A call through an interface counts where the interface hides nothing. An interface is a class of src/ with pure
   virtual functions. If only one class implements it, counting src/ and tests/, it is no seam: who includes its
-  header depends on the file of that class too. Such an arrow must not point upward either.
+  header depends on the file of that class too. Such an arrow must not point upward either, nor close a circle.
   With a second implementer, such as a fake of the tests, it is a seam, and does not count.
 """
 
@@ -111,6 +112,44 @@ def complaints_about_interfaces(arrows: list, allowed: dict):
                    "(a second implementer, such as a fake of the tests, makes a seam of it)")
 
 
+def file_graph(source: Path, arrows: list) -> dict:
+    """The files that each file depends on. A .cpp and its .hpp are one: their common name."""
+    pairs = [(path, Path(included)) for path, _, included in read_includes(source) if (source / included).is_file()]
+    pairs += [(path, implementer) for path, _, _, implementer in arrows]
+    graph = {}
+    for path, target in pairs:
+        one, other = path.with_suffix("").as_posix(), target.with_suffix("").as_posix()
+        if one != other:
+            graph.setdefault(one, set()).add(other)
+    return graph
+
+
+def shortest_circle(name: str, graph: dict):
+    """The files on the shortest way from a file back to itself; None if there is no such way."""
+    before, waiting = {}, [name]
+    for each in waiting:
+        for target in sorted(graph.get(each, ())):
+            if target not in before:
+                before[target] = each
+                waiting.append(target)
+    if name not in before:
+        return None
+    circle = [name, before[name]]
+    while circle[-1] != name:
+        circle.append(before[circle[-1]])
+    return circle[::-1]
+
+
+def complaints_about_circles(graph: dict):
+    """One for each circle that has a file which no circle before it had."""
+    known = set()
+    for name in sorted(graph):
+        circle = None if name in known else shortest_circle(name, graph)
+        if circle:
+            known.update(circle)
+            yield f"a circle of files: {' → '.join(circle)}"
+
+
 def complaints(source: Path, tests: Path):
     folders, depends = read_libraries(source)
     allowed = allowed_folders(folders, depends)
@@ -119,6 +158,7 @@ def complaints(source: Path, tests: Path):
     yield from complaints_about_folders(source, allowed)
     yield from complaints_about_includes(source, allowed)
     yield from complaints_about_interfaces(arrows, allowed)
+    yield from complaints_about_circles(file_graph(source, arrows))
 
 
 def main(source: Path) -> int:

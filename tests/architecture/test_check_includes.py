@@ -79,3 +79,23 @@ def test_notices_a_wrong_arrow(tmp_path, changes, complaint):
 ])
 def test_a_seam_does_not_count(tmp_path, changes):
     assert complaints(tmp_path, changes) == []
+
+
+@pytest.mark.parametrize("changes, complaint", [
+    # A .cpp belongs to its .hpp.
+    ({"src/net/request.hpp": "", "src/net/request.cpp": '#include "net/server.hpp"\n',
+      **more("src/net/server.cpp", '#include "net/request.hpp"')},
+     "a circle of files: net/request → net/server → net/request"),
+    # Each is named, and what only leads there is not.
+    ({"src/support/one.hpp": '#include "support/two.hpp"\n', "src/support/two.hpp": '#include "support/three.hpp"\n',
+      "src/support/three.hpp": '#include "support/one.hpp"\n#include "support/clock.hpp"\n',
+      **more("src/net/server.hpp", '#include "support/one.hpp"')},
+     "a circle of files: support/one → support/two → support/three → support/one"),
+    # Through an interface that hides nothing.
+    ({"src/net/session.hpp": '#include "net/events.hpp"\n',
+      "src/net/events.hpp": "struct Events {\n  virtual int on_end() = 0;\n};\n",
+      "src/net/connection.hpp": '#include "net/session.hpp"\nclass Connection : Events {\n};\n'},
+     "a circle of files: net/connection → net/session → net/connection"),
+])
+def test_notices_a_circle_of_files(tmp_path, changes, complaint):
+    assert complaints(tmp_path, changes) == [complaint]
