@@ -15,6 +15,7 @@
 #include "fakes/recording_reporter.hpp"
 #include "fakes/temporary_folder.hpp"
 #include "fakes/wired.hpp"
+#include "runtime/net/connection.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/sockets/listening_socket.hpp"
 
@@ -97,7 +98,7 @@ TEST_SUITE("peers of a server") {
           request(speech, {.path = "/there", .method = "POST", .body = "body"});
       here.server.adopt(std::move(wired.server), sent);
       REQUIRE(here.pool.waiting.size() == 1);
-      CHECK(here.pool.waiting.front()->try_hand_over() == net::HandOver::done);
+      CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::done);
       REQUIRE(here.peers.given.size() == 1);
       const OtherWorkers::Given& given = here.peers.given.front();
       CHECK(given.bytes.find("/there") != std::string::npos);
@@ -113,7 +114,7 @@ TEST_SUITE("peers of a server") {
     here.server.adopt(std::move(wired.server), request(Speech::scgi, {"/here"}));
     REQUIRE(here.pool.waiting.size() == 1);
     here.peers.idle = false;
-    CHECK(here.pool.waiting.front()->try_hand_over() == net::HandOver::nobody);
+    CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::nobody);
     CHECK(here.peers.given.empty());
     CHECK(here.server.connections() == 1);
   }
