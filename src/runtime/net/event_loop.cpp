@@ -57,15 +57,15 @@ void EventLoop::wake() noexcept {
 }
 
 void EventLoop::run_one() {
-  if (next_ == end_) {
+  if (batch_.empty()) {
     if (again_.empty()) {
       collect(time_to_wait());
     } else if (turns_ >= kTurns) {
       collect(0);
     }
   }
-  if (next_ < end_) {
-    const epoll_event& event = batch_[next_++];
+  if (!batch_.empty()) {
+    const epoll_event& event = batch_.events[batch_.next++];
     if (event.data.ptr != nullptr) {
       static_cast<Watch*>(event.data.ptr)->watcher_.on_events(event.events);
     }
@@ -79,7 +79,7 @@ void EventLoop::run_one() {
 }
 
 void EventLoop::look() {
-  if (next_ == end_) collect(0);
+  if (batch_.empty()) collect(0);
 }
 
 void EventLoop::collect(int timeout) {
@@ -87,23 +87,23 @@ void EventLoop::collect(int timeout) {
   if (!begin_watches()) timeout = 0;
   waiting_.store(true);
   if (woken_.load()) timeout = 0;
-  const int got = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout);
+  const int got = ::epoll_wait(epoll_.get(), batch_.events.data(),
+                               static_cast<int>(batch_.events.size()), timeout);
   const int error = errno;
   waiting_.store(false);
   woken_.exchange(false);  // sees what the thread that woke it has done
-  next_ = 0;
-  end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+  batch_.next = 0;
+  batch_.end = got > 0 ? static_cast<std::size_t>(got) : 0;
   if (got >= 0) {
     failed_waits_ = 0;
   } else if (error != EINTR) {
     on_wait_failed(error);
   }
   turns_ = 0;
-  running_.expect_wait(timeout < 0
-                           ? std::nullopt
-                           : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
-  now_ = Clock::now();
-  running_now_ = running_.read(now_);
+  time_.running.expect_wait(
+      timeout < 0 ? std::nullopt
+                  : std::optional<Clock::duration>(std::chrono::milliseconds(timeout)));
+  time_.read();
   run_tasks();
   run_timers();
 }
@@ -164,7 +164,7 @@ void EventLoop::run_tasks() {
 void EventLoop::run_timers() {
   while (true) {
     const auto due = std::find_if(timers_.begin(), timers_.end(),
-                                  [this](const Timer* timer) { return timer->when_ <= now_; });
+                                  [this](const Timer* timer) { return timer->when_ <= time_.now; });
     if (due == timers_.end()) return;
     Timer& timer = **due;
     timer.cancel();
@@ -184,8 +184,8 @@ void EventLoop::forget(Watch& watch) noexcept {
       std::erase(failed_, &watch);
       break;
     case Watch::State::on:
-      for (std::size_t i = next_; i < end_; ++i) {
-        if (batch_[i].data.ptr == &watch) batch_[i].data.ptr = nullptr;
+      for (std::size_t i = batch_.next; i < batch_.end; ++i) {
+        if (batch_.events[i].data.ptr == &watch) batch_.events[i].data.ptr = nullptr;
       }
   }
 }

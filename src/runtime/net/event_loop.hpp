@@ -62,12 +62,31 @@ class EventLoop {
   /// Looks for what has happened without waiting; `run_one` finds it.
   void look();
   /// The time of the last look.
-  Clock::time_point now() const noexcept { return now_; }
+  Clock::time_point now() const noexcept { return time_.now; }
   /// The same in running time, for deadlines: a time in which the loop did not run does not count.
-  Clock::time_point running_now() const noexcept { return running_now_; }
+  Clock::time_point running_now() const noexcept { return time_.running_now; }
 
  private:
-  static constexpr std::size_t kBatch = 128;
+  /// Events of one look, which are told one at a time.
+  struct Batch {
+    std::array<epoll_event, 128> events;
+    std::size_t next = 0;
+    std::size_t end = 0;
+
+    bool empty() const noexcept { return next == end; }
+  };
+
+  /// The times of the last look.
+  struct Time {
+    Clock::time_point now = Clock::now();
+    support::RunningTime running{now};
+    Clock::time_point running_now = now;
+
+    void read() {
+      now = Clock::now();
+      running_now = running.read(now);
+    }
+  };
 
   void collect(int timeout);
   bool begin_watches();
@@ -86,18 +105,14 @@ class EventLoop {
   std::vector<Task> tasks_;  // guarded by mutex_
 
   // Of the thread that runs the loop. A watch that ends is taken out of all of them.
-  std::array<epoll_event, kBatch> batch_;
-  std::size_t next_ = 0;
-  std::size_t end_ = 0;
+  Batch batch_;
   std::vector<Watch*> beginning_;  // watched from the next wait on
   std::vector<Watch*> failed_;     // could not begin; to be told
   std::vector<Watch*> again_;      // have more, without an event
   unsigned failed_waits_ = 0;      // in a row
   unsigned turns_ = 0;             // since the last look
   std::vector<Timer*> timers_;
-  Clock::time_point now_ = Clock::now();
-  support::RunningTime running_{now_};
-  Clock::time_point running_now_ = now_;
+  Time time_;
 };
 
 /// One descriptor's place in the loop. Loop's thread only. The descriptor must stay open until the
