@@ -2,15 +2,8 @@
 
 #include "runtime/net/body_pipe.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <utility>
-
-#include "runtime/net/spool_file.hpp"
 
 namespace appd::net {
 namespace {
@@ -30,11 +23,7 @@ void BodyPipe::open(std::size_t buffer, Overflow overflow, const std::string& sp
   arrived_ = 0;
   memory_.clear();
   read_ = 0;
-  file_read_ = file_end_ = 0;
-  spool_dir_ = &spool_dir;
-  quota_ = quota;
-  over_quota_ = false;
-  error_.clear();
+  spool_.open(spool_dir, quota);
 }
 
 void BodyPipe::close() {
@@ -44,9 +33,7 @@ void BodyPipe::close() {
   if (memory_.capacity() > kKeptMemory) memory_ = {};
   memory_.clear();
   read_ = 0;
-  file_.reset();
-  file_read_ = file_end_ = 0;
-  give_back_space();
+  spool_.close();
 }
 
 bool BodyPipe::append(std::string_view bytes) {
@@ -54,11 +41,11 @@ bool BodyPipe::append(std::string_view bytes) {
   if (state_ != State::open) return true;
   arrived_ += bytes.size();
   // Once bytes wait in the file, later ones must queue behind them.
-  const bool to_file = waiting_in_file() > 0 || (overflow_ == Overflow::spool &&
-                                                 waiting_in_memory() + bytes.size() > buffer_);
+  const bool to_file = spool_.waiting() > 0 || (overflow_ == Overflow::spool &&
+                                                waiting_in_memory() + bytes.size() > buffer_);
   if (!to_file) {
     append_to_memory(bytes);
-  } else if (!append_to_file(bytes)) {
+  } else if (!spool_.append(bytes)) {
     state_ = State::cut;
   }
   wake_reader();
@@ -105,12 +92,12 @@ std::optional<std::string> BodyPipe::try_copy() const {
 
 std::string BodyPipe::take_error() {
   Lock lock(mutex_);
-  return std::exchange(error_, {});
+  return spool_.take_error();
 }
 
 bool BodyPipe::over_quota() const {
   Lock lock(mutex_);
-  return over_quota_;
+  return spool_.over_quota();
 }
 
 gateway::BodyRead BodyPipe::try_read(std::span<char> into) {
@@ -132,7 +119,7 @@ gateway::BodyRead BodyPipe::try_read(std::span<char> into) {
 void BodyPipe::wait() {
   Lock lock(mutex_);
   reader_waits_ = true;
-  while (state_ == State::open && waiting_in_memory() == 0 && waiting_in_file() == 0) {
+  while (state_ == State::open && waiting_in_memory() == 0 && spool_.waiting() == 0) {
     changed_.wait(mutex_);
   }
   reader_waits_ = false;
@@ -161,34 +148,6 @@ void BodyPipe::append_to_memory(std::string_view bytes) {
   memory_.insert(memory_.end(), bytes.begin(), bytes.end());
 }
 
-bool BodyPipe::append_to_file(std::string_view bytes) {
-  if (quota_ != nullptr && !quota_->try_take(bytes.size())) {
-    over_quota_ = true;
-    error_ =
-        "there is no room for the body: the bodies on disk may not take more together "
-        "(--spool-limit)";
-    return false;
-  }
-  taken_ += bytes.size();
-  if (!file_) file_ = open_spool_file(*spool_dir_);
-  if (!file_) {
-    fail("open a file in");
-    return false;
-  }
-  while (!bytes.empty()) {
-    const ssize_t n =
-        ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(file_end_));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      fail("write to");
-      return false;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    file_end_ += static_cast<std::uint64_t>(n);
-  }
-  return true;
-}
-
 std::size_t BodyPipe::read_memory(std::span<char> into) {
   const std::size_t n = std::min(into.size(), waiting_in_memory());
   if (n == 0) return 0;
@@ -198,37 +157,9 @@ std::size_t BodyPipe::read_memory(std::span<char> into) {
 }
 
 std::size_t BodyPipe::read_file(std::span<char> into) {
-  const std::size_t wanted =
-      static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), waiting_in_file()));
-  if (wanted == 0) return 0;
-  ssize_t n = 0;
-  do {
-    n = ::pread(file_.get(), into.data(), wanted, static_cast<off_t>(file_read_));
-  } while (n < 0 && errno == EINTR);
-  if (n <= 0) {
-    fail("read from");
-    state_ = State::cut;
-    file_read_ = file_end_;
-    return 0;
-  }
-  file_read_ += static_cast<std::uint64_t>(n);
-  if (file_read_ == file_end_) {
-    file_read_ = file_end_ = 0;
-    // A file that was read to its end gives its space back at once; a failure costs only space.
-    if (::ftruncate(file_.get(), 0) != 0) file_.reset();
-    give_back_space();
-  }
-  return static_cast<std::size_t>(n);
-}
-
-void BodyPipe::give_back_space() {
-  const std::uint64_t taken = std::exchange(taken_, 0);
-  if (quota_ != nullptr && taken > 0) quota_->give_back(taken);
-}
-
-void BodyPipe::fail(const char* call) {
-  error_ =
-      fmt::format("cannot {} the spool directory {}: {}", call, *spool_dir_, std::strerror(errno));
+  const std::optional<std::size_t> got = spool_.read(into);
+  if (!got) state_ = State::cut;
+  return got.value_or(0);
 }
 
 }  // namespace appd::net

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "runtime/gateway/exchange.hpp"
+#include "runtime/net/body_spool.hpp"
 #include "runtime/net/spool_quota.hpp"
 #include "runtime/net/thread_safety.hpp"
-#include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
 
@@ -25,14 +25,13 @@ enum class Overflow : std::uint8_t {
 /// The body of one request on its way from the loop to the pool thread: first in, first out; in
 /// memory up to a bound, beyond it in a file when asked for.
 ///
-///      file:    [ already read | ........ unread ........ ]      later bytes
 ///      memory:  [ already read | ........ unread ........ ]      earlier bytes
+///      file:    BodySpool                                        later bytes
 ///
 /// The loop's thread fills it, one pool thread reads it.
 class BodyPipe {
  public:
   BodyPipe() = default;
-  ~BodyPipe() { close(); }
 
   /// Starts over for a new body. `quota`: null is none. Loop's thread.
   void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir,
@@ -71,13 +70,9 @@ class BodyPipe {
   enum class State : std::uint8_t { open, ended, cut };
 
   std::size_t waiting_in_memory() const APPD_REQUIRES(mutex_) { return memory_.size() - read_; }
-  std::uint64_t waiting_in_file() const APPD_REQUIRES(mutex_) { return file_end_ - file_read_; }
   void append_to_memory(std::string_view bytes) APPD_REQUIRES(mutex_);
-  bool append_to_file(std::string_view bytes) APPD_REQUIRES(mutex_);
   std::size_t read_memory(std::span<char> into) APPD_REQUIRES(mutex_);
   std::size_t read_file(std::span<char> into) APPD_REQUIRES(mutex_);
-  void fail(const char* call) APPD_REQUIRES(mutex_);
-  void give_back_space() APPD_REQUIRES(mutex_);
   void wake_reader() APPD_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
@@ -90,15 +85,7 @@ class BodyPipe {
   std::uint64_t arrived_ APPD_GUARDED_BY(mutex_) = 0;
   std::vector<char> memory_ APPD_GUARDED_BY(mutex_);
   std::size_t read_ APPD_GUARDED_BY(mutex_) = 0;
-  support::UniqueFd file_ APPD_GUARDED_BY(mutex_);
-  std::uint64_t file_read_ APPD_GUARDED_BY(mutex_) = 0;
-  std::uint64_t file_end_ APPD_GUARDED_BY(mutex_) = 0;
-  const std::string* spool_dir_ APPD_GUARDED_BY(mutex_) =
-      nullptr;  // the server's options outlive it
-  SpoolQuota* quota_ APPD_GUARDED_BY(mutex_) = nullptr;
-  std::uint64_t taken_ APPD_GUARDED_BY(mutex_) = 0;  // of the quota
-  bool over_quota_ APPD_GUARDED_BY(mutex_) = false;
-  std::string error_ APPD_GUARDED_BY(mutex_);
+  BodySpool spool_ APPD_GUARDED_BY(mutex_);
 };
 
 }  // namespace appd::net
