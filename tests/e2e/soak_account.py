@@ -15,7 +15,7 @@ ROUNDING = 0.002
 GATEWAY_ERRORS = (502, 504)
 OF_FAULTS = (0, 200, 500, 502)  # 500 and 502 also for a body that cannot be stored
 # We deploy broken code and kill processes, so these events are our doing.
-OF_BROKEN_CODE = (("worker.start_failed", "reload.refused"), "import_application|ZeroDivisionError")
+OF_BROKEN_CODE = ("worker.start_failed", "import_application|ZeroDivisionError")
 OF_FAILED_RELOAD = (("reload.refused", "upgrade.refused"),)
 OF_NO_PROCESS = ("worker.died", "was not forked")
 OF_KILLED = ("worker.died", r"\(pid \d+\) [^(]*\bSIGKILL\b")  # but not for an option, which would be in parentheses
