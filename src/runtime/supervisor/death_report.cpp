@@ -19,8 +19,9 @@ bool has_ended_as_asked(const Process& dead, std::optional<int> wait_status) noe
 }
 
 bool had_requests(const Slot& dead, const ipc::Scoreboard& scoreboard) {
-  return dead.is_worker() && (scoreboard.answered(*dead.index) > dead.process->answered_before ||
-                              !scoreboard.running(*dead.index).empty());
+  return dead.is_worker() &&
+         (scoreboard.answered(*dead.index) > dead.process->usage.answered_before ||
+          !scoreboard.running(*dead.index).empty());
 }
 
 LogEvent event_of_death(const Process& dead, bool was_wanted, std::optional<int> wait_status) {

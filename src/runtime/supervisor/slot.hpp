@@ -13,6 +13,15 @@
 
 namespace appd::supervisor {
 
+/// What a worker has used is counted from its readiness on.
+struct UsageStart {
+  Clock::time_point ready_since{};
+  std::uint64_t answered_before = 0;  ///< requests that others in its place have answered
+  RecyclingLimits allowance{};
+  std::optional<std::uint64_t> memory{};  ///< bytes, when it became ready
+  Clock::time_point memory_due{};         ///< when it is measured next
+};
+
 /// What is known of a living process.
 struct Process {
   /// std::nullopt while the zygote has been ordered to fork it and it has not said anything yet.
@@ -29,12 +38,7 @@ struct Process {
   /// Since when it exits, and its threads at that time: see WorkerMessage::Kind::exiting.
   std::optional<Clock::time_point> exiting_since{};
   std::string exit_threads{};
-  // Of a worker, from its readiness on.
-  Clock::time_point ready_since{};
-  std::uint64_t answered_before = 0;  ///< requests that others in this place have answered
-  RecyclingLimits allowance{};
-  std::optional<std::uint64_t> memory_when_ready{};  ///< bytes
-  Clock::time_point memory_due{};                    ///< when it is measured next
+  UsageStart usage{};            ///< of a worker that is ready
   bool accepting = false;        ///< it takes connections, as far as the master knows
   Clock::time_point heard_at{};  ///< when it last said that it knows of its retirement
   /// An order that its link had no room for; it is sent again at `resend_due`.

@@ -41,11 +41,10 @@ Clock::duration WorkerMonitor::interval() const noexcept {
 }
 
 void WorkerMonitor::on_ready(Process& process, unsigned index, Clock::time_point now) const {
-  process.ready_since = now;
-  process.answered_before = scoreboard_.answered(index);
-  process.allowance = draw(plan_.recycling, random_to);
-  if (plan_.recycling.any())
-    process.memory_when_ready = support::proportional_set_size(*process.pid);
+  process.usage.ready_since = now;
+  process.usage.answered_before = scoreboard_.answered(index);
+  process.usage.allowance = draw(plan_.recycling, random_to);
+  if (plan_.recycling.any()) process.usage.memory = support::proportional_set_size(*process.pid);
 }
 
 std::optional<Clock::duration> WorkerMonitor::silence(const Slot& worker,
@@ -66,7 +65,7 @@ bool WorkerMonitor::owes_signs(const Slot& worker) const noexcept {
   if (!plan_.can_start_workers()) return is_to_be_asked(worker);
   const SlotState state = worker.life.state();
   if (worker.process->exiting_since) return false;  // its loop has ended
-  const bool was_ready = worker.process->ready_since != Clock::time_point{};
+  const bool was_ready = worker.process->usage.ready_since != Clock::time_point{};
   return was_ready && (state == SlotState::ready || state == SlotState::draining);
 }
 
@@ -77,24 +76,24 @@ Clock::time_point WorkerMonitor::last_sign(const Slot& worker,
       scoreboard_.loads()[*worker.index].alive.load(std::memory_order_relaxed);
   const std::chrono::nanoseconds seen(std::max<std::int64_t>(alive, 0));
   const auto sign = Clock::at(std::chrono::steady_clock::time_point(seen));
-  return std::max(worker.process->ready_since, std::min(sign, now));
+  return std::max(worker.process->usage.ready_since, std::min(sign, now));
 }
 
 std::optional<std::string> WorkerMonitor::recycling_reason(Slot& worker,
                                                            Clock::time_point now) const {
   if (!plan_.recycling.any()) return std::nullopt;
   Process& process = *worker.process;
-  Usage usage{scoreboard_.answered(*worker.index) - process.answered_before,
-              now - process.ready_since};
-  if (plan_.recycling.memory > 0 && now >= process.memory_due) {
-    process.memory_due = now + kMemoryInterval;
+  Usage usage{scoreboard_.answered(*worker.index) - process.usage.answered_before,
+              now - process.usage.ready_since};
+  if (plan_.recycling.memory > 0 && now >= process.usage.memory_due) {
+    process.usage.memory_due = now + kMemoryInterval;
     usage.memory = support::proportional_set_size(*process.pid);
   }
-  auto why = supervisor::recycling_reason(process.allowance, usage);
+  auto why = supervisor::recycling_reason(process.usage.allowance, usage);
   if (!why) return std::nullopt;
   const auto memory = usage.memory ? usage.memory : support::proportional_set_size(*process.pid);
-  if (!memory || !process.memory_when_ready) return why;
-  const std::string growth = describe_growth(*process.memory_when_ready, *memory, usage.requests);
+  if (!memory || !process.usage.memory) return why;
+  const std::string growth = describe_growth(*process.usage.memory, *memory, usage.requests);
   return growth.empty() ? *why : fmt::format("{}; its memory grew by {}", *why, growth);
 }
 

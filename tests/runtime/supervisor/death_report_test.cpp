@@ -121,7 +121,7 @@ TEST_SUITE("death report") {
     CHECK(had_requests(dead.slot, dead.scoreboard));
     thread.end();
     CHECK(had_requests(dead.slot, dead.scoreboard));
-    dead.process().answered_before = 1;  // by another in this place
+    dead.process().usage.answered_before = 1;  // by another in this place
     CHECK_FALSE(had_requests(dead.slot, dead.scoreboard));
     Slot zygote{"zygote", std::nullopt};
     zygote.process = Process{812, {}, kStart, std::nullopt};

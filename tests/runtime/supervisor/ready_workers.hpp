@@ -21,7 +21,7 @@ inline void make_ready(WorkerSlots& workers, unsigned count, Clock::time_point n
     worker.life.on_ready(now);
     worker.process.emplace();
     worker.process->pid = ::getpid();
-    worker.process->ready_since = now;
+    worker.process->usage.ready_since = now;
   }
 }
 
