@@ -112,10 +112,12 @@ class RequestState {
     }
     return end_of(seen) != End::instead;
   }
-  /// Lets go of it. Sequentially consistent, like `free`.
-  void finish() noexcept {
-    [[maybe_unused]] const Word before = word_.fetch_add(kFree - kRunning);
+  /// Lets go of it. True: its front was gone before, so the loop may have let go of it earlier.
+  /// Sequentially consistent, like `free`.
+  bool finish() noexcept {
+    const Word before = word_.fetch_add(kFree - kRunning);
     assert(phase_of(before) == kRunning && end_of(before) != End::open);
+    return (before & kGone) != 0;
   }
 
   // -- The thread that responds

@@ -361,7 +361,8 @@ void Session::give_back(LiveRequest& live) {
 
 void Session::abandon() {
   for (LiveRequest& live : live_) {
-    if (live.exchange().on_front_gone()) live.exchange().reset();
+    // One that a thread has is reset when it is lent again; the thread closes its body.
+    if (live.exchange().on_front_gone() || live.exchange().free()) live.exchange().reset();
     workspace_.exchanges.give_back(live.take());
   }
   erase_taken();

@@ -112,7 +112,8 @@ void WireExchange::finish() noexcept {
   const bool breaks_off = broken_off();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either it sees the exchange free, or this thread sees that it waits for that.
-  state_.finish();
+  // A loop that has given it back already did so with its body, and a spare one is to hold no file.
+  if (state_.finish()) body_.close();
   if (breaks_off || channel.awaits_responses()) {
     channel.context().dispatcher.notify(std::move(connection));
   } else {

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <mutex>
 #include <random>
 #include <set>
@@ -55,6 +56,17 @@ struct Scripts : ScriptedApplication {
     });
   }
 };
+
+/// Files in the folder that are open, also those without a name.
+std::size_t open_files(const TemporaryFolder& folder) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    if (target.starts_with(folder.path() + "/")) ++count;
+  }
+  return count;
+}
 
 bool is_complete(Speech speech, const Answer& response) {
   if (response.late_bytes) return false;
@@ -221,6 +233,22 @@ TEST_SUITE("connection") {
     CHECK(scripts.calls() == 0);
     REQUIRE(front.send(std::string_view(bytes).substr(bytes.size() - 1)));
     CHECK(response_in(Speech::scgi, front.receive()).body() == body);
+  }
+
+  TEST_CASE("a call that ends after its front has gone leaves no file open") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.body_buffer = 1000;
+    options.spool_bodies = true;
+    RunningServer server(scripts, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::uwsgi, post("/wait", pattern(400'000)))));
+    REQUIRE(eventually([&] { return scripts.calls() == 1; }));
+    CHECK(open_files(server.folder()) == 1);
+    front.close();
+    REQUIRE(eventually([&] { return server.connections() == 0; }));
+    scripts.gate.open();
+    CHECK(eventually([&] { return open_files(server.folder()) == 0; }));
   }
 
   TEST_CASE("a front that writes its whole body before it reads is not stuck on a big response") {
