@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <exception>
 #include <system_error>
 
 #include "fakes/no_descriptors.hpp"
@@ -36,8 +37,18 @@ TEST_SUITE("seqpacket pair") {
   }
 
   TEST_CASE("an error says what the pair was for") {
-    const test::NoDescriptors none;
-    CHECK_THROWS_WITH_AS(make_seqpacket_pair("inbox"), "socketpair inbox: Too many open files",
+    std::exception_ptr thrown;
+    {
+      const test::NoDescriptors none;
+      try {
+        make_seqpacket_pair("inbox");
+      } catch (const std::system_error&) {
+        thrown = std::current_exception();
+      }
+    }
+    // Only now: a sanitizer that looks at the error's type needs a descriptor for that.
+    REQUIRE(thrown);
+    CHECK_THROWS_WITH_AS(std::rethrow_exception(thrown), "socketpair inbox: Too many open files",
                          std::system_error);
   }
 }
