@@ -8,8 +8,8 @@
 
 namespace appd::protocol {
 
-/// Arriving variables use memory of `blocks`. It must exist whenever the decoder is called, but may
-/// be destroyed before it.
+/// Arriving variables use memory of `blocks`. The pool must exist whenever the decoder is called,
+/// but may be destroyed before the decoder.
 std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
                                       gateway::BlockPool& blocks);
 

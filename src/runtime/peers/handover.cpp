@@ -1,4 +1,4 @@
-// Takes connections out of the handover queue, and puts those of dead workers in.
+// Receives connections that net/connection.cpp has handed over, and recovers those of dead workers.
 
 #include "runtime/peers/handover.hpp"
 

@@ -1,4 +1,4 @@
-// The handover queue that workers of all generations share.
+// The receiving end of the handover queue; net/connection.cpp hands connections over.
 #pragma once
 
 #include "runtime/net/event_loop.hpp"
@@ -31,9 +31,9 @@ class HandoverReceiver final : private ChannelReceiver::Owner {
 
   /// Gives connections that come to `taker` from now on.
   void open(net::ConnectionTaker& taker);
-  /// Leaves what comes to other receivers. May give one more connection to the taker, since the
-  /// kernel may have woken this receiver alone for it. The taker puts it into the queue again,
-  /// which wakes another one.
+  /// From now on other receivers take what comes. May give one more connection to the taker, since
+  /// the kernel may have woken this receiver alone for it. The taker puts it back into the queue,
+  /// which wakes another receiver.
   void close();
 
  private:

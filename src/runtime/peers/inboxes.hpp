@@ -10,10 +10,10 @@
 
 namespace appd::peers {
 
-/// Where connections wait that workers give to each other: a channel for each worker, open in all
-/// of them. Its owner takes them out. Made before the first fork. What lies in the inbox of a
-/// worker that died the master gives to any that serves (`recover`): not each worker has a
-/// replacement.
+/// Where connections wait that workers give to each other. Each worker has an inbox: a channel that
+/// is open in all workers, and that its owner empties. Made before the first fork. When a worker
+/// dies, the master gives what lies in its inbox to any worker that serves (`recover`), since not
+/// every worker is replaced.
 class Inboxes {
  public:
   /// Throws std::system_error. One worker needs none.

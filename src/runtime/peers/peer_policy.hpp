@@ -26,9 +26,9 @@ class PeerPolicy {
 
   /// This worker has received a connection. Loop's thread.
   void note_received() noexcept { received_ = true; }
-  /// Asked when nothing more is on its way. True once after a connection was received, if a thread
-  /// is idle all the same: it has been served. Where it waited there may be more, and the next look
-  /// there is a millisecond away. Loop's thread.
+  /// To be asked when no more connections are on their way. Returns true once after a connection
+  /// was received, if a thread is idle: then the connection has been served already. More may wait
+  /// at its sender, which looks for idle peers only every millisecond. Loop's thread.
   bool is_time_to_offer() noexcept {
     return std::exchange(received_, false) && loads_[index_].has_idle_thread(threads_);
   }

@@ -51,11 +51,12 @@ class RequestQueue {
   /// 0 means that requests may wait without a limit.
   std::chrono::milliseconds longest_wait() const noexcept { return limits_.time; }
 
-  /// Adds the newest request. `busy`: threads that are in calls or have one to run. A request for
-  /// each of the others may be here, and the queue behind them. False if there is no room, even
-  /// after those have gone that their fronts have given up.
+  /// Adds the newest request. `busy` is the number of threads that are in calls or about to be.
+  /// There is room for one request for each other thread, and for QueueLimits::length behind them.
+  /// If it is full, requests that their fronts have given up are removed first. Returns false if
+  /// there is no room even then.
   bool push(const Request& request, std::size_t busy);
-  /// Puts a request back that was taken out, by its age.
+  /// Puts a request that was taken out back to the place that its age gives it.
   void put_back_locked(Request request);
 
   /// Takes the oldest request; null if none waits.

@@ -5,8 +5,8 @@
 
 namespace appd::python {
 
-/// An application that answers with an error should have written why to sys.stdout, sys.stderr or
-/// wsgi.errors. Only the fact that something was written counts.
+// An application that responds with an error should have written why to sys.stdout, sys.stderr or
+// wsgi.errors. Only the fact that something was written counts.
 
 /// Counts writes to the present sys.stdout and sys.stderr from now on. Leaves a stream as it is if
 /// it cannot be watched. Holding the interpreter.

@@ -1,4 +1,4 @@
-// Interrupts calls of the application from another thread.
+// The thread that has calls interrupted; WsgiCall raises the exception.
 #pragma once
 
 #include <atomic>

@@ -15,13 +15,13 @@ namespace appd::supervisor {
 // `wait_status` is waitpid's, or std::nullopt for a process that was never forked. Slots still have
 // their process.
 
-/// In order, after somebody has asked it alone to end.
+/// Returns true if somebody had asked this process alone to end, and it ended as it should.
 bool has_ended_as_asked(const Process& dead, std::optional<int> wait_status) noexcept;
 
-/// It has answered requests, or died in one: so it had been started well.
+/// Returns true if it has answered requests, or died in one: so its start was good.
 bool had_requests(const Slot& dead, const ipc::Scoreboard& scoreboard);
 
-/// `was_wanted`: it should have gone on, and nobody had asked it alone to end.
+/// `was_wanted` is true if it should have gone on, and nobody had asked it alone to end.
 gateway::LogEvent event_of_death(const Process& dead, bool was_wanted,
                                  std::optional<int> wait_status);
 

@@ -29,13 +29,13 @@ class Deployment {
   virtual std::string describe() const = 0;
 
   // -- In the master
-  // ----------------------------------------------------------------------
 
   /// It serves from now on: what the master itself takes from the configuration follows it.
   virtual void take_over() = 0;
   /// Nothing is accepted for it any more.
   virtual void close_listeners() noexcept = 0;
-  /// The master ends: the end of its process closes what is left, without waiting for what is in.
+  /// The master ends. Gives up descriptors without closing them: the end of the process does that,
+  /// and does not wait for the connections that lie in inboxes.
   virtual void leave_open() noexcept = 0;
   /// Opens anew the logs that it has for itself.
   virtual void reopen_logs() = 0;
@@ -52,7 +52,6 @@ class Deployment {
   virtual int inbox(unsigned index) const noexcept = 0;
 
   // -- In a forked child
-  // ------------------------------------------------------------------
 
   /// A worker's life; returns the process's exit code. `index` counts from 0 (logs say "worker 1").
   /// The worker becomes ready, serves when its master orders so, drains and returns when that

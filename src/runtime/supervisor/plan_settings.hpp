@@ -13,8 +13,8 @@ unsigned places(const config::Settings& settings) noexcept;
 /// What the configuration says of a generation.
 GenerationPlan make_plan(const config::Settings& settings);
 
-/// The same for workers that another program has started under its own configuration: the times
-/// that they may take now.
+/// What it says of workers that another program has started, by its own configuration. Only the
+/// times that they may take come from the present one.
 GenerationPlan make_inherited_plan(const config::Settings& settings);
 
 }  // namespace appd::supervisor

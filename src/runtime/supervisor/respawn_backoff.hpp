@@ -19,7 +19,8 @@ class RespawnBackoff {
   static constexpr std::chrono::seconds kLongEnough{10};
   static constexpr std::chrono::seconds kFirstPause{1};
   static constexpr std::chrono::seconds kLongestPause{30};
-  /// Least and most time from the readiness of a worker that had requests to the next start.
+  /// Bounds for the time between two starts of workers that had requests: from one being ready to
+  /// the start of its replacement.
   static constexpr std::chrono::milliseconds kShortestTurn{100};
   static constexpr std::chrono::milliseconds kLongestTurn{1000};
 

@@ -1,4 +1,4 @@
-// The service that a master runs for: what it asks of it, and tells it.
+// What a master asks of the service that it runs for, and tells it.
 #pragma once
 
 #include <chrono>

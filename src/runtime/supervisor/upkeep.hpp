@@ -1,5 +1,4 @@
-// Keeps a generation's workers fresh and enough: recycling, scaling, replacing those that are
-// stuck.
+// Upkeep of a generation's workers: recycling, scaling, replacing stuck ones.
 #pragma once
 
 #include <optional>

@@ -12,8 +12,8 @@
 
 namespace appd::supervisor {
 
-/// What the master sees of workers without asking them: whether they live, how much they have been
-/// used, how busy they are. It decides nothing.
+/// What the master sees of workers without asking them: whether they are silent for too long, have
+/// been used enough, or are busy. It only looks; what follows from that is decided elsewhere.
 class WorkerMonitor {
  public:
   /// Both are borrowed.
@@ -27,8 +27,8 @@ class WorkerMonitor {
   /// Notes what later looks compare with.
   void on_ready(Process& process, unsigned index, Clock::time_point now) const;
 
-  /// Whether the worker shows nothing by itself and has to be asked: by another order to retire,
-  /// which it answers.
+  /// Returns true if the worker gives no signs of life of its own. Then it has to be asked, by
+  /// another order to retire, which it answers.
   bool is_to_be_asked(const Slot& worker) const noexcept;
   /// For how long the worker has given no sign of life. std::nullopt if that is not too long, or if
   /// it owes none.

@@ -11,8 +11,8 @@ namespace appd::support {
 /// The time during which a process ran. CLOCK_MONOTONIC goes on while a process is stopped
 /// (SIGSTOP, a frozen container, a suspended virtual machine), so all deadlines have passed when it
 /// wakes. This clock leaves such gaps out: it recognises one by a reading that comes later than it
-/// should. When a gap began within a wait is unknown, so besides the delay itself up to three times
-/// as much of the wait counts as gap. Pure; one thread at a time.
+/// should. It cannot know when the gap began, only that this was within the wait. So it counts the
+/// delay as gap, and of the wait up to three times as much. Pure; one thread at a time.
 class RunningTime {
  public:
   using Clock = std::chrono::steady_clock;
