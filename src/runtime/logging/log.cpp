@@ -127,7 +127,6 @@ void Log::access(const gateway::AccessRecord& record) noexcept {
 }
 
 // -- What is owed
-// ----------------------------------------------------------------------------------------------
 
 bool Log::flush() noexcept {
   const bool all_told = tell_held_back(RepeatLimiter::Clock::now());

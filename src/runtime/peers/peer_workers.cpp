@@ -36,7 +36,6 @@ void PeerWorkers::open(net::ConnectionTaker& taker, std::function<void()> share)
 }
 
 // -- Closing
-// ----------------------------------------------------------------------------------------
 
 void PeerWorkers::close(std::function<void()> on_closed) {
   // Against `give`: either that sees it closed, or this sees that something is on its way.
@@ -61,7 +60,6 @@ void PeerWorkers::look_at_closing() {
 }
 
 // -- Giving
-// ----------------------------------------------------------------------------------------
 
 bool PeerWorkers::give(int socket, std::string_view bytes) noexcept {
   const std::optional<unsigned> peer = policy_.receiver();
@@ -79,7 +77,6 @@ void PeerWorkers::offer_time() noexcept {
 }
 
 // -- Receiving
-// ----------------------------------------------------------------------------------------
 
 void PeerWorkers::on_message(ChannelReader::Message message) {
   if (message.kind == ChannelReader::Kind::offer) return share_();

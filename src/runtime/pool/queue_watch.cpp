@@ -48,7 +48,6 @@ void QueueWatch::offer_time() const {
 }
 
 // -- Sharing with peers
-// ----------------------------------------------------------------------------------------
 
 void QueueWatch::share() {
   std::deque<RequestQueue::Request> staying;
@@ -87,7 +86,6 @@ void QueueWatch::tell_if_overloaded(const net::WireExchange& oldest) {
 }
 
 // -- Waiting for too long
-// ----------------------------------------------------------------------------------------
 
 void QueueWatch::refuse_overdue() {
   while (const RequestQueue::Request request = queue_.take_overdue(Clock::now())) {

@@ -31,7 +31,6 @@ StuckThreads::StuckThreads(net::EventLoop& loop, std::span<const std::unique_ptr
       entry_timer_(loop, [this] { look_at_entries(); }) {}
 
 // -- On the way into the interpreter
-// ----------------------------------------------------------------------------------------
 
 void StuckThreads::watch_entries() {
   const auto pending = [](const auto& member) { return member->entry.pending(); };
@@ -64,7 +63,6 @@ bool StuckThreads::take_back_late() {
 }
 
 // -- In calls
-// ----------------------------------------------------------------------------------------
 
 const net::WireExchange* StuckThreads::call_of(unsigned thread,
                                                std::uint32_t sequence) const noexcept {

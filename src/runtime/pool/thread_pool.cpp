@@ -89,7 +89,6 @@ ThreadPool::ThreadPool(net::EventLoop& loop, QueueLimits limits, std::span<ipc::
 ThreadPool::~ThreadPool() = default;
 
 // -- Threads
-// ----------------------------------------------------------------------------------------
 
 void ThreadPool::run_pool_thread(unsigned index) {
   Member& me = *threads_[index];
@@ -149,7 +148,6 @@ bool ThreadPool::wait_for_work(Member& me, Request& work) {
 }
 
 // -- What comes in
-// ----------------------------------------------------------------------------------------
 
 bool ThreadPool::submit(const Request& exchange) noexcept {
   if (keep(exchange)) return true;
@@ -201,7 +199,6 @@ bool ThreadPool::is_mine(Leadership::Snapshot seen) const noexcept {
 }
 
 // -- The loop
-// ----------------------------------------------------------------------------------------
 
 void ThreadPool::lead(Member& me) {
   stuck_.watch_entries();
@@ -284,7 +281,6 @@ void ThreadPool::call_locked(Member* to) {
 }
 
 // -- Calls
-// ----------------------------------------------------------------------------------------
 
 /// After a call in the same turn of the loop it is the time of its end: to read a short request
 /// takes a microsecond, and the clock is a good part of one.
@@ -375,7 +371,6 @@ void ThreadPool::end_stall() {
 }
 
 // -- The watcher
-// ----------------------------------------------------------------------------------------
 
 /// The I/O thread while it does not lead: rule 3. The lock is held except while it sleeps.
 void ThreadPool::watch_leader(std::unique_lock<std::mutex>& lock) {

@@ -82,7 +82,6 @@ class ThreadPool final : public net::Dispatcher {
   ~ThreadPool();
 
   // -- Once each, before the threads run
-  // ----------------------------------------------------------------------------------------
 
   void set_application(gateway::Application& application) noexcept { application_ = &application; }
 
@@ -100,7 +99,6 @@ class ThreadPool final : public net::Dispatcher {
   void set_waiting(std::function<void()> tell) { watch_.set_waiting(std::move(tell)); }
 
   // -- Threads
-  // ----------------------------------------------------------------------------------------
 
   /// What pool thread `index` does until `stop`. Called without the interpreter.
   void run_pool_thread(unsigned index);
@@ -110,7 +108,6 @@ class ThreadPool final : public net::Dispatcher {
   void stop();
 
   // -- Loop's thread
-  // ----------------------------------------------------------------------------------------
 
   /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null if
   /// that call has ended. Only its address counts.

@@ -69,7 +69,6 @@ void ErrorStream::write(PyObject* text) {
 }
 
 // -- The Python type
-// --------------------------------------------------------------------------------
 
 namespace {
 

@@ -81,7 +81,6 @@ int FileWrapper::visit(visitproc visitor, void* argument) const {
 }
 
 // -- The Python type
-// --------------------------------------------------------------------------------
 
 namespace {
 

@@ -209,7 +209,6 @@ bool InputStream::client_disconnected() const noexcept {
 }
 
 // -- The Python type
-// --------------------------------------------------------------------------------
 
 namespace {
 

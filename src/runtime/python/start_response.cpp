@@ -25,7 +25,6 @@ Response& StartResponse::response_for_sending() const {
 }
 
 // -- The Python type
-// --------------------------------------------------------------------------------
 
 namespace {
 

@@ -76,7 +76,6 @@ Generation::~Generation() {
 }
 
 // -- Orders
-// -----------------------------------------------------------------------------------------
 
 void Generation::serve() {
   serving_ = true;
@@ -247,7 +246,6 @@ std::chrono::nanoseconds Generation::grace(const Slot& slot) const noexcept {
 }
 
 // -- State
-// ------------------------------------------------------------------------------------------
 
 std::string Generation::describe() const {
   std::string text;
@@ -279,7 +277,6 @@ std::optional<Clock::time_point> Generation::due() const {
 }
 
 // -- Looks
-// ------------------------------------------------------------------------------------------
 
 void Generation::inspect(Clock::time_point now) {
   if (zygote_) check_zygote(now);

@@ -56,7 +56,6 @@ class Generation final : public WorkerGroup {
   Generation& operator=(const Generation&) = delete;
 
   // -- Orders
-  // -----------------------------------------------------------------------------
 
   /// So many more workers are wanted.
   void grow(unsigned workers) override { workers_.grow(workers, Clock::now()); }
@@ -76,7 +75,6 @@ class Generation final : public WorkerGroup {
   void reopen_logs();
 
   // -- Events
-  // -----------------------------------------------------------------------------
 
   /// Does what is due.
   void tick();
@@ -98,7 +96,6 @@ class Generation final : public WorkerGroup {
   void close_links() noexcept;
 
   // -- State
-  // ------------------------------------------------------------------------------
 
   unsigned number() const noexcept override { return number_; }
   Deployment& deployment() const noexcept { return *deployment_; }

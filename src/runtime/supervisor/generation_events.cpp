@@ -18,7 +18,6 @@ using ipc::WorkerLink;
 using ipc::WorkerMessage;
 
 // -- Messages
-// ---------------------------------------------------------------------------------------
 
 void Generation::add_polled(std::vector<pollfd>& polled) const {
   for (const Slot* slot : slots_) {
@@ -179,7 +178,6 @@ void Generation::fail(std::string why) {
 }
 
 // -- Ends
-// -------------------------------------------------------------------------------------------
 
 void Generation::meet() {
   for (Slot* slot : slots_) {

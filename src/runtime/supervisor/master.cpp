@@ -81,7 +81,6 @@ Generation& Master::add_generation(std::unique_ptr<Deployment> deployment) {
 }
 
 // -- Progress
-// ---------------------------------------------------------------------------------------
 
 void Master::advance() {
   switch (phase_) {
@@ -209,7 +208,6 @@ void Master::enter_child(const Deployment& own) {
 }
 
 // -- The end
-// ----------------------------------------------------------------------------------------
 
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;

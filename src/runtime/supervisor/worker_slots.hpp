@@ -28,7 +28,6 @@ class WorkerSlots {
   std::span<const Slot> all() const noexcept { return slots_; }
 
   // -- Counts
-  // -----------------------------------------------------------------------------
 
   unsigned wanted() const noexcept;
   unsigned ready() const noexcept;
@@ -45,7 +44,6 @@ class WorkerSlots {
                                               std::chrono::nanoseconds grace) const noexcept;
 
   // -- Choices
-  // ----------------------------------------------------------------------------
 
   /// So many more workers are wanted: in free slots, then where the last worker is still ending.
   void grow(unsigned workers, Clock::time_point now);
