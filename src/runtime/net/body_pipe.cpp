@@ -49,7 +49,7 @@ bool BodyPipe::append(std::string_view bytes) {
     state_ = State::cut;
   }
   wake_reader();
-  // Stays until `take_resume`: bytes that come while the reader is at it must not undo it.
+  // Stays set until `take_resume`: bytes that come while the pool thread reads must not clear it.
   if (overflow_ == Overflow::pause && waiting_in_memory() >= buffer_) full_ = true;
   return !full_;
 }

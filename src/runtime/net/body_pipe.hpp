@@ -18,52 +18,53 @@ namespace appd::net {
 
 /// What happens to body bytes that arrive while `buffer` bytes wait unread.
 enum class Overflow : std::uint8_t {
-  pause,  ///< `append` says that reading should pause: back-pressure
-  spool,  ///< they go to an unlinked temporary file
+  pause,  ///< `append` returns false, so that the loop stops reading: back-pressure
+  spool,  ///< the bytes go to an unlinked temporary file
 };
 
-/// The body of one request on its way from the loop to the pool thread: first in, first out; in
-/// memory up to a bound, beyond it in a file when asked for.
+/// The body of one request on its way from the loop to the pool thread, first in, first out. In
+/// memory up to a bound; beyond it in a file, if asked for.
 ///
 ///      memory:  [ already read | ........ unread ........ ]      earlier bytes
 ///      file:    BodySpool                                        later bytes
 ///
-/// The loop's thread fills it, one pool thread reads it.
+/// The loop's thread fills it; one pool thread reads it.
 class BodyPipe {
  public:
   BodyPipe() = default;
 
-  /// Starts over for a new body. `quota`: null is none. Loop's thread.
+  /// Starts over for a new body. A null `quota` is no limit. Loop's thread.
   void open(std::size_t buffer, Overflow overflow, const std::string& spool_dir,
             SpoolQuota* quota = nullptr);
 
-  /// Takes bytes over. False: it is `full` now. A file that cannot be written cuts the body;
-  /// `error` then says why.
+  /// Takes bytes over. Returns false if the pipe is `full` now. If the file cannot be written, the
+  /// body is cut, and `take_error` says why.
   bool append(std::string_view bytes);
   void end();
-  /// The rest will not come, or nobody is to have it. True: it was `full`. Either thread.
-  bool cut();
-  /// From now on overflow is spooled, so that the front can go on writing.
-  void start_spooling();
-  /// True from when `buffer` bytes wait until the reader has taken half of them, while more may
-  /// come and nothing is spooled: the front is to wait. Either thread.
-  bool full() const;
-  /// Bytes that were appended so far.
-  std::uint64_t arrived() const;
-  /// A copy of the whole body, if it has ended, is in memory and nobody has read of it.
-  std::optional<std::string> try_copy() const;
-  /// What went wrong with the file, once; else "".
-  std::string take_error();
-  /// That was the quota.
-  bool over_quota() const;
-  /// Nobody reads on: gives large memory and the file back; what still arrives is dropped. Either
+  /// The rest will not come, or nobody is to have it. Returns true if the pipe was `full`. Either
   /// thread.
+  bool cut();
+  /// From now on overflow goes to the file, so that the front can go on writing.
+  void start_spooling();
+  /// True from when `buffer` bytes wait until the reader has taken half of them: the front must
+  /// wait. Never true once the body has ended or overflow goes to the file. Either thread.
+  bool full() const;
+  /// Bytes appended so far.
+  std::uint64_t arrived() const;
+  /// A copy of the whole body; std::nullopt unless it has ended, is all in memory and is unread.
+  std::optional<std::string> try_copy() const;
+  /// What went wrong with the file, once; "" if nothing did.
+  std::string take_error();
+  /// True if the quota has refused bytes of this body.
+  bool over_quota() const;
+  /// Nobody will read on: gives large memory and the file back, and drops what still arrives.
+  /// Either thread.
   void close();
 
   gateway::BodyRead try_read(std::span<char> into);
-  /// Waits until `try_read` will not answer would_block.
+  /// Waits until `try_read` would not return would_block.
   void wait();
-  /// Ends `full` when half is read. True: it has, and the loop must be told.
+  /// Ends `full` once half has been read. Returns true if it has ended: the loop must be told.
   bool take_resume();
 
  private:
@@ -79,7 +80,7 @@ class BodyPipe {
   Condition changed_;
   State state_ APPD_GUARDED_BY(mutex_) = State::open;
   Overflow overflow_ APPD_GUARDED_BY(mutex_) = Overflow::pause;
-  bool full_ APPD_GUARDED_BY(mutex_) = false;  // counts while open
+  bool full_ APPD_GUARDED_BY(mutex_) = false;  // counts only while open
   bool reader_waits_ APPD_GUARDED_BY(mutex_) = false;
   std::size_t buffer_ APPD_GUARDED_BY(mutex_) = 0;
   std::uint64_t arrived_ APPD_GUARDED_BY(mutex_) = 0;

@@ -1,4 +1,4 @@
-// Writes a body's bytes to a file and reads them back.
+// Writes the bytes that BodyPipe puts aside to a file, and reads them back.
 
 #include "runtime/net/body_spool.hpp"
 
@@ -66,7 +66,7 @@ std::optional<std::size_t> BodySpool::read(std::span<char> into) {
   read_ += static_cast<std::uint64_t>(n);
   if (read_ == end_) {
     read_ = end_ = 0;
-    // A file that was read to its end gives its space back at once; a failure costs only space.
+    // A file that was read to its end is emptied to free its space. If that fails, it is closed.
     if (::ftruncate(file_.get(), 0) != 0) file_.reset();
     give_back_space();
   }

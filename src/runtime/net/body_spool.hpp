@@ -1,4 +1,4 @@
-// The file that a body overflows to.
+// The file that a body overflows to; BodyPipe decides which bytes go there.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace appd::net {
 
-/// Bytes of one body in a file without a name: first in, first out. Takes of a quota for what it
-/// has written, until all of it is read or the spool is closed. Makes the file when it is needed.
+/// Bytes of one body in an unnamed file, first in, first out. Makes the file when bytes come. What
+/// is written counts against a quota until all of it is read or the spool is closed.
 ///
 ///      [ already read | ........ waiting ........ ]
 class BodySpool {
@@ -24,20 +24,20 @@ class BodySpool {
   BodySpool(const BodySpool&) = delete;
   BodySpool& operator=(const BodySpool&) = delete;
 
-  /// Starts over. `folder` must outlive the body. Without a quota if that is null.
+  /// Starts over. `folder` must outlive the body. A null `quota` is no limit.
   void open(const std::string& folder, SpoolQuota* quota);
-  /// False: it cannot be stored, and `take_error` says why.
+  /// Returns false if the bytes cannot be stored; `take_error` says why.
   bool append(std::string_view bytes);
-  /// Takes bytes off the front. std::nullopt: they cannot be read, `take_error` says why, and
-  /// nothing waits any more.
+  /// Takes bytes off the front. Returns std::nullopt if they cannot be read: then nothing waits any
+  /// more, and `take_error` says why.
   std::optional<std::size_t> read(std::span<char> into);
-  /// Forgets what waits; gives file and quota back.
+  /// Drops what waits; gives the file and its part of the quota back.
   void close();
 
   std::uint64_t waiting() const noexcept { return end_ - read_; }
-  /// Once; "" if nothing went wrong.
+  /// What went wrong, once; "" if nothing did.
   std::string take_error() { return std::exchange(error_, {}); }
-  /// True if that was the quota.
+  /// True if the quota has refused bytes of this body.
   bool over_quota() const noexcept { return over_quota_; }
 
  private:
@@ -50,7 +50,7 @@ class BodySpool {
   std::uint64_t end_ = 0;
   const std::string* folder_ = nullptr;
   SpoolQuota* quota_ = nullptr;
-  std::uint64_t taken_ = 0;  // of the quota
+  std::uint64_t taken_ = 0;  // from the quota
   bool over_quota_ = false;
   std::string error_;
 };

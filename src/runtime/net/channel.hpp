@@ -1,4 +1,4 @@
-// What the threads that respond on a connection use of it.
+// The part of a connection that the threads that respond on it use.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,8 @@ namespace appd::net {
 
 class Connection;
 
-/// The part of a connection that pool threads use: its way out, and what the loop has decided of
-/// its end. The connection owns it. Members are for any thread, but for those marked "loop's".
+/// The part of a connection that pool threads use: its way out, and what the loop has decided about
+/// its end. The connection owns it. Members are for any thread, except those marked "loop's".
 class Channel {
  public:
   Channel(Context& context, int socket) noexcept
@@ -27,11 +27,11 @@ class Channel {
   Outbox& outbox() noexcept { return outbox_; }
   const Outbox& outbox() const noexcept { return outbox_; }
 
-  /// The connection, for exchanges that share it. Loop's.
+  /// The connection, whose ownership its exchanges share. Loop's.
   void set_owner(std::weak_ptr<Connection> owner) noexcept { owner_ = std::move(owner); }
   std::shared_ptr<Connection> owner() const noexcept { return owner_.lock(); }
 
-  /// How many requests on the connection have no response yet. Loop's.
+  /// How many requests on the connection are not answered yet. Loop's.
   void set_in_flight(unsigned requests) noexcept {
     in_flight_.store(requests, std::memory_order_relaxed);
   }
@@ -39,16 +39,16 @@ class Channel {
     return in_flight_.load(std::memory_order_relaxed) > 1;
   }
 
-  /// The connection is to be closed once all is answered. Loop's.
+  /// The connection is to be closed once all requests are answered. Loop's.
   void end() noexcept {
     if (!ending()) ending_.store(Ending::in_order);
   }
-  /// The same, and so that the front sees that a response is not complete. Loop's.
+  /// The same, but the close must show the front that a response is incomplete. Loop's.
   void end_broken_off() noexcept { ending_.store(Ending::broken_off); }
   bool ending() const noexcept { return ending_.load() != Ending::none; }
   bool broken_off() const noexcept { return ending_.load() == Ending::broken_off; }
-  /// True when an exchange that becomes free must be told at once: the connection is to end, here
-  /// at least.
+  /// True if the loop must be told at once when an exchange becomes free: the connection is to end,
+  /// in this worker at least.
   bool awaits_responses() const noexcept { return ending() || context_.draining.load(); }
 
  private:

@@ -18,11 +18,11 @@ namespace {
 
 using gateway::LogEvent;
 
-/// Told once for each change; never re-armed.
+/// Each change is reported once; never re-armed.
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Reads in a row before other connections get their turn.
 constexpr int kReadTurns = 8;
-/// True when the peer closed the socket altogether, not only its sending side (Unix sockets tell).
+/// True if the peer closed the socket altogether, not only its sending side (Unix sockets tell).
 bool closed_both_ways(int socket) {
   pollfd state{socket, 0, 0};
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
@@ -112,7 +112,7 @@ bool Connection::try_close_idle() {
   return true;
 }
 
-/// The connection is another worker's, or nobody's.
+/// Lets go of the socket: the connection is another worker's now, or nobody's.
 void Connection::release() {
   watch_.end();
   socket_.reset();
@@ -144,11 +144,11 @@ void Connection::advance() {
   last_active_ = context().loop.now();
   for (int turn = 0;; ++turn) {
     settle();
-    // Before more is read: that is for the next generation.
+    // Before more is read: later input is for the next generation.
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
     times_.count(wanted, context().loop.running_now());
-    if (!wanted && front_ == Front::gone) on_lost(0);  // no read is going to tell
+    if (!wanted && front_ == Front::gone) on_lost(0);  // no read will tell
     if (!wanted || !readable_) break;
     if (turn == kReadTurns) {
       watch_.again();
@@ -189,13 +189,13 @@ void Connection::read() {
     return;
   }
   const auto got = static_cast<std::size_t>(n);
-  // A part-filled buffer means that the socket is empty; the next bytes will be signalled. An end
-  // that was signalled already will not be.
+  // A partly filled buffer means that the socket is empty: the next bytes will raise an event. An
+  // end of input that has raised its event already will not raise another.
   if (got < buffer.size() && front_ == Front::sends) readable_ = false;
   on_input({buffer.data(), got});
 }
 
-/// The kernel does not tell when it has some again.
+/// Tries again later: the kernel does not tell when it has memory again.
 void Connection::wait_for_memory(const char* call) {
   context().reporter.report(
       LogEvent::connection_no_memory,
@@ -211,7 +211,7 @@ void Connection::try_again() {
   advance();
 }
 
-/// Flushes again, if anything is left.
+/// The socket may have room: what is left in the outbox is to be flushed again.
 void Connection::expect_room() noexcept {
   if (output_ == Output::full) output_ = Output::room;
 }
@@ -225,7 +225,7 @@ void Connection::on_input(std::string_view bytes) {
     close();
     return;
   }
-  // Where heads overlap, the next one has its whole time from the end of the one before.
+  // When one read ends a head and begins the next, the next has its whole time from here.
   if (session_.inside_head() && (head_completed || !was_inside)) times_.on_head_begun();
 }
 
@@ -256,7 +256,7 @@ void Connection::on_lost(int error) {
 
 // -- Output and end -------------------------------------------------------------------------------
 
-/// Sends what waits, as far as it goes, and lets go of what is over.
+/// Sends what the socket takes of what waits, and lets go of exchanges that are over.
 void Connection::settle() {
   if (state_ == State::closed) return;
   if (outbox().blocked() && output_ != Output::full) flush();
@@ -264,7 +264,7 @@ void Connection::settle() {
   session_.make_way(outbox().blocked());
 }
 
-/// Is told of input at all times, of room while a response waits for it, and of time.
+/// Watches for input always, for room while a response waits for it, and for deadlines.
 void Connection::watch() {
   const std::uint32_t events = output_ == Output::full ? kInput | EPOLLOUT : kInput;
   if (watch_.events() != events) watch_.want(events);
@@ -279,8 +279,8 @@ bool Connection::may_end() const noexcept {
          !session_.inside_head() && !times_.silent();
 }
 
-/// Gives it to the next generation when nothing is under way on it; what the front has sent since
-/// goes with the socket.
+/// Gives the connection to the next generation when nothing is under way on it; input that is
+/// still unread goes with the socket.
 bool Connection::try_queue_for_handover() {
   if (!workspace_.other_workers.takes_over() || state_ != State::open || outbox().blocked() ||
       !session_.holds_nothing() || !workspace_.other_workers.hand_over(socket_.get())) {
@@ -316,7 +316,7 @@ void Connection::flush() {
       return;
     case Outbox::Flushed::progress:
     case Outbox::Flushed::nothing:
-      // Also when that is asked for already: room that was told before is told again.
+      // Even if it is asked for already: room that was reported before is reported again.
       watch_.want(kInput | EPOLLOUT);
   }
 }
@@ -335,8 +335,8 @@ void Connection::end_or_linger() {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
-/// A plain close looks like a complete response wherever the front knows no length; a reset does
-/// not. Unix sockets have none: there it is a plain close.
+/// A plain close looks like a complete response if the front does not know its length; a reset does
+/// not. Unix sockets have no reset and get a plain close.
 void Connection::end_with_reset() {
   if (transport_ == Transport::tcp) {
     const linger at_once{1, 0};

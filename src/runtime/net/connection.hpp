@@ -18,59 +18,63 @@ namespace appd::net {
 struct Workspace;
 
 enum class HandOver : std::uint8_t {
-  done,        ///< another worker has it; this one has forgotten it
-  impossible,  ///< not alone on its connection, not all in memory, or too large
+  done,        ///< another worker has the connection; this one has forgotten it
+  impossible,  ///< the request is not alone, not all in memory, or too large
   nobody,      ///< no worker is idle now
 };
 
-/// One accepted socket: reads, writes, waits and ends it; its session makes requests of the bytes.
-/// All members are the loop's, but for those marked "any thread". The server and the exchanges in
-/// flight share its ownership.
+/// One accepted socket: reads, writes, waits and closes; its session turns the bytes into requests.
+/// Loop's thread only. The server and the exchanges in flight share its ownership.
 ///
-///     open ──► lingering ──► closed       lingering: response sent, SHUT_WR done, late input
-///     dropped
+///     open ──┬──► lingering ──┬──► closed
+///            └────────────────┘
+///
+/// While lingering, the response is sent, SHUT_WR is done, and late input is dropped.
 class Connection final : public Watcher, public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `socket` is non-blocking; `local`: it is a Unix socket.
+  /// `socket` must be non-blocking. `local` is true for a Unix socket.
   Connection(Workspace& workspace, support::UniqueFd socket, bool local);
 
-  /// Takes `first` as its first bytes, reads what is there already, and goes on from it.
+  /// Takes `first` as the connection's first bytes, reads what is there already, and goes on.
   void start(std::string_view first = {});
-  /// Gives a request that waits, and that no pool thread can take, to another worker, with its
-  /// connection. `done` also when its front has given it up.
+  /// Gives a waiting request that no pool thread can take, and its connection, to another worker.
+  /// Returns `done` also if the request has been given up.
   static HandOver try_hand_over(const WireExchange& waiting);
-  /// Refuses such a request with 503, unless its front has given it up.
+  /// Refuses such a request with 503, unless it has been given up.
   static void refuse(const WireExchange& waiting, std::string_view reason);
-  /// Responds in the place of a call that does not come back. The request is on this connection.
+  /// Responds in place of a call that does not return. The request must be on this connection.
   void respond_instead(const WireExchange& running);
-  /// True when this request is on the connection. Only its address counts.
+  /// True if this request is on the connection. Only the address is compared.
   bool has(const WireExchange* exchange) const noexcept { return session_.has(exchange); }
-  /// Something changed off the loop: a response ended, bytes wait to go out, a body was read.
+  /// Something changed off the loop: a response ended, bytes wait to go out, or a body was read.
   void on_notified() { advance(); }
-  /// Sends what the outbox holds.
+  /// Sends what the outbox holds back.
   void send_held();
-  /// The server drains: ends, here at least, as soon as what runs is answered.
+  /// The server drains: the connection ends, in this worker at least, as soon as the requests under
+  /// way are answered.
   void drain();
-  /// Closes what has waited for the front for too long. False: it waits for nothing any more.
+  /// Closes the connection, or cuts its bodies, if the front has taken too long. Returns false if
+  /// there is nothing left to wait for.
   bool check_deadline(Clock::time_point now);
-  /// Ends it now, whatever runs.
+  /// Closes the connection now, whatever runs.
   void close();
   void on_events(std::uint32_t events) override;
   void on_watch_failed(int error) override;
 
-  /// For the server: some time has gone by since the kernel had no memory for it.
+  /// For the server: some time has passed since the kernel had no memory for the connection.
   void try_again();
 
-  /// Since when nothing has been under way on it; none: something is.
+  /// Since when nothing has been under way on the connection; std::nullopt if something is.
   std::optional<Clock::time_point> idle_since() const noexcept;
-  /// Closes it to make room for another, unless the front has sent something just now.
+  /// Closes the connection to make room for another. Returns false if the front has just sent
+  /// something.
   bool try_close_idle();
 
   const Outbox& outbox() const noexcept { return channel_.outbox(); }
 
-  /// For the server: where it keeps the connection.
+  /// For the server's list: where the connection is in it.
   std::size_t place() const noexcept { return place_; }
   void set_place(std::size_t place) noexcept { place_ = place; }
 
@@ -80,7 +84,7 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
 
   enum class State : std::uint8_t { open, lingering, closed };
 
-  /// What events have told of the front.
+  /// What events have said about the front.
   enum class Front : std::uint8_t {
     sends,
     hung_up,  ///< it has ended its sending side, or more
@@ -89,21 +93,21 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   /// What the last flush has left in the outbox.
   enum class Output : std::uint8_t {
     clear,  ///< nothing
-    room,   ///< something, and the socket may have room for it since
-    full,   ///< something, and room in the socket is waited for
+    room,   ///< something, and the socket may have room for it now
+    full,   ///< something, and the connection waits for room in the socket
   };
   enum class Transport : std::uint8_t { tcp, local };
 
   HandOver try_leave_with(const WireExchange& waiting);
-  /// Whatever has happened, this comes after it: does all that can be done now, and waits for the
-  /// rest. So nothing is to be resumed, and no reason to wait outlives itself.
+  /// Called after every event: does all that can be done now, and waits for the rest. So nothing
+  /// has to be resumed, and no outdated reason to wait remains.
   void advance();
-  /// The one who knows whether input is taken now: never while a body that the application is to
-  /// read is full, nor while the front leaves too much unread, nor what the next generation is to
-  /// have. Nothing of this is stored.
+  /// The only place that decides whether input is taken now. It is not while a body that the
+  /// application will read is full, while the front leaves too much unread, or if the next
+  /// generation is to have the input. Nothing of this is stored.
   bool may_read() const noexcept;
-  /// A request that is in the socket already is served here, also while the server
-  /// hands connections over: there may be no time for that.
+  /// Reads a request that is in the socket already, so that this worker serves it, even while the
+  /// server hands connections over: there may be no time to hand this one over.
   void read_here();
   void read();
   void wait_for_memory(const char* call);
@@ -136,9 +140,9 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   State state_ = State::open;
   Front front_ = Front::sends;
   Output output_ = Output::clear;
-  bool readable_ = true;  // the socket may hold input: until it has said otherwise
+  bool readable_ = true;  // the socket may hold input; false once it was found empty
   bool watched_ = false;  // for deadlines
-  bool starved_ = false;  // it is tried again when the kernel may have memory
+  bool starved_ = false;  // to be tried again when the kernel may have memory
   FrontTimes times_;
   Clock::time_point last_active_{};
 };

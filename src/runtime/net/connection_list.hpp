@@ -12,7 +12,7 @@
 namespace appd::net {
 
 /// All connections of a server. Each knows its place, so that it leaves without a search. Loop's
-/// thread only. A template, so that a connection can know the list that it is in.
+/// thread only. A template, so that a connection can know the list it is in.
 template <typename Connection>
 class ConnectionList {
  public:
@@ -20,7 +20,7 @@ class ConnectionList {
     connection->set_place(all_.size());
     all_.push_back(std::move(connection));
   }
-  /// May end the connection's life.
+  /// May destroy the connection.
   void remove(Connection& connection) {
     all_.back()->set_place(connection.place());
     std::swap(all_[connection.place()], all_.back());
@@ -31,21 +31,21 @@ class ConnectionList {
   std::size_t size() const noexcept { return all_.size(); }
   bool empty() const noexcept { return all_.empty(); }
   std::span<const std::shared_ptr<Connection>> all() const noexcept { return all_; }
-  /// The first connection that the test is true for; null if it is for none.
+  /// The first connection that passes the test; null if none does.
   template <typename Test>
   std::shared_ptr<Connection> find(Test test) const {
     const auto found =
         std::find_if(all_.begin(), all_.end(), [&](const auto& each) { return test(*each); });
     return found == all_.end() ? nullptr : *found;
   }
-  /// Does something with each connection, which may close itself or others meanwhile.
+  /// Calls `act` for each connection; the call may close that connection or others.
   template <typename Act>
   void for_each(Act act) const {
     const std::vector<std::shared_ptr<Connection>> all = all_;
     for (const auto& connection : all) act(*connection);
   }
 
-  /// What is called after a connection has left, while somebody waits for that.
+  /// `on_removed` is called after a connection has left, while `tell_removals` is on.
   void set_on_removed(std::function<void()> on_removed) { on_removed_ = std::move(on_removed); }
   void tell_removals(bool tell) noexcept { tells_removals_ = tell; }
 

@@ -1,4 +1,4 @@
-// What the connections of a server, and the threads that respond on them, must know.
+// What the connections of a server share with the threads that respond on them.
 #pragma once
 
 #include <atomic>
@@ -12,9 +12,9 @@
 
 namespace appd::net {
 
-/// The surroundings of a server's connections and exchanges, as far as every thread may look. The
-/// server makes it first and owns it. It outlives the connections and the exchanges; the loop, the
-/// dispatcher and the reporter outlive it.
+/// What a server's connections and exchanges share, for any thread. The server makes it first and
+/// owns it. It outlives the connections and the exchanges; the loop, the dispatcher and the
+/// reporter outlive it.
 struct Context {
   Context(EventLoop& event_loop, ServerOptions server_options, Dispatcher& pool,
           gateway::Reporter& log)
@@ -31,9 +31,10 @@ struct Context {
   Dispatcher& dispatcher;
   gateway::Reporter& reporter;
   OutgoingMemory outgoing_memory;
-  /// The server drains: its connections end, here at least, as soon as what runs is answered.
+  /// The server drains: its connections end, in this worker at least, as soon as the requests under
+  /// way are answered.
   std::atomic<bool> draining{false};
-  /// A response's head was so large that nginx may refuse it. Each would repeat the warning.
+  /// A response's head was so large that nginx may refuse it. Later ones get another log event.
   std::atomic<bool> large_head_seen{false};
 };
 

@@ -1,4 +1,4 @@
-// What a server needs of the pool: a place for complete requests, and a way back to the loop.
+// What a server needs from the pool: a place for complete requests, and a way back to the loop.
 #pragma once
 
 #include <memory>
@@ -8,23 +8,23 @@ namespace appd::net {
 class Connection;
 class WireExchange;
 
-/// Where complete requests go and who brings work back to the loop: the worker's pool of threads.
+/// Takes complete requests and brings work back to the loop: the worker's thread pool.
 class Dispatcher {
  public:
-  /// Queues a request for a pool thread. Loop's thread. False: the queue is full.
+  /// Queues a request for a pool thread. Returns false if the queue is full. Loop's thread.
   virtual bool submit(const std::shared_ptr<WireExchange>& exchange) noexcept = 0;
 
-  /// True when every thread is in a call. Loop's thread.
+  /// True if every thread is in a call. Loop's thread.
   virtual bool saturated() const noexcept = 0;
 
-  /// Lets the loop call `connection->on_notified()` soon. Any thread, also with the interpreter
+  /// Makes the loop call `connection->on_notified()` soon. Any thread, even with the interpreter
   /// held.
   virtual void notify(std::shared_ptr<Connection> connection) noexcept = 0;
-  /// The same when the loop has its next turn: it is not woken for this.
+  /// The same at the loop's next turn, without waking the loop.
   virtual void notify_later(std::shared_ptr<Connection> connection) noexcept = 0;
 
-  /// Lets the loop call `connection->send_held()` in a millisecond or two. Any thread, also with
-  /// the interpreter held. Wakes the loop only when it has not been called for as long.
+  /// Makes the loop call `connection->send_held()` in a millisecond or two. Any thread, even with
+  /// the interpreter held. Wakes the loop only if it is not about to look anyway.
   virtual void schedule_flush(std::shared_ptr<Connection> connection) noexcept = 0;
 
  protected:

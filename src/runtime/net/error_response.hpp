@@ -8,13 +8,13 @@
 
 namespace appd::net {
 
-/// A status, and a sentence that says why, as plain text.
+/// A status and a sentence that says why, as plain text.
 class ErrorResponse {
  public:
-  /// `retry_after`: seconds for the field of that name; "" leaves it out.
+  /// `retry_after` is the value of the Retry-After field, in seconds; "" omits the field.
   ErrorResponse(unsigned code, std::string_view reason, std::string_view retry_after = {});
 
-  /// Refers to this object.
+  /// The head refers to this object.
   gateway::ResponseHead head() const noexcept { return {status_, fields_, true}; }
   std::string_view body() const noexcept { return body_; }
 

@@ -19,15 +19,15 @@ class ErrorStream {
   void add(std::string_view text) { text_ += text; }
   bool waits() const noexcept { return !text_.empty(); }
 
-  /// True when records of the stream must go out: text waits, or the response ends (`last`) and the
+  /// True if records of the stream must go out: text waits, or the response ends (`last`) and the
   /// stream was used.
   bool is_due(bool last) const noexcept { return waits() || (last && used_); }
-  /// Adds these records, which refer to the text. `last`: ends the stream.
+  /// Adds these records, which refer to the text, to `gather`. `last` ends the stream.
   void frame(const protocol::ResponseFramer& framer, bool last, protocol::Gather& gather) {
     framer.frame_error_text(text_, last, gather);
     used_ = true;
   }
-  /// What was framed is out.
+  /// What was framed has gone out.
   void on_sent() noexcept { text_.clear(); }
 
  private:

@@ -16,9 +16,9 @@
 namespace appd::net {
 namespace {
 
-/// Turns of watchers that have more before new events are looked for.
+/// Turns of watchers that have more to do, before the loop looks for new events.
 constexpr unsigned kTurns = 16;
-/// Between waits that the kernel refuses, and how many of them in a row are borne.
+/// The pause after a wait that failed, and how many failures in a row the loop bears.
 constexpr int kFailedWaitPause = 10;  // milliseconds
 constexpr unsigned kMostFailedWaits = 100;
 constexpr int kRings = 3;
@@ -47,13 +47,13 @@ void EventLoop::post(Task task) {
 }
 
 void EventLoop::wake() noexcept {
-  // Against `collect`: either it sees `woken_`, or this sees that it waits.
+  // Against `collect`: either it sees `woken_`, or this sees `waiting_`.
   if (woken_.exchange(true) || !waiting_.load()) return;
   const std::uint64_t one = 1;
   for (int i = 0; i < kRings; ++i) {
     if (::write(bell_.get(), &one, sizeof one) == sizeof one) return;
   }
-  woken_.store(false);  // it was not: the next one who wakes it rings again
+  woken_.store(false);  // the bell did not ring: the next `wake` tries again
 }
 
 void EventLoop::run_one() {
@@ -83,7 +83,7 @@ void EventLoop::look() {
 }
 
 void EventLoop::collect(int timeout) {
-  // Who was told of a failure may have set a timer, or want the same again.
+  // A watcher that was told of a failure may have set a timer, or want the same again.
   if (!begin_watches()) timeout = 0;
   waiting_.store(true);
   if (woken_.load()) timeout = 0;
@@ -91,7 +91,7 @@ void EventLoop::collect(int timeout) {
                                static_cast<int>(batch_.events.size()), timeout);
   const int error = errno;
   waiting_.store(false);
-  woken_.exchange(false);  // sees what the thread that woke it has done
+  woken_.exchange(false);  // sees what the thread that woke the loop has done
   batch_.next = 0;
   batch_.end = got > 0 ? static_cast<std::size_t>(got) : 0;
   if (got >= 0) {
@@ -108,7 +108,7 @@ void EventLoop::collect(int timeout) {
   run_timers();
 }
 
-/// False: some could not begin, and their watchers have been told.
+/// Returns false if some could not begin; their watchers have been told.
 bool EventLoop::begin_watches() {
   while (!beginning_.empty()) {
     Watch& watch = *beginning_.back();
@@ -123,7 +123,7 @@ bool EventLoop::begin_watches() {
     }
   }
   if (failed_.empty()) return true;
-  // After all were tried: who is told may want the same again, or end any other.
+  // After all were tried: a watcher that is told may want the same again, or end any other watch.
   while (!failed_.empty()) {
     Watch& watch = *failed_.back();
     failed_.pop_back();
@@ -134,7 +134,7 @@ bool EventLoop::begin_watches() {
   return false;
 }
 
-/// What has no reason known to us must neither spin nor pass for a loop that runs.
+/// A failure of unknown reason must neither make the loop spin nor pass for a loop that runs.
 void EventLoop::on_wait_failed(int error) {
   if (++failed_waits_ == kMostFailedWaits) {
     errno = error;
@@ -211,7 +211,7 @@ void EventLoop::Watch::again() {
 
 void EventLoop::Watch::end() noexcept {
   loop_.forget(*this);
-  // Closing would not do: a process that the application forked may have the socket open still.
+  // Closing is not enough: a process that the application forked may still have the socket open.
   if (state_ == State::on) ::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
   state_ = State::off;
   events_ = 0;

@@ -16,26 +16,27 @@
 
 namespace appd::net {
 
-/// Who is told what happens to a descriptor.
+/// Is told what happens to a descriptor.
 class Watcher {
  public:
-  /// `events`: EPOLLIN and its like, as epoll_wait(2) gives them. On the loop; may end the watch.
+  /// `events` are EPOLLIN and its like, as in epoll_wait(2). On the loop; may end the watch.
   virtual void on_events(std::uint32_t events) = 0;
-  /// The kernel cannot watch the descriptor (`error`: epoll_ctl's, ENOMEM or ENOSPC as a rule), and
-  /// the watch is off. On the loop. Who wants it again should let some time go by.
+  /// The kernel cannot watch the descriptor, and the watch is off. `error` is epoll_ctl's, usually
+  /// ENOMEM or ENOSPC. On the loop. Some time should pass before the watch is wanted again.
   virtual void on_watch_failed(int error) = 0;
 
  protected:
   ~Watcher() = default;
 };
 
-/// The loop of a worker's sockets: readiness, timers, and tasks of other threads. Run by one thread
-/// at a time, which may be another one at each turn; whoever hands it on orders the memory.
+/// The loop of a worker's sockets: readiness, timers, and tasks from other threads. One thread at a
+/// time runs it, perhaps another one at each turn; whoever hands the loop on orders the memory.
 ///
-/// It exists beside Asio's io_context because a request costs less with it: a watch stays armed
-/// (Asio re-arms with a system call for each wait), begins only when the loop is about to wait (a
-/// connection that is served and closed at once never gets one), and may be exclusive among workers
-/// that listen on one socket.
+/// It exists beside Asio's io_context because a request costs less with it:
+///   - A watch stays armed; Asio re-arms with a system call for each wait.
+///   - A watch begins only when the loop is about to wait: a connection that is served and closed
+///     at once never gets one.
+///   - A watch may be exclusive among workers that listen on one socket.
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
@@ -48,26 +49,25 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// Runs `task` on the loop, soon. Any thread.
+  /// Runs `task` on the loop soon. Any thread.
   void post(Task task);
-  /// Ends the wait of `run_one`, or the next one. Any thread, also in a signal handler.
+  /// Ends the wait of `run_one`, or its next one. Any thread, even in a signal handler.
   void wake() noexcept;
 
   // -- The thread that runs the loop
-  // --------------------------------------------------------------
 
-  /// Tells one watcher of what has happened, or runs what is due; waits when there is nothing.
-  /// Throws std::system_error when the kernel has refused to wait for about a second.
+  /// Tells one watcher what has happened, or runs what is due; waits if there is nothing. Throws
+  /// std::system_error if epoll_wait has failed for about a second.
   void run_one();
-  /// Looks for what has happened without waiting; `run_one` finds it.
+  /// Looks for events without waiting; `run_one` then tells of them.
   void look();
   /// The time of the last look.
   Clock::time_point now() const noexcept { return time_.now; }
-  /// The same in running time, for deadlines: a time in which the loop did not run does not count.
+  /// The same in running time, for deadlines: time in which the loop did not run does not count.
   Clock::time_point running_now() const noexcept { return time_.running_now; }
 
  private:
-  /// Events of one look, which are told one at a time.
+  /// The events of one look, to be told one at a time.
   struct Batch {
     std::array<epoll_event, 128> events;
     std::size_t next = 0;
@@ -104,11 +104,11 @@ class EventLoop {
   std::mutex mutex_;
   std::vector<Task> tasks_;  // guarded by mutex_
 
-  // Of the thread that runs the loop. A watch that ends is taken out of all of them.
+  // For the thread that runs the loop. A watch that ends is taken out of all these lists.
   Batch batch_;
   std::vector<Watch*> beginning_;  // watched from the next wait on
-  std::vector<Watch*> failed_;     // could not begin; to be told
-  std::vector<Watch*> again_;      // have more, without an event
+  std::vector<Watch*> failed_;     // could not begin; their watchers are to be told
+  std::vector<Watch*> again_;      // have more to do, without an event
   unsigned failed_waits_ = 0;      // in a row
   unsigned turns_ = 0;             // since the last look
   std::vector<Timer*> timers_;
@@ -120,7 +120,7 @@ class EventLoop {
 ///
 ///     off ──want──► beginning ──(the loop waits)──► on
 ///      ▲                ├──────────────end──────────┘
-///      └──(it is told)──┴─► failed
+///      └─────(told)─────┴─► failed
 class EventLoop::Watch {
  public:
   Watch(EventLoop& loop, int fd, Watcher& watcher) noexcept
@@ -129,15 +129,15 @@ class EventLoop::Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  /// Asks for `events` (EPOLLIN …) from now on; what is true already is told too, also again when
-  /// nothing has changed. What the kernel cannot do ends in `on_watch_failed`, later.
+  /// Asks for `events` (EPOLLIN …) from now on. What is true already is told too, even if it was
+  /// told before. If the kernel cannot watch, `on_watch_failed` is called later.
   void want(std::uint32_t events);
-  /// Has the watcher told EPOLLIN once more, after others have had their turn.
+  /// Tells the watcher EPOLLIN once more, after others have had their turn.
   void again();
   /// No event is told after this.
   void end() noexcept;
 
-  /// What was asked for last; 0: nothing, it is off.
+  /// What was asked for last; 0 if the watch is off.
   std::uint32_t events() const noexcept { return events_; }
 
  private:
@@ -147,13 +147,13 @@ class EventLoop::Watch {
   EventLoop& loop_;
   const int fd_;
   std::uint32_t events_ = 0;
-  int error_ = 0;  // while it is failed
+  int error_ = 0;  // while failed
   State state_ = State::off;
-  bool again_ = false;  // in the loop's list
+  bool again_ = false;  // in the loop's list of that name
   Watcher& watcher_;
 };
 
-/// Runs a task once at a time. Loop's thread only.
+/// Runs a task once after each `expire_after`. Loop's thread only.
 class EventLoop::Timer {
  public:
   Timer(EventLoop& loop, Task task) : loop_(loop), task_(std::move(task)) {}
@@ -161,7 +161,7 @@ class EventLoop::Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  /// Replaces an earlier time.
+  /// Runs the task after `time`, which replaces an earlier one.
   void expire_after(Clock::duration time);
   void cancel() noexcept;
   bool armed() const noexcept { return armed_; }

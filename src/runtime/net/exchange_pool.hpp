@@ -1,4 +1,4 @@
-// Spare exchanges, kept for the memory of their requests.
+// Spare exchanges, kept so that the memory of their requests is used again.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,13 @@ namespace appd::net {
 
 class WireExchange;
 
-/// Lends exchanges to connections, and keeps those that come back. Loop's thread only.
+/// Lends exchanges to connections and keeps those that come back. Loop's thread only.
 class ExchangePool {
  public:
-  /// One that nobody has any more: the one given back last if possible, whose memory is the
-  /// warmest; else a new one.
+  /// A spare exchange that nobody else has: if possible the one given back last, whose memory is
+  /// the warmest. A new one if there is none.
   std::shared_ptr<WireExchange> take();
-  /// A pool thread may have it for a moment longer; until then it is not lent again.
+  /// A pool thread may have `exchange` for a moment longer; it is not lent again before that ends.
   void give_back(std::shared_ptr<WireExchange> exchange);
 
  private:

@@ -10,20 +10,20 @@
 
 namespace appd::net {
 
-/// Keeps the first bytes of a connection as long as they do not tell its protocol.
+/// Keeps the first bytes of a connection until they tell its protocol.
 class FirstBytes {
  public:
   using Kind = protocol::Sniffed::Kind;
 
-  /// Looks at bytes that came, after those that are kept. While they are undecided, they are kept;
-  /// so are bytes that have decided about earlier ones: see `take`.
+  /// Looks at `bytes`, which follow those that are kept. Keeps `bytes` too if the protocol is still
+  /// undecided, or if earlier bytes are kept: `take` then returns all of them.
   protocol::Sniffed look(std::string_view bytes) {
     if (!kept_.empty()) kept_.append(bytes);
     const protocol::Sniffed found = protocol::sniff(kept_.empty() ? bytes : kept_);
     if (found.kind == Kind::undecided && kept_.empty()) kept_.assign(bytes);
     return found;
   }
-  /// All that is kept.
+  /// Returns all that is kept, and keeps nothing.
   std::string take() noexcept { return std::exchange(kept_, {}); }
   bool empty() const noexcept { return kept_.empty(); }
 

@@ -1,4 +1,4 @@
-// Keeps the times of a front, and finds the first that runs out.
+// Keeps the time limits of a front, and finds the first that runs out.
 
 #include "runtime/net/front_times.hpp"
 
@@ -8,11 +8,12 @@
 namespace appd::net {
 namespace {
 
-/// After a response to a request whose body is not all in: a reset would take the response away
-/// from the front, so late input is read and dropped while it comes, at most for so long.
+/// After a response to a request whose body is not all in, late input is read and dropped: a reset
+/// would take the response away from the front. This ends when none has come for kLingerIdle, or
+/// after kLingerTotal.
 constexpr std::chrono::seconds kLingerIdle{5};
 constexpr std::chrono::seconds kLingerTotal{60};
-/// A front that has just connected is about to send; draining waits so long for its first byte.
+/// A front that has just connected is about to send; draining waits this long for its first byte.
 constexpr std::chrono::seconds kFirstByteGrace{1};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The times that a front has, and which of them runs out first.
+// The time limits of a front, and which of them runs out first.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@
 
 namespace appd::net {
 
-/// The times of a connection's front: for its first byte, a head, a body byte, and for taking a
-/// response. They stand still while the front is not read from. Loop's thread; all times are the
-/// loop's running time.
+/// The time limits of a connection's front: for its first byte, for a head, for a body byte, and
+/// for taking a response. Those of heads and bodies stand still while the front is not read from.
+/// Loop's thread; all times are the loop's running time.
 class FrontTimes {
  public:
   using Clock = std::chrono::steady_clock;
@@ -21,7 +21,7 @@ class FrontTimes {
     Wait wait;
     Clock::time_point end;
   };
-  /// What is waited for.
+  /// What the connection waits for.
   struct Waits {
     bool end = false;   ///< the first byte, on a connection that is to end
     bool room = false;  ///< the front is to take a response
@@ -35,18 +35,19 @@ class FrontTimes {
     last_input_ = now;
     silent_ = false;
   }
-  /// A head has begun, or may begin, with the last input.
+  /// A head has begun, or may have begun, with the last input.
   void on_head_begun() noexcept { head_since_ = last_input_; }
   /// The front has taken something, or has been given something to take.
   void on_output(Clock::time_point now) noexcept { last_output_ = now; }
   /// From now on input is only dropped.
   void on_linger(Clock::time_point now) noexcept;
-  /// Says at each turn whether the front is read from.
+  /// Called at each turn: `reading` says whether the front is read from.
   void count(bool reading, Clock::time_point now) noexcept;
 
   /// No byte has come yet.
   bool silent() const noexcept { return silent_; }
-  /// What runs out first; nothing for input while it is not read. std::nullopt if nothing does.
+  /// The limit that runs out first; std::nullopt if none does. Those of heads and bodies do not
+  /// count while the front is not read from.
   std::optional<Deadline> next(const Waits& waits, const ServerOptions& options) const;
   Deadline end_of_linger() const noexcept;
 
@@ -56,7 +57,7 @@ class FrontTimes {
   Clock::time_point last_input_{};
   Clock::time_point last_output_{};
   Clock::time_point linger_until_{};
-  std::optional<Clock::time_point> unread_since_;  // std::nullopt while it is read from
+  std::optional<Clock::time_point> unread_since_;  // std::nullopt while the front is read from
   bool silent_ = true;
 };
 

@@ -1,4 +1,4 @@
-// Searches the connections of a server for those that were silent longest.
+// Searches a server's connections for those that have been silent for the longest.
 
 #include "runtime/net/idle_connections.hpp"
 
@@ -8,7 +8,7 @@
 namespace appd::net {
 namespace {
 
-/// A front that is busy uses a connection again sooner, and must not lose the next request on it.
+/// A busy front uses a connection again sooner than this, and must not lose its next request.
 constexpr std::chrono::milliseconds kLeastIdle{250};
 /// A search looks at all connections, so it finds several at once.
 constexpr std::ptrdiff_t kFound = 64;
@@ -22,7 +22,7 @@ bool IdleConnections::close_one(std::span<const std::shared_ptr<Connection>> all
       const Candidate candidate = std::move(candidates_.back());
       candidates_.pop_back();
       const std::shared_ptr<Connection> connection = candidate.connection.lock();
-      // Used since it was found, it is not the one any more.
+      // A connection that was used since it was found is not idle any more.
       if (connection && connection->idle_since() == candidate.since &&
           connection->try_close_idle()) {
         return true;

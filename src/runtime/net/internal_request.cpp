@@ -16,13 +16,13 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-/// Where "host:port" has its colon, or its end; those in an IPv6 address's brackets are none.
+/// Where "host:port" has its colon, or its end. Colons in an IPv6 address's brackets do not count.
 std::size_t end_of_name(std::string_view host) {
   const std::size_t bracket = host.find(']');
   return std::min(host.find(':', bracket == std::string_view::npos ? 0 : bracket), host.size());
 }
 
-/// What is in the STDOUT records: the application's error texts may be between.
+/// The content of the STDOUT records; the application's error texts may come between them.
 std::string text_of(std::string_view records) {
   namespace fastcgi = protocol::fastcgi;
   fastcgi::RecordReader reader;
@@ -42,7 +42,7 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-/// The value of `line` if it is a field of that name; else "".
+/// The value of `line` if it is a field called `name`; otherwise "".
 std::string_view value_in(std::string_view line, std::string_view name) {
   const std::size_t colon = line.find(':');
   if (colon != name.size() || ::strncasecmp(line.data(), name.data(), colon) != 0) return {};
@@ -62,7 +62,7 @@ std::string encode_internal_request(protocol::Wire wire, const InternalRequest& 
   std::string_view port = request.https ? "443" : "80";
   if (name_end < request.host.size()) port = request.host.substr(name_end + 1);
   std::vector<gateway::Variable> variables{
-      {"CONTENT_LENGTH", "0"},  // first, as SCGI wants it
+      {"CONTENT_LENGTH", "0"},  // first, as SCGI requires
       {"REQUEST_METHOD", "GET"},
       {"REQUEST_URI", target},
       {"SCRIPT_NAME", ""},

@@ -9,12 +9,13 @@
 
 namespace appd::net {
 
-/// An exchange, and what its front still does about it:
+/// An exchange, and how far its request has come on the front's side:
 ///
 ///     body due ──end_body──► body in
 ///        └───────┬──────────────┘
-///             release ──► released: the decoder has forgotten its id, and it may be used again
+///             release ──► released
 ///
+/// Once a request is released, the decoder has forgotten its id, which the front may use again.
 /// Loop's thread only.
 class LiveRequest {
  public:
@@ -23,7 +24,7 @@ class LiveRequest {
 
   WireExchange& exchange() const noexcept { return *exchange_; }
   const std::shared_ptr<WireExchange>& shared() const noexcept { return exchange_; }
-  /// Leaves it without an exchange.
+  /// Takes the exchange out; the request `is_taken` from then on.
   std::shared_ptr<WireExchange> take() noexcept { return std::move(exchange_); }
   bool is_taken() const noexcept { return exchange_ == nullptr; }
 
@@ -34,7 +35,7 @@ class LiveRequest {
   /// The front still owes body bytes.
   bool awaits_body() const noexcept { return part_ == Part::body_due; }
   bool released() const noexcept { return part_ == Part::released; }
-  /// The front waits for the application to read.
+  /// The front must wait for the application to read.
   bool holds_front() const noexcept {
     return awaits_body() && !exchange_->answered() && !exchange_->free() &&
            exchange_->body().full();

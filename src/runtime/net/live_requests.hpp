@@ -9,14 +9,14 @@
 
 namespace appd::net {
 
-/// The requests of a connection that are not over, in the order in which they came. Loop's thread
+/// The requests of a connection that are not over, in the order of their arrival. Loop's thread
 /// only.
 class LiveRequests {
  public:
   LiveRequest& add(std::shared_ptr<WireExchange> exchange);
   /// The request that has this id now; null if none has.
   LiveRequest* find(protocol::RequestId id) noexcept;
-  /// Only the address of `exchange` counts. Null if it is none of them.
+  /// The request with this exchange; null if there is none. Only the address is compared.
   LiveRequest* find(const WireExchange* exchange) noexcept;
   bool has(const WireExchange* exchange) const noexcept;
   /// Forgets those whose exchange was taken.
@@ -30,9 +30,10 @@ class LiveRequests {
   auto begin() noexcept { return all_.begin(); }
   auto end() noexcept { return all_.end(); }
 
-  /// A request that is answered may be with its thread for a moment longer. It does not count.
+  /// How many requests are not answered. One that is answered does not count, even if its thread
+  /// has it for a moment longer.
   unsigned unanswered() const noexcept;
-  /// All are answered, by calls that are not quite over.
+  /// True if all are answered, by calls that are not quite over.
   bool all_finishing() const noexcept;
   bool any_awaits_body() const noexcept;
   bool any_holds_front() const noexcept;

@@ -7,7 +7,7 @@
 namespace appd::net {
 namespace {
 
-/// Until connections are tried again that the handover queue had no room for.
+/// The pause before connections that the handover queue had no room for are tried again.
 constexpr std::chrono::milliseconds kHandoverPause{5};
 
 }  // namespace

@@ -4,29 +4,29 @@
 // ------------
 // A connection has one outbox, and every byte of a response goes through it. In the usual case it
 // only writes: the thread that has a response takes the lock, hands all of it to the socket in one
-// call and is done. All else here is for the other cases. They are in the order of the bytes:
+// call and is done. Everything else here is for the other cases. Bytes wait in this order:
 //
 //     socket <- queue_ (front) .. queue_ (back) <- held_ <- the next write
 //
-// held_    One small write of a stream that may wait, so that it goes out together with the next
-//          one (docs/decisions/stream-pairs.md). There is one at most, and only while the queue is
-//          empty: whatever comes next goes behind it, either in the same call or in the queue.
-// queue_   What the socket did not take. Once something is in it, every write is queued behind it,
-//          and only `flush` sends: the loop, when the socket has room. An item is the rest of a
-//          write, or a file (outgoing_item.hpp). What becomes of a rest, from its size and from the
-//          memory that the worker has left, is decided in `keep_rest`
-//          (docs/architecture/io.md, "What waits, and where"). A response that is complete never
-//          keeps its thread (docs/decisions/responses-without-a-thread.md).
+// held_    One small write of a stream, held so that it goes out together with the next one
+//          (docs/decisions/stream-pairs.md). There is at most one, and only while the queue is
+//          empty: the next write goes behind it, either in the same call or in the queue.
+// queue_   What the socket did not take. Once something is queued, every write is queued behind it,
+//          and only the loop sends, with `flush`, when the socket has room. An item is the rest of
+//          a write, or a file (outgoing_item.hpp). `keep_rest` decides what becomes of a rest, by
+//          its size and the memory that the worker has left
+//          (docs/architecture/io.md, "What waits, and where"). A complete response never keeps its
+//          thread (docs/decisions/responses-without-a-thread.md).
 //
-// The lock guards the order, so it is also what keeps a write in one piece: nobody else gets
-// between the parts that the socket has taken and the rest that is queued. Each call on the socket
-// is made under it, and none waits: threads that must wait do so in `wait_below`, for the memory
-// and not for the socket. After `shut` nothing touches the socket, so the connection may close the
+// The lock guards the order, so it also keeps a write in one piece: no other thread gets between
+// the parts that the socket has taken and the rest that is queued. Each call on the socket is made
+// under the lock, and none blocks: a thread that must wait does so in `wait_below`, for memory and
+// not for the socket. After `shut` nothing touches the socket, so the connection may close the
 // descriptor, whose number the next connection gets.
 //
-// Memory is counted twice: `waiting_` is this connection's, for the writer of a stream and for
-// whoever reads requests (`overloaded`), and `memory_` is the worker's. Both change under the lock,
-// with each byte that is queued or sent, and may be read without it.
+// Memory is counted twice: `waiting_` is this connection's, for the writer of a stream and for the
+// reader of requests (`overloaded`); `memory_` is the worker's. Both change under the lock, with
+// each byte that is queued or sent, and may be read without it.
 
 #include "runtime/net/outbox.hpp"
 
@@ -40,22 +40,24 @@
 namespace appd::net {
 namespace {
 
-/// A leftover up to this size is copied; owning the original costs more.
+/// A leftover up to this size is copied; owning the original would cost more.
 constexpr std::size_t kCopyLimit = 64 * 1024;
-/// Less is copied together and sent as one: a call with one part is cheaper than the copy.
+/// Parts of up to this size together are copied and sent as one: a call with several parts costs
+/// more than the copy.
 constexpr std::size_t kSmall = 2048;
 /// Room for a small write that is held and the one that goes out with it.
 constexpr std::size_t kHeldRoom = 2 * kSmall;
-/// Room for more that an item has which is small itself: a flood of small writes costs no more
-/// memory than its bytes.
+/// The least room of a copied item, for later small writes: so a flood of them costs no more memory
+/// than their bytes.
 constexpr std::size_t kItemRoom = 4096;
-/// With more than this waiting it is overloaded: a stream has twice its buffer at the most.
+/// An outbox with more bytes or items than this is overloaded; a stream has at most twice its
+/// buffer here.
 constexpr std::size_t kCrowd = 2 * kOutgoingBuffer;
 constexpr std::size_t kCrowdedItems = 64;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = OutgoingItem::kFileBudget;
 
-/// Of one write: a response in one piece has no more parts than fit in here without an allocation.
+/// The parts of one write. Those of a response in one piece fit in here without an allocation.
 using Parts = boost::container::small_vector<iovec, 8>;
 
 }  // namespace
@@ -85,7 +87,7 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
   return write_rest(parts, taken, keeper);
 }
 
-/// Writes what is held and `parts`, but for the first bytes, which the socket has taken.
+/// Writes what is held and `parts`, except the first `taken` bytes, which the socket has already.
 Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t taken,
                                   gateway::Keeper* keeper) {
   Parts unsent;
@@ -192,8 +194,8 @@ void Outbox::break_connection(FileEnd why) {
   room_.notify_all();
 }
 
-/// Sends what is held or, where that is nothing, `parts`, as one. How much the socket took;
-/// whatever kept it from taking all is met again with the rest.
+/// Sends `parts`, or what is held if there are none, in one piece. Returns how much the socket
+/// took; what kept it from taking all is met again with the rest.
 std::size_t Outbox::send_as_one(std::span<const iovec> parts) {
   std::array<char, kSmall> together;
   iovec whole = held_.part();
@@ -212,12 +214,12 @@ Sending Outbox::send_first() {
   const std::size_t before = item.in_memory();
   const Sending result = item.send(socket_, memory_.reporter());
   const std::size_t after = item.in_memory();
-  if (after > before) add_waiting(after - before);  // of a file's block that it has read
+  if (after > before) add_waiting(after - before);  // the item has read a block of its file
   if (after < before) take_waiting(before - after);
   return result;
 }
 
-/// False: it could not be kept, and the connection is broken.
+/// Returns false if `rest` could not be kept: the connection is then broken.
 bool Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   const std::size_t size = size_of(rest);
   if (size > kCopyLimit && !memory_.has_room_for(size)) return spool(rest);
@@ -230,7 +232,7 @@ bool Outbox::keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) {
   return true;
 }
 
-/// Takes over what is held: it is a part of `rest`, as far as it is not sent.
+/// Takes over what is held: as far as it is not sent, it is a part of `rest`.
 OutgoingItem Outbox::make_item(std::span<const iovec> rest, std::size_t size,
                                gateway::Keeper* keeper) {
   if (keeper != nullptr && size > kCopyLimit) {
@@ -243,7 +245,7 @@ OutgoingItem Outbox::make_item(std::span<const iovec> rest, std::size_t size,
   return OutgoingItem(std::move(copied));
 }
 
-/// A thread must not wait for a slow reader, and memory is short: a file takes it.
+/// Puts `rest` into a file: memory is short, and a thread must not wait for a slow front.
 bool Outbox::spool(std::span<const iovec> rest) {
   auto item = spool_response(rest, memory_);
   if (!item) {

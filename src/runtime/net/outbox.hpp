@@ -25,24 +25,25 @@ inline const RequestState kNeverCancelled;
 /// Bytes that may wait to go out before a streaming application has to wait.
 inline constexpr std::size_t kOutgoingBuffer = 256 * 1024;
 
-/// What goes out on one connection: written directly by whoever has a response while nothing waits,
-/// else queued in order and flushed by the loop. Whole `write` calls stay together, so that records
-/// of several FastCGI requests never interleave.
+/// What goes out on one connection. While nothing waits, the thread that has a response writes it
+/// to the socket directly; otherwise the response is queued in order, and the loop flushes the
+/// queue. The bytes of one `write` stay together, so that records of several FastCGI requests never
+/// interleave.
 ///
-/// A small write that may wait is held, to go out with the next one in a single system call. One at
-/// most is held, and nothing is queued before it; the loop looks every millisecond and sends it
-/// when no next one has come.
+/// A small write that may wait is held, to go out with the next one in a single system call. At
+/// most one is held, and nothing is queued before it. The loop looks every millisecond and sends
+/// the held write if no next one has come.
 ///
-/// Any thread may write; `flush`, `release_held` and `shut` are the loop's. The socket is only
-/// touched under the lock and never after `shut`, so its descriptor may be closed then.
+/// Any thread may write; `flush`, `release_held` and `shut` are the loop's. The socket is touched
+/// only under the lock and never after `shut`, so its descriptor may be closed then.
 class Outbox {
  public:
   Outbox(int socket, OutgoingMemory& memory) noexcept : socket_(socket), memory_(memory) {}
 
   enum class Status : std::uint8_t {
-    sent,        ///< all bytes are with the kernel
+    sent,        ///< the kernel has all bytes
     held,        ///< they wait for the next write, or for the loop's `release_held`, which is due
-    first_held,  ///< the same, but nobody has told the loop yet that it must `release_held` soon
+    first_held,  ///< the same, but the loop must still be told to `release_held` soon
     queued,      ///< some wait: the loop must `flush` when the socket is writable
     gone,        ///< the front is gone, or the writer was cancelled; nothing (more) will be sent
   };
@@ -51,21 +52,22 @@ class Outbox {
     may_wait,  ///< for the next write, when it is small and nothing is held yet
   };
 
-  /// Writes all `parts`, after what is held. What the socket does not take is copied, or, when it
-  /// is much and `keeper` is given, left in place and owned by what `keeper` makes, or, when the
-  /// worker's memory has no room for that, put into a file. `request` is
-  /// looked at under the lock: once it is `gone`, nothing of its writer goes out any more but what
-  /// was held before.
+  /// Writes all `parts`, after what is held. What the socket does not take is
+  ///   - put into a file, if it is large and the worker's memory has no room for it;
+  ///   - else left in place, if it is large and `keeper` is given: what `keeper` makes owns it;
+  ///   - else copied.
+  /// `request` is checked under the lock: once it is `gone`, nothing more of its writer goes out,
+  /// except what was held before.
   Status write(std::span<const iovec> parts, gateway::Keeper* keeper, const RequestState& request,
                Urgency urgency = Urgency::now);
 
-  /// Writes bytes of the server's own, copied where they must wait.
+  /// Writes bytes of the server's own; those that must wait are copied.
   Status write_always(std::string_view bytes);
 
   using FileEnd = net::FileEnd;
   using FileTold = net::FileTold;
-  /// Queues a file's range behind what waits; FastCGI framing is added as it goes. `told` may be
-  /// empty; it is called once, but not when the front is `gone`.
+  /// Queues a file's range behind what waits; FastCGI framing is added as the file goes out. `told`
+  /// may be empty. It is called once, unless this returns `gone`.
   Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
                     protocol::Wire wire, const RequestState& request, FileTold told = {});
 
@@ -73,39 +75,40 @@ class Outbox {
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
   /// True while anything waits, files included. Any thread.
   bool blocked() const noexcept { return items_.load(std::memory_order_acquire) > 0; }
-  /// True while so much waits that nothing is to be read that may add to it: more than one stream
-  /// keeps here, a file, or anything once the worker's memory is used up. Any thread.
+  /// True while nothing should be read that may add to what waits. That is so if more waits than
+  /// one stream keeps here, if a file waits, or if anything waits and the worker's memory is used
+  /// up. Any thread.
   bool overloaded() const noexcept;
   /// A point in the order of what is queued: behind all that waits now. Loop's thread.
   using Place = std::uint64_t;
   Place place() const noexcept { return queued_.load(std::memory_order_relaxed); }
-  /// True once nothing waits that was queued before `place`. Loop's thread.
+  /// True once all that was queued before `place` has gone out. Loop's thread.
   bool is_out(Place place) const noexcept {
     return queued_.load(std::memory_order_relaxed) - items_.load(std::memory_order_relaxed) >=
            place;
   }
-  /// Waits until at most `bytes` wait, or the outbox is shut, or `request` is gone and there is a
-  /// `wake`.
+  /// Waits until at most `bytes` wait or the outbox is shut. Ends, too, at a `wake` if `request` is
+  /// gone.
   void wait_below(std::size_t bytes, const RequestState& request);
-  /// Wakes waiting writers to look at their requests again.
+  /// Makes waiting writers look at their requests again.
   void wake();
 
   enum class Flushed : std::uint8_t {
     all,
-    progress,    ///< something waits still
+    progress,    ///< the socket took some bytes, and more wait
     nothing,     ///< the socket took no byte
-    starved,     ///< the kernel has no memory for it now: nothing tells when it has
+    starved,     ///< the kernel has no memory now, and does not tell when it has
     broken,      ///< the front is gone
     short_file,  ///< a file ended, or could not be read, before its announced length; shut
   };
-  /// Sends what waits, at most about a megabyte: `progress` when there is still something.
+  /// Sends what waits, at most about a megabyte; returns `progress` if more is left.
   Flushed flush();
 
-  /// Queues what is held. True: something was, and the loop must `flush`. The next write that is
-  /// held is a `first_held`.
+  /// Queues what is held. Returns true if something was: the loop must then `flush`. The next write
+  /// that is held returns `first_held`.
   bool release_held();
 
-  /// The connection ends: forgets what waits, wakes everybody, refuses everything.
+  /// The connection ends: drops what waits, wakes waiting writers, and refuses all later writes.
   void shut();
 
  private:
@@ -131,14 +134,14 @@ class Outbox {
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::size_t> items_{0};
   std::atomic<std::size_t> files_{0};     // of the items
-  std::atomic<std::uint64_t> queued_{0};  // items that were ever there
+  std::atomic<std::uint64_t> queued_{0};  // items that were ever queued
 
   Mutex mutex_;
   Condition room_;
   unsigned waiters_ APPD_GUARDED_BY(mutex_) = 0;
   bool shut_ APPD_GUARDED_BY(mutex_) = false;
   bool release_due_ APPD_GUARDED_BY(mutex_) = false;  // the loop has been told of a held write
-  OwnBytes held_ APPD_GUARDED_BY(mutex_);             // none while something is queued
+  OwnBytes held_ APPD_GUARDED_BY(mutex_);             // empty while something is queued
   std::list<OutgoingItem> queue_ APPD_GUARDED_BY(mutex_);
 };
 

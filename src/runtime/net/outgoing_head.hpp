@@ -10,23 +10,23 @@
 
 namespace appd::net {
 
-/// The head of a response on its way out, and what is to be known of it afterwards. Used by the
-/// thread that responds; the others may use what is marked so.
+/// The head of a response on its way out, and what must be known of it afterwards. Used by the
+/// thread that responds; other threads may use what is marked so.
 class OutgoingHead {
  public:
   void clear() noexcept;
   /// Takes the application's head, once.
   void take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer);
   bool taken() const noexcept { return taken_; }
-  /// Text that must go before the body's next bytes, framing not included; "" once it is out.
+  /// Text that must go before the body's next bytes, without framing; "" once it is out.
   std::string_view pending() const noexcept {
     return out_.load(std::memory_order_relaxed) ? std::string_view() : text_;
   }
   std::size_t size() const noexcept { return text_.size(); }
-  /// It goes out now.
+  /// The head goes out now.
   void set_out() noexcept { out_.store(true, std::memory_order_release); }
 
-  /// True when it is out or on its way. Any thread. What follows may be read then.
+  /// True once the head is out or on its way. Any thread, which may then use what follows, too.
   bool out() const noexcept { return out_.load(std::memory_order_acquire); }
   unsigned status() const noexcept { return status_; }
   bool announces_length() const noexcept { return announces_length_; }

@@ -17,10 +17,10 @@
 namespace appd::net {
 namespace {
 
-/// File bytes that are framed at once for FastCGI.
+/// File bytes that are read, and framed for FastCGI, at once.
 constexpr std::size_t kFileBlock = 4 * protocol::ResponseFramer::kMaxRecord;
 
-/// sendfile's, where reading and sending may still do.
+/// True for errors of sendfile with which reading and sending may still work.
 bool cannot_sendfile(int error) noexcept {
   return error == EINVAL || error == EIO || error == ENOSYS || error == EOVERFLOW ||
          error == EOPNOTSUPP || support::has_no_memory(error);
@@ -83,7 +83,7 @@ Sending OutgoingItem::send_file_read(int socket) {
   return Sending::some;
 }
 
-/// Reads the next block, framed where it must be, into the copy. False: the file has ended, or
+/// Reads the next block into the copy, framed if it must be. Returns false if the file has ended or
 /// cannot be read.
 bool OutgoingItem::stage_block() {
   std::vector<char> block(std::min<std::uint64_t>(file_.length, kFileBlock));

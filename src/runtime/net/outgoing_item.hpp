@@ -21,43 +21,44 @@ namespace appd::net {
 enum class FileEnd : std::uint8_t {
   sent,
   front_gone,  ///< or the connection was closed
-  broken_off,  ///< a file could not be read, this one or one before it
+  broken_off,  ///< this file, or one before it, could not be read
 };
-/// Told with the bytes of the file that have not been sent. In any thread, under the outbox's lock.
+/// Is told how many bytes of the file have not been sent. In any thread, under the outbox's lock.
 using FileTold = std::function<void(FileEnd end, std::uint64_t left)>;
 
-/// What waits of one write, or of several small ones, in an outbox, under whose lock it is used.
+/// What waits in an outbox of one write, of several small ones, or of a file. Used under the
+/// outbox's lock.
 ///
 ///     bytes:  [ sent | parts from first_ on ]          copied, or in place with an owner
-///     file:   [ sent | staged in parts | file_ ]       staged only where it cannot be sendfile
+///     file:   [ sent | staged in parts | file_ ]       staged only if sendfile cannot do it
 class OutgoingItem {
  public:
-  /// What one `send` may send of a file.
+  /// Bytes of a file that one `send` may send.
   static constexpr std::size_t kFileBudget = 1024 * 1024;
 
   /// Bytes of its own.
   explicit OutgoingItem(OwnBytes bytes);
-  /// Bytes in place, kept by `owner`, or within `held`.
+  /// Bytes in place, kept by `owner` or within `held`.
   OutgoingItem(std::span<const iovec> parts, std::shared_ptr<const void> owner, OwnBytes held);
-  /// A file's range. With a framer it is framed as it goes. `told` may be empty.
+  /// A file's range. With a framer, it is framed as it goes out. `told` may be empty.
   OutgoingItem(gateway::FileRange file, std::optional<protocol::ResponseFramer> framer,
                FileTold told);
-  /// A file that has its frames already. `owner` goes with it.
+  /// A file that has its frames already. `owner` lives as long as the item.
   OutgoingItem(gateway::FileRange file, std::shared_ptr<const void> owner);
 
-  /// Copies bytes into the room that it has. False: it has not as much, or the bytes are not its
-  /// own.
+  /// Copies bytes into the room that the item has. Returns false if they do not fit, or if the
+  /// item's bytes are not its own.
   bool try_append(std::span<const iovec> parts, std::size_t size) noexcept;
 
-  /// Sends what the socket takes, of a file at most kFileBudget: then `some`.
+  /// Sends what the socket takes, of a file at most kFileBudget; returns `some` if more is left.
   Sending send(int socket, gateway::Reporter& reporter);
 
   /// Bytes that wait in memory.
   std::size_t in_memory() const noexcept { return size_of(std::span(parts_).subspan(first_)); }
   bool is_file() const noexcept { return static_cast<bool>(file_.file); }
-  /// Bytes that have not been read from the file.
+  /// Bytes of the file that have not been read.
   std::uint64_t file_left() const noexcept { return file_.length; }
-  /// The item is over: tells whom a file's end concerns.
+  /// The item is over: calls `told`, if there is one.
   void tell(FileEnd end) const {
     if (told_) told_(end, file_.length);
   }
@@ -76,7 +77,7 @@ class OutgoingItem {
   std::shared_ptr<const void> owner_;
   gateway::FileRange file_;
   std::optional<protocol::ResponseFramer> framer_;
-  bool read_ = false;  // sendfile cannot do it
+  bool read_ = false;  // instead of sendfile, which cannot do it
   FileTold told_;
 };
 

@@ -10,12 +10,13 @@
 
 namespace appd::net {
 
-/// What all connections of a worker keep in memory of what their fronts do not take, and where an
-/// response goes that would be too much. Any thread. Outlives the connections.
+/// Counts the response bytes that all connections of a worker keep in memory because their fronts
+/// have not taken them, and knows where a response goes that would be too much. Any thread.
+/// Outlives the connections.
 class OutgoingMemory {
  public:
-  /// `most`: bytes; from there on large leftovers go to files in `spool_dir`, as far as `quota`
-  /// (null: none) allows.
+  /// Beyond `most` bytes, large leftovers go to files in `spool_dir`, as far as `quota` allows. A
+  /// null `quota` is no limit.
   OutgoingMemory(std::size_t most, const std::string& spool_dir, SpoolQuota* quota,
                  gateway::Reporter& reporter) noexcept
       : most_(most), spool_dir_(spool_dir), quota_(quota), reporter_(reporter) {}
@@ -28,7 +29,7 @@ class OutgoingMemory {
 
   std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   bool has_room_for(std::size_t bytes) const noexcept { return used() + bytes <= most_; }
-  /// True once after more than half of it was used and most of that is free again.
+  /// Returns true once after more than half of `most` was used and most of that is free again.
   bool take_ebb() noexcept {
     return swollen_.load(std::memory_order_relaxed) && used() <= most_ / 8 &&
            swollen_.exchange(false, std::memory_order_relaxed);

@@ -14,7 +14,7 @@ namespace appd::net {
 enum class Sending : std::uint8_t {
   all,
   some,        ///< the socket has no room for more now
-  starved,     ///< the kernel has no memory for it now: nothing tells when it has
+  starved,     ///< the kernel has no memory now, and does not tell when it has
   broken,      ///< the front is gone
   short_file,  ///< a file ended, or could not be read, before its announced length
 };
@@ -35,22 +35,22 @@ inline void copy(std::span<const iovec> parts, char* to) noexcept {
 /// Takes `n` sent bytes off the parts from `first` on.
 void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) noexcept;
 
-/// One non-blocking call. As send(2) returns.
+/// One non-blocking call. Returns what send(2) returns.
 ssize_t send_some(int socket, std::span<iovec> parts) noexcept;
 /// Sends the parts from `first` on until all are sent or the socket takes no more.
 Sending send_parts(int socket, std::span<iovec> parts, std::size_t& first) noexcept;
-/// Writes all parts to a file. False: errno says why.
+/// Writes all parts to a file. Returns false if it cannot; errno says why.
 bool write_parts(int file, std::span<const iovec> parts) noexcept;
 
-/// Bytes in memory of one's own. Its room is not cleared first, as a vector's would be.
+/// Bytes in memory of their own, which is not cleared first, as a vector's would be.
 struct OwnBytes {
   std::unique_ptr<char[]> data;
   std::size_t room = 0;
   std::size_t size = 0;
 
-  /// While empty.
+  /// Only while empty.
   void reserve(std::size_t bytes);
-  /// There is room.
+  /// There must be room.
   void append(std::span<const iovec> parts) noexcept {
     copy(parts, data.get() + size);
     size += size_of(parts);

@@ -8,15 +8,15 @@
 
 namespace appd::net {
 
-/// What takes connections of other workers: the server. Loop's thread.
+/// Takes connections from other workers: the server. Loop's thread.
 class ConnectionTaker {
  public:
-  /// Takes a connection from a peer, with what that has read of it.
+  /// Takes a connection from a peer, with the bytes that the peer has read from it.
   virtual void adopt(support::UniqueFd socket, std::string_view bytes) = 0;
-  /// The same from a worker of another configuration: the front may not be admitted any more.
+  /// The same from a worker with another configuration: the front may no longer be admitted.
   virtual void inherit(support::UniqueFd socket, std::string_view bytes) = 0;
-  /// There is no descriptor for a connection that another worker has given: closes one that is
-  /// idle. False if none is; it must wait.
+  /// There is no descriptor for a connection that another worker has given: closes an idle one.
+  /// Returns false if none is idle; the given one must then wait.
   virtual bool make_room_for_given() = 0;
 
  protected:
@@ -26,17 +26,18 @@ class ConnectionTaker {
 /// The other workers, as far as connections can be given to them. Loop's thread.
 class Peers {
  public:
-  /// With more than this no connection can be given: well below what a socket takes by default.
+  /// A connection with more bytes than this cannot be given. Well below what a socket takes by
+  /// default.
   static constexpr std::size_t kMostBytes = 64 * 1024;
 
-  /// True when one has a thread that does nothing.
+  /// True if another worker has an idle thread.
   virtual bool any_idle() const noexcept = 0;
 
-  /// Gives a connection to one of those: a copy of the descriptor, and the bytes that were read of
-  /// it and are to be read again. False if none is idle, it is too much, or it cannot be done now:
-  /// nothing has happened.
+  /// Gives a connection to one of those: a copy of the descriptor, and the bytes that were read
+  /// from it and must be read again. Returns false, with nothing done, if no worker is idle, the
+  /// bytes are too many, or it cannot be done now.
   virtual bool give(int socket, std::string_view bytes) noexcept = 0;
-  /// Whether this worker has room for connections of others.
+  /// Tells the others whether this worker is full, that is, has no room for their connections.
   virtual void set_full(bool full) noexcept = 0;
 
  protected:

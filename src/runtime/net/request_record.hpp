@@ -12,7 +12,7 @@
 
 namespace appd::net {
 
-/// The status of a response that its front has not waited for.
+/// The status that is logged for a response that its front has not waited for.
 inline constexpr unsigned kFrontGone = 499;
 
 /// When a request began to wait for a thread, and when its call began.
@@ -24,13 +24,13 @@ class RequestTimes {
     started_ = {};
     queued_.store({}, std::memory_order_relaxed);
   }
-  /// It waits for a pool thread. Loop's thread.
+  /// The request waits for a pool thread. Loop's thread.
   void set_queued(Clock::time_point now) noexcept { queued_.store(now, std::memory_order_relaxed); }
-  /// Since when it is queued. Any thread that has the request from the queue.
+  /// Since when the request is queued. Any thread that has the request from the queue.
   Clock::time_point queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
 
   void set_started(Clock::time_point now) noexcept { started_ = now; }
-  /// It is answered or given up without a call, and perhaps without having been queued.
+  /// The request is answered or given up without a call, perhaps without having been queued.
   void set_started_here(Clock::time_point now) noexcept {
     if (queued() == Clock::time_point{}) set_queued(now);
     set_started(now);
@@ -38,13 +38,13 @@ class RequestTimes {
   Clock::time_point started() const noexcept { return started_; }
 
  private:
-  // A thread may look at it in the queue when the request is given up there, and nothing else
-  // orders that look before the next request.
+  // Atomic: a thread may look at it in the queue while the request is given up there, and nothing
+  // else orders that look before the next request.
   std::atomic<Clock::time_point> queued_{Clock::time_point{}};
-  Clock::time_point started_{};  // by the thread that responds
+  Clock::time_point started_{};  // set by the thread that responds
 };
 
-/// The record of a request that ends now. Its texts are the request's.
+/// The record of a request that ends now. Its texts refer to the request.
 gateway::AccessRecord make_access_record(const gateway::Request& request, const RequestTimes& times,
                                          unsigned status, std::uint64_t body_bytes) noexcept;
 

@@ -8,8 +8,8 @@
 namespace appd::net {
 
 /// What has become of a request: how far it is, who has ended its response, and whether its front
-/// is still there. One atomic word, so a transition that fails has changed nothing, and of two that
-/// are tried at once one comes first. Queries are for any thread.
+/// is still there. All of this is one atomic word, so a transition that fails has changed nothing,
+/// and of two that are tried at once one comes first. Queries are for any thread.
 ///
 ///     spare ──open──► arriving ──queue──► queued ──try_start──► running ──finish──► free
 ///       ▲                └─────────┬────────┘                                        │
@@ -18,14 +18,15 @@ namespace appd::net {
 ///       │                          ▼                                                 │
 ///       └────────reset────────  given_up                  reset ◄────────────────────┘
 ///
-/// Beside that the response's end, which the first to come gets:
+/// The word also holds the response's end, which the first to come takes:
 ///
 ///     open ──try_end (responder)──► complete or broken
-///       ├────on_aborted (loop)────► aborted          the front wants no more of it
-///       ├──try_end_instead (loop)─► instead          the call does not come back
-///       └────on_returned (pool)───► unanswered       the call has come back without one
+///       ├────on_aborted (loop)────► aborted          the front wants no more of the request
+///       ├──try_end_instead (loop)─► instead          the call does not return
+///       └────on_returned (pool)───► unanswered       the call has returned without an end
 ///
-/// And, once and for ever: `gone`, by the loop, and `refused`, by the responder.
+/// And it holds two flags that stay set until the next request: `gone`, set by the loop, and
+/// `refused`, set by the responder.
 ///
 /// | Transition                             | Thread                                         |
 /// |----------------------------------------|------------------------------------------------|
@@ -41,14 +42,15 @@ class RequestState {
 
   // -- Loop's thread
 
-  /// A request begins. It knows nothing of the one before it.
+  /// A request begins; nothing is left of the one before it.
   void open() noexcept { word_.store(kArriving, std::memory_order_relaxed); }
-  /// It waits for a pool thread.
+  /// The request waits for a pool thread.
   void queue() noexcept {
     assert(load() == kArriving);
     word_.store(kQueued, std::memory_order_release);
   }
-  /// Takes a request back that no pool thread has begun. False: one has, or it was given up.
+  /// Takes back a request that no pool thread has begun. Returns false if one has, or if the
+  /// request was given up before.
   bool try_give_up() noexcept {
     Word seen = load();
     while (waits(seen)) {
@@ -56,7 +58,7 @@ class RequestState {
     }
     return false;
   }
-  /// The connection is gone. True: the request was not begun, and is given up.
+  /// The connection is gone. Returns true if the request was not begun: it is then given up.
   bool on_front_gone() noexcept {
     Word seen = load();
     Word next = 0;
@@ -69,8 +71,8 @@ class RequestState {
     bool given_up;   ///< the request was not begun, and will not be
     bool ends_here;  ///< the response has no end yet: the caller sends it
   };
-  /// The front wants no more of it. Ends the response in the same step: a call that sees its front
-  /// gone is over at once, and would take the end with it.
+  /// The front wants no more of the request. Sets `gone` and takes the response's end in one step:
+  /// in two, a call that sees its front gone could return and take the end first.
   Aborted on_aborted() noexcept {
     Word seen = load();
     Word next = 0;
@@ -80,8 +82,8 @@ class RequestState {
     } while (!word_.compare_exchange_strong(seen, next));
     return {waits(seen), end_of(seen) == End::open};
   }
-  /// Takes the response's end from a call that does not come back; nothing of the call's goes out
-  /// any more. False: it has ended the response itself.
+  /// Takes the response's end from a call that does not return; nothing more of that call goes out.
+  /// Returns false if the call has ended the response itself.
   bool try_end_instead() noexcept {
     Word seen = load();
     while (end_of(seen) == End::open) {
@@ -90,7 +92,7 @@ class RequestState {
     }
     return false;
   }
-  /// Nobody has it any more.
+  /// Nobody has the request any more.
   void reset() noexcept {
     assert(free());
     word_.store(with_phase(load(), kSpare), std::memory_order_relaxed);
@@ -98,13 +100,13 @@ class RequestState {
 
   // -- Pool thread
 
-  /// Before the call. False: the request was given up meanwhile.
+  /// Before the call. Returns false if the request was given up meanwhile.
   bool try_start() noexcept {
     Word expected = kQueued;
     return word_.compare_exchange_strong(expected, kRunning);
   }
-  /// After the call. A response without an end has none, from now on for ever. False: the loop has
-  /// responded instead, and has said so.
+  /// After the call. A response that has no end yet will never have one. Returns false if the loop
+  /// has responded instead, and has reported that.
   bool on_returned() noexcept {
     Word seen = load();
     while (end_of(seen) == End::open) {
@@ -112,8 +114,8 @@ class RequestState {
     }
     return end_of(seen) != End::instead;
   }
-  /// Lets go of it. True: its front was gone before, so the loop may have let go of it earlier.
-  /// Sequentially consistent, like `free`.
+  /// Lets go of the request. Returns true if its front was gone before, so that the loop may have
+  /// let go of it earlier. Sequentially consistent, like `free`.
   bool finish() noexcept {
     const Word before = word_.fetch_add(kFree - kRunning);
     assert(phase_of(before) == kRunning && end_of(before) != End::open);
@@ -122,8 +124,8 @@ class RequestState {
 
   // -- The thread that responds
 
-  /// Takes the response's end: nobody stops what is sent then, or sends another end. `how`:
-  /// complete or broken. False: the front is gone, or the loop has ended it.
+  /// Takes the response's end: from then on nobody stops what is sent, or sends another end. `how`
+  /// is complete or broken. Returns false if the front is gone or the loop has ended the response.
   bool try_end(End how) noexcept {
     Word seen = load();
     while (end_of(seen) == End::open && (seen & kGone) == 0) {
@@ -131,21 +133,21 @@ class RequestState {
     }
     return false;
   }
-  /// The outbox has taken no more: it may see before the loop that the front is gone.
+  /// The outbox has refused a write: it may see before the loop that the front is gone.
   void set_refused() noexcept { word_.fetch_or(kRefused, std::memory_order_relaxed); }
 
   // -- Queries
 
   bool is_spare() const noexcept { return phase_of(load()) == kSpare; }
   bool is_arriving() const noexcept { return phase_of(load()) == kArriving; }
-  /// No pool thread will touch it again.
+  /// True once no pool thread will touch the request again.
   bool free() const noexcept { return phase_of(word_.load()) >= kGivenUp; }
-  /// The response has its end, or will have none.
+  /// True once the response has its end, or will have none.
   bool ended() const noexcept { return end() != End::open; }
   End end() const noexcept { return end_of(load()); }
-  /// Nothing more may go out of it, but for an end that was taken before.
+  /// True once nothing more of the response may go out, except an end that was taken before.
   bool gone() const noexcept { return (load() & kGone) != 0; }
-  /// The front went away before the response was complete.
+  /// True if the front went away before the response was complete.
   bool front_lost() const noexcept {
     const Word seen = load();
     const End how = end_of(seen);

@@ -19,7 +19,7 @@ namespace appd::net {
 namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{200};
-/// Between lines that say why nothing is accepted.
+/// The time between log lines that say why nothing is accepted.
 constexpr std::chrono::seconds kReportInterval{10};
 /// Connections that fail in a row before a listener pauses.
 constexpr int kAcceptAttempts = 16;
@@ -38,15 +38,15 @@ bool out_of_descriptors(int error) {
   return error == EMFILE || error == ENFILE;
 }
 
-/// The connection that was next has failed, and not accept: see accept(2).
+/// True if the connection that was next has failed, and not accept itself: see accept(2).
 bool only_this_one_failed(int error) {
   return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
          error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET ||
          error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH || error == ETIMEDOUT;
 }
 
-/// A part of the descriptors is the application's: its files, databases, and what requests and
-/// responses are kept in.
+/// Leaves a part of the descriptors to the application, for its files and databases, and to the
+/// files that requests and responses are kept in.
 std::size_t connections_for(std::size_t option) {
   if (option > 0) return option;
   rlimit limit{};
@@ -57,8 +57,8 @@ std::size_t connections_for(std::size_t option) {
 
 }  // namespace
 
-/// One listening socket. A connection is taken at a time, and its request run, before the next:
-/// what this worker does not take another may.
+/// One listening socket. Takes one connection at a time and runs its request before it takes the
+/// next: what this worker does not take, another may.
 class Server::Listener final : public Watcher {
  public:
   Listener(Server& server, support::UniqueFd fd)
@@ -90,7 +90,7 @@ class Server::Listener final : public Watcher {
   }
 
  private:
-  // Exclusive: of the workers that wait, one is woken by a connection.
+  // Exclusive: a connection wakes one of the workers that wait.
   void listen() { watch_.want(EPOLLIN | EPOLLEXCLUSIVE); }
   bool accept_one();
   bool one_waits() const;
@@ -131,7 +131,7 @@ void Server::drain(std::function<void()> on_done, HandOver hand_over) {
   other_workers_.drain(std::move(hand_over));
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
-  // Not before: of those that have just come, the first may be gone when the next is accepted.
+  // Only now: of the connections just accepted, the first may be gone before the next has come.
   if (begins) on_drained_ = std::move(on_done);
   connections_.tell_removals(true);
   connections_.for_each([](Connection& connection) { connection.drain(); });
@@ -159,14 +159,15 @@ bool Server::Listener::accept_one() {
   if (!fd) return false;
   server_.set_full(false);
   if (!server_.admits(fd.get(), local_)) return true;
-  // While every thread here is busy another worker may answer sooner.
+  // While every thread of this worker is busy, another worker may answer sooner.
   const bool given =
       server_.context_.dispatcher.saturated() && server_.other_workers_.give(fd.get(), {});
   if (!given) server_.open(std::move(fd), local_);
   return true;
 }
 
-/// The next connection, if one waits and there is room for it, or can be made; pauses if not.
+/// The next connection; empty if none waits. Pauses if accept fails or there is no room for one
+/// more, and none can be made.
 support::UniqueFd Server::Listener::try_accept() {
   if (server_.at_limit()) {
     if (!one_waits()) return {};
@@ -185,7 +186,7 @@ support::UniqueFd Server::Listener::try_accept() {
     if (!out_of_descriptors(error)) break;
     // The kernel looks for a descriptor before it looks for a connection.
     if (!one_waits()) return {};
-    // One closed in vain must do: who has taken its descriptor takes the next as well.
+    // One closed in vain is enough: whoever took its descriptor would take the next as well.
     if (std::exchange(made_room, true) || !server_.make_room()) break;
   }
   pause(fmt::format("{}{}", std::strerror(error),
@@ -225,7 +226,8 @@ bool Server::make_room_for_given() {
   return false;
 }
 
-/// Others give nothing to a worker that is full, and a listener that has paused is not waited for.
+/// Other workers give nothing to one that is full. Once it is not, its paused listeners go on at
+/// once.
 void Server::set_full(bool full) {
   if (std::exchange(full_, full) == full) return;
   connections_.tell_removals(full || draining());

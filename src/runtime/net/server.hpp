@@ -20,9 +20,9 @@
 
 namespace appd::net {
 
-/// Everything of a worker that listens and talks: accepts connections, owns them, drains them.
-/// Loop's thread only, but for `options` and `draining`. Outlives the connections; the loop
-/// outlives it.
+/// The part of a worker that listens and talks: accepts connections, owns them, drains them. Loop's
+/// thread only, except `options` and `draining`. Outlives the connections; the loop outlives the
+/// server.
 class Server final : public ConnectionTaker {
  public:
   Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
@@ -31,17 +31,18 @@ class Server final : public ConnectionTaker {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Accepts on a listening socket (non-blocking) from now on.
+  /// Accepts connections on a listening socket, which must be non-blocking, from now on.
   void listen(support::UniqueFd socket);
   void adopt(support::UniqueFd socket, std::string_view bytes) override;
   void inherit(support::UniqueFd socket, std::string_view bytes) override;
-  /// Responds in the place of a call that does not come back: with 504, or by breaking the
-  /// response off. `running`: only its address counts.
+  /// Responds in place of a call that does not return: with 504, or by breaking the response off.
+  /// Only the address of `running` is used.
   void respond_instead(const WireExchange* running);
   using HandOver = OtherWorkers::HandOver;
-  /// Stops accepting, hands idle connections over, and the others when their requests are answered;
-  /// then calls `on_done` (once, on the loop). Without `hand_over` it closes them. May be called
-  /// again with another `hand_over`, or none.
+  /// Stops accepting. Gives idle connections to `hand_over` at once, and the others when their
+  /// requests are answered; closes them instead if `hand_over` is null. Calls `on_done` once, on
+  /// the loop, when no connection is left. May be called again with another `hand_over`, or none;
+  /// the first `on_done` stays.
   void drain(std::function<void()> on_done, HandOver hand_over = nullptr);
   /// Closes everything now.
   void stop();
@@ -74,7 +75,7 @@ class Server final : public ConnectionTaker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   const std::size_t max_connections_;
   IdleConnections idle_;
-  bool full_ = false;  // one waits for room, and nothing is idle
+  bool full_ = false;  // a connection waits for room, and none is idle
   EventLoop::Clock::time_point next_report_{};
 };
 

@@ -15,23 +15,23 @@ namespace appd::net {
 
 /// How a server treats its connections. Set once, before the server starts.
 struct ServerOptions {
-  std::size_t max_connections = 0;       ///< 0: as many as the limit of open files lets
-  std::optional<protocol::Wire> pinned;  ///< none: told from each connection's first bytes
+  std::size_t max_connections = 0;       ///< 0 is as many as the limit of open files allows
+  std::optional<protocol::Wire> pinned;  ///< std::nullopt: told from a connection's first bytes
   sockets::Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;
-  std::uint64_t max_body = 0;         ///< bytes; 0: no limit
+  std::uint64_t max_body = 0;         ///< bytes; 0 disables the limit
   std::size_t body_buffer = 1 << 20;  ///< bytes of a body that are read ahead in memory
   std::string spool_dir = "/tmp";
-  SpoolQuota* spool_quota = nullptr;  ///< null: none. Outlives the server
+  SpoolQuota* spool_quota = nullptr;  ///< null is no limit. Outlives the server
   /// Bytes of unsent responses in memory, of all connections together; more goes to spool files.
   std::size_t outgoing_memory = 64 << 20;
-  bool spool_bodies = false;     ///< whole bodies are in before the application runs
+  bool spool_bodies = false;     ///< the application runs once the whole body is in
   bool send_error_text = false;  ///< wsgi.errors also as FastCGI STDERR
   std::chrono::milliseconds header_timeout{15000};  ///< for all variables of a request
   std::chrono::milliseconds body_timeout{75000};    ///< without a further body byte
   std::chrono::milliseconds write_timeout{75000};   ///< without the front taking a byte
-  std::chrono::seconds retry_after{1};              ///< told with 503
+  std::chrono::seconds retry_after{1};              ///< sent with 503
 };
 
 }  // namespace appd::net

@@ -149,7 +149,7 @@ void Session::on_request(const Event& event) {
   decoder_->expect_body(event.id, length);
 }
 
-/// That is how a front is configured, so it is the same with each request.
+/// Logs a name once: the front is configured that way, so each of its requests repeats it.
 void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
   if (!workspace_.told_names.is_new(name)) return;
   context().reporter.report(
@@ -253,7 +253,7 @@ void Session::end_input() {
 
 LiveRequest& Session::open_exchange(const Event& event) {
   asked_at_ = channel_.outbox().place();
-  // One read may bring very many that are refused at once.
+  // One read may bring very many requests that are refused at once.
   if (live_.size() >= context().options.decoder.max_requests) forget_answered();
   std::shared_ptr<WireExchange> exchange = workspace_.exchanges.take();
   exchange->open(channel_.owner(), &channel_, wire_, event.id, event.keep_connection);
@@ -321,7 +321,7 @@ void Session::respond_instead(const WireExchange& running) {
   if (done == Instead::broken) end_broken_off();
   if (!live->exchange().keeps_connection()) channel_.end();
   if (!live->released()) decoder_->release(live->exchange().id());
-  // Its thread has it still: it can be reused when that comes back.
+  // Its thread still has the exchange, which can be reused once that thread comes back.
   workspace_.exchanges.give_back(live->take());
   erase_taken();
 }
@@ -342,7 +342,7 @@ void Session::erase_taken() noexcept {
   channel_.set_in_flight(live_.unanswered());
 }
 
-/// A plain close tells the front enough over FastCGI.
+/// Over FastCGI a plain close tells the front enough.
 void Session::end_broken_off() noexcept {
   if (wire_ == protocol::Wire::fastcgi) {
     channel_.end();
@@ -361,7 +361,7 @@ void Session::give_back(LiveRequest& live) {
 
 void Session::abandon() {
   for (LiveRequest& live : live_) {
-    // One that a thread has is reset when it is lent again; the thread closes its body.
+    // An exchange that a thread has is reset when it is lent again; the thread closes its body.
     if (live.exchange().on_front_gone() || live.exchange().free()) live.exchange().reset();
     workspace_.exchanges.give_back(live.take());
   }
@@ -371,11 +371,11 @@ void Session::abandon() {
 std::optional<std::string> Session::try_reencode(const WireExchange& waiting) const {
   const bool alone = live_.size() == 1 && live_.front().shared().get() == &waiting;
   if (!alone || live_.front().released() || input_ended()) return std::nullopt;
-  // That an earlier request was to be the last is not told with this one.
+  // The bytes of this request do not tell that an earlier one was to be the last.
   if (channel_.ending() && waiting.keeps_connection()) return std::nullopt;
   if (!decoder_->holds_only(waiting.id())) return std::nullopt;
   const BodyPipe& pipe = live_.front().exchange().body();
-  if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // tried again and again
+  if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // no copy at each try
   const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
   return protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),

@@ -19,64 +19,67 @@ namespace appd::net {
 struct Workspace;
 
 /// The requests of one connection: finds out the protocol, feeds a decoder, turns its events into
-/// exchanges and looks after these until they are answered. Touches no socket: what goes out goes
-/// to the channel's outbox. Loop's thread only.
+/// exchanges and looks after these until they are answered. Touches no socket: output goes to the
+/// channel's outbox. Loop's thread only.
 class Session {
  public:
-  /// Both outlive the session.
+  /// Both must outlive the session.
   Session(Channel& channel, Workspace& workspace) noexcept
       : channel_(channel), workspace_(workspace) {}
 
-  /// Takes bytes that came. True: a request's head was completed by them. The session may have
-  /// `failed` then.
+  /// Takes bytes that came. Returns true if they completed a request's head. The session may have
+  /// `failed` afterwards.
   bool feed(std::string_view bytes);
-  /// The front ended its sending side: what is complete is answered, the rest is refused or cut.
+  /// The front ended its sending side: complete requests are answered, others are refused or cut.
   void end_input();
-  /// Lets go of what is answered.
+  /// Lets go of requests that are answered.
   void forget_answered();
-  /// Spools full bodies where the front must not be kept from writing: it waits for room in its own
-  /// direction (`blocked`), or has other requests on this connection.
+  /// Spools full bodies if the front must not be kept from writing: because output to it is
+  /// `blocked`, or because it has other requests on this connection.
   void make_way(bool blocked);
-  /// No body byte came for too long.
+  /// No body byte has come for too long: the bodies that are due are cut, or their requests
+  /// refused.
   void cut_stalled_bodies();
-  /// Refuses a request with 503 that waited for a pool thread.
+  /// Refuses with 503 a request that waited for a pool thread.
   void refuse_waiting(const WireExchange& waiting, std::string_view reason);
-  /// Responds in the place of a call that does not come back, if the session `has` it.
+  /// Responds in place of a call that does not return, if the session `has` its request.
   void respond_instead(const WireExchange& running);
-  /// No requests after those that are here.
+  /// The connection is to end after the requests that are here.
   void end_after_responses() noexcept { channel_.end(); }
-  /// The connection is closed: gives up what has not begun, tells the rest.
+  /// The connection is closed: gives up requests that have not begun, and tells the others.
   void abandon();
-  /// All that the connection has brought, if it is `waiting` alone: whole, in memory, its body not
-  /// larger than peers take.
+  /// All that the connection has brought, encoded anew. std::nullopt if that is more than the
+  /// request `waiting`, or if the request is not whole, not all in memory or too large for peers.
   std::optional<std::string> try_reencode(const WireExchange& waiting) const;
-  /// Another worker has it all now.
+  /// Another worker has all of it now.
   void forget();
 
-  /// The connection must be closed at once: what came is not understood, and nothing can follow.
+  /// True if the connection must be closed at once: its input is not understood, and nothing can
+  /// follow.
   bool failed() const noexcept { return input_ == Input::failed; }
-  /// The front has ended its sending side.
+  /// True once the front has ended its sending side.
   bool input_ended() const noexcept { return input_ == Input::ended; }
   bool has_exchanges() const noexcept { return !live_.empty(); }
-  /// Only its address counts.
+  /// Only the address is compared.
   bool has(const WireExchange* exchange) const noexcept { return live_.has(exchange); }
-  /// Another session would go on with the connection just as this one.
+  /// True if another session could go on with the connection just as well as this one.
   bool holds_nothing() const noexcept;
-  /// What is under way is answered, by calls that are not quite over, and nothing else has begun.
+  /// True if all that is under way is answered, by calls that are not quite over, and nothing else
+  /// has begun.
   bool is_finishing() const noexcept;
-  /// Bytes of a request's head are in, and it is not complete.
+  /// True if a request's head has begun and is not complete.
   bool inside_head() const noexcept;
-  /// The front is due to send body bytes.
+  /// True if the front is due to send body bytes.
   bool awaits_body() const noexcept;
-  /// A body that somebody will read is full: the front is to wait. Asked after `make_way`.
+  /// True if a body that somebody will read is full: the front must wait. Ask after `make_way`.
   bool has_full_body() const noexcept;
-  /// Where the outbox was when the front last asked for something.
+  /// The outbox's place when the front last asked for something.
   Outbox::Place asked_at() const noexcept { return asked_at_; }
-  /// Bytes may come that nobody needs; to be read and dropped before closing.
+  /// True if bytes may come that nobody needs; they must be read and dropped before closing.
   bool owes_input() const noexcept;
   /// For logs: "FastCGI", or "new" while it is not known.
   std::string_view protocol_name() const noexcept;
-  /// For logs: the request line of what is in flight, or "".
+  /// For logs: the request line of the oldest request in flight; "" if there is none.
   std::string describe_request() const;
 
  private:
@@ -84,7 +87,7 @@ class Session {
 
   enum class Input : std::uint8_t {
     open,
-    foreign,  ///< HTTP or TLS was answered
+    foreign,  ///< HTTP or TLS, which was answered
     ended,    ///< the front has ended its sending side
     failed,
   };

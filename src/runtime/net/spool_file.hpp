@@ -7,8 +7,8 @@
 
 namespace appd::net {
 
-/// Opens a file without a name in `folder`, for reading and writing: it goes with its descriptor.
-/// Empty on failure; errno says why.
+/// Opens an unnamed file in `folder` for reading and writing; it is gone once its descriptor is
+/// closed. Returns an empty descriptor on failure; errno says why.
 support::UniqueFd open_spool_file(const std::string& folder) noexcept;
 
 }  // namespace appd::net

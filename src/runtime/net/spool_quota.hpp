@@ -8,10 +8,10 @@ namespace appd::net {
 /// How much the spool files of all workers may take together (--spool-limit). Any thread.
 class SpoolQuota {
  public:
-  /// For bytes that are about to be written. False: there is no room for them, and nothing is
-  /// taken.
+  /// Takes room for bytes that are about to be written. Returns false if there is none; nothing is
+  /// taken then.
   virtual bool try_take(std::uint64_t bytes) noexcept = 0;
-  /// The file is gone, or empty.
+  /// The file that the bytes were in is gone, or empty.
   virtual void give_back(std::uint64_t bytes) noexcept = 0;
 
  protected:

@@ -1,4 +1,4 @@
-// Takes room of the quota and writes a response's file.
+// Takes room from the quota and writes a response's file.
 
 #include "runtime/net/spooled_response.hpp"
 
@@ -15,7 +15,7 @@
 namespace appd::net {
 namespace {
 
-/// What a spooled response takes of the quota, for as long as it is there.
+/// What a spooled response takes from the quota, for as long as the response is there.
 class SpoolPart {
  public:
   SpoolPart(SpoolQuota& quota, std::uint64_t bytes) noexcept : quota_(quota), bytes_(bytes) {}

@@ -1,4 +1,4 @@
-// What memory has no room for goes into a file.
+// Puts a response that memory has no room for into a file.
 #pragma once
 
 #include <sys/uio.h>
@@ -11,8 +11,8 @@
 
 namespace appd::net {
 
-/// Writes framed bytes of a response to an unnamed file, which takes of the memory's quota for as
-/// long as the item lives. std::nullopt if there is no room, which it reports.
+/// Writes framed bytes of a response to an unnamed file, which counts against the quota of `memory`
+/// for as long as the item lives. Returns std::nullopt if there is no room, and reports that.
 std::optional<OutgoingItem> spool_response(std::span<const iovec> parts, OutgoingMemory& memory);
 
 }  // namespace appd::net

@@ -10,15 +10,15 @@
 namespace appd::net {
 
 /// Decides which blocks of a streamed response may wait for the next one. Blocks are held only
-/// while the application makes them quickly on average: one that takes its time must not have every
-/// other block wait for the loop. Used by the thread that responds.
+/// while the application makes them quickly on average; otherwise every other block of a slow
+/// application would wait for the loop. Used by the thread that responds.
 class StreamPace {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// A block is made quickly within this time.
+  /// A block that is made within this time is made quickly.
   static constexpr std::chrono::microseconds kQuickly{200};
-  /// The clock is looked at once in so many blocks.
+  /// The clock is read once in so many blocks.
   static constexpr unsigned kLookInterval = 16;
 
   /// A call begins.
@@ -27,7 +27,7 @@ class StreamPace {
     last_look_ = now;
   }
 
-  /// Of the next block, which is there. `clock`: gives the time.
+  /// The urgency of the next block, which is there. `clock` returns the time.
   template <typename Now>
   Outbox::Urgency urgency_of_block(Now clock) noexcept {
     if (blocks_++ % kLookInterval == 0) {
@@ -38,11 +38,11 @@ class StreamPace {
     return quick_ ? Outbox::Urgency::may_wait : Outbox::Urgency::now;
   }
 
-  /// How the outbox has taken the last write.
+  /// Takes the outbox's answer to the last write.
   void note(Outbox::Status status) noexcept {
     holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   }
-  /// The last block is held, unless the loop has sent it since.
+  /// True if the last block is held, unless the loop has sent it since.
   bool holding() const noexcept { return holding_; }
 
  private:

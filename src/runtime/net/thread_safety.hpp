@@ -4,7 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
-// Clang's static thread-safety analysis; nothing for other compilers.
+// For clang's static thread-safety analysis; empty for other compilers.
 #if defined(__clang__)
 #define APPD_ATTRIBUTE(x) __attribute__((x))
 #else

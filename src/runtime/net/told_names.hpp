@@ -7,14 +7,14 @@
 
 namespace appd::net {
 
-/// Names that the log has been told of, so that it is told of each once. Bounded, whoever makes
-/// them up: then nothing is new any more. Loop's thread.
+/// Names that the log has been told of, so that it is told of each once. Bounded, in case somebody
+/// makes names up: once it is full, no name is new any more. Loop's thread.
 class ToldNames {
  public:
   static constexpr std::size_t kMost = 64;
   static constexpr std::size_t kLongest = 128;
 
-  /// True the first time.
+  /// Returns true the first time that it sees `name`.
   bool is_new(std::string_view name) {
     if (names_.size() >= kMost || name.size() > kLongest) return false;
     return names_.emplace(name).second;

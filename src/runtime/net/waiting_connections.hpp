@@ -12,16 +12,17 @@
 
 namespace appd::net {
 
-/// Calls connections back that wait for time to go by: those with a deadline every now and then,
-/// those that the kernel had no memory for in a moment. Loop's thread only. A template, so that a
-/// connection can know it.
+/// Calls back connections that wait for time to go by: those with a deadline every kWatchInterval,
+/// those that the kernel had no memory for after kMemoryPause. Loop's thread only. A template, so
+/// that a connection can know it.
 template <typename Connection>
 class WaitingConnections {
  public:
   static constexpr std::chrono::milliseconds kWatchInterval{250};
-  /// Until a connection is tried again that the kernel had no memory for.
+  /// The pause before a connection that the kernel had no memory for is tried again.
   static constexpr std::chrono::milliseconds kMemoryPause{10};
-  /// Until what belonged to responses is free: a thread with the interpreter has to let go of it.
+  /// The pause before free memory is given back: what belonged to responses is free only when a
+  /// thread with the interpreter has let go of it.
   static constexpr std::chrono::seconds kTrimPause{1};
 
   WaitingConnections(EventLoop& loop, OutgoingMemory& memory)
@@ -31,12 +32,12 @@ class WaitingConnections {
         retry_timer_(loop, [this] { try_again(); }),
         trim_timer_(loop, [] { support::release_free_heap_pages(); }) {}
 
-  /// Checks the connection's deadline every now and then until it has none.
+  /// Checks the connection's deadline every kWatchInterval until it has none.
   void watch(std::shared_ptr<Connection> connection) {
     watched_.push_back(std::move(connection));
     if (!watch_timer_.armed()) watch_timer_.expire_after(kWatchInterval);
   }
-  /// Lets the connection `try_again` in a moment.
+  /// Lets the connection `try_again` after kMemoryPause.
   void try_again_later(std::shared_ptr<Connection> connection) {
     starved_.push_back(std::move(connection));
     if (!retry_timer_.armed()) retry_timer_.expire_after(kMemoryPause);
@@ -58,8 +59,8 @@ class WaitingConnections {
         watched_.push_back(std::move(connection));
       }
     }
-    // A connection whose front was slow to take a response is watched, so this comes after the
-    // last.
+    // A connection whose front is slow to take a response is watched, so this is still called after
+    // the last of them.
     if (memory_.take_ebb()) trim_timer_.expire_after(kTrimPause);
     if (!watched_.empty()) watch_timer_.expire_after(kWatchInterval);
   }

@@ -15,7 +15,7 @@
 namespace appd::net {
 namespace {
 
-/// Bytes of a response that are kept: its head, unless that is huge.
+/// Bytes of a response that are kept: they hold its head, unless that is huge.
 constexpr std::size_t kHeadWithin = 64 * 1024;
 
 void send_all(const support::UniqueFd& socket, std::string_view bytes) {
@@ -26,7 +26,7 @@ void send_all(const support::UniqueFd& socket, std::string_view bytes) {
   }
 }
 
-/// Reads to the end and gives the beginning.
+/// Reads to the end and returns the beginning.
 std::string read_all(const support::UniqueFd& socket) {
   std::string beginning;
   std::array<char, 16 * 1024> buffer;
@@ -75,9 +75,9 @@ std::string describe(const net::InternalResponse& response) {
   return fmt::format("{} to {}", response.status, response.location);
 }
 
-/// What an operator can do about the response; "": to mend the application is all.
+/// What an operator can do about the response; "" if only the application can be mended.
 std::string cure(const WarmUpRequest& request, const net::InternalResponse& response) {
-  constexpr unsigned kBadRequest = 400;  // Django's word for a host that it does not know
+  constexpr unsigned kBadRequest = 400;  // Django's answer to a host that it does not know
   if (response.status == kBadRequest && request.host.empty()) {
     return "; it was asked as the host localhost, --warmup https://example.org" + request.target +
            " asks as another one";

@@ -12,26 +12,26 @@
 
 namespace appd::net {
 
-/// Gives a connection to the server; any thread.
+/// Gives a connection to the server. Any thread.
 using Connect = std::function<void(support::UniqueFd socket)>;
 
 /// One request of --warmup.
 struct WarmUpRequest {
   std::string text;    ///< as the option has it
   std::string target;  ///< path and query
-  std::string host{};  ///< "": none was given
+  std::string host{};  ///< "" if none was given
   bool https = false;
 };
 
 struct WarmUps {
   std::vector<WarmUpRequest> requests;
-  /// --warmup-accept: the statuses from first to second pass too, with a warning.
+  /// --warmup-accept: statuses from `first` to `second` pass too, with a warning.
   std::vector<std::pair<unsigned, unsigned>> accepted;
 };
 
-/// Asks the application for each of them, one after the other, over connections of our own, and
-/// waits for the responses. Throws std::runtime_error that names the first one whose status is
-/// neither 2xx nor accepted, and says what to do. Not on a thread that the server needs.
+/// Sends each request to the application, one after the other, over a connection made for it, and
+/// waits for the response. Throws std::runtime_error at the first status that is neither 2xx nor
+/// accepted; the text names the request and says what to do. Not on a thread that the server needs.
 void warm_up(const WarmUps& warm_ups, protocol::Wire wire, const Connect& connect,
              gateway::Reporter& reporter);
 

@@ -111,19 +111,19 @@ void WireExchange::finish() noexcept {
   Channel& channel = *channel_;
   const bool breaks_off = broken_off();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
-  // either it sees the exchange free, or this thread sees that it waits for that.
-  // A loop that has given it back already did so with its body, and a spare one is to hold no file.
+  // either the connection sees that the exchange is free, or this thread sees that it awaits that.
+  // A loop that gave the exchange back before did not close its body: a spare must hold no file.
   if (state_.finish()) body_.close();
   if (breaks_off || channel.awaits_responses()) {
     channel.context().dispatcher.notify(std::move(connection));
   } else {
-    // Without this an idle connection would keep the exchange until its next request.
+    // Without this, an idle connection would keep the exchange until its next request.
     channel.context().dispatcher.notify_later(std::move(connection));
   }
 }
 
-/// Nobody gets body bytes any more that come after the response: a reader must not wait for them,
-/// nor the front for a reader.
+/// Body bytes that come after the response reach nobody: a reader must not wait for them, nor the
+/// front for a reader.
 bool WireExchange::try_end(RequestState::End how) noexcept {
   if (!state_.try_end(how)) return false;
   if (body_.cut()) dispatcher().notify(connection_);
@@ -165,7 +165,7 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
   const std::size_t waiting = channel_->outbox().waiting();
   if (waiting >= kOutgoingBuffer) return {gateway::SendStatus::full, 0};
 
-  // Twice the room is asked for, since the socket usually takes a good part at once.
+  // Twice the buffer, since the socket usually takes a good part at once.
   const std::size_t room = 2 * kOutgoingBuffer - waiting;
   if (total <= room) return send_block(pieces, total);
   std::size_t consumed = 0;
@@ -180,7 +180,7 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
   return {gateway::SendStatus::full, consumed};
 }
 
-/// Sends pieces for which there is room. A block of a stream is nothing but its bytes.
+/// Sends pieces that there is room for. Most blocks of a stream are nothing but their bytes.
 gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces, std::size_t size) {
   gateway::SendStatus status = gateway::SendStatus::ok;
   if (head_.out() && !errors_.waits()) {
@@ -214,7 +214,8 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   return gateway::SendStatus::ok;
 }
 
-/// The call is over before its file is out, and this exchange may serve another request then.
+/// Keeps a record of its own: the call is over before its file is out, and this exchange may then
+/// serve another request.
 Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
   gateway::Reporter& reporter = channel_->context().reporter;
   if (!reporter.wants_access()) return {};
@@ -278,9 +279,9 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
     if (last) wire_.framer.frame({}, {}, true, gather_);
   }
   // Before the bytes: the front may begin the next request with this id as soon as it has them. An
-  // abort that comes later is too late: it neither stops these bytes nor sends an end of its own.
+  // abort after this is too late: it neither stops these bytes nor sends an end of its own.
   if (last && !try_end()) return gateway::SendStatus::gone;
-  // Before the bytes: the loop that responds instead must know what it does not stop any more.
+  // Before the bytes: a loop that responds instead must know that it cannot stop the head any more.
   head_.set_out();
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : state_, Outbox::Urgency::now);
@@ -327,8 +328,9 @@ void WireExchange::add_body_bytes(std::uint64_t more) noexcept {
   body_bytes_.store(body_bytes_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }
 
-// The call may be anywhere meanwhile, also in `write`. Either it took the outbox's lock first, and
-// its head is seen here, or it finds its request gone there. What else it changes is not touched.
+// The call may be anywhere meanwhile, even in `write`. Either it took the outbox's lock first, and
+// its head is seen here, or it finds its request gone there. Nothing else that it changes is
+// touched here.
 WireExchange::Instead WireExchange::try_respond_instead() {
   if (!state_.try_end_instead()) return Instead::no;
   body_.cut();

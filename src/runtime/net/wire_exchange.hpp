@@ -25,10 +25,11 @@ class Channel;
 class Connection;
 class Dispatcher;
 
-/// One request on a connection and its response. Lent by the server to the connection; given to a
-/// pool thread when the request is complete enough to run.
+/// One request on a connection, and its response. The server lends it to the connection; a pool
+/// thread gets it when the request is complete enough to run.
 ///
-/// How far it is, who ends its response and whether its front is there: see RequestState.
+/// RequestState says how far the request is, who ends its response, and whether its front is still
+/// there.
 class WireExchange final : public gateway::Exchange,
                            public std::enable_shared_from_this<WireExchange> {
  public:
@@ -37,36 +38,36 @@ class WireExchange final : public gateway::Exchange,
   WireExchange() = default;
 
   // -- Loop's thread
-  // --------------------------------------------------------------------------------
 
-  /// Starts a new request on `connection`, whose channel is given beside it; the request's
-  /// variables are filled in by the caller.
+  /// Starts a new request on `connection`, with that connection's channel. The caller fills in the
+  /// request's variables.
   void open(std::shared_ptr<Connection> connection, Channel* channel, protocol::Wire wire,
             protocol::RequestId id, bool keep_connection);
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return wire_.id; }
   bool keeps_connection() const noexcept { return wire_.keeps_connection; }
-  /// The request waits for a pool thread, since `now`.
+  /// The request waits for a pool thread from `now` on.
   void set_queued(Clock::time_point now) noexcept;
-  /// Since when it is queued. For any thread that has it from the queue.
+  /// Since when the request is queued. For any thread that has it from the queue.
   Clock::time_point queued_since() const noexcept { return times_.queued(); }
-  /// The connection that has the request, while no pool thread can take it; null once it was given
-  /// up.
+  /// The connection that has the request, while no pool thread can take it; null once the request
+  /// was given up.
   std::shared_ptr<Connection> owner() const noexcept { return free() ? nullptr : connection_; }
-  /// Takes a request back that no pool thread has begun. False: one has.
+  /// Takes back a request that no pool thread has begun. Returns false if one has.
   bool try_give_up() noexcept { return state_.try_give_up(); }
   /// The connection is gone: nothing more is sent, and a reader of the body is woken. The caller
-  /// wakes the outbox for a writer. True: the request was not begun; it is given up.
+  /// wakes the outbox's writers. Returns true if the request was not begun: it is then given up.
   bool on_front_gone() noexcept;
-  /// The same because the front wants no more of the request. True: the caller ends the response.
+  /// The same because the front wants no more of the request. Returns true if the caller must end
+  /// the response.
   bool on_aborted() noexcept;
-  /// Its response has an end (or it was given up): the id may be used again.
+  /// True once the response has its end, or will have none: the id may be used again.
   bool answered() const noexcept { return state_.ended(); }
-  /// No pool thread will touch it again.
+  /// True once no pool thread will touch the exchange again.
   bool free() const noexcept { return state_.free(); }
   bool waits_for_body() const noexcept { return state_.is_arriving(); }
-  /// The connection must be closed after it; known once `free`.
+  /// True if the connection must be closed after this response; known once `free`.
   bool broken_off() const noexcept { return state_.end() == RequestState::End::broken; }
   enum class Instead : std::uint8_t {
     no,        ///< the call has just ended the response itself
@@ -74,24 +75,23 @@ class WireExchange final : public gateway::Exchange,
     broken,    ///< the head was out: the response was broken off, and the connection must be closed
     ended,     ///< the same, but the connection goes on for its other requests
   };
-  /// For a call that does not come back: answers in its place. What it gives from now on goes
+  /// Responds in place of a call that does not return. What the call sends from now on goes
   /// nowhere, and its thread may still come back.
   Instead try_respond_instead();
-  /// Gives back what the request held; only when `free` or given up.
+  /// Gives back what the request held. Only when `free` or given up.
   void reset() noexcept;
   /// Sends a complete small response of the server's own.
   void refuse(unsigned status, std::string_view reason, std::string_view retry_after = {});
 
   // -- Pool thread
-  // ----------------------------------------------------------------------------------
 
-  /// Before the call. False: the request was given up meanwhile; it must not run. `progress` is
-  /// told of until `finish`; null: nobody wants to know.
+  /// Before the call. Returns false if the request was given up meanwhile: it must not run.
+  /// `progress` is told how the call goes until `finish`; null if nobody wants to know.
   bool try_start(Clock::time_point now, gateway::Progress* progress = nullptr) noexcept;
   /// After the call: reports it and lets go of the connection. The exchange may be reused at once.
   void finish() noexcept;
   Clock::time_point started() const noexcept { return times_.started(); }
-  /// The front went away before the response was complete.
+  /// True if the front went away before the response was complete.
   bool front_lost() const noexcept { return state_.front_lost(); }
 
   const gateway::Request& request() const noexcept override { return request_; }
@@ -153,7 +153,7 @@ class WireExchange final : public gateway::Exchange,
   protocol::Gather gather_;
   std::vector<std::string_view> taken_;
   StreamPace pace_;
-  bool reported_by_file_ = false;  // the access log's line is written when that is out
+  bool reported_by_file_ = false;  // the access log's line is written when the file is out
 };
 
 }  // namespace appd::net

@@ -34,8 +34,8 @@ struct Workspace {
   gateway::BlockPool blocks;
   gateway::NameLayouts layouts;
   ToldNames told_names;  ///< of variables that a front sends with two values
-  /// Where every connection reads. Large enough that a part-filled read means an empty socket and
-  /// bodies come in few calls; memory that no read has filled yet costs nothing.
+  /// Where every connection reads. Large enough that a partly filled read means an empty socket and
+  /// that bodies come in few calls; memory that no read has filled yet costs nothing.
   static constexpr std::size_t kReadBuffer = 256 * 1024;
   const std::unique_ptr<char[]> read_buffer = std::make_unique_for_overwrite<char[]>(kReadBuffer);
 };

@@ -8,8 +8,9 @@
 
 namespace appd::net {
 
-/// What is wrong with HTTP or TLS bytes on such a socket and what to write in the front's
-/// configuration instead: one sentence for log and response. `pinned`: the socket's only protocol.
+/// One sentence for log and response: what is wrong with HTTP or TLS bytes on such a socket, and
+/// what to write in the front's configuration instead. `pinned` is the socket's only protocol;
+/// std::nullopt if it has several.
 std::string foreign_advice(protocol::Sniffed::Kind found, std::optional<protocol::Wire> pinned);
 
 /// The HTTP/1.1 400 response with that advice as its text.
