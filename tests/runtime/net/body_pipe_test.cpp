@@ -11,9 +11,11 @@
 #include <thread>
 
 #include "fakes/eventually.hpp"
+#include "fakes/spool_room.hpp"
 #include "fakes/temporary_folder.hpp"
 
 using namespace appd;
+using fakes::SpoolRoom;
 using gateway::BodyStatus;
 using net::BodyPipe;
 using net::Overflow;
@@ -53,18 +55,6 @@ std::size_t open_files() {
   }
   return count;
 }
-
-struct Quota final : net::SpoolQuota {
-  explicit Quota(std::uint64_t bytes) : left(bytes) {}
-  bool try_take(std::uint64_t bytes) noexcept override {
-    if (bytes > left) return false;
-    left -= bytes;
-    return true;
-  }
-  void give_back(std::uint64_t bytes) noexcept override { left += bytes; }
-
-  std::uint64_t left;
-};
 
 }  // namespace
 
@@ -368,7 +358,7 @@ TEST_SUITE("body pipe") {
 
   TEST_CASE("a spool file takes its part of the quota until it is read, or gone") {
     test::TemporaryFolder folder;
-    Quota quota{250};
+    SpoolRoom quota{250};
     {
       BodyPipe pipe;
       pipe.open(100, Overflow::spool, folder.path(), &quota);
@@ -394,7 +384,7 @@ TEST_SUITE("body pipe") {
 
   TEST_CASE("a body for which there is no room is cut, and says why") {
     test::TemporaryFolder folder;
-    Quota quota{10};
+    SpoolRoom quota{10};
     BodyPipe pipe;
     pipe.open(100, Overflow::spool, folder.path(), &quota);
     pipe.append(stretch(0, 105));

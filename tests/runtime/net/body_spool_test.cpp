@@ -6,25 +6,15 @@
 
 #include <string>
 
+#include "fakes/spool_room.hpp"
 #include "fakes/temporary_folder.hpp"
 
 using namespace appd;
+using fakes::SpoolRoom;
 using net::BodySpool;
 using test::TemporaryFolder;
 
 namespace {
-
-struct Quota final : net::SpoolQuota {
-  explicit Quota(std::uint64_t room) : left(room) {}
-  bool try_take(std::uint64_t bytes) noexcept override {
-    if (bytes > left) return false;
-    left -= bytes;
-    return true;
-  }
-  void give_back(std::uint64_t bytes) noexcept override { left += bytes; }
-
-  std::uint64_t left;
-};
 
 std::string read(BodySpool& spool, std::size_t most) {
   std::string bytes(most, '\0');
@@ -55,7 +45,7 @@ TEST_SUITE("body spool") {
   TEST_CASE("the quota is given back when all is read, and when it closes") {
     const TemporaryFolder folder;
     const std::string path = folder.path();
-    Quota quota(10);
+    SpoolRoom quota(10);
     {
       BodySpool spool;
       spool.open(path, &quota);
@@ -78,7 +68,7 @@ TEST_SUITE("body spool") {
   TEST_CASE("bytes beyond the quota are refused, and the next body begins anew") {
     const TemporaryFolder folder;
     const std::string path = folder.path();
-    Quota quota(3);
+    SpoolRoom quota(3);
     BodySpool spool;
     spool.open(path, &quota);
     CHECK(spool.append("123"));
@@ -95,7 +85,7 @@ TEST_SUITE("body spool") {
   TEST_CASE("a folder that cannot be written to is named") {
     const TemporaryFolder folder;
     const std::string none = folder / "none";
-    Quota quota(3);
+    SpoolRoom quota(3);
     BodySpool spool;
     spool.open(none, &quota);
     CHECK_FALSE(spool.append("123"));

@@ -14,6 +14,7 @@
 #include "fakes/front_protocols.hpp"
 #include "fakes/front_socket.hpp"
 #include "fakes/recording_reporter.hpp"
+#include "fakes/spool_room.hpp"
 #include "fakes/temporary_folder.hpp"
 
 using namespace appd;
@@ -606,24 +607,16 @@ TEST_SUITE("outbox") {
   }
 
   TEST_CASE("a response for which there is no room anywhere ends the connection with a line") {
-    struct Quota final : net::SpoolQuota {
-      bool try_take(std::uint64_t bytes) noexcept override {
-        if (taken + bytes > 200'000) return false;
-        taken += bytes;
-        return true;
-      }
-      void give_back(std::uint64_t bytes) noexcept override { taken -= bytes; }
-      std::uint64_t taken = 0;
-    } quota;
+    fakes::SpoolRoom quota(200'000);
     const std::string large(150'000, 'a');
     {
       Pair pair(AF_UNIX, 1000, &quota);
       pair.fill();
       CHECK(pair.write(large) == Outbox::Status::queued);
-      CHECK(quota.taken == large.size());
+      CHECK(quota.left == 200'000 - large.size());
       CHECK(pair.write(large) == Outbox::Status::gone);
       CHECK(pair.reporter.count("--spool-limit", gateway::Level::error) == 1);
-      CHECK(quota.taken == 0);
+      CHECK(quota.left == 200'000);
     }
     Pair pair(AF_UNIX, 1000);
     pair.fill();
