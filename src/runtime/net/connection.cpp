@@ -259,6 +259,7 @@ void Connection::on_lost(int error) {
 /// Sends what the socket takes of what waits, and lets go of exchanges that are over.
 void Connection::settle() {
   if (state_ == State::closed) return;
+  if (outbox().gave_up()) return end_with_reset();
   if (outbox().blocked() && output_ != Output::full) flush();
   session_.forget_answered();
   session_.make_way(outbox().blocked());

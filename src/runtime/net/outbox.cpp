@@ -249,6 +249,7 @@ OutgoingItem Outbox::make_item(std::span<const iovec> rest, std::size_t size,
 bool Outbox::spool(std::span<const iovec> rest) {
   auto item = spool_response(rest, memory_);
   if (!item) {
+    gave_up_.store(true, std::memory_order_release);
     break_connection();
     return false;
   }

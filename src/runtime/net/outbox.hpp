@@ -79,6 +79,9 @@ class Outbox {
   /// one stream keeps here, if a file waits, or if anything waits and the worker's memory is used
   /// up. Any thread.
   bool overloaded() const noexcept;
+  /// True once a response could not be kept for its reader, for lack of room: the connection is to
+  /// be closed. Any thread.
+  bool gave_up() const noexcept { return gave_up_.load(std::memory_order_acquire); }
   /// A point in the order of what is queued: behind all that waits now. Loop's thread.
   using Place = std::uint64_t;
   Place place() const noexcept { return queued_.load(std::memory_order_relaxed); }
@@ -135,6 +138,7 @@ class Outbox {
   std::atomic<std::size_t> items_{0};
   std::atomic<std::size_t> files_{0};     // of the items
   std::atomic<std::uint64_t> queued_{0};  // items that were ever queued
+  std::atomic<bool> gave_up_{false};
 
   Mutex mutex_;
   Condition room_;

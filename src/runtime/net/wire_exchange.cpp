@@ -109,7 +109,7 @@ void WireExchange::finish() noexcept {
   if (state_.on_returned() && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Channel& channel = *channel_;
-  const bool breaks_off = broken_off();
+  const bool breaks_off = broken_off() || channel.outbox().gave_up();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either the connection sees that the exchange is free, or this thread sees that it awaits that.
   // A loop that gave the exchange back before did not close its body: a spare must hold no file.

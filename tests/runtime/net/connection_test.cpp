@@ -294,6 +294,22 @@ TEST_SUITE("connection") {
     }
   }
 
+  TEST_CASE("a connection ends whose response can be kept nowhere") {
+    Scripts scripts;
+    net::ServerOptions options;
+    options.outgoing_memory = 1000;
+    options.spool_dir = "/dev/null/none";
+    RunningServer server(scripts, {options});
+    for (const Speech speech : kSpeeches) {
+      CAPTURE(name(speech));
+      FrontSocket slow = server.connect();
+      REQUIRE(slow.send(request(speech, {"/big"})));
+      CHECK(eventually([&] { return server.connections() == 0; }));
+      CHECK(slow.receive().size() < scripts.big.size());
+    }
+    CHECK(server.reporter().count("/dev/null/none", Level::error) > 0);
+  }
+
   TEST_CASE("a streamed answer waits for its reader") {
     Scripts scripts;
     RunningServer server(scripts);
