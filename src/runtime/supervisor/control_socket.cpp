@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/support/passing_errors.hpp"
 #include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
@@ -25,6 +26,23 @@ namespace {
 
 constexpr ControlSocket::Caller kListener = 0;
 constexpr int kBacklog = 16;
+/// Until messages are sent again that a caller's socket did not take.
+constexpr std::chrono::milliseconds kResendPause{10};
+/// Of one caller. It does not read if it has left more.
+constexpr std::size_t kMostUnsent = 16;
+
+enum class Put : std::uint8_t { sent, later, gone };
+
+Put try_put(int fd, ControlMessage::Kind kind, std::string_view text) noexcept {
+  char mark = static_cast<char>(kind);
+  std::array<iovec, 2> parts{{{&mark, 1}, {const_cast<char*>(text.data()), text.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (::sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) return Put::sent;
+  const bool passes = support::would_block(errno) || support::has_no_memory(errno);
+  return passes || errno == EINTR ? Put::later : Put::gone;
+}
 
 [[noreturn]] void refuse(const std::string& path, const char* what) {
   throw std::runtime_error(fmt::format("{}: {}", path, what));
@@ -182,6 +200,7 @@ void ControlSocket::tick(Clock::time_point now) {
     const bool watched = watch(EPOLL_CTL_ADD, listener_.get(), kListener, EPOLLIN);
     accept_due_ = watched ? std::nullopt : std::optional(now + kAcceptPause);
   }
+  if (resend_due_ && now >= *resend_due_) resend_all(now);
   for (auto each = callers_.begin(); each != callers_.end();) {
     const auto& [caller, line] = *each++;  // `fail` takes it out
     if (line.patience && now >= *line.patience) fail(caller, "nothing was asked");
@@ -190,6 +209,7 @@ void ControlSocket::tick(Clock::time_point now) {
 
 std::optional<Clock::time_point> ControlSocket::due() const noexcept {
   std::optional<Clock::time_point> first = accept_due_;
+  if (resend_due_ && (!first || *resend_due_ < *first)) first = resend_due_;
   for (const auto& [caller, line] : callers_) {
     if (line.patience && (!first || *line.patience < *first)) first = line.patience;
   }
@@ -219,24 +239,56 @@ void ControlSocket::say(Caller caller, std::string_view text) noexcept {
 
 void ControlSocket::succeed(Caller caller, std::string_view text) noexcept {
   send(caller, ControlMessage::Kind::success, text);
-  callers_.erase(caller);
 }
 
 void ControlSocket::fail(Caller caller, std::string_view text) noexcept {
   send(caller, ControlMessage::Kind::failure, text);
-  callers_.erase(caller);
 }
 
 void ControlSocket::send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept {
   const auto found = callers_.find(caller);
-  if (found == callers_.end()) return;
+  if (found == callers_.end() || found->second.told) return;
+  Line& line = found->second;
   text = text.substr(0, kMostControlText);
-  char mark = static_cast<char>(kind);
-  std::array<iovec, 2> parts{{{&mark, 1}, {const_cast<char*>(text.data()), text.size()}}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  if (::sendmsg(found->second.fd.get(), &message, MSG_NOSIGNAL) < 0) callers_.erase(found);
+  line.told = kind != ControlMessage::Kind::text;
+  if (line.told) line.patience.reset();
+  const Put put = line.unsent.empty() ? try_put(line.fd.get(), kind, text) : Put::later;
+  if (put == Put::later && line.unsent.size() < kMostUnsent) {
+    line.unsent.push_back({kind, std::string(text)});
+    if (!resend_due_) resend_due_ = Clock::time_point{};  // at once, then with pauses
+  } else if (put != Put::sent || line.told) {
+    callers_.erase(found);
+  }
+}
+
+void ControlSocket::resend_all(Clock::time_point now) noexcept {
+  resend_due_.reset();
+  for (auto each = callers_.begin(); each != callers_.end();) {
+    const auto found = each++;  // it may be taken out
+    Line& line = found->second;
+    if (line.unsent.empty()) continue;
+    if (!line.unread_since) line.unread_since = now;
+    if (now - *line.unread_since >= kPatience) {
+      callers_.erase(found);
+    } else if (resend(found)) {
+      resend_due_ = now + kResendPause;
+    }
+  }
+}
+
+/// Returns true if messages are left.
+bool ControlSocket::resend(Lines::iterator found) noexcept {
+  Line& line = found->second;
+  while (!line.unsent.empty()) {
+    const ControlMessage& message = line.unsent.front();
+    const Put put = try_put(line.fd.get(), message.kind, message.text);
+    if (put == Put::later) return true;
+    if (put == Put::gone) break;
+    line.unsent.pop_front();
+    line.unread_since.reset();
+  }
+  if (line.told || !line.unsent.empty()) callers_.erase(found);
+  return false;
 }
 
 }  // namespace appd::supervisor

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,12 +21,12 @@
 namespace appd::supervisor {
 
 /// The socket (its owner's alone: mode 0600) on which the master is asked for what signals ask for
-/// too, and answers. A caller asks one thing. One that says nothing is ended, one that does not
-/// read what it is told is dropped, and there are so many at most. Single-threaded.
+/// too, and answers. A caller asks one thing. One that asks nothing is told so and ended, one that
+/// does not read what it is told is dropped, and there are kMostCallers at most. Single-threaded.
 class ControlSocket {
  public:
   static constexpr std::size_t kMostCallers = 32;
-  /// How long a caller may take to ask.
+  /// How long a caller may take to ask, and to read what it is told.
   static constexpr std::chrono::seconds kPatience{5};
   /// Until new callers are looked for again, after the process has had no descriptor for one.
   static constexpr std::chrono::seconds kAcceptPause{1};
@@ -51,7 +52,8 @@ class ControlSocket {
   int fd() const noexcept { return epoll_.get(); }
   /// What has been asked since. Callers that are gone are forgotten.
   std::vector<Request> receive(Clock::time_point now, gateway::Reporter& reporter);
-  /// Drops callers that have asked nothing for too long, and looks for new ones again.
+  /// Drops callers that have asked or read nothing for too long, sends what could not be sent
+  /// before, and looks for new callers again.
   void tick(Clock::time_point now);
   /// When `tick` has something to do; std::nullopt if only events move it.
   std::optional<Clock::time_point> due() const noexcept;
@@ -72,7 +74,11 @@ class ControlSocket {
   struct Line {
     support::UniqueFd fd;
     std::optional<Clock::time_point> patience;  ///< until then it is to ask; none: it has asked
+    std::deque<ControlMessage> unsent{};        ///< what its socket has not taken yet
+    std::optional<Clock::time_point> unread_since{};
+    bool told = false;  ///< the outcome: the connection ends when all is sent
   };
+  using Lines = std::map<Caller, Line>;
 
   void accept_all(Clock::time_point now, gateway::Reporter& reporter);
   void pause(Clock::time_point now, gateway::Reporter& reporter);
@@ -82,10 +88,13 @@ class ControlSocket {
   bool watch(int operation, int fd, Caller caller, std::uint32_t events) noexcept;
   void watch_listener();
   void send(Caller caller, ControlMessage::Kind kind, std::string_view text) noexcept;
+  void resend_all(Clock::time_point now) noexcept;
+  bool resend(Lines::iterator found) noexcept;
 
   support::UniqueFd epoll_;
   Caller last_ = 0;
-  std::map<Caller, Line> callers_;               ///< oldest first
+  Lines callers_;                                ///< oldest first
+  std::optional<Clock::time_point> resend_due_;  ///< none: all is sent
   std::optional<Clock::time_point> accept_due_;  ///< none: callers are taken
   bool reported_ = false;                        ///< that there was no descriptor
   // After the callers, so that the file is gone when they hear the end.

@@ -376,6 +376,47 @@ TEST_SUITE("control socket") {
     CHECK(control.fd_of(request.caller) == -1);
   }
 
+  TEST_CASE("a caller that reads late gets all it was told, and its outcome") {
+    const TemporaryFolder folder;
+    ControlSocket control(folder / "control");
+    const CallerEnd caller(folder / "control");
+    caller.ask("reload");
+    const auto request = only_request(control);
+    CHECK_FALSE(control.due());
+    const std::string text(kMostControlText, 'x');
+    int said = 0;
+    for (; !control.due(); ++said) control.say(request.caller, text);
+    control.succeed(request.caller, "done");
+    control.fail(request.caller, "too late");
+    REQUIRE(*control.due() <= kNow);
+    control.tick(kNow);
+    CHECK(*control.due() > kNow);
+    CHECK(*control.due() < kNow + 1s);
+    for (int i = 0; i < said; ++i) {
+      CHECK(caller.hear()->text == text);
+      control.tick(kNow + 100ms * (i + 1));
+    }
+    CHECK(caller.hear()->text == "done");
+    CHECK(caller.hears_end());
+    CHECK_FALSE(control.due());
+  }
+
+  TEST_CASE("a caller that goes on not to read is dropped after a time") {
+    const TemporaryFolder folder;
+    ControlSocket control(folder / "control");
+    const CallerEnd caller(folder / "control");
+    caller.ask("reload");
+    const auto request = only_request(control);
+    while (!control.due()) control.say(request.caller, std::string(kMostControlText, 'x'));
+    control.tick(kNow);
+    control.tick(kNow + ControlSocket::kPatience - 1s);
+    CHECK(control.fd_of(request.caller) >= 0);
+    control.tick(kNow + ControlSocket::kPatience);
+    CHECK(control.fd_of(request.caller) == -1);
+    control.tick(kNow + ControlSocket::kPatience + 1s);
+    CHECK_FALSE(control.due());
+  }
+
   TEST_CASE("a text that is too long is cut") {
     const TemporaryFolder folder;
     ControlSocket control(folder / "control");
