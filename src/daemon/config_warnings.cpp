@@ -21,7 +21,7 @@ void ConfigWarnings::warn_of_fixed(const Settings& next) {
   const auto check = [this](const char* option, const std::string& now, const std::string& then) {
     if (now == then) return;
     log_.report(LogEvent::config_needs_restart,
-                fmt::format("the new --{} takes effect with a restart", option));
+                fmt::format("the new --{} takes effect only after a restart", option));
   };
   check("pidfile", start_.pidfile, next.pidfile);
   check("control", start_.control, next.control);

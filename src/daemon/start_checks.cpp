@@ -39,7 +39,7 @@ void check_may_give(const Settings& settings, std::optional<uid_t> owner,
   if (support::may_give_files_away()) return;
   const std::string self = support::user_name(::geteuid());
   if (owner && *owner != ::geteuid()) {
-    reject("socket-owner", fmt::format("only root can give a socket to {}; this is started by {}",
+    reject("socket-owner", fmt::format("only root can give a socket to {}; appd was started by {}",
                                        settings.socket_owner, self));
   }
   if (group && !support::is_in_group(*group)) {

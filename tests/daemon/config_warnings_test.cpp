@@ -40,7 +40,7 @@ struct Running {
 };
 
 std::vector<std::string> needs_restart(const char* option) {
-  return {std::string("the new --") + option + " takes effect with a restart"};
+  return {std::string("the new --") + option + " takes effect only after a restart"};
 }
 
 }  // namespace

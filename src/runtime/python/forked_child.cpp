@@ -30,9 +30,10 @@ int exit_code_of(PyObject* exception) noexcept {
   try {
     reporter.report(
         gateway::LogEvent::application_forked,
-        fmt::format("{}: the application forked, and its child (pid {}) came back{}{}; it was "
-                    "ended (a forked process has to end by os._exit, or go on by exec)",
-                    where, ::getpid(), exception.empty() ? "" : " with ", exception));
+        fmt::format(
+            "{}: the application forked, and its child (pid {}) returned from the call{}{}; it was "
+            "ended (a forked process has to end by os._exit, or go on by exec)",
+            where, ::getpid(), exception.empty() ? "" : " with ", exception));
   } catch (const std::exception&) {
     // No memory for the line.
   }

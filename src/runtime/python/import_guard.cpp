@@ -87,7 +87,7 @@ void ImportGuard::let_signals_through() const {
   }
   if (count == 0) return;
   ::pthread_sigmask(SIG_UNBLOCK, &needed, nullptr);
-  warn("has blocked signals that appd needs: they come through again");
+  warn("blocked signals that appd needs; appd has unblocked them");
 }
 
 void ImportGuard::ignore_sigpipe() const {

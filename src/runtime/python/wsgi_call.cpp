@@ -254,7 +254,7 @@ void WsgiCall::report_oddities() noexcept {
            "the excess was dropped");
   if (response_.lacked_reason())
     report(gateway::LogEvent::response_no_reason,
-           "the application's status has a number only, and no reason: that was added");
+           "the application's status has no reason phrase; one was added");
   if (gone_)
     report(gateway::LogEvent::response_client_gone,
            "the client went away before the end of the call");

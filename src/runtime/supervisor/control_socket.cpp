@@ -60,7 +60,7 @@ void remove_stale(const std::string& path, const support::Account* account) {
     case support::SocketPath::free:
       return;
     case support::SocketPath::foreign:
-      refuse(path, "is there already, and is no socket");
+      refuse(path, "exists and is not a socket");
     case support::SocketPath::in_use:
       refuse(path, "another process uses it");
     case support::SocketPath::stale:
@@ -168,7 +168,7 @@ void ControlSocket::accept_all(Clock::time_point now, gateway::Reporter& reporte
     }
     const bool room = make_room();
     const Caller caller = add({std::move(fd), now + kPatience}, EPOLLIN);
-    if (!room) fail(caller, fmt::format("{} callers wait already: try again", kMostCallers));
+    if (!room) fail(caller, fmt::format("{} callers are waiting already; try again", kMostCallers));
   }
 }
 
@@ -191,7 +191,7 @@ bool ControlSocket::make_room() {
   const auto silent = std::find_if(callers_.begin(), callers_.end(),
                                    [](const auto& each) { return each.second.patience; });
   if (silent == callers_.end()) return false;
-  fail(silent->first, "others wait to be heard");
+  fail(silent->first, "too many other callers are waiting");
   return true;
 }
 
@@ -203,7 +203,7 @@ void ControlSocket::tick(Clock::time_point now) {
   if (resend_due_ && now >= *resend_due_) resend_all(now);
   for (auto each = callers_.begin(); each != callers_.end();) {
     const auto& [caller, line] = *each++;  // `fail` takes it out
-    if (line.patience && now >= *line.patience) fail(caller, "nothing was asked");
+    if (line.patience && now >= *line.patience) fail(caller, "no command was received");
   }
 }
 

@@ -73,10 +73,10 @@ class ControlSocket {
  private:
   struct Line {
     support::UniqueFd fd;
-    std::optional<Clock::time_point> patience;  ///< until then it is to ask; none: it has asked
+    std::optional<Clock::time_point> patience;  ///< its time to ask ends; std::nullopt once asked
     std::deque<ControlMessage> unsent{};        ///< what its socket has not taken yet
     std::optional<Clock::time_point> unread_since{};
-    bool told = false;  ///< the outcome: the connection ends when all is sent
+    bool told = false;  ///< the outcome; the connection ends when all is sent
   };
   using Lines = std::map<Caller, Line>;
 
@@ -94,9 +94,9 @@ class ControlSocket {
   support::UniqueFd epoll_;
   Caller last_ = 0;
   Lines callers_;                                ///< oldest first
-  std::optional<Clock::time_point> resend_due_;  ///< none: all is sent
-  std::optional<Clock::time_point> accept_due_;  ///< none: callers are taken
-  bool reported_ = false;                        ///< that there was no descriptor
+  std::optional<Clock::time_point> resend_due_;  ///< std::nullopt if all is sent
+  std::optional<Clock::time_point> accept_due_;  ///< std::nullopt while callers are taken
+  bool reported_ = false;                        ///< the lack of a descriptor
   // After the callers, so that the file is gone when they hear the end.
   support::UniqueFd listener_;
   support::SocketFile file_;

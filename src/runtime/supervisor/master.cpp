@@ -119,7 +119,7 @@ void Master::try_upgrade() {
   pending_upgrade_.wanted = false;
   upgrade_state.callers = pending_upgrade_.callers.descriptors();
   reporter_.report(LogEvent::upgrade_started, "upgrading");
-  const std::string why = "the upgrade has failed: " + service_.upgrade(std::move(upgrade_state));
+  const std::string why = "the upgrade failed: " + service_.upgrade(std::move(upgrade_state));
   reporter_.report(LogEvent::upgrade_refused, why);
   pending_upgrade_.callers.fail(why);
 }
@@ -145,7 +145,7 @@ void Master::begin_reload() {
         Rollover{*present_, next,
                  Reload(*present_, next, std::move(pending_reload_.callers), reporter_, began)});
   } catch (const std::exception& error) {
-    const std::string why = fmt::format("the reload has failed: {}", error.what());
+    const std::string why = fmt::format("the reload failed: {}", error.what());
     reporter_.report(LogEvent::reload_refused, why);
     pending_reload_.callers.fail(why);
     service_.on_reload_refused();
@@ -211,7 +211,7 @@ void Master::enter_child(const Deployment& own) {
 
 void Master::abandon_start() {
   exit_code_ = support::exit_code::kStart;
-  reporter_.report(LogEvent::server_start_failed, "the start is given up");
+  reporter_.report(LogEvent::server_start_failed, "giving up the start");
   service_.on_start_failed(*present_->failure());
   stop_all();
 }

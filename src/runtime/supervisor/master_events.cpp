@@ -145,7 +145,7 @@ void Master::on_signal(const support::ReceivedSignal& signal) {
 void Master::reopen_logs() {
   service_.reopen_logs();
   for (const auto& generation : generations_) generation->reopen_logs();
-  reporter_.report(LogEvent::log_reopened, "SIGUSR1: logs that are files have been opened anew");
+  reporter_.report(LogEvent::log_reopened, "SIGUSR1: the log files were reopened");
 }
 
 void Master::on_request(ControlSocket::Request request) {

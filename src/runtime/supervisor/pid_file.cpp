@@ -38,8 +38,8 @@ void lock(int fd, const std::string& path) {
   struct flock holder = whole_file();
   const bool known =
       ::fcntl(fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK && holder.l_pid > 0;
-  if (known) refuse(path, fmt::format("process {} has it, and is running", holder.l_pid));
-  refuse(path, "another process has it, and is running");
+  if (known) refuse(path, fmt::format("process {} holds it and is running", holder.l_pid));
+  refuse(path, "another process holds it and is running");
 }
 
 bool may_stand_in_a_pid_file(char c) noexcept {
@@ -69,19 +69,19 @@ void PidFile::open_locked(const support::Account* account) {
     // Its last holder may have removed it between the two calls.
     if (support::names_file(path_, fd_.get())) return;
   }
-  refuse(path_, "is removed again and again");
+  refuse(path_, "keeps being removed");
 }
 
 void PidFile::check_content() const {
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) support::throw_errno("fstat", path_);
-  if (!S_ISREG(status.st_mode)) refuse(path_, "is no regular file");
+  if (!S_ISREG(status.st_mode)) refuse(path_, "is not a regular file");
   std::array<char, 32> content{};
   const ssize_t got = ::pread(fd_.get(), content.data(), content.size(), 0);
   if (got < 0) support::throw_errno("read", path_);
   if (static_cast<std::size_t>(got) == content.size() ||
       !std::all_of(content.begin(), content.begin() + got, may_stand_in_a_pid_file)) {
-    refuse(path_, "holds something other than a process id, and is left as it is");
+    refuse(path_, "contains something other than a process id, so it is left as it is");
   }
 }
 

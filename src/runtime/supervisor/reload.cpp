@@ -80,7 +80,7 @@ Reload::Progress Reload::take_over(Clock::time_point now) {
 Reload::Progress Reload::await_former(Clock::time_point now) {
   if (former_.any_accepting() && now < *patience_) return Progress::under_way;
   const std::string what =
-      fmt::format("reloaded after {}: generation {} serves ({})", describe_duration(now - began_),
+      fmt::format("reloaded in {}: generation {} serves ({})", describe_duration(now - began_),
                   next_.number(), describe_workers(wanted_));
   reporter_.report(LogEvent::reload_finished, what);
   callers_.succeed(what);
@@ -90,7 +90,7 @@ Reload::Progress Reload::await_former(Clock::time_point now) {
 Reload::Progress Reload::discard() {
   former_.grow(replaced_);
   next_.retire(next_.going_on());
-  const std::string what = fmt::format("the reload has failed, generation {} goes on: {}",
+  const std::string what = fmt::format("the reload failed, and generation {} keeps serving: {}",
                                        former_.number(), *next_.failure());
   reporter_.report(LogEvent::reload_refused, first_line(what));  // the log has the other lines
   callers_.fail(what);

@@ -39,7 +39,7 @@ void ServiceManager::on_start_failed(std::string_view why) {
 
 void ServiceManager::tell_failure(std::string_view why) {
   // Each line is a field, so further lines, such as a traceback, could say anything to the manager.
-  tell(fmt::format("STATUS=the start has failed: {}", why.substr(0, why.find('\n'))));
+  tell(fmt::format("STATUS=the start failed: {}", why.substr(0, why.find('\n'))));
 }
 
 void ServiceManager::on_reloading() {

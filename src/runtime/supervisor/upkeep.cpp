@@ -37,7 +37,7 @@ void Upkeep::recycle_if_due(Slot& worker, Clock::time_point now) {
   // Without a free slot it goes on, and is looked at again.
   if (!why || !workers_.replace(worker, now)) return;
   reporter_.report(LogEvent::worker_recycled,
-                   fmt::format("{} is to be replaced: {}", title(worker), *why));
+                   fmt::format("{} will be replaced: {}", title(worker), *why));
 }
 
 Slot* Upkeep::find_superfluous(Clock::time_point now) {
@@ -46,7 +46,7 @@ Slot* Upkeep::find_superfluous(Clock::time_point now) {
   Slot* const last = workers_.last_ready();
   if (!last) return nullptr;
   reporter_.report(LogEvent::scaling_down,
-                   fmt::format("{} ends: one fewer is enough ({} of at least {})", title(*last),
+                   fmt::format("stopping {}: one fewer is enough ({} of at least {})", title(*last),
                                workers_.wanted() - 1, plan_.workers));
   return last;
 }
@@ -55,7 +55,7 @@ void Upkeep::on_overloaded(Clock::time_point now) {
   if (!scaling_.on_overloaded(now, monitor_.occupancy(workers_.all()))) return;
   workers_.grow(1, now);
   reporter_.report(LogEvent::scaling_up,
-                   fmt::format("requests wait: one more worker starts ({} of at most {})",
+                   fmt::format("requests are waiting: starting one more worker ({} of at most {})",
                                workers_.wanted(), plan_.most_workers));
 }
 

@@ -86,7 +86,7 @@ class Zygote {
     support::release_unchanged_file_pages();
     link_.send({WorkerMessage::Kind::ready, {}, {}});
     reporter_.report(LogEvent::zygote_ready,
-                     "has imported the application, waits for orders to fork");
+                     "has imported the application and waits for orders to fork");
     while (true) {
       auto order = wait_for_order();
       if (!order) return exit_code::kOk;

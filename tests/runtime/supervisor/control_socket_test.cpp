@@ -231,7 +231,7 @@ TEST_SUITE("control socket") {
     control.tick(kNow + ControlSocket::kPatience - 1ns);
     CHECK(silent.silent());
     control.tick(kNow + ControlSocket::kPatience);
-    CHECK(silent.hear()->text == "nothing was asked");
+    CHECK(silent.hear()->text == "no command was received");
     CHECK(silent.hears_end());
     CHECK(asking.silent());
     CHECK_FALSE(control.due());
@@ -258,7 +258,7 @@ TEST_SUITE("control socket") {
     while (callers.size() < 2 * ControlSocket::kMostCallers - 1) call(true);
     CHECK(callers[0]->silent());
     call(false);  // all that are there have asked
-    CHECK(callers.back()->hear()->text == "32 callers wait already: try again");
+    CHECK(callers.back()->hear()->text == "32 callers are waiting already; try again");
     CHECK(callers.back()->hears_end());
   }
 
@@ -457,7 +457,7 @@ TEST_SUITE("control socket") {
       CHECK(CallerEnd(path).connected);
     }
     std::ofstream(path) << "text";
-    CHECK(refusal(path) == path + ": is there already, and is no socket");
+    CHECK(refusal(path) == path + ": exists and is not a socket");
     CHECK(read(path) == "text");
     CHECK(refusal(folder / "none/control").find("No such file") != std::string::npos);
     CHECK(refusal(folder / std::string(200, 'x')).find("too long") != std::string::npos);

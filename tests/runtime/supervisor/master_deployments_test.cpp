@@ -107,7 +107,7 @@ TEST_SUITE("master and deployments") {
     master.wait_for("debug ready");
     master.send(SIGUSR1);
     master.wait_for("reopens the logs");
-    master.wait_for("SIGUSR1: logs that are files have been opened anew");
+    master.wait_for("SIGUSR1: the log files were reopened");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }

@@ -86,7 +86,7 @@ TEST_SUITE("master after an upgrade") {
     Supervised master({.workers = 2, .inherited = {{.ready = 2}}, .failing_plans = 1}, 1,
                       serve_all);
     const pid_t first = pid_in(master.wait_for("inherited 0 (pid"));
-    CHECK(master.wait_for("error") == "error the reload has failed: a bad configuration");
+    CHECK(master.wait_for("error") == "error the reload failed: a bad configuration");
     ::kill(first, SIGKILL);
     master.wait_for("info reloading");  // perhaps before its death is seen: its link has ended
     master.wait_for("generation 8 serves (2 workers)");

@@ -150,7 +150,7 @@ TEST_SUITE("pid file") {
     const std::string path = folder / "pid";
     const Holder holder(path);
     CHECK(problem_with(path) ==
-          fmt::format("{}: process {} has it, and is running", path, holder.pid()));
+          fmt::format("{}: process {} holds it and is running", path, holder.pid()));
     CHECK(content_of(path) == fmt::format("{}\n", holder.pid()));
   }
 
@@ -205,7 +205,7 @@ TEST_SUITE("pid file") {
   TEST_CASE("pipes, links and missing folders are refused and named") {
     const TemporaryFolder folder;
     REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-    CHECK(has(problem_with(folder / "pipe"), "is no regular file"));
+    CHECK(has(problem_with(folder / "pipe"), "is not a regular file"));
     std::filesystem::create_symlink(folder / "target", folder / "link");
     CHECK(has(problem_with(folder / "link"), "open " + (folder / "link")));
     CHECK_FALSE(std::filesystem::exists(folder / "target"));

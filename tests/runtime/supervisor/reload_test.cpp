@@ -104,7 +104,7 @@ TEST_SUITE("reload") {
     CHECK(reload.advance(kStart + 3s) == Progress::finished);
     REQUIRE(all.reporter.lines().size() == 1);
     CHECK(all.reporter.lines()[0].event == gateway::LogEvent::reload_finished);
-    CHECK(all.reporter.lines()[0].text == "reloaded after 3.0 s: generation 5 serves (3 workers)");
+    CHECK(all.reporter.lines()[0].text == "reloaded in 3.0 s: generation 5 serves (3 workers)");
   }
 
   TEST_CASE(

@@ -138,7 +138,7 @@ TEST_SUITE("service manager") {
     service.on_start_failed("worker 1 failed\nREADY=1");
     service.on_stopping();
     service.on_turn(kStart, 0);
-    CHECK(manager.told() == Messages{"STATUS=the start has failed: worker 1 failed", "STOPPING=1"});
+    CHECK(manager.told() == Messages{"STATUS=the start failed: worker 1 failed", "STOPPING=1"});
   }
 
   TEST_CASE("a child that has left can tell nothing") {
