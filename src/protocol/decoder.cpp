@@ -1,4 +1,4 @@
-// The names of the wires.
+// The names of the wires. Each wire has a decoder of its own, such as fastcgi_decoder.cpp.
 
 #include "protocol/decoder.hpp"
 

@@ -1,4 +1,4 @@
-// FastCGI's session rules: requests begin, collect PARAMS, receive STDIN and end.
+// FastCGI's session rules: PARAMS, their limits (431), STDIN, keep_conn (net/session.cpp obeys it).
 
 #include "protocol/fastcgi_decoder.hpp"
 

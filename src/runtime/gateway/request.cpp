@@ -1,4 +1,4 @@
-// Cleans a request's variables and derives its path, scheme and body length.
+// Cleans a request's variables, where variable_name.cpp says which are dropped; derives the rest.
 
 #include "runtime/gateway/request.hpp"
 

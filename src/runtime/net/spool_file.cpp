@@ -1,4 +1,4 @@
-// Opens an unnamed file: with O_TMPFILE, or by unlinking a temporary one.
+// Opens an unnamed file. body_pipe.cpp decides which bodies need one, outbox.cpp which responses.
 
 #include "runtime/net/spool_file.hpp"
 

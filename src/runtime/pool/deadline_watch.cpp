@@ -1,4 +1,4 @@
-// Judges each running request by its progress: slow, overdue or stuck.
+// Judges each running request: slow, overdue or stuck. python/wsgi_call.cpp raises the exception.
 
 #include "runtime/pool/deadline_watch.hpp"
 

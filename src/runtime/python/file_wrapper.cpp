@@ -1,4 +1,4 @@
-// Recognises plain files among wrapped objects and finds the range to send.
+// Finds the file and range that a wrapped object stands for. net/outgoing_item.cpp sends them.
 
 #include "runtime/python/file_wrapper.hpp"
 

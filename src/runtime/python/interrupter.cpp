@@ -1,4 +1,4 @@
-// The thread that waits for the interpreter and then interrupts calls.
+// The thread that waits for the interpreter and then has calls interrupted by wsgi_call.cpp.
 
 #include "runtime/python/interrupter.hpp"
 

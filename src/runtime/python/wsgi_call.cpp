@@ -1,4 +1,4 @@
-// Runs one WSGI call from environ to close, and reports what went wrong.
+// Runs one WSGI call from environ to close, interrupts it at its deadline, and reports errors.
 
 #include "runtime/python/wsgi_call.hpp"
 

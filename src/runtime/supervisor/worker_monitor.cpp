@@ -1,4 +1,4 @@
-// Reads heartbeats, memory and load of workers.
+// Reads heartbeats, memory and load of workers, and says when a worker is silent.
 
 #include "runtime/supervisor/worker_monitor.hpp"
 

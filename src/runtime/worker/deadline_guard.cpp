@@ -1,4 +1,4 @@
-// Acts on slow, overdue and stuck requests, and on a stalled interpreter.
+// Acts on slow, overdue and stuck requests (pool/deadline_watch.cpp says which) and on stalls.
 
 #include "runtime/worker/deadline_guard.hpp"
 
