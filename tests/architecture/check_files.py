@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Checks how C++ files begin and how long they are.
+"""Checks how files begin and how long they are.
 
-- Every file of src/ and tests/ opens with one line that says what it is: a comment of its own, `// …`, and more
-  than the file's name.
+- Every file of code or configuration opens with one line that says what it is: a comment or a docstring, and more
+  than the file's name. Its first sentence does not go on in the next line.
 - A file of src/ has 450 lines at most. The table of options may be as long as it needs: it is one fact a row.
 """
 
@@ -10,27 +10,46 @@ import re
 import sys
 from pathlib import Path
 
-FOLDERS = ("src", "tests")
-KINDS = ("*.cpp", "*.hpp", "*.cpp.in", "*.hpp.in")
+FOLDERS = ("src", "tests", "cmake", "configs", "deploy", ".ci")
+DATA = ("tests/data/", "tests/fuzz/seeds/")
+SLASHES = (".c", ".cpp", ".hpp", ".in")
+HASHES = (".txt", ".cmake", ".conf", ".ini", ".service", ".socket", ".supp")
 LEAST_WORDS = 3
 MOST_LINES = 450
 LONG_FILES = ("src/runtime/config/option_table.cpp",)
-OPENING = re.compile(r"^// (\S.*)")
 WORD = re.compile(r"[a-z0-9]+")
+ENDS_A_SENTENCE = re.compile(r"[.?!:]$")
 
 
 def words(text: str) -> set:
     return set(WORD.findall(text.lower()))
 
 
+def mark_of(name: str, text: str):
+    """What an opening line begins with in a file of this kind; None if the file needs none."""
+    kind = Path(name).suffix
+    if kind in SLASHES:
+        return "// "
+    if kind == ".py" or re.match(r"#!.*python", text):
+        return '"""'
+    return "# " if kind in HASHES or text.startswith("#!") else None
+
+
 def complaint_about(name: str, text: str):
     """What is wrong with the first line of the file; None if nothing is."""
-    opening = OPENING.match(text)
-    if not opening:
-        return f"{name}:1: no line that says what the file is (// …)"
-    found = words(opening.group(1))
-    if len(found) < LEAST_WORDS or found <= words(name):
+    mark = mark_of(name, text)
+    if mark is None or not text:
+        return None
+    lines = text.splitlines()
+    first, second = (lines[lines[0].startswith("#!"):] + ["", ""])[:2]
+    if not first.startswith(mark):
+        return f"{name}:1: no line that says what the file is ({mark}…)"
+    opening = first.removeprefix(mark).removesuffix('"""')
+    if len(words(opening)) < LEAST_WORDS or words(opening) <= words(name):
         return f"{name}:1: the first line repeats the file's name, or says too little"
+    goes_on = second.strip() if mark == '"""' and not first.endswith('"""') else second.startswith(mark)
+    if goes_on and not ENDS_A_SENTENCE.search(opening):
+        return f"{name}:1: the first sentence goes on in the next line"
     return None
 
 
@@ -44,11 +63,13 @@ def complaint_about_length(name: str, text: str):
 
 def complaints(root: Path):
     for folder in FOLDERS:
-        paths = [path for kind in KINDS for path in (root / folder).rglob(kind)]
-        if not paths:
+        found = {path.relative_to(root).as_posix(): path for path in (root / folder).rglob("*") if path.is_file()}
+        if not found:
             yield f"{folder}: no files"
-        for path in sorted(paths):
-            name, text = path.relative_to(root).as_posix(), path.read_text()
+        for name, path in sorted(found.items()):
+            if name.startswith(DATA) or "__pycache__" in name:
+                continue
+            text = path.read_text()
             yield from filter(None, (complaint_about(name, text), complaint_about_length(name, text)))
 
 

@@ -8,7 +8,8 @@ LINE = "// Reads a clock that never stops.\n"
 
 
 def complaints(tmp_path, name: str, text: str) -> list:
-    for path, content in {"src/good.cpp": LINE, "tests/good.hpp": LINE, name: text}.items():
+    good = {f"{folder}/good.hpp": LINE for folder in check_files.FOLDERS}
+    for path, content in {**good, name: text}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)
     return list(check_files.complaints(tmp_path))
@@ -19,6 +20,13 @@ def complaints(tmp_path, name: str, text: str) -> list:
     ("tests/clock.hpp", "#pragma once\n", "tests/clock.hpp:1: no line that says what the file is (// …)"),
     ("src/wall_clock.cpp", "// src/wall_clock.cpp\n", "src/wall_clock.cpp:1: the first line repeats"),
     ("src/clock.cpp", "// A clock.\n", "src/clock.cpp:1: the first line repeats the file's name, or says too little"),
+    ("src/clock.cpp", "// Reads a clock\n// that never stops.\n", "src/clock.cpp:1: the first sentence goes on"),
+    ("tests/clock.py", "import time\n", 'tests/clock.py:1: no line that says what the file is ("""…)'),
+    ("tests/clock.py", '"""Reads a clock\nthat never stops."""\n', "tests/clock.py:1: the first sentence goes on"),
+    ("tests/clock", "#!/usr/bin/python3\nimport time\n", "tests/clock:1: no line that says what the file is"),
+    (".ci/clock", "#!/bin/bash\n# Reads a clock\n# that never stops.\n", ".ci/clock:1: the first sentence goes on"),
+    ("src/CMakeLists.txt", "project(clock)\n", "src/CMakeLists.txt:1: no line that says what the file is (# …)"),
+    ("configs/clock.conf", "server {\n", "configs/clock.conf:1: no line that says what the file is (# …)"),
     ("src/clock.cpp", LINE + "\n" * 450, "src/clock.cpp: 451 lines, more than 450"),
     ("src/net/option_table.cpp", LINE + "\n" * 450, "src/net/option_table.cpp: 451 lines, more than 450"),
 ])
@@ -31,10 +39,17 @@ def test_notices(tmp_path, name, text, complaint):
     ("src/clock.cpp", LINE + "\n" * 449),
     ("src/runtime/config/option_table.cpp", LINE + "\n" * 900),
     ("tests/clock_test.cpp", LINE + "\n" * 900),
+    ("src/clock.cpp", LINE + "// It counts seconds.\n"),
+    ("tests/clock.py", '"""Reads a clock that never stops."""\nimport time\n'),
+    ("tests/clock.py", '"""Reads a clock that never stops\n\nIt counts seconds."""\n'),
+    ("tests/__init__.py", ""),
+    ("deploy/clock", "#!/bin/bash\n# Reads a clock that never stops.\nset -e\n"),
+    ("tests/data/clock.conf", "server {\n"),
+    ("tests/page.html", "<p>\n"),
 ])
 def test_lets_these_pass(tmp_path, name, text):
     assert complaints(tmp_path, name, text) == []
 
 
 def test_a_tree_without_files_is_wrong(tmp_path):
-    assert list(check_files.complaints(tmp_path)) == ["src: no files", "tests: no files"]
+    assert list(check_files.complaints(tmp_path)) == [f"{folder}: no files" for folder in check_files.FOLDERS]

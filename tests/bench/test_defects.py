@@ -1,5 +1,6 @@
-"""A bench that does not notice wrong answers is worthless: defective servers and applications, measured as
-any other. Needs the programs that APPD_BINARY, APPD_LOAD and APPD_FLOOR name (ctest sets them)."""
+"""The bench notices wrong responses: defective servers and applications are measured as any other.
+
+Needs the programs that APPD_BINARY, APPD_LOAD and APPD_FLOOR name (ctest sets them)."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,6 @@
 // Preloaded into appd (LD_PRELOAD): lets one call fail, in master or workers, once or for a while.
-// What is to fail is said in a file that the test maps as well; see faults.py, which has the same
-// layout. Calls of the named kind are counted as long as the order stands, whether they fail or
-// not.
+// A file that the test maps as well says what is to fail; faults.py has the same layout. Calls of
+// the named kind are counted as long as the order stands, whether they fail or not.
 
 #include <dlfcn.h>
 #include <fcntl.h>

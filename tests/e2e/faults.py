@@ -1,5 +1,6 @@
-"""Makes system calls fail in a running appd and checks the consequences: every request is answered or visibly refused,
-appd does not spin, and afterwards everything is as before."""
+"""Makes system calls fail in a running appd and checks the consequences.
+
+Every request is answered or visibly refused, appd does not spin, and afterwards everything is as before."""
 
 import errno
 import mmap

@@ -1,5 +1,4 @@
-// Remembers the order of names in recent requests, so that a name is compared instead of
-// classified.
+// Remembers the order of names in recent requests: a name is compared instead of classified.
 
 #include "runtime/gateway/name_layout.hpp"
 

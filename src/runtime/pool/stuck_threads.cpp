@@ -1,5 +1,4 @@
-// Takes requests back from threads that do not get into the interpreter, and refuses what waits
-// when no thread is left.
+// Takes requests back from threads that are stuck, and refuses what waits if no thread is left.
 
 #include "runtime/pool/stuck_threads.hpp"
 

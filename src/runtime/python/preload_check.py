@@ -1,5 +1,6 @@
-"""Finds what an import has left that does not survive a fork: threads, which a child does not have, and sockets,
-which parent and children would share.
+"""Finds what an import has left that does not survive a fork.
+
+That is threads, which a child does not have, and sockets, which parent and children would share.
 
 A thread does no harm if its owner takes care of it at a fork. With C libraries this can be seen: a handler of
 pthread_atfork ends the thread before the fork. With Python code it can only be assumed: the thread's module has

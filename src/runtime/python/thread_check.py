@@ -1,5 +1,7 @@
-"""Checks that `threading` still starts real threads. gevent and eventlet replace them by coroutines, which share
-the thread that started them. Code that only watches (tracing, error reports) may stay.
+"""Checks that `threading` still starts real threads.
+
+gevent and eventlet replace them by coroutines, which share the thread that started them. Code that only watches
+(tracing, error reports) may stay.
 
 thread_check.cpp runs this; nothing imports it."""
 

@@ -1,3 +1,5 @@
+"""Runs the commands of Django for this site."""
+
 #!/usr/bin/python3
 import os
 import sys

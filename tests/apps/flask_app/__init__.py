@@ -1,5 +1,7 @@
-"""The sample site: a Flask application with a page to look at, JSON, uploads, cookies, a session and
-redirects. deploy/quickstart shows it, the tests exercise it."""
+"""The sample site, a Flask application.
+
+It has a page to look at, JSON, uploads, cookies, a session and redirects. deploy/quickstart shows it, the tests
+exercise it."""
 
 import hashlib
 import os

@@ -1,10 +1,12 @@
-// appd_floor WIRE SOCKET-PATH MODULE:CALLABLE
+// The least that a correct server has to do for a small WSGI response.
 //
-// The least that a correct server has to do for a small WSGI answer: accept, read, build the
-// environ, call, send, and close where the wire closes. It has one thread, which holds the
-// interpreter for ever, no limits, no logs, and no memory of what went wrong. It is the limit that
-// servers are compared with, not a server: a request must arrive with one read and its answer fit
-// one buffer; what does not is said on stderr and its connection closed.
+//     appd_floor WIRE SOCKET-PATH MODULE:CALLABLE
+//
+// It accepts, reads, builds the environ, calls, sends, and closes where the wire closes. It has one
+// thread, which holds the interpreter for ever, no limits, no logs, and no memory of what went
+// wrong. It is the limit that servers are compared with, not a server: a request must arrive with
+// one read and its response fit one buffer. Otherwise it writes an error to stderr and closes the
+// connection.
 //
 // WIRE: fastcgi-kept, fastcgi, uwsgi, scgi. The module is searched in the working directory first.
 

@@ -1,5 +1,6 @@
-"""The parts of the bench. How programs are started and watched, and the clients for single requests, are
-those of the end-to-end tests."""
+"""The parts of the bench.
+
+How programs are started and watched, and the clients for single requests, are those of the end-to-end tests."""
 
 import sys
 from pathlib import Path

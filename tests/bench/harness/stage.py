@@ -1,5 +1,6 @@
-"""Where everything that takes part is kept: a temporary folder that an unprivileged user can read, with
-the binaries, the applications, and what these need."""
+"""The temporary folder with all that takes part.
+
+An unprivileged user can read it. It has the binaries, the applications, and what these need."""
 
 import resource
 import struct

@@ -1,5 +1,5 @@
-// appd_load: drives a server with a closed loop of requests, checks every response, and reports how
-// fast it was and what it cost the server. `appd_load --help` lists the options.
+// appd_load: drives a server with a closed loop of requests, and checks every response.
+// It reports how fast the server was and what that cost it. `appd_load --help` lists the options.
 
 #include <fmt/format.h>
 

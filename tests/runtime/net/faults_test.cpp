@@ -1,5 +1,5 @@
-// System calls of the I/O path that fail, once or for a while: what is asked is answered or visibly
-// refused, the server goes on afterwards, and it does not spin meanwhile.
+// System calls of the I/O path that fail, once or for a while.
+// Each request is answered or visibly refused, the server goes on afterwards, and it does not spin.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

@@ -1,5 +1,4 @@
-// Server::drain and Connection::try_queue_for_handover: what becomes of connections when they can
-// be handed over.
+// What becomes of connections that can be handed over when the server drains.
 
 #include <doctest/doctest.h>
 #include <unistd.h>

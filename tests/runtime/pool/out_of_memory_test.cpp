@@ -1,5 +1,5 @@
-// Memory that cannot be had while a request is served: it is answered all the same, or the process
-// ends at once. A worker that lives on serves.
+// Memory runs out while a request is served: it is answered all the same, or the process ends.
+// A worker that lives on serves.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+"""The books of the library."""
+
 from django.db import models
 
 

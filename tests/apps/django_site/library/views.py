@@ -1,3 +1,5 @@
+"""The pages of the library."""
+
 import hashlib
 
 from django.http import JsonResponse, StreamingHttpResponse

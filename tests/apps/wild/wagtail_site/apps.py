@@ -1,3 +1,5 @@
+"""Tells Django the name of this application."""
+
 from django.apps import AppConfig
 
 

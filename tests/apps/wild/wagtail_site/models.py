@@ -1,3 +1,5 @@
+"""The pages of the site."""
+
 from wagtail.admin.panels import FieldPanel
 from wagtail.fields import RichTextField
 from wagtail.models import Page

@@ -1,3 +1,5 @@
+"""The addresses of the site."""
+
 from django.http import JsonResponse
 from django.urls import include, path
 from wagtail import urls as wagtail_urls

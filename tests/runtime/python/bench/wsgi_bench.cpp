@@ -1,6 +1,6 @@
-// Measures what one call of a hello-world application costs on the bridge's side: environ, call,
-// response, with an exchange that does nothing. Prints nanoseconds per call. Arguments: calls, and
-// a module.
+// Measures what one call of a hello-world application costs on the bridge's side.
+// That is environ, call and response, with an exchange that does nothing. Prints nanoseconds per
+// call. Arguments: calls, and a module.
 
 #include <chrono>
 #include <cstdio>

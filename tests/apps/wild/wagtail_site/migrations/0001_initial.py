@@ -1,3 +1,5 @@
+"""Makes the tables of the pages."""
+
 import django.db.models.deletion
 import wagtail.fields
 from django.db import migrations, models
