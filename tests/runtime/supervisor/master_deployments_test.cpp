@@ -12,6 +12,7 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
+using gateway::LogEvent;
 using ipc::Scoreboard;
 using ipc::WorkerLink;
 
@@ -28,27 +29,27 @@ int serve_all(unsigned, WorkerLink link, Scoreboard&) {
 TEST_SUITE("master and deployments") {
   TEST_CASE("a process closes what other generations have, and keeps what its own has") {
     Supervised master({2, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
-    CHECK(master.count("is another's") == 0);
+    master.wait_for_start();
+    CHECK(master.count_notes("is another's") == 0);
     master.send(SIGHUP);
-    master.wait_for("on_reloaded: taken over");
+    master.wait_for_note("on_reloaded: taken over");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("deployment 1 is another's") == 2);  // to both workers of the second
-    CHECK(master.count("deployment 2 is another's") == 0);
+    CHECK(master.count_notes("deployment 1 is another's") == 2);  // to both workers of the second
+    CHECK(master.count_notes("deployment 2 is another's") == 0);
   }
 
   TEST_CASE("the former generation closes its listeners when the next one has taken over") {
     Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
-    CHECK(master.count("takes over") == 0);
+    master.wait_for_start();
+    CHECK(master.count_notes("takes over") == 0);
     master.send(SIGHUP);
-    master.wait_for("reloaded after");
-    CHECK(master.count_so_far("closes its listeners") == 0);
-    master.wait_for("deployment 1 closes its listeners");
-    master.wait_for("deployment 2 takes over");
-    master.wait_for("on_reloaded: taken over");
-    CHECK(master.count_so_far("deployment 2 closes its listeners") == 0);
+    master.wait_for(LogEvent::reload_finished);
+    CHECK(master.count_notes_so_far("closes its listeners") == 0);
+    master.wait_for_note("deployment 1 closes its listeners");
+    master.wait_for_note("deployment 2 takes over");
+    master.wait_for_note("on_reloaded: taken over");
+    CHECK(master.count_notes_so_far("deployment 2 closes its listeners") == 0);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -66,48 +67,49 @@ TEST_SUITE("master and deployments") {
       return serve(std::move(link));
     });
     REQUIRE(::write(write_end.get(), "1", 1) == 1);  // for the first generation alone
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("worker 1 started");
-    CHECK(master.count_so_far("closes its listeners") == 0);
+    master.wait_for(LogEvent::worker_started, {"worker 1"});
+    CHECK(master.count_notes_so_far("closes its listeners") == 0);
     master.send(SIGTERM);
-    master.wait_for("on_stopping");
-    CHECK(master.count_so_far("deployment 1 closes its listeners") == 1);
-    CHECK(master.count_so_far("deployment 2 closes its listeners") == 1);
+    master.wait_for_note("on_stopping");
+    CHECK(master.count_notes_so_far("deployment 1 closes its listeners") == 1);
+    CHECK(master.count_notes_so_far("deployment 2 closes its listeners") == 1);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("on_reloaded") == 0);
+    CHECK(master.count_notes("on_reloaded") == 0);
   }
 
   TEST_CASE("only what is there at the end is left open for that") {
     Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("reloaded after");
-    if (master.count("exited with code 0") == 0) master.wait_for("exited with code 0");
+    master.wait_for(LogEvent::reload_finished);
+    if (master.count(LogEvent::worker_stopped, {"code 0"}) == 0)
+      master.wait_for(LogEvent::worker_stopped, {"code 0"});
     master.send(SIGHUP);
-    master.wait_for("generation 3 serves");
+    master.wait_for(LogEvent::reload_finished, {"generation 3"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("deployment 1 leaves open") == 0);
-    CHECK(master.count("deployment 3 leaves open") == 1);
+    CHECK(master.count_notes("deployment 1 leaves open") == 0);
+    CHECK(master.count_notes("deployment 3 leaves open") == 1);
   }
 
   TEST_CASE("what a failed reload was to serve never takes over") {
     Supervised master({.broken_worker = 0}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("on_reloaded: given up");
+    master.wait_for_note("on_reloaded: given up");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("takes over") == 0);
+    CHECK(master.count_notes("takes over") == 0);
   }
 
   TEST_CASE("SIGUSR1: logs are opened anew") {
     Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGUSR1);
-    master.wait_for("reopens the logs");
-    master.wait_for("SIGUSR1: the log files were reopened");
+    master.wait_for_note("reopens the logs");
+    master.wait_for(LogEvent::log_reopened, {"SIGUSR1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }

@@ -16,6 +16,8 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
+using gateway::Level;
+using gateway::LogEvent;
 using ipc::Scoreboard;
 using ipc::StartStep;
 using ipc::WorkerLink;
@@ -65,10 +67,6 @@ bool becomes_unknown(pid_t pid) {
   return false;
 }
 
-pid_t pid_in(const std::string& line) {
-  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
-}
-
 }  // namespace
 
 TEST_SUITE("master") {
@@ -76,25 +74,24 @@ TEST_SUITE("master") {
     for (const auto& [signal, name] :
          {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
       Supervised master({3, 30s}, kThreads, serve_all);
-      CHECK(master.wait_for("ready: ") == "debug ready: 3 workers");
+      master.wait_for(LogEvent::worker_prepared, {"3 workers"});
       master.send(signal);
-      CHECK(master.wait_for("stopping") ==
-            fmt::format("info {}: stopping; requests have 30.0 s to finish", name));
-      master.wait_for("on_stopping");
-      CHECK(master.wait_for("stopped") == "info stopped");
+      master.wait_for(LogEvent::server_stopping, {name, "30.0 s"});
+      master.wait_for_note("on_stopping");
+      master.wait_for(LogEvent::server_stopped);
       CHECK(master.wait_for_end() == support::exit_code::kOk);
-      CHECK(master.count("exited with code 0") == 3);
-      CHECK(master.count("on_stopping") == 1);
-      CHECK(master.count("killing") == 0);
-      CHECK(master.count("held by stdio") == 1);
+      CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 3);
+      CHECK(master.count_notes("on_stopping") == 1);
+      CHECK(master.count(LogEvent::worker_killed) == 0);
+      CHECK(master.count_notes("held by stdio") == 1);
     }
   }
 
   TEST_CASE("each turn tells how many workers are ready, and comes when it is wanted") {
     Supervised master({2, 30s}, kThreads, serve_all);
-    master.wait_for("on_turn: 0 ready");
-    master.wait_for("on_turn: 2 ready");
-    master.wait_for("on_turn: as asked for");
+    master.wait_for_note("on_turn: 0 ready");
+    master.wait_for_note("on_turn: 2 ready");
+    master.wait_for_note("on_turn: as asked for");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -102,8 +99,10 @@ TEST_SUITE("master") {
   TEST_CASE("on_ready is called once, when all workers are ready") {
     Supervised master({2, 30s}, kThreads, serve_all, [] { throw std::runtime_error("hook ran"); });
     CHECK(master.wait_for_end() == 99);  // and an exception leaves no worker behind
-    CHECK(master.count("is ready") == 2);
-    CHECK(master.count("hook ran") == 1);
+    for (const char* worker : {"worker 1", "worker 2"}) {
+      CHECK(master.count(LogEvent::worker_prepared, {worker}) == 1);
+    }
+    CHECK(master.count_notes("hook ran") == 1);
   }
 
   TEST_CASE("a worker that cannot import the application stops the start") {
@@ -113,13 +112,14 @@ TEST_SUITE("master") {
       link.send({Kind::failed, StartStep::import_application, "No module named 'app'"});
       return support::exit_code::kStart;
     });
-    CHECK(master.wait_for("failed") ==
-          "error worker 2 failed at import_application: No module named 'app'");
+    master.wait_for(LogEvent::worker_start_failed,
+                    {"worker 2", "import_application", "No module named 'app'"});
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("on_stopping") == 1);
-    CHECK(master.count("debug ready") == 0);
-    CHECK(master.count("started") == 3);
-    CHECK(master.count("error worker") == 1);
+    CHECK(master.count_notes("on_stopping") == 1);
+    CHECK(master.count(LogEvent::worker_prepared, {"3 workers"}) == 0);
+    CHECK(master.count_notes("on_ready") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 3);
+    CHECK(master.count(Level::error, {"worker"}) == 1);
   }
 
   TEST_CASE("a start that fails in every worker is reported once") {
@@ -128,8 +128,8 @@ TEST_SUITE("master") {
       return support::exit_code::kStart;
     });
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("error worker") == 1);
-    CHECK(master.count("giving up the start") == 1);
+    CHECK(master.count(Level::error, {"worker"}) == 1);
+    CHECK(master.count(LogEvent::server_start_failed) == 1);
   }
 
   TEST_CASE("a worker that dies before the first start is complete stops it") {
@@ -138,19 +138,18 @@ TEST_SUITE("master") {
       link.send({Kind::step, StartStep::start_interpreter, {}});
       return 3;
     });
-    CHECK(
-        master.wait_for("worker 2 (pid").find("exited with code 3 at start_interpreter after 0.") !=
-        std::string::npos);
+    master.wait_for(LogEvent::worker_died,
+                    {"worker 2", "code 3", "start_interpreter", kBelowASecond});
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("worker 2 started") == 1);
+    CHECK(master.count(LogEvent::worker_started, {"worker 2"}) == 1);
   }
 
   TEST_CASE("an entry that throws ends its worker, not the master's stack") {
     Supervised master({1, 30s}, kThreads, [](unsigned, WorkerLink, Scoreboard&) -> int {
       throw std::runtime_error("no such luck");
     });
-    CHECK(master.wait_for("luck") == "error worker 1: no such luck");
-    master.wait_for("exited with code 1 after");
+    master.wait_for(LogEvent::worker_failed, {"worker 1", "no such luck"});
+    master.wait_for(LogEvent::worker_died, {"worker 1", "code 1"});
     CHECK(master.wait_for_end() == support::exit_code::kStart);
   }
 
@@ -161,18 +160,18 @@ TEST_SUITE("master") {
       board.worker(index)[1].begin(support::monotonic_ns(), "GET", "/crash?x=1");
       std::abort();
     });
-    const pid_t pid = pid_in(master.wait_for("worker 2 (pid"));
-    master.wait_for("debug ready: 2 workers");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 2"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    const std::string line = master.wait_for("SIGABRT");
-    CHECK(line.find(fmt::format("error worker 2 (pid {}) was killed by SIGABRT after ", pid)) == 0);
+    const std::string line =
+        master.wait_for(LogEvent::worker_died, {"worker 2", named(pid), "SIGABRT"});
     CHECK(line.ends_with("; examined 1, signal 6"));
-    CHECK(line.find(", while serving GET /crash?x=1 (thread 2, 0.") != std::string::npos);
-    CHECK(pid_in(master.wait_for("info worker 2")) != pid);
+    CHECK(test::has_fields(line, {"GET /crash?x=1", "thread 2, 0."}));
+    CHECK(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 2"})) != pid);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 3);
-    CHECK(master.count("keeps dying") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 3);
+    CHECK(master.count(LogEvent::worker_backoff) == 0);
   }
 
   TEST_CASE("a worker that ends on its own is replaced even when it says that all is well") {
@@ -181,11 +180,11 @@ TEST_SUITE("master") {
       ready_until_usr1(link);
       return 0;
     });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready: 1 worker");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    master.wait_for("exited with code 0 after");
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_exited, {"code 0"});
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -200,35 +199,35 @@ TEST_SUITE("master") {
       ready_until_usr1(link);
       return 5;
     });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready: 1 worker");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    CHECK(master.wait_for("failed") == "error worker 1 failed at import_application: broken since");
-    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 1.0 s");
-    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 2.0 s");
-    CHECK(master.wait_for("keeps dying") == "warning worker 1 keeps dying: next start in 4.0 s");
+    master.wait_for(LogEvent::worker_start_failed,
+                    {"worker 1", "import_application", "broken since"});
+    for (const char* pause : {"1.0 s", "2.0 s", "4.0 s"}) {
+      CHECK(test::has_fields(master.wait_for(LogEvent::worker_backoff), {"worker 1", pause}));
+    }
     const auto before = Clock::now();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     CHECK(Clock::now() - before < 3s);
-    CHECK(master.count("giving up the start") == 0);
-    CHECK(master.count("exited with code 4") == 0);  // the reason has been told
+    CHECK(master.count(LogEvent::server_start_failed) == 0);
+    CHECK(master.count(Level::debug, {"code 4"}) == 0);  // the reason has been told
   }
 
   TEST_CASE("more deaths than are borne stop the others in order, with an exit code of its own") {
     Supervised master(
         {.workers = 2, .max_crashes = CrashRate{1, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    const pid_t first = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(first, SIGKILL);
-    ::kill(pid_in(master.wait_for("info worker 1 (pid")), SIGKILL);
-    CHECK(master.wait_for("error more than") ==
-          "error more than 1 of the processes have died within 3600.0 s (--max-crashes): stopping");
+    ::kill(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 1"})), SIGKILL);
+    master.wait_for(LogEvent::server_crash_limit, {"1", "3600.0 s", "--max-crashes"});
     CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count("started") == 3);
-    CHECK(master.count("on_stopping") == 1);
-    CHECK(master.count("killing") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 3);
+    CHECK(master.count_notes("on_stopping") == 1);
+    CHECK(master.count(LogEvent::worker_killed) == 0);
   }
 
   TEST_CASE("a failure at a later start is a death too; an exit with 0 is none") {
@@ -241,13 +240,13 @@ TEST_SUITE("master") {
                         ready_until_usr1(link);
                         return 0;
                       });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    master.wait_for("exited with code 0 after");
-    master.wait_for("broken since");
+    master.wait_for(LogEvent::worker_exited, {"code 0"});
+    master.wait_for(LogEvent::worker_start_failed, {"broken since"});
     CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count("started") == 2);
+    CHECK(master.count(LogEvent::worker_started) == 2);
   }
 
   TEST_CASE("a death that the master has ordered is no crash") {
@@ -258,11 +257,11 @@ TEST_SUITE("master") {
                         link.close();
                         for (;;) ::pause();
                       });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    master.wait_for("killing worker 1");
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_killed, {"worker 1"});
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -271,26 +270,26 @@ TEST_SUITE("master") {
     Supervised failing(
         {.workers = 2, .broken_worker = 1, .max_crashes = CrashRate{0, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    failing.wait_for("debug ready");
+    failing.wait_for_start();
     failing.send(SIGHUP);
-    failing.wait_for("on_reloaded: given up");
+    failing.wait_for_note("on_reloaded: given up");
     failing.send(SIGTERM);
     CHECK(failing.wait_for_end() == support::exit_code::kOk);
 
     Supervised master(
         {.max_crashes = CrashRate{1, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    const pid_t first = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(first, SIGKILL);
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGHUP);
-    const pid_t second = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("on_reloaded: taken over");
+    const pid_t second = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_note("on_reloaded: taken over");
     ::kill(second, SIGKILL);
-    ::kill(pid_in(master.wait_for("info worker 1 (pid")), SIGKILL);
+    ::kill(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 1"})), SIGKILL);
     CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count("started") == 4);
+    CHECK(master.count(LogEvent::worker_started) == 4);
   }
 
   TEST_CASE("what does not drain within the graceful timeout is killed, and named") {
@@ -299,33 +298,35 @@ TEST_SUITE("master") {
       board.worker(index)[0].begin(support::monotonic_ns(), "POST", "/stuck");
       return hang(std::move(link));
     });
-    const pid_t pid = pid_in(master.wait_for("worker 2 started"));
-    master.wait_for("debug ready");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_started, {"worker 2"}));
+    master.wait_for_start();
     master.send(SIGTERM);
-    CHECK(master.wait_for("killing").find(
-              fmt::format("warning killing worker 2 (pid {}), still serving POST /stuck "
-                          "(thread 1, 0.",
-                          pid)) == 0);
+    CHECK(test::has_fields(master.wait_for(LogEvent::worker_killed),
+                           {"worker 2", named(pid), "POST /stuck", "thread 1, 0."}));
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("killing") == 1);
-    CHECK(master.count("was killed by") == 0);
+    CHECK(master.count(LogEvent::worker_killed) == 1);
+    CHECK(master.count(LogEvent::worker_died) == 0);
   }
 
   TEST_CASE("a second SIGTERM or SIGINT, or one SIGQUIT, stops at once") {
     const auto hang_all = [](unsigned, WorkerLink link, Scoreboard&) {
       return hang(std::move(link));
     };
-    const std::vector<std::vector<int>> cases{{SIGTERM, SIGTERM}, {SIGTERM, SIGINT}, {SIGQUIT}};
-    for (const std::vector<int>& signals : cases) {
+    using Told = std::pair<int, LogEvent>;
+    const Told term{SIGTERM, LogEvent::server_stopping};
+    const std::vector<std::vector<Told>> cases{{term, {SIGTERM, LogEvent::server_stopping_now}},
+                                               {term, {SIGINT, LogEvent::server_stopping_now}},
+                                               {{SIGQUIT, LogEvent::server_stopping_now}}};
+    for (const std::vector<Told>& signals : cases) {
       Supervised master({2, 1h}, kThreads, hang_all);
-      master.wait_for("debug ready");
-      for (const int signal : signals) {
+      master.wait_for_start();
+      for (const auto& [signal, event] : signals) {
         master.send(signal);
-        master.wait_for("stopping");
+        master.wait_for(event);
       }
       CHECK(master.wait_for_end() == support::exit_code::kOk);
-      CHECK(master.count("warning killing worker") == 2);
-      CHECK(master.count("on_stopping") == 1);
+      CHECK(master.count(LogEvent::worker_killed, {"worker"}) == 2);
+      CHECK(master.count_notes("on_stopping") == 1);
     }
   }
 
@@ -334,10 +335,10 @@ TEST_SUITE("master") {
       link.send({Kind::step, StartStep::import_application, {}});
       return wait_for_order(link);
     });
-    master.wait_for("worker 2 started");
+    master.wait_for(LogEvent::worker_started, {"worker 2"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("killing") == 0);
+    CHECK(master.count(LogEvent::worker_killed) == 0);
   }
 
   TEST_CASE("what a worker left in stdio is written at its end") {
@@ -346,7 +347,7 @@ TEST_SUITE("master") {
       std::fputs("last words", file);
       return serve(std::move(link));
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     std::array<char, 16> bytes{};
@@ -361,103 +362,102 @@ TEST_SUITE("master") {
       ready_until_usr1(link);
       return 1;
     });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    master.wait_for("while serving GET /crash");
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_died, {"GET /crash"});
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
-    CHECK(master.wait_for("killing").find("serving") == std::string::npos);
+    CHECK(master.wait_for(LogEvent::worker_killed).find("GET /crash") == std::string::npos);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("SIGHUP: the next generation is ready before the present one drains") {
     Supervised master({2, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("info reloading");
-    master.wait_for("on_reloading");
-    master.wait_for("is ready");
-    master.wait_for("is ready");
-    CHECK(master.count_so_far("exited") == 0);
-    master.wait_for("exited with code 0");
-    master.wait_for("exited with code 0");
-    CHECK(master.wait_for("reloaded after").find("generation 2 serves (2 workers)") !=
-          std::string::npos);
-    master.wait_for("on_reloaded: taken over");
-    CHECK(master.count("debug on_stopping") == 0);
+    master.wait_for(LogEvent::reload_started);
+    master.wait_for_note("on_reloading");
+    master.wait_for(LogEvent::worker_prepared);
+    master.wait_for(LogEvent::worker_prepared);
+    CHECK(master.count_ends_so_far() == 0);
+    master.wait_for(LogEvent::worker_stopped, {"code 0"});
+    master.wait_for(LogEvent::worker_stopped, {"code 0"});
+    master.wait_for(LogEvent::reload_finished, {"generation 2", "2 workers"});
+    master.wait_for_note("on_reloaded: taken over");
+    CHECK(master.count_notes("on_stopping") == 0);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 4);
-    CHECK(master.count("exited with code 0") == 4);
-    CHECK(master.count("killing") == 0);
-    CHECK(master.count("warning") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 4);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 4);
+    CHECK(master.count(LogEvent::worker_killed) == 0);
+    CHECK(master.count(Level::warning) == 0);
   }
 
   TEST_CASE("a generation that cannot start is discarded, and the present one goes on") {
     Supervised master({2, 30s, RolloverStrategy::overlap, false, 1}, kThreads, serve_all);
-    const pid_t first = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t first = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     master.send(SIGHUP);
-    CHECK(master.wait_for("error worker") ==
-          "error worker 2 failed at import_application: No module named 'app'");
-    CHECK(master.wait_for("Traceback") == "Traceback: a line");
-    CHECK(master.wait_for("the reload has failed")
-              .find("generation 1 goes on: worker 2 failed at import_application: No module named "
-                    "'app'") != std::string::npos);
-    master.wait_for("on_reloaded: given up");
-    master.wait_for("exited with code 0");  // the one that could start
+    CHECK(master
+              .wait_for(LogEvent::worker_start_failed,
+                        {"worker 2", "import_application", "No module named 'app'"})
+              .ends_with("\nTraceback: a line"));
+    master.wait_for(LogEvent::reload_refused,
+                    {"generation 1", "worker 2", "import_application", "No module named 'app'"});
+    master.wait_for_note("on_reloaded: given up");
+    master.wait_for(LogEvent::worker_stopped, {"code 0"});  // the one that could start
     CHECK(::kill(first, 0) == 0);
     master.send(SIGHUP);
-    master.wait_for("on_reloaded: given up");
+    master.wait_for_note("on_reloaded: given up");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 6);
-    CHECK(master.count("keeps dying") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 6);
+    CHECK(master.count(LogEvent::worker_backoff) == 0);
   }
 
   TEST_CASE("a configuration that is refused changes nothing") {
     Supervised master({2, 30s, RolloverStrategy::overlap, true}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    CHECK(master.wait_for("the reload") == "error the reload failed: a bad configuration");
-    master.wait_for("on_reloaded: given up");
+    master.wait_for(LogEvent::reload_refused, {"a bad configuration"});
+    master.wait_for_note("on_reloaded: given up");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 2);
+    CHECK(master.count(LogEvent::worker_started) == 2);
   }
 
   TEST_CASE("a rolling reload has one worker more than usual") {
     Supervised master({3, 30s, RolloverStrategy::rolling}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
     for (int i = 0; i < 2; ++i) {
-      master.wait_for("started");
-      master.wait_for("is ready");
-      master.wait_for("exited with code 0");
+      master.wait_for(LogEvent::worker_started);
+      master.wait_for(LogEvent::worker_prepared);
+      master.wait_for(LogEvent::worker_stopped, {"code 0"});
     }
-    master.wait_for("started");
-    master.wait_for("is ready");
-    master.wait_for("reloaded after");
+    master.wait_for(LogEvent::worker_started);
+    master.wait_for(LogEvent::worker_prepared);
+    master.wait_for(LogEvent::reload_finished);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 6);
-    CHECK(master.count("exited with code 0") == 6);
+    CHECK(master.count(LogEvent::worker_started) == 6);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 6);
   }
 
   TEST_CASE("a rolling reload that fails half-way brings the replaced workers back") {
     Supervised master({3, 30s, RolloverStrategy::rolling, false, 1}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("exited with code 0");
-    master.wait_for("the reload has failed");
-    master.wait_for("on_reloaded: given up");
-    master.wait_for("is ready");
-    master.wait_for("on_turn: 3 ready");
+    master.wait_for(LogEvent::worker_stopped, {"code 0"});
+    master.wait_for(LogEvent::reload_refused);
+    master.wait_for_note("on_reloaded: given up");
+    master.wait_for(LogEvent::worker_ready);
+    master.wait_for_note("on_turn: 3 ready");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     // Three, one of the second generation, the broken one, and one that came back.
-    CHECK(master.count("started") == 6);
+    CHECK(master.count(LogEvent::worker_started) == 6);
   }
 
   TEST_CASE("a reload is told when the former workers take no more connections") {
@@ -475,37 +475,36 @@ TEST_SUITE("master") {
       return 0;
     };
     Supervised master({}, kThreads, says_late);
-    const pid_t former = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t former = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     master.send(SIGHUP);
-    const pid_t latter = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("is ready");
+    const pid_t latter = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for(LogEvent::worker_prepared);
     ::usleep(300'000);  // which the reload is to take
     ::kill(former, SIGUSR1);
-    const std::string line = master.wait_for("reloaded after ");
-    const double seconds = std::stod(line.substr(line.find("after ") + 6));
+    const double seconds = test::numbers_in(master.wait_for(LogEvent::reload_finished), "s").at(0);
     CHECK(seconds >= 0.3);
-    CHECK(seconds < 4.9);                       // otherwise it was patience
-    CHECK(master.count_so_far("exited") == 0);  // what still runs is not waited for
+    CHECK(seconds < 4.9);                    // otherwise it was patience
+    CHECK(master.count_ends_so_far() == 0);  // what still runs is not waited for
     ::kill(former, SIGUSR1);
     master.send(SIGTERM);
     for (int i = 0; i < 2; ++i) ::kill(latter, SIGUSR1);
-    master.wait_for("exited with code 0");
+    master.wait_for(LogEvent::worker_stopped, {"code 0"});
     master.send(SIGQUIT);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("SIGHUP during a reload leads to one more") {
     Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("info reloading");
+    master.wait_for(LogEvent::reload_started);
     master.send(SIGHUP);
-    master.wait_for("generation 2 serves");
-    master.wait_for("generation 3 serves");
+    master.wait_for(LogEvent::reload_finished, {"generation 2"});
+    master.wait_for(LogEvent::reload_finished, {"generation 3"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("info reloading") == 2);
+    CHECK(master.count(LogEvent::reload_started) == 2);
   }
 
   TEST_CASE("SIGTERM during a reload ends both generations, killing what hangs") {
@@ -516,20 +515,20 @@ TEST_SUITE("master") {
       return hang(std::move(link));
     };
     Supervised master({1, 100ms}, kThreads, never_end);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGHUP);
-    master.wait_for("reloaded after");  // the retired worker hangs
+    master.wait_for(LogEvent::reload_finished);  // the retired worker hangs
     master.send(SIGHUP);
-    master.wait_for("reloaded after");
-    CHECK(master.count("killing") == 0);  // it may take as long as it needs
+    master.wait_for(LogEvent::reload_finished);
+    CHECK(master.count(LogEvent::worker_killed) == 0);  // it may take as long as it needs
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("killing") == 3);
+    CHECK(master.count(LogEvent::worker_killed) == 3);
   }
 
   TEST_CASE("workers see the end of a master that was killed") {
     Supervised master({3, 30s}, kThreads, serve_all);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGKILL);
     CHECK(master.wait_for_end() == -1);
   }
@@ -541,11 +540,12 @@ TEST_SUITE("master") {
       link.close();
       for (;;) ::pause();
     });
-    const pid_t pid = pid_in(master.wait_for("worker 1 (pid"));
-    master.wait_for("debug ready");
+    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
+    master.wait_for_start();
     ::kill(pid, SIGUSR1);
-    CHECK(master.wait_for("killing") == fmt::format("warning killing worker 1 (pid {})", pid));
-    master.wait_for("info worker 1");
+    const std::string line = master.wait_for(LogEvent::worker_killed);
+    CHECK(line.ends_with(fmt::format("worker 1 (pid {})", pid)));  // and it served nothing
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -560,7 +560,7 @@ TEST_SUITE("master") {
       link.send({Kind::failed, StartStep::warm_up, "left open:" + others});
       return support::exit_code::kStart;
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -584,7 +584,7 @@ TEST_SUITE("master") {
       if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM) return 8;
       return serve(std::move(link));
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -604,7 +604,7 @@ TEST_SUITE("master") {
       ::waitpid(child, nullptr, 0);
       return serve(std::move(link));
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     pid_t orphan = 0;
     REQUIRE(::read(read_end.get(), &orphan, sizeof orphan) == sizeof orphan);
     ::kill(orphan, SIGKILL);

@@ -1,7 +1,6 @@
 // Master after an upgrade: it goes on with the workers of another program.
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <signal.h>
 
 #include <string>
@@ -12,6 +11,7 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
+using gateway::LogEvent;
 using ipc::Scoreboard;
 using ipc::WorkerLink;
 
@@ -21,28 +21,25 @@ int serve_all(unsigned, WorkerLink link, Scoreboard&) {
   return serve(std::move(link));
 }
 
-pid_t pid_in(const std::string& line) {
-  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
-}
-
 }  // namespace
 
 TEST_SUITE("master after an upgrade") {
   TEST_CASE("the workers that are there serve until the next generation does") {
     Supervised master({.workers = 3, .inherited = {{.ready = 2}}}, 1, serve_all);
-    master.wait_for("info reloading");
-    master.wait_for("generation 8 serves (3 workers)");
-    master.wait_for("on_reloaded: taken over");
+    master.wait_for(LogEvent::reload_started);
+    master.wait_for(LogEvent::reload_finished, {"generation 8", "3 workers"});
+    master.wait_for_note("on_reloaded: taken over");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("inherited 0 hears retire") == 1);
-    CHECK(master.count("inherited 1 hears retire") == 1);
-    CHECK(master.count("hears drain") == 0);
-    CHECK(master.count("started (pid") == 3);
-    CHECK(master.count("exited with code 0") == 5);
-    CHECK(master.count("on_turn: 2 ready") >= 1);
-    CHECK(master.count("debug ready:") == 0);  // that was the other program's
-    CHECK(master.count("killing") == 0);
+    CHECK(master.count_notes("inherited 0 hears retire") == 1);
+    CHECK(master.count_notes("inherited 1 hears retire") == 1);
+    CHECK(master.count_notes("hears drain") == 0);
+    CHECK(master.count(LogEvent::worker_started) == 3);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 5);
+    CHECK(master.count_notes("on_turn: 2 ready") >= 1);
+    CHECK(master.count(LogEvent::worker_prepared) == 3);
+    CHECK(master.count_notes("on_ready") == 0);  // that was the other program's
+    CHECK(master.count(LogEvent::worker_killed) == 0);
   }
 
   TEST_CASE("workers get the signals that they would get without an upgrade") {
@@ -54,77 +51,76 @@ TEST_SUITE("master after an upgrade") {
       }
       return serve(std::move(link));
     });
-    master.wait_for("on_reloaded");
-    CHECK(master.count("generation 8 serves") == 1);
+    master.wait_for_note("on_reloaded");
+    CHECK(master.count(LogEvent::reload_finished, {"generation 8"}) == 1);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("one that was still starting serves when it is ready") {
     Supervised master({.broken_reloads = true, .inherited = {{.starting = 1}}}, 1, serve_all);
-    master.wait_for("inherited 0 hears serve");
+    master.wait_for_note("inherited 0 hears serve");
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("inherited 0 hears drain") == 1);
+    CHECK(master.count_notes("inherited 0 hears drain") == 1);
   }
 
   TEST_CASE("a next generation that cannot start leaves them serving") {
     Supervised master({.workers = 2, .broken_worker = 1, .inherited = {{.ready = 2}}}, 1,
                       serve_all);
-    CHECK(master.wait_for("error the reload")
-              .find("the reload has failed, generation 7 goes on: worker 2 failed at "
-                    "import_application") != std::string::npos);
-    master.wait_for("on_reloaded: given up");
-    CHECK(master.count("hears") == 0);
+    master.wait_for(LogEvent::reload_refused, {"generation 7", "worker 2", "import_application"});
+    master.wait_for_note("on_reloaded: given up");
+    CHECK(master.count_notes("hears") == 0);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("hears drain") == 2);
-    CHECK(master.count("info reloading") == 1);
+    CHECK(master.count_notes("hears drain") == 2);
+    CHECK(master.count(LogEvent::reload_started) == 1);
   }
 
   TEST_CASE("when one of them dies after that, the next generation is tried again") {
     Supervised master({.workers = 2, .inherited = {{.ready = 2}}, .failing_plans = 1}, 1,
                       serve_all);
-    const pid_t first = pid_in(master.wait_for("inherited 0 (pid"));
-    CHECK(master.wait_for("error") == "error the reload failed: a bad configuration");
+    const pid_t first = pid_in(master.wait_for_note("inherited 0 (pid"));
+    master.wait_for(LogEvent::reload_refused, {"a bad configuration"});
     ::kill(first, SIGKILL);
-    master.wait_for("info reloading");  // perhaps before its death is seen: its link has ended
-    master.wait_for("generation 8 serves (2 workers)");
+    // Perhaps before its death is seen: its link has ended.
+    master.wait_for(LogEvent::reload_started);
+    master.wait_for(LogEvent::reload_finished, {"generation 8", "2 workers"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("was killed by SIGKILL") == 1);
-    CHECK(master.count("inherited 1 hears retire") == 1);
-    CHECK(master.count("info reloading") == 2);
-    CHECK(master.count("started (pid") == 2);
+    CHECK(master.count(LogEvent::worker_died, {"SIGKILL"}) == 1);
+    CHECK(master.count_notes("inherited 1 hears retire") == 1);
+    CHECK(master.count(LogEvent::reload_started) == 2);
+    CHECK(master.count(LogEvent::worker_started) == 2);
   }
 
   TEST_CASE("a stop tells those that were retired before to end, too") {
     Supervised master({.broken_reloads = true, .inherited = {{.ready = 1, .retired = 2}}}, 1,
                       serve_all);
-    master.wait_for("on_reloaded: given up");
-    CHECK(master.count("hears") == 0);
+    master.wait_for_note("on_reloaded: given up");
+    CHECK(master.count_notes("hears") == 0);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("hears drain") == 3);
+    CHECK(master.count_notes("hears drain") == 3);
   }
 
   TEST_CASE("retired ones that die are not missed") {
     Supervised master({.broken_reloads = true, .inherited = {{.ready = 1, .retired = 1}}}, 1,
                       serve_all);
-    const pid_t retired = pid_in(master.wait_for("inherited 1 (pid"));
-    master.wait_for("on_reloaded: given up");
+    const pid_t retired = pid_in(master.wait_for_note("inherited 1 (pid"));
+    master.wait_for_note("on_reloaded: given up");
     ::kill(retired, SIGKILL);
-    master.wait_for("was killed by SIGKILL");
+    master.wait_for(LogEvent::worker_died, {"SIGKILL"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("info reloading") == 1);
+    CHECK(master.count(LogEvent::reload_started) == 1);
   }
 
   TEST_CASE("without any worker that could serve, the next generation is all there is") {
     for (const unsigned retired : {0u, 1u}) {
       CAPTURE(retired);
       Supervised master({.workers = 2, .inherited = {{.retired = retired}}}, 1, serve_all);
-      master.wait_for("generation 8 serves (2 workers)");
+      master.wait_for(LogEvent::reload_finished, {"generation 8", "2 workers"});
       master.send(SIGTERM);
       CHECK(master.wait_for_end() == support::exit_code::kOk);
     }
@@ -132,10 +128,10 @@ TEST_SUITE("master after an upgrade") {
 
   TEST_CASE("without any, a next generation that cannot start is tried again after a pause") {
     Supervised master({.inherited = MasterOptions::Inherited{}, .failing_plans = 1}, 1, serve_all);
-    master.wait_for("error the reload has failed");
-    master.wait_for("generation 8 serves (1 worker)");
+    master.wait_for(LogEvent::reload_refused);
+    master.wait_for(LogEvent::reload_finished, {"generation 8", "1 worker"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("info reloading") == 2);
+    CHECK(master.count(LogEvent::reload_started) == 2);
   }
 }

@@ -22,28 +22,54 @@
 #include <vector>
 
 #include "fake_deployment.hpp"
+#include "fakes/log_fields.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/signals.hpp"
 
 namespace appd::supervisor {
 
+using test::Fields;
+
+/// How an age of less than a second begins.
+inline constexpr std::string_view kBelowASecond = "0.";
+
+/// The process that a line names: 4711 of "worker 1 (pid 4711)".
+inline pid_t pid_in(const std::string& line) {
+  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
+}
+/// How it is named.
+inline std::string named(pid_t pid) {
+  return "pid " + std::to_string(pid);
+}
+
 /// A reporter whose lines come out of a pipe, so that they cross process borders: "info
-/// worker.ready: text".
+/// worker.ready: text". Each ends with a zero byte, as a text may have several lines.
 class PipeReporter final : public gateway::Reporter {
  public:
   explicit PipeReporter(int fd) : fd_(fd) {}
 
+  /// What a line begins with that tells this event.
+  static std::string head_of(gateway::LogEvent event) {
+    static constexpr std::array<const char*, 4> kLevels{"debug ", "info ", "warning ", "error "};
+    const gateway::LogEventFacts& told = facts(event);
+    return std::string(kLevels[static_cast<std::size_t>(told.level)]).append(told.name) + ": ";
+  }
+  /// What a line of the test's own begins with, which is no event.
+  static constexpr std::string_view kNote = "note: ";
+
   bool wants(gateway::Level) const noexcept override { return true; }
   void report(gateway::LogEvent event, std::string_view message) noexcept override {
-    static constexpr std::array<const char*, 4> kNames{"debug ", "info ", "warning ", "error "};
-    std::string line = kNames[static_cast<std::size_t>(facts(event).level)];
-    line.append(message).append("\n");
-    if (::write(fd_, line.data(), line.size()) < 0) std::abort();
+    write(head_of(event).append(message));
   }
+  void note(std::string_view text) noexcept { write(std::string(kNote).append(text)); }
   bool wants_access() const noexcept override { return false; }
   void access(const gateway::AccessRecord&) noexcept override {}
 
  private:
+  void write(const std::string& line) noexcept {
+    if (::write(fd_, line.c_str(), line.size() + 1) < 0) std::abort();
+  }
+
   int fd_;
 };
 
@@ -104,11 +130,11 @@ inline constexpr unsigned kInheritedNumber = 7;
 /// that the master starts with.
 using Fill = std::function<void(FakeDeployment& deployment, bool first)>;
 
-/// A service of a test: deploys what the options say, and reports what it is told.
+/// A service of a test: deploys what the options say, and notes what it is told.
 class FakeService final : public Service {
  public:
   FakeService(const MasterOptions& options, unsigned threads, Fill fill,
-              std::function<void()> on_ready, gateway::Reporter& reporter)
+              std::function<void()> on_ready, PipeReporter& reporter)
       : options_(options),
         threads_(threads),
         fill_(std::move(fill)),
@@ -143,37 +169,38 @@ class FakeService final : public Service {
     return deploy(false);
   }
   void on_ready(const Deployment&) override {
+    note("on_ready");
     if (on_ready_) on_ready_();
   }
-  void on_start_failed(const std::string&) override { say("on_start_failed"); }
-  void on_reloading() override { say("on_reloading"); }
-  void on_reloaded(const Deployment&) override { say("on_reloaded: taken over"); }
-  void on_reload_refused() override { say("on_reloaded: given up"); }
-  void on_stopping() override { say("on_stopping"); }
-  /// Reports each change in the number of ready workers, and when a turn was in time.
+  void on_start_failed(const std::string&) override { note("on_start_failed"); }
+  void on_reloading() override { note("on_reloading"); }
+  void on_reloaded(const Deployment&) override { note("on_reloaded: taken over"); }
+  void on_reload_refused() override { note("on_reloaded: given up"); }
+  void on_stopping() override { note("on_stopping"); }
+  /// Notes each change in the number of ready workers, and when a turn was in time.
   std::optional<std::chrono::nanoseconds> on_turn(unsigned ready) override {
     if (ready_ != ready) {
       ready_ = ready;
-      say("on_turn: " + std::to_string(ready) + " ready");
+      note("on_turn: " + std::to_string(ready) + " ready");
       turn_due_ = Clock::now() + std::chrono::milliseconds(50);
     }
     if (turn_due_ && Clock::now() >= *turn_due_) {
-      say("on_turn: as asked for");
+      note("on_turn: as asked for");
       turn_due_.reset();
     }
     return turn_due_ ? std::optional(*turn_due_ - Clock::now()) : std::nullopt;
   }
   std::string upgrade(UpgradeState) override { return "there is no other program"; }
-  void reopen_logs() override { say("reopens the logs"); }
+  void reopen_logs() override { note("reopens the logs"); }
   std::string describe() const override { return "the test's master"; }
   void close_after_fork() noexcept override {}
 
  private:
-  void say(const std::string& text) { reporter_.report(gateway::LogEvent::worker_started, text); }
+  void note(const std::string& text) { reporter_.note(text); }
   /// Names deployments in the order in which they are made: "deployment 1 takes over".
   std::function<void(const char*)> teller() {
     return [this, number = ++deployed_](const char* what) {
-      say("deployment " + std::to_string(number) + " " + what);
+      note("deployment " + std::to_string(number) + " " + what);
     };
   }
   /// What is added to a death: "; examined 2, signal 6".
@@ -186,7 +213,7 @@ class FakeService final : public Service {
   const unsigned threads_;
   const Fill fill_;
   const std::function<void()> on_ready_;
-  gateway::Reporter& reporter_;
+  PipeReporter& reporter_;
   unsigned deployed_ = 0;
   unsigned refused_ = 0;
   std::optional<unsigned> ready_;
@@ -239,17 +266,28 @@ class Supervised {
   pid_t pid() const { return pid_.value(); }
   void send(int signal) { REQUIRE(::kill(pid_.value(), signal) == 0); }
 
-  /// The first line not yet waited for that contains `part`.
-  std::string wait_for(std::string_view part) {
-    for (;;) {
-      for (; next_ < lines_.size(); ++next_) {
-        if (lines_[next_].find(part) != std::string::npos) return lines_[next_++];
-      }
-      if (!read_more()) break;
-    }
-    FAIL("no line with '", part, "' in:\n", text());
-    return {};
+  /// Waits for the first line not yet waited for that tells this event and names all of `fields`.
+  /// Returns its text.
+  std::string wait_for(gateway::LogEvent event, Fields fields = {}) {
+    const std::string head = PipeReporter::head_of(event);
+    return wait_until([&](std::string_view line) { return is_told(line, head, fields); }, head);
   }
+  /// The same of one of two events.
+  std::string wait_for_either(gateway::LogEvent one, gateway::LogEvent other, Fields fields) {
+    const std::string head = PipeReporter::head_of(one);
+    const std::string head_of_other = PipeReporter::head_of(other);
+    return wait_until(
+        [&](std::string_view line) {
+          return is_told(line, head, fields) || is_told(line, head_of_other, fields);
+        },
+        head + "or " + head_of_other);
+  }
+  /// The same of a line of the test's own.
+  std::string wait_for_note(std::string_view note) {
+    return wait_until([&](std::string_view line) { return is_note(line, note); }, note);
+  }
+  /// Until all workers of the first generation are ready.
+  void wait_for_start() { wait_for_note("on_ready"); }
 
   /// The master's exit code, once no process holds the log any more; −1 when it did not exit.
   int wait_for_end() {
@@ -262,17 +300,28 @@ class Supervised {
   }
 
   /// Of all lines read so far.
-  unsigned count(std::string_view part) const {
-    return static_cast<unsigned>(std::count_if(
-        lines_.begin(), lines_.end(),
-        [part](const std::string& line) { return line.find(part) != std::string::npos; }));
+  unsigned count(gateway::LogEvent event, Fields fields = {}) const {
+    return count_told(lines_.size(), event, fields);
+  }
+  unsigned count_notes(std::string_view note) const { return count_notes(lines_.size(), note); }
+  /// The events of at least that level.
+  unsigned count(gateway::Level least, Fields fields = {}) const {
+    unsigned all = 0;
+    for (std::size_t event = 0; event < gateway::kLogEvents; ++event) {
+      const auto each = static_cast<gateway::LogEvent>(event);
+      if (facts(each).level >= least) all += count(each, fields);
+    }
+    return all;
   }
   /// Of those up to the one that was waited for last: more may have been read.
-  unsigned count_so_far(std::string_view part) const {
-    const auto end = lines_.begin() + static_cast<std::ptrdiff_t>(next_);
-    return static_cast<unsigned>(std::count_if(
-        lines_.begin(), end,
-        [part](const std::string& line) { return line.find(part) != std::string::npos; }));
+  unsigned count_so_far(gateway::LogEvent event, Fields fields = {}) const {
+    return count_told(next_, event, fields);
+  }
+  unsigned count_notes_so_far(std::string_view note) const { return count_notes(next_, note); }
+  /// The ends of processes.
+  unsigned count_ends_so_far() const {
+    using enum gateway::LogEvent;
+    return count_so_far(worker_stopped) + count_so_far(worker_exited) + count_so_far(worker_died);
   }
   std::string text() const {
     std::string all;
@@ -281,6 +330,42 @@ class Supervised {
   }
 
  private:
+  static bool is_told(std::string_view line, std::string_view head, Fields fields) {
+    return line.starts_with(head) && test::has_fields(line.substr(head.size()), fields);
+  }
+  static bool is_note(std::string_view line, std::string_view note) {
+    return is_told(line, PipeReporter::kNote, {note});
+  }
+
+  /// Waits for the first line not yet waited for that is wanted. Returns its text.
+  template <typename IsWanted>
+  std::string wait_until(IsWanted is_wanted, std::string_view what) {
+    for (;;) {
+      for (; next_ < lines_.size(); ++next_) {
+        if (!is_wanted(lines_[next_])) continue;
+        const std::string& line = lines_[next_++];
+        return line.substr(line.find(": ") + 2);
+      }
+      if (!read_more()) break;
+    }
+    FAIL("no such line: ", what, "\nin:\n", text());
+    return {};
+  }
+
+  /// Of so many first lines.
+  template <typename IsWanted>
+  unsigned count_if(std::size_t lines, IsWanted is_wanted) const {
+    const auto end = lines_.begin() + static_cast<std::ptrdiff_t>(lines);
+    return static_cast<unsigned>(std::count_if(lines_.begin(), end, is_wanted));
+  }
+  unsigned count_told(std::size_t lines, gateway::LogEvent event, Fields fields) const {
+    const std::string head = PipeReporter::head_of(event);
+    return count_if(lines, [&](std::string_view line) { return is_told(line, head, fields); });
+  }
+  unsigned count_notes(std::size_t lines, std::string_view note) const {
+    return count_if(lines, [&](std::string_view line) { return is_note(line, note); });
+  }
+
   Supervised(MasterOptions options, unsigned threads, Fill fill, std::function<void()> on_ready) {
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);
@@ -304,7 +389,8 @@ class Supervised {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans become the master's, as they do for process 1
     ::signal(SIGCHLD, SIG_IGN);          // as a careless parent may leave it
     std::FILE* held = ::fdopen(::dup(log), "w");
-    std::fputs("debug held by stdio\n", held);
+    static constexpr char kHeld[] = "note: held by stdio";  // its zero byte ends the line
+    std::fwrite(kHeld, 1, sizeof kHeld, held);
     PipeReporter reporter(log);
     FakeService service(options, threads, std::move(fill), std::move(on_ready), reporter);
     std::optional<support::BlockedSignals> blocked;
@@ -319,13 +405,13 @@ class Supervised {
       auto first = upgrade_state ? service.inherit(*upgrade_state) : service.deploy(true);
       return Master(reporter, {signals}, service, std::move(first), std::move(upgrade_state)).run();
     } catch (const std::exception& error) {
-      reporter.report(gateway::LogEvent::worker_started, error.what());
+      reporter.note(error.what());
       return 99;
     }
   }
 
-  /// Starts workers as another program would have left them. They log their orders:
-  /// "debug inherited 1 hears retire".
+  /// Starts workers as another program would have left them. They note their orders:
+  /// "inherited 1 hears retire".
   static UpgradeState leave(const MasterOptions::Inherited& found, PipeReporter& reporter) {
     UpgradeState upgrade_state;
     upgrade_state.generation = kInheritedNumber;
@@ -343,8 +429,7 @@ class Supervised {
         if (!ready && !retired) worker_end.send({ipc::WorkerMessage::Kind::ready, {}, {}});
         ::_exit(obey_inherited(worker_end, name, retired, reporter));
       }
-      reporter.report(gateway::LogEvent::worker_started,
-                      "inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
+      reporter.note("inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
       upgrade_state.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
     }
     return upgrade_state;
@@ -363,7 +448,7 @@ class Supervised {
       const char* const what = order.kind == MasterOrder::serve    ? " hears serve"
                                : order.kind == MasterOrder::retire ? " hears retire"
                                                                    : " hears drain";
-      reporter.report(gateway::LogEvent::worker_started, name + what);
+      reporter.note(name + what);
       if (order.kind == MasterOrder::drain || (order.kind == MasterOrder::retire && !retired)) {
         return 0;
       }
@@ -381,7 +466,7 @@ class Supervised {
       return false;
     }
     partial_.append(bytes.data(), static_cast<std::size_t>(got));
-    for (std::size_t end; (end = partial_.find('\n')) != std::string::npos;) {
+    for (std::size_t end; (end = partial_.find('\0')) != std::string::npos;) {
       lines_.push_back(partial_.substr(0, end));
       partial_.erase(0, end + 1);
     }

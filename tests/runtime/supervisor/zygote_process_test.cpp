@@ -3,7 +3,6 @@
 #include "runtime/supervisor/zygote_process.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <array>
 #include <map>
@@ -19,6 +18,8 @@
 using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
+using gateway::Level;
+using gateway::LogEvent;
 using ipc::MasterOrder;
 using ipc::Scoreboard;
 using ipc::StartStep;
@@ -77,10 +78,6 @@ std::uint64_t count_start(Scoreboard& scoreboard) {
   return slot.requests.load();
 }
 
-pid_t pid_in(const std::string& line) {
-  return static_cast<pid_t>(std::stol(line.substr(line.find("pid ") + 4)));
-}
-
 /// What the master makes of the zygote's side of a link, without any process.
 struct Ready {
   Ready() {
@@ -135,15 +132,15 @@ TEST_SUITE("zygote process") {
 TEST_SUITE("master with a zygote") {
   TEST_CASE("workers are the master's own children, drain on SIGTERM, and the zygote ends") {
     Supervised master({3, 30s}, serve_from_zygote);
-    const pid_t zygote = pid_in(master.wait_for("zygote started"));
-    CHECK(master.wait_for("ready: ") == "debug ready: 3 workers");
+    const pid_t zygote = pid_in(master.wait_for(LogEvent::worker_started, {"zygote"}));
+    master.wait_for(LogEvent::worker_prepared, {"3 workers"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("started") == 4);
-    CHECK(master.count(fmt::format("zygote (pid {}) exited with code 0", zygote)) == 1);
-    CHECK(master.count("exited with code 0") == 4);
-    CHECK(master.count("killing") == 0);
-    CHECK(master.count("held by stdio") == 1);
+    CHECK(master.count(LogEvent::worker_started) == 4);
+    CHECK(master.count(LogEvent::worker_stopped, {"zygote", named(zygote), "code 0"}) == 1);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 4);
+    CHECK(master.count(LogEvent::worker_killed) == 0);
+    CHECK(master.count_notes("held by stdio") == 1);
   }
 
   TEST_CASE("who is not the master's child is not believed to be a worker, and never signalled") {
@@ -168,11 +165,12 @@ TEST_SUITE("master with a zygote") {
       ::waitpid(liar, &status, 0);
       return lives ? 0 : 1;
     });
-    const std::string line = master.wait_for("says that it is worker 1");
-    CHECK(line.find("and is no child of this process: it is not listened to") != std::string::npos);
+    const pid_t zygote = pid_in(master.wait_for(LogEvent::worker_started, {"zygote"}));
+    const std::string line = master.wait_for(LogEvent::worker_impostor, {"worker 1"});
+    CHECK_FALSE(test::has_field(line, std::to_string(zygote)));
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("exited with code 0") == 1);
-    CHECK(master.count("killing") == 0);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 1);
+    CHECK(master.count(LogEvent::worker_killed) == 0);
   }
 
   TEST_CASE("a worker that sends descriptors to its master is killed") {
@@ -193,9 +191,9 @@ TEST_SUITE("master with a zygote") {
         return hang(std::move(own));
       });
     });
-    const std::string line = master.wait_for("worker 1 (pid");
-    if (line.find("is ready") == std::string::npos) {
-      CHECK(line.find("has sent descriptors to its master") != std::string::npos);
+    master.wait_for_either(LogEvent::worker_prepared, LogEvent::worker_sent_descriptors,
+                           {"worker 1"});
+    if (master.count_so_far(LogEvent::worker_sent_descriptors) > 0) {
       CHECK(master.wait_for_end() == support::exit_code::kStart);
     } else {
       master.send(SIGTERM);
@@ -209,11 +207,11 @@ TEST_SUITE("master with a zygote") {
       link.send({Kind::failed, StartStep::import_application, "No module named 'app'"});
       return support::exit_code::kStart;
     });
-    CHECK(master.wait_for("failed") ==
-          "error zygote failed at import_application: No module named 'app'");
+    master.wait_for(LogEvent::worker_start_failed,
+                    {"zygote", "import_application", "No module named 'app'"});
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("started") == 1);
-    CHECK(master.count("error zygote") == 1);
+    CHECK(master.count(LogEvent::worker_started) == 1);
+    CHECK(master.count(Level::error, {"zygote"}) == 1);
   }
 
   TEST_CASE("a fork that fails at the first start gives it up") {
@@ -223,9 +221,9 @@ TEST_SUITE("master with a zygote") {
         link.send({Kind::not_forked, {}, "fork: no room"});
       return 0;
     });
-    CHECK(master.wait_for("no room") == "error worker 1 cannot be started: fork: no room");
+    master.wait_for(LogEvent::worker_not_forked, {"worker 1", "fork: no room"});
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("cannot be started") == 1);
+    CHECK(master.count(LogEvent::worker_not_forked) == 1);
   }
 
   TEST_CASE("a fork that fails later is tried again, with pauses") {
@@ -241,28 +239,26 @@ TEST_SUITE("master with a zygote") {
       }
       return 0;
     });
-    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t worker = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     ::kill(worker, SIGKILL);
-    master.wait_for("cannot be started");
-    master.wait_for("cannot be started");
-    master.wait_for("worker 1 started");
+    master.wait_for(LogEvent::worker_not_forked, {"worker 1", "fork: no room"});
+    master.wait_for(LogEvent::worker_not_forked, {"worker 1", "fork: no room"});
+    master.wait_for(LogEvent::worker_started, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("a worker that dies is forked anew by the same zygote, and described as any other") {
     Supervised master({2, 30s}, serve_from_zygote);
-    const pid_t worker = pid_in(master.wait_for("worker 2 started"));
-    master.wait_for("debug ready");
+    const pid_t worker = pid_in(master.wait_for(LogEvent::worker_started, {"worker 2"}));
+    master.wait_for_start();
     ::kill(worker, SIGXCPU);
-    const std::string line = master.wait_for("SIGXCPU");
-    CHECK(line.find(
-              fmt::format("error worker 2 (pid {}) was killed by SIGXCPU after 0.", worker)) == 0);
-    CHECK(pid_in(master.wait_for("info worker 2")) != worker);
+    master.wait_for(LogEvent::worker_died, {"worker 2", named(worker), "SIGXCPU", kBelowASecond});
+    CHECK(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 2"})) != worker);
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("zygote started") == 1);
+    CHECK(master.count(LogEvent::worker_started, {"zygote"}) == 1);
   }
 
   TEST_CASE("a worker that is killed before it can do anything is replaced, its exit told") {
@@ -272,33 +268,34 @@ TEST_SUITE("master with a zygote") {
         return serve(std::move(own));
       });
     });
-    const pid_t first = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t first = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     ::kill(first, SIGKILL);
-    master.wait_for("was killed by SIGKILL after");
-    master.wait_for("was killed by SIGKILL at run_fork_hooks after");
-    master.wait_for("info worker 1");
+    CHECK_FALSE(test::has_field(master.wait_for(LogEvent::worker_died, {"worker 1", "SIGKILL"}),
+                                "run_fork_hooks"));
+    master.wait_for(LogEvent::worker_died, {"worker 1", "SIGKILL", "run_fork_hooks"});
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("a zygote that is killed is replaced; its workers serve on, and die as the master's") {
     Supervised master({1, 30s}, serve_from_zygote);
-    const pid_t zygote = pid_in(master.wait_for("zygote started"));
-    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t zygote = pid_in(master.wait_for(LogEvent::worker_started, {"zygote"}));
+    const pid_t worker = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     ::kill(zygote, SIGKILL);
     CHECK(
-        master.wait_for(fmt::format("error zygote (pid {}) was killed by SIGKILL after 0.", zygote))
+        master.wait_for(LogEvent::worker_died, {"zygote", named(zygote), "SIGKILL", kBelowASecond})
             .ends_with("; examined zygote, signal 9"));
-    CHECK(pid_in(master.wait_for("info zygote")) != zygote);
+    CHECK(pid_in(master.wait_for(LogEvent::worker_ready, {"zygote"})) != zygote);
     CHECK(::kill(worker, 0) == 0);
     ::kill(worker, SIGKILL);
-    master.wait_for(fmt::format("error worker 1 (pid {}) was killed by SIGKILL", worker));
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_died, {"worker 1", named(worker), "SIGKILL"});
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("zygote started") == 2);
+    CHECK(master.count(LogEvent::worker_started, {"zygote"}) == 2);
   }
 
   TEST_CASE("a worker that is due while there is no zygote waits for the next one") {
@@ -311,13 +308,14 @@ TEST_SUITE("master with a zygote") {
       next_order(link);  // the second: the zygote dies with it
       return 3;
     });
-    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t worker = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     ::kill(worker, SIGKILL);
-    master.wait_for("error zygote");
-    master.wait_for("info zygote");
-    CHECK(pid_in(master.wait_for("info worker 1")) != worker);
-    CHECK(master.count("error worker 1 was not forked") == 1);
+    master.wait_for(LogEvent::worker_died, {"zygote", "code 3"});
+    master.wait_for(LogEvent::worker_ready, {"zygote"});
+    CHECK(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 1"})) != worker);
+    CHECK(master.count(LogEvent::worker_died, {"worker 1", "SIGKILL"}) == 1);
+    CHECK(master.count(LogEvent::worker_died, {"worker 1"}) == 2);  // and one was not forked
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
@@ -334,27 +332,28 @@ TEST_SUITE("master with a zygote") {
       next_order(link);  // the stop
       return 0;
     });
-    const pid_t zygote = pid_in(master.wait_for("zygote started"));
-    const pid_t worker = pid_in(master.wait_for("worker 1 started"));
-    master.wait_for("debug ready");
+    const pid_t zygote = pid_in(master.wait_for(LogEvent::worker_started, {"zygote"}));
+    const pid_t worker = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
+    master.wait_for_start();
     ::kill(zygote, SIGKILL);
-    master.wait_for("info zygote");
+    master.wait_for(LogEvent::worker_ready, {"zygote"});
     ::kill(worker, SIGKILL);
-    master.wait_for("info worker 1");
+    master.wait_for(LogEvent::worker_ready, {"worker 1"});
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("was not forked") == 0);
+    CHECK(master.count(LogEvent::worker_died, {"worker 1"}) == 1);
+    CHECK(master.count(LogEvent::worker_stopped, {"worker 1"}) == 1);
   }
 
   TEST_CASE("a zygote that hangs does not keep a stop, nor does the worker it was to fork") {
     for (const int signal : {SIGTERM, SIGQUIT}) {
       Supervised master({1, 100ms},
                         [](WorkerLink link, Scoreboard&) { return hang(std::move(link)); });
-      master.wait_for("zygote (pid");  // ready
+      master.wait_for(LogEvent::worker_prepared, {"zygote"});  // ready
       master.send(signal);
       CHECK(master.wait_for_end() == support::exit_code::kOk);
-      CHECK(master.count("warning killing zygote (pid") == 1);
-      CHECK(master.count("warning killing worker 1") <= 1);
+      CHECK(master.count(LogEvent::worker_killed, {"zygote"}) == 1);
+      CHECK(master.count(LogEvent::worker_killed, {"worker 1"}) <= 1);
     }
   }
 
@@ -377,13 +376,13 @@ TEST_SUITE("master with a zygote") {
       link.send({Kind::failed, StartStep::import_application, "all is lost"});
       return hang(std::move(link));
     });
-    master.wait_for("all is lost");
+    master.wait_for(LogEvent::worker_start_failed, {"zygote", "all is lost"});
     master.send(SIGQUIT);
-    master.wait_for("warning killing worker 1");
+    master.wait_for(LogEvent::worker_killed, {"worker 1"});
     REQUIRE(::write(opened.get(), "x", 1) == 1);
     CHECK(master.wait_for_end() == support::exit_code::kStart);
-    CHECK(master.count("warning killing worker 1") == 1);
-    CHECK(master.count("worker 1 started") == 1);
+    CHECK(master.count(LogEvent::worker_killed, {"worker 1"}) == 1);
+    CHECK(master.count(LogEvent::worker_started, {"worker 1"}) == 1);
   }
 
   TEST_CASE("a zygote has no longer to end than a process that starts") {
@@ -399,18 +398,18 @@ TEST_SUITE("master with a zygote") {
       }
       for (;;) ::pause();
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     const auto before = std::chrono::steady_clock::now();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
     CHECK(std::chrono::steady_clock::now() - before >= SlotLifecycle::kStartingGrace);
-    CHECK(master.count("killing zygote") == 1);
-    CHECK(master.count("killing worker") == 0);
+    CHECK(master.count(LogEvent::worker_killed, {"zygote"}) == 1);
+    CHECK(master.count(LogEvent::worker_killed, {"worker"}) == 0);
   }
 
   TEST_CASE("zygote and workers see the end of a master that was killed") {
     Supervised master({3, 30s}, serve_from_zygote);
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGKILL);
     CHECK(master.wait_for_end() == -1);
   }
@@ -422,16 +421,16 @@ TEST_SUITE("master with a zygote") {
         return serve(std::move(own));
       });
     });
-    master.wait_for("debug ready");
+    master.wait_for_start();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("many workers are forked one after the other") {
     Supervised master({200, 30s}, serve_from_zygote);
-    master.wait_for("debug ready: 200 workers");
+    master.wait_for_start();
     master.send(SIGTERM);
     CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count("exited with code 0") == 201);
+    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 201);
   }
 }
