@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fakes/eventually.hpp"
+#include "fakes/log_fields.hpp"
 #include "runtime/gateway/reporter.hpp"
 
 namespace appd::test {
@@ -49,26 +50,27 @@ class RecordingReporter final : public gateway::Reporter {
     const std::lock_guard lock(mutex_);
     return accesses_;
   }
-  /// The number of lines that tell this event.
-  std::size_t count(gateway::LogEvent event) const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(std::count_if(
-        lines_.begin(), lines_.end(), [&](const Line& line) { return line.event == event; }));
+  /// The number of lines that tell this event and name all of `fields`.
+  std::size_t count(gateway::LogEvent event, Fields fields = {}) const {
+    return count_if(
+        [&](const Line& line) { return line.event == event && has_fields(line.text, fields); });
   }
-  /// The number of lines of at least that level that contain `part`.
-  std::size_t count(std::string_view part, gateway::Level least = gateway::Level::debug) const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(
-        std::count_if(lines_.begin(), lines_.end(), [&](const Line& line) {
-          return line.level >= least && line.text.find(part) != std::string::npos;
-        }));
+  /// The number of lines of at least that level.
+  std::size_t count(gateway::Level least) const {
+    return count_if([&](const Line& line) { return line.level >= least; });
   }
   /// Waits for such a line.
-  bool hears(std::string_view part, gateway::Level least = gateway::Level::debug) const {
-    return eventually([&] { return count(part, least) > 0; });
+  bool hears(gateway::LogEvent event, Fields fields = {}) const {
+    return eventually([&] { return count(event, fields) > 0; });
   }
 
  private:
+  template <typename Condition>
+  std::size_t count_if(Condition condition) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(), condition));
+  }
+
   mutable std::mutex mutex_;
   std::vector<Line> lines_;
   std::vector<Access> accesses_;

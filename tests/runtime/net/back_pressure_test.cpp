@@ -11,7 +11,7 @@
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -295,7 +295,9 @@ TEST_SUITE("back-pressure") {
     REQUIRE(front.send(fastcgi_stdin(1, upload.body.substr(30'000))));
     const FastcgiResponses answers(
         front.exchange(later.substr(16) + wire::stdin_of(1, ""), ended_responses(2)));
-    CHECK(server.reporter().count("timeout", Level::info) == 0);
+    for (const LogEvent timeout : {LogEvent::connection_timeout, LogEvent::body_timeout}) {
+      CHECK(server.reporter().count(timeout) == 0);
+    }
     REQUIRE(answers.ended() == 2);
     CHECK(answers.by_id.at(1).body() == upload.body);
     CHECK(answers.by_id.at(2).body() == "hello");

@@ -15,6 +15,7 @@ using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
 using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -91,7 +92,7 @@ TEST_SUITE("connection") {
       CHECK(is_complete(speech, response));
       CHECK(front.ended() == !kept);
     }
-    CHECK(server.reporter().count("", Level::info) == 0);
+    CHECK(server.reporter().count(Level::info) == 0);
   }
 
   TEST_CASE("a kept connection serves one request after the other") {
@@ -307,7 +308,7 @@ TEST_SUITE("connection") {
       CHECK(eventually([&] { return server.connections() == 0; }));
       CHECK(slow.receive().size() < scripts.big.size());
     }
-    CHECK(server.reporter().count("/dev/null/none", Level::error) > 0);
+    CHECK(server.reporter().count(LogEvent::response_not_spooled, {"/dev/null/none"}) > 0);
   }
 
   TEST_CASE("a streamed answer waits for its reader") {
@@ -396,11 +397,11 @@ TEST_SUITE("connection") {
     Asked asked = post("/echo", "short");
     asked.length = "10";
     CHECK(server.ask(Speech::fastcgi_kept, asked).status() == "400");
-    CHECK(server.reporter().count("after 5 of 10 bytes", Level::warning) == 1);
+    CHECK(server.reporter().count(LogEvent::request_bad, {"5", "10 bytes"}) == 1);
     asked.body = pattern(2000);
     asked.length = "4000";
     CHECK(server.ask(Speech::fastcgi_kept, asked).body() == asked.body + "(cut)");
-    CHECK(server.reporter().count("after 2000 of 4000 bytes", Level::warning) == 1);
+    CHECK(server.reporter().count(LogEvent::body_cut, {"2000", "4000 bytes"}) == 1);
   }
 
   TEST_CASE("a front that shuts down its sending side only is still answered") {
@@ -440,7 +441,7 @@ TEST_SUITE("connection") {
       }
       CHECK(front.sees_end());
       CHECK(server.connections() == 0);
-      CHECK(server.reporter().count("--header-timeout") == 0);
+      CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
     }
   }
 
@@ -454,7 +455,7 @@ TEST_SUITE("connection") {
     scripts.gate.open();
     CHECK(response_in(Speech::fastcgi_kept, front.receive()).body() == "waited");
     CHECK(front.ended());
-    CHECK(server.reporter().count("--header-timeout") == 0);
+    CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
   }
 
   TEST_CASE("heads that overlap on a busy connection are timed each by itself") {
@@ -473,7 +474,7 @@ TEST_SUITE("connection") {
       REQUIRE(response_in(Speech::fastcgi_kept, response, asked.id).body() == "hello");
       std::this_thread::sleep_for(20ms);  // the pace of this front, not synchronisation
     }
-    CHECK(server.reporter().count("--header-timeout") == 0);
+    CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
   }
 
   TEST_CASE("several requests on one connection are answered each under its id") {

@@ -15,7 +15,7 @@
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -67,8 +67,8 @@ TEST_SUITE("faults") {
       FrontSocket kept = front_that_has_sent(server, Speech::fastcgi_kept);
       CHECK(response_in(Speech::fastcgi_kept, kept.receive(ended_responses(1))).body() == "hello");
       CHECK(kept.sees_end());
-      CHECK(server.reporter().hears("cannot watch it (epoll_ctl: Cannot allocate memory)",
-                                    Level::error));
+      CHECK(server.reporter().hears(LogEvent::connection_not_watched,
+                                    {"epoll_ctl", std::strerror(ENOMEM)}));
       // A request that needs no wait needs no watch.
       FrontSocket at_once = front_that_has_sent(server, Speech::uwsgi);
       CHECK(response_in(Speech::uwsgi, at_once.receive()).body() == "hello");
@@ -83,7 +83,7 @@ TEST_SUITE("faults") {
     const FailingCalls fails("epoll_ctl", ENOSPC, {.count = 2});
     RunningServer server(scripts);
     CHECK(answers(server));
-    CHECK(server.reporter().count("cannot watch the listening socket", Level::error) == 1);
+    CHECK(server.reporter().count(LogEvent::accept_failed, {std::strerror(ENOSPC)}) == 1);
     CHECK(fails.failed() >= 1);
   }
 
@@ -113,7 +113,7 @@ TEST_SUITE("faults") {
         front = server.connect();
         REQUIRE(front.send(request(Speech::uwsgi, {"/hello"})));
         REQUIRE(eventually([&] { return fails.failed() > 0; }));
-        CHECK(server.reporter().hears("cannot accept connections", Level::error));
+        CHECK(server.reporter().hears(LogEvent::accept_failed, {std::strerror(error)}));
         std::this_thread::sleep_for(300ms);
         CHECK(fails.failed() < 100);
       }
@@ -131,7 +131,7 @@ TEST_SUITE("faults") {
     const FailingCalls fails("accept4", EMFILE, {.count = 1});
     CHECK(answers(server));
     CHECK(idle.sees_end());
-    CHECK(server.reporter().count("cannot accept") == 0);
+    CHECK(server.reporter().count(LogEvent::accept_failed) == 0);
   }
 
   TEST_CASE("without memory for sockets requests wait, and all is as it was") {
@@ -168,7 +168,7 @@ TEST_SUITE("faults") {
         }
       }
     }
-    CHECK(server.reporter().count("the file is read instead") > 0);
+    CHECK(server.reporter().count(LogEvent::response_file_read) > 0);
   }
 
   TEST_CASE("a body that cannot be stored is answered with 500, and the log names the folder") {
@@ -182,7 +182,7 @@ TEST_SUITE("faults") {
       {
         const FailingCalls fails("pwrite", error);
         CHECK(server.ask(Speech::uwsgi, asked).status().substr(0, 2) == "50");
-        CHECK(server.reporter().hears(server.folder().path(), Level::error));
+        CHECK(server.reporter().hears(LogEvent::body_not_stored, {server.folder().path()}));
       }
       CHECK(server.ask(Speech::uwsgi, asked).body() == asked.body);
     }

@@ -14,7 +14,7 @@
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -67,7 +67,7 @@ TEST_SUITE("idle connections") {
     CHECK(ask(fronts[0]) == "hello");
     CHECK(ask(fronts[2]) == "hello");
     CHECK(server.connections() == 3);
-    CHECK(server.reporter().count("cannot accept") == 0);
+    CHECK(server.reporter().count(LogEvent::accept_failed) == 0);
   }
 
   TEST_CASE("a connection on which something is under way is not closed: the new one waits") {
@@ -82,7 +82,7 @@ TEST_SUITE("idle connections") {
     std::this_thread::sleep_for(kLongEnough);
     FrontSocket waits = server.connect();
     REQUIRE(waits.send(request(Speech::uwsgi, {"/hello"})));
-    CHECK(server.reporter().hears("--max-connections", Level::error));
+    CHECK(server.reporter().hears(LogEvent::accept_failed, {"--max-connections"}));
     CHECK(waits.silent());
     REQUIRE(arriving.send(bytes.substr(40)));
     CHECK(response_in(Speech::fastcgi_kept, arriving.receive(ended_responses(1))).body() ==

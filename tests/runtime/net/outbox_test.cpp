@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -19,6 +20,7 @@
 
 using namespace appd;
 using namespace appd::test;
+using gateway::LogEvent;
 using net::kNeverCancelled;
 using net::Outbox;
 using protocol::Wire;
@@ -615,14 +617,14 @@ TEST_SUITE("outbox") {
       CHECK(pair.write(large) == Outbox::Status::queued);
       CHECK(quota.left == 200'000 - large.size());
       CHECK(pair.write(large) == Outbox::Status::gone);
-      CHECK(pair.reporter.count("--spool-limit", gateway::Level::error) == 1);
+      CHECK(pair.reporter.count(LogEvent::response_not_spooled, {"--spool-limit"}) == 1);
       CHECK(quota.left == 200'000);
     }
     Pair pair(AF_UNIX, 1000);
     pair.fill();
     std::filesystem::remove(pair.folder.path());
     CHECK(pair.write(large) == Outbox::Status::gone);
-    CHECK(pair.reporter.count("No such file or directory", gateway::Level::error) == 1);
+    CHECK(pair.reporter.count(LogEvent::response_not_spooled, {std::strerror(ENOENT)}) == 1);
   }
 
   TEST_CASE("small leftovers share their room, and many or much of them are too much") {

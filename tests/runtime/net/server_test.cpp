@@ -14,7 +14,7 @@
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -91,7 +91,7 @@ TEST_SUITE("server") {
       CHECK(refused.status() == "503");
       CHECK(refused.has("Retry-After: 7\r\n"));
     }
-    CHECK(server.reporter().count("--queue", Level::warning) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::queue_full) == kSpeeches.size());
     scripts.gate.open();
     for (FrontSocket& front : accepted) {
       CHECK(response_in(Speech::uwsgi, front.receive()).body() == "waited");
@@ -112,7 +112,7 @@ TEST_SUITE("server") {
       front.close();
       REQUIRE(eventually([&] { return server.connections() == 1; }));
     }
-    CHECK(server.reporter().count("--queue") == 0);
+    CHECK(server.reporter().count(LogEvent::queue_full) == 0);
   }
 
   TEST_CASE("without a queue, requests run while a thread is free") {
@@ -168,7 +168,7 @@ TEST_SUITE("server") {
               std::string::npos);
         CHECK(front.sees_end());
       }
-      CHECK(server.reporter().count("fastcgi_pass", Level::warning) == 2);
+      CHECK(server.reporter().count(LogEvent::connection_wrong_protocol, {"fastcgi_pass"}) == 2);
     }
   }
 
@@ -184,7 +184,7 @@ TEST_SUITE("server") {
       CHECK(response.find("HTTP/1.1 400") == 0);
       CHECK(response.rfind("HTTP/1.1 400") == 0);
       CHECK_FALSE(front.was_reset());
-      CHECK(server.reporter().count("refused with 400") == 1);
+      CHECK(server.reporter().count(LogEvent::connection_wrong_protocol) == 1);
     }
   }
 
@@ -211,11 +211,11 @@ TEST_SUITE("server") {
     FrontSocket front = server.connect();
     REQUIRE(front.send("\x02\x03"));
     CHECK(front.sees_end());
-    CHECK(server.reporter().count("none of FastCGI, uwsgi, SCGI", Level::warning) == 1);
+    CHECK(server.reporter().count(LogEvent::connection_unknown_protocol) == 1);
     FrontSocket version = server.connect();
     REQUIRE(version.send(wire::begin(1) + std::string("\x02\x05\0\0\0\0\0\0", 8)));
     CHECK(version.sees_end());
-    CHECK(server.reporter().count("at byte 16", Level::warning) == 1);
+    CHECK(server.reporter().count(LogEvent::connection_malformed, {"FastCGI", "byte 16"}) == 1);
   }
 
   TEST_CASE("a pinned protocol is spoken even where the bytes look like another") {
@@ -242,7 +242,8 @@ TEST_SUITE("server") {
       REQUIRE(front.send(std::string_view(bytes).substr(0, 20)));
       CHECK(front.sees_end());
     }
-    CHECK(server.reporter().count("--header-timeout", Level::warning) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::connection_timeout, {"--header-timeout"}) ==
+          kSpeeches.size());
   }
 
   TEST_CASE("a request's head has its time as a whole, however it trickles") {
@@ -262,7 +263,8 @@ TEST_SUITE("server") {
       }
       CHECK(front.sees_end());
     }
-    CHECK(server.reporter().count("--header-timeout", Level::warning) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::connection_timeout, {"--header-timeout"}) ==
+          kSpeeches.size());
     CHECK(scripts.calls() == 0);
   }
 
@@ -324,7 +326,8 @@ TEST_SUITE("server") {
       CHECK(waits.ended());
       CHECK(runs.ended());
     }
-    CHECK(server.reporter().count("--body-timeout", Level::warning) == 2 * kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::body_timeout) == 2 * kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
   }
 
   TEST_CASE("a front that takes nothing of its response is closed after --write-timeout") {
@@ -340,7 +343,8 @@ TEST_SUITE("server") {
       REQUIRE(eventually([&] { return server.connections() == 0; }));
       CHECK(eventually([&] { return scripts.ended() == before + 1; }));
     }
-    CHECK(server.reporter().count("--write-timeout", Level::warning) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::connection_timeout, {"--write-timeout"}) ==
+          kSpeeches.size());
   }
 
   TEST_CASE("a slow but steady front is not timed out") {
@@ -358,7 +362,7 @@ TEST_SUITE("server") {
     }
     got += front.receive();
     CHECK(response_in(Speech::scgi, got).body().size() == 16 << 20);
-    CHECK(server.reporter().count("--write-timeout") == 0);
+    CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
   }
 
   TEST_CASE("draining closes what is idle, finishes what runs, then says so") {
@@ -450,10 +454,10 @@ TEST_SUITE("server") {
         hoard.push_back(std::move(fd));
       }
     }));
-    CHECK(server.reporter().hears("LimitNOFILE", Level::error));
+    CHECK(server.reporter().hears(LogEvent::accept_failed, {"LimitNOFILE"}));
     hoard.clear();
     ::setrlimit(RLIMIT_NOFILE, &before);
     CHECK(response_in(Speech::uwsgi, waits.receive()).body() == "hello");
-    CHECK(server.reporter().count("LimitNOFILE") == 1);
+    CHECK(server.reporter().count(LogEvent::accept_failed) == 1);
   }
 }

@@ -19,7 +19,7 @@
 
 using namespace appd;
 using namespace appd::test;
-using gateway::Level;
+using gateway::LogEvent;
 
 namespace {
 
@@ -264,7 +264,7 @@ TEST_SUITE("wire exchange") {
       CHECK(response.body().size() == 1000);
       CHECK(response.ends == 0);
     }
-    CHECK(server.reporter().count("became shorter", Level::error) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::response_file_short) == kSpeeches.size());
   }
 
   TEST_CASE("bytes that wait to be sent stay with their owner, then are let go of") {
@@ -464,13 +464,13 @@ TEST_SUITE("wire exchange") {
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::uwsgi, asked)));
     CHECK(front.receive().ends_with("(cut)"));
-    CHECK(server.reporter().count("/nowhere/at-all", Level::error) == 1);
+    CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 1);
     // Of unknown length: it has to be spooled before the application runs.
     asked.length = "";
     const Answer refused = server.ask(Speech::fastcgi_kept, asked);
     CHECK(refused.status() == "500");
     CHECK(refused.body().find("/nowhere") == std::string::npos);
-    CHECK(server.reporter().count("/nowhere/at-all", Level::error) == 2);
+    CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 2);
   }
 
   TEST_CASE("an answered request gives its spool file back though its connection is kept") {
@@ -501,22 +501,17 @@ TEST_SUITE("wire exchange") {
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
       RunningServer server(application);
-      const auto count = [&](gateway::LogEvent event) {
-        const auto lines = server.reporter().lines();
-        return std::count_if(lines.begin(), lines.end(),
-                             [event](const auto& line) { return line.event == event; });
-      };
       REQUIRE(server.ask(speech, {"/"}).status() == "200");  // no nginx
-      CHECK(count(gateway::LogEvent::response_large_head) == 0);
+      CHECK(server.reporter().count(LogEvent::response_large_head) == 0);
       Asked by_nginx{"/"};
       by_nginx.software = "nginx/1.22";
       for (int i = 0; i < 3; ++i) REQUIRE(server.ask(speech, by_nginx).status() == "200");
-      CHECK(count(gateway::LogEvent::response_large_head) == 1);
-      CHECK(count(gateway::LogEvent::response_large_head_again) == 2);
+      CHECK(server.reporter().count(LogEvent::response_large_head) == 1);
+      CHECK(server.reporter().count(LogEvent::response_large_head_again) == 2);
       const std::string directive = speech == Speech::uwsgi  ? "uwsgi_buffer_size"
                                     : speech == Speech::scgi ? "scgi_buffer_size"
                                                              : "fastcgi_buffer_size";
-      CHECK(server.reporter().count(directive, Level::warning) == 1);
+      CHECK(server.reporter().count(LogEvent::response_large_head, {directive}) == 1);
     }
   }
 
@@ -535,7 +530,7 @@ TEST_SUITE("wire exchange") {
       CHECK(server.ask(speech, nameless).status() == "400");
     }
     CHECK(application.calls() == 0);
-    CHECK(server.reporter().count("431", Level::warning) == kSpeeches.size());
+    CHECK(server.reporter().count(LogEvent::request_too_large, {"431"}) == kSpeeches.size());
   }
 
   TEST_CASE("a refused HEAD request has no body in its response") {
