@@ -17,6 +17,7 @@ namespace appd::test {
 namespace {
 
 using gateway::Level;
+using gateway::LogEvent;
 using python::RunningCall;
 using namespace std::chrono_literals;
 
@@ -192,7 +193,7 @@ TEST_CASE("RequestTimeout that nobody asked for is an error as any other") {
   const auto exchange = host().run(
       "import appd\ndef application(environ, start_response):\n    raise appd.RequestTimeout\n");
   CHECK(exchange->head.value().status == "500 Internal Server Error");
-  CHECK(host().take_log(Level::error).find("appd.RequestTimeout") != std::string::npos);
+  CHECK(has_fields(host().take_log(LogEvent::application_raised), {"appd.RequestTimeout"}));
 }
 
 TEST_SUITE_END();

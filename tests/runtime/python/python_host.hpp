@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/log_fields.hpp"
 #include "fakes/memory_exchange.hpp"
 #include "fakes/memory_reporter.hpp"
 #include "runtime/python/python_runtime.hpp"
@@ -111,17 +112,29 @@ class PythonHost {
     changed_.wait(lock, [&] { return batch.done; });
   }
 
-  /// What was logged since the last call: messages of that level, each followed by a newline.
+  /// What was logged since the last call: messages that tell that event, each followed by a
+  /// newline.
+  std::string take_log(gateway::LogEvent event) {
+    return take_log_if(
+        [event](const MemoryReporter::Entry& entry) { return entry.event == event; });
+  }
+  /// The same of messages of that level.
   std::string take_log(gateway::Level level) {
-    std::string text;
-    for (const MemoryReporter::Entry& entry : reporter_.take())
-      if (entry.level == level) text += entry.message + "\n";
-    return text;
+    return take_log_if(
+        [level](const MemoryReporter::Entry& entry) { return entry.level == level; });
   }
   MemoryReporter& log() { return reporter_; }
   python::PythonRuntime& runtime() { return runtime_; }
 
  private:
+  template <typename Condition>
+  std::string take_log_if(Condition condition) {
+    std::string text;
+    for (const MemoryReporter::Entry& entry : reporter_.take())
+      if (condition(entry)) text += entry.message + "\n";
+    return text;
+  }
+
   PythonHost() : runtime_(options(), reporter_) {
     runtime_.load_application();
     runtime_.start_pool(kThreads, [this](unsigned thread) { serve(thread); });

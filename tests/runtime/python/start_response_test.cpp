@@ -9,6 +9,7 @@ TEST_SUITE_BEGIN("start response");
 
 using namespace appd;
 using namespace appd::test;
+using gateway::LogEvent;
 
 namespace {
 
@@ -126,7 +127,7 @@ def application(environ, start_response):
     return [b"bare"]
 )");
   CHECK(exchange->head->status == "200 OK");
-  CHECK(host().take_log(gateway::Level::warning).find("no reason") != std::string::npos);
+  CHECK(has_fields(host().take_log(LogEvent::response_no_reason), {"GET /path?a=1"}));
 }
 
 TEST_CASE("two or three positional arguments, exc_info also by name; anything else is refused") {
@@ -264,8 +265,7 @@ def application(environ, start_response):
     CHECK(exchange->sent == "abcd");
     CHECK(exchange->ended);
     CHECK(exchange->breaches.empty());
-    CHECK(host().take_log(gateway::Level::warning).find("more body than its head allows") !=
-          std::string::npos);
+    CHECK(has_fields(host().take_log(LogEvent::response_excess), {"GET /path?a=1"}));
     // The next request, on either thread, has no excess.
     for (int i = 0; i < 4; ++i)
       host().body_of("def application(e, s):\n    s('200 OK', [])\n    yield b'x'\n");
