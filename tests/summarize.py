@@ -2,26 +2,38 @@
 """Counts the test cases in ctest's JUnit file: prints "N passed, N failed", exits 0 when none failed.
 
 A ctest entry is a whole program; its output tells how many cases it ran. An entry that failed without
-saying so (a crash, a timeout) is one failure, one without any count a case of its own.
+saying so (a crash, a timeout) is one failure, one without any count a case of its own. Skipped cases are
+told in a line above, with the names of the entries that have run nothing else.
 """
 
 import re
 import sys
 import xml.etree.ElementTree as tree
+from collections import Counter
 
-DOCTEST = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(?P<passed>\d+) passed \|\s*(?P<failed>\d+) failed")
-PYTEST = re.compile(r"^(?=.*\bin [\d.]+s)(?:.*?(?P<failed>\d+) failed)?(?:.*?(?P<passed>\d+) passed)?"
-                    r"(?:.*?(?P<errors>\d+) errors?)?.*$", re.MULTILINE)
+# The last summary of doctest or pytest, and the numbers in it.
+DOCTEST = re.compile(r"^\[doctest\] test cases:.*$", re.MULTILINE)
+PYTEST = re.compile(r"^.*\bin [\d.]+s.*$", re.MULTILINE)
+COUNT = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
 
-def cases(output: str) -> tuple:
-    """(passed, failed) as the program's last summary says; (0, 0) where there is none."""
+def cases(output: str) -> Counter:
+    """Passed, failed and skipped cases as the program's last summary has them; empty where there is none."""
     for pattern in (DOCTEST, PYTEST):
-        found = list(pattern.finditer(output))
-        if found:
-            counts = {name: int(value or 0) for name, value in found[-1].groupdict().items()}
-            return counts["passed"], counts["failed"] + counts.get("errors", 0)
-    return 0, 0
+        if found := pattern.findall(output):
+            counts = Counter({name: int(number) for number, name in COUNT.findall(found[-1])})
+            skipped = counts["skipped"] if pattern is PYTEST else 0  # doctest counts what a filter leaves out
+            return +Counter(passed=counts["passed"], failed=counts["failed"] + counts["error"], skipped=skipped)
+    return Counter()
+
+
+def cases_of(entry) -> Counter:
+    """Of one program; its exit code has the last word."""
+    counts = cases(entry.findtext("system-out") or "")
+    if entry.get("status") != "run" and not counts["failed"]:
+        print(f"{entry.get('name')}: ended without a summary")
+        counts["failed"] = 1
+    return counts or Counter(passed=1)
 
 
 def main(path: str) -> int:
@@ -31,18 +43,16 @@ def main(path: str) -> int:
         print(f"no results: {error}", file=sys.stderr)
         print("0 passed, 1 failed")
         return 1
-    passed = failed = 0
+    total, nothing_run = Counter(), []
     for entry in entries:
-        good = entry.get("status") == "run"
-        counted_good, counted_bad = cases(entry.findtext("system-out") or "")
-        if not good and counted_bad == 0:
-            print(f"{entry.get('name')}: ended without a summary")
-            counted_bad = 1
-        elif counted_good + counted_bad == 0:
-            counted_good = 1
-        passed, failed = passed + counted_good, failed + counted_bad
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        counts = cases_of(entry)
+        total += counts
+        if set(counts) == {"skipped"}:
+            nothing_run.append(entry.get("name"))
+    if total["skipped"]:
+        print(f"{total['skipped']} skipped" + (f"; wholly: {', '.join(nothing_run)}" if nothing_run else ""))
+    print(f"{total['passed']} passed, {total['failed']} failed")
+    return 1 if total["failed"] or not total["passed"] else 0
 
 
 if __name__ == "__main__":

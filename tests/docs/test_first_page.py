@@ -1,4 +1,8 @@
-"""The first page of README.md, command by command: a machine with a real systemd and a real nginx."""
+"""The first page of README.md, command by command: a machine with a real systemd and a real nginx.
+
+Its first block, which builds and installs, is a stage of .ci/run. docs.check compares the block's packages with
+deploy/packages.sh.
+"""
 
 import re
 import shutil
