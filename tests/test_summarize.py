@@ -41,7 +41,8 @@ def test_a_program_that_fails_without_a_failed_case_is_a_failure(tmp_path, capsy
 
 
 def test_a_program_that_skips_all_of_its_cases_has_passed_none_and_is_named(tmp_path, capsys):
-    found = summary_of(tmp_path, capsys, ("a", "run", "2 skipped in 0.12s"), ("b", "run", "3 passed, 1 skipped in 1.00s"))
+    found = summary_of(tmp_path, capsys, ("a", "run", "2 skipped in 0.12s"),
+                       ("b", "run", "3 passed, 1 skipped in 1.00s"))
     assert found == (0, ["3 skipped; wholly: a", "3 passed, 0 failed"])
 
 

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("clang.cindex")
 
-import check_sizes  # noqa: E402
+import check_sizes
 
 
 def measure(tmp_path, text: str):

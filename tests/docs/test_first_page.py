@@ -14,10 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "e2e"))
 
-import systemd  # noqa: E402
-from appd import Installation, find_binary, is_sanitized  # noqa: E402
-from pages import Page  # noqa: E402
-from processes import Place  # noqa: E402
+import systemd
+from appd import Installation, find_binary, is_sanitized
+from pages import Page
+from processes import Place
 
 pytestmark = pytest.mark.skipif(bool(systemd.why_not()) or is_sanitized(find_binary()),
                                 reason=systemd.why_not() or "a sanitizer needs what the unit forbids")

@@ -8,7 +8,7 @@ from django.core.management import call_command
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_site.settings")
 django.setup()
 
-from django_site.library.models import Book  # noqa: E402  after setup()
+from django_site.library.models import Book
 
 call_command("migrate", verbosity=0)
 Book.objects.bulk_create(Book(title=f"Book {number:02}") for number in range(20))
