@@ -3,9 +3,10 @@
 
 - The table of options in docs/options.md is what `appd --help` says (--write brings it up to date).
 - Each link leads to a file, and to a heading where it names one; each page can be reached from README.md.
-- Each file, option and name of the code between backticks is there, and each option and file in a command.
-- README.md is a page that can be skimmed; the map of folders has every folder of src/ and every arrow
-  between them.
+- Each file, option, event and name of the code between backticks is there, and each option, file and preset in a
+  command. Blocks of code are fenced, so that they can be looked into.
+- README.md is a page that can be skimmed. CONTRIBUTING.md's map has every folder, and the diagram of the code
+  every arrow between those of src/.
 - Each decision says context, decision and consequences.
 - docs/events.md has each event of the source once, with its level. Examples of log lines have an event's name.
 """
@@ -22,7 +23,10 @@ import references
 from pages import Page, all_pages
 
 MOST_LINES_OF_README = 150
-FOLDER_MAP = "docs/architecture/README.md"
+FOLDER_MAP = "CONTRIBUTING.md"
+# Folders of tests/ that mirror src/.
+MIRRORS = {"daemon", "protocol", "runtime"}
+DIAGRAM = "docs/architecture/README.md"
 LIBRARY = re.compile(r"^appd_library\(appd_(\w+)(?:\s+DEPENDS\s+([^)]*))?\)", re.MULTILINE)
 ARROW = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)
 DECISION = ["Context", "Decision", "Consequences"]
@@ -40,6 +44,11 @@ def complaints_about_links(page: Page):
             yield f"no such heading: {link}"
 
 
+def complaints_about_blocks(page: Page):
+    for line in page.indented_blocks:
+        yield f"a block of code without a fence: {line}"
+
+
 def complaints_about_reach(pages: list, root: Path):
     """Pages that no way of links leads to from README.md."""
     by_path = {page.path.resolve(): page for page in pages}
@@ -51,13 +60,18 @@ def complaints_about_reach(pages: list, root: Path):
         reached.add(path)
         waiting += [(path.parent / link.partition("#")[0]).resolve() for link in by_path[path].links]
     for path, page in by_path.items():
-        if path not in reached and page.path.parent != root:
+        if path not in reached and root / "docs" in page.path.parents:
             yield f"{page.path.relative_to(root)}: no link leads here from README.md"
 
 
 def complaints_about_folders(root: Path):
+    """Folders that the map lacks: those of src/ with sources, those of tests/, and those of the root."""
     text = (root / FOLDER_MAP).read_text()
-    for folder in sorted({path.parent for path in (root / "src").rglob("*.cpp")}):
+    folders = {path.parent for path in (root / "src").rglob("*.cpp")} - {root / "src"}
+    folders |= {path for path in (root / "tests").iterdir() if path.name not in MIRRORS}
+    folders |= {path for path in root.iterdir() if path.name not in {"build", "src"}}
+    ours = {path for path in folders if path.is_dir() and (path.name[0] not in "._" or path.name in {".ci", ".github"})}
+    for folder in sorted(ours):
         name = folder.relative_to(root).as_posix() + "/"
         if f"`{name}`" not in text:
             yield f"{FOLDER_MAP}: the folder map lacks {name}"
@@ -69,11 +83,11 @@ def complaints_about_arrows(root: Path):
     names = {name for name, _ in lines}
     there = {(name, each.removeprefix("appd_")) for name, depends in lines for each in depends.split()
              if each.startswith("appd_") and each.removeprefix("appd_") in names}
-    section = (root / FOLDER_MAP).read_text().partition("\n### Arrows\n")[2].partition("\n#")[0]
+    section = (root / DIAGRAM).read_text().partition("\n### Arrows\n")[2].partition("\n#")[0]
     drawn = {arrow for arrow in ARROW.findall(section) if arrow[0] != "main"}
     for start, end in sorted(drawn ^ there):
         what = "lacks the arrow" if (start, end) in there else "has an arrow that CMake has not,"
-        yield f"{FOLDER_MAP}: the diagram {what} {start} --> {end}"
+        yield f"{DIAGRAM}: the diagram {what} {start} --> {end}"
 
 
 def complaints_about_readme(root: Path):
@@ -102,7 +116,8 @@ def all_complaints(root: Path, help_text: str):
     yield from options_table.complaints((root / options_table.PAGE).read_text(), help_text)
     tree = references.Tree(root, options_table.names(help_text))
     for page in pages:
-        for complaint in [*complaints_about_links(page), *references.complaints(page, tree)]:
+        found = [*complaints_about_links(page), *complaints_about_blocks(page), *references.complaints(page, tree)]
+        for complaint in found:
             yield f"{page.path.relative_to(root)}: {complaint}"
     yield from complaints_about_reach(pages, root)
     yield from complaints_about_folders(root)

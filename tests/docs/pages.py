@@ -9,6 +9,7 @@ HEADING = re.compile(r"^#{1,6} (.*)$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)", re.DOTALL)
 REFERENCE = re.compile(r"^\[[^\]]+\]:\s*(\S+)\s*$", re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
 
 
@@ -45,6 +46,18 @@ class Page:
         return page
 
     @property
+    def indented_blocks(self) -> list:
+        """The first line of each block of code that has no fence: it has no language, so nobody looks into it."""
+        found, before, in_list = [], "", False
+        for line in self.prose.splitlines():
+            if line and not line.startswith(" "):
+                in_list = bool(LIST_ITEM.match(line))
+            if line.startswith("    ") and not before.strip() and not in_list:
+                found.append(line.strip())
+            before = line
+        return found
+
+    @property
     def headings(self) -> list:
         return [found.group(1) for line in self.prose.splitlines() if (found := HEADING.match(line))]
 
@@ -76,6 +89,7 @@ def slug(heading: str) -> str:
 
 
 def all_pages(root: Path) -> list:
-    names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+    names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "tests/data/captures/README.md"]
     paths = [root / name for name in names if (root / name).exists()]
-    return [Page.read(path) for path in [*paths, *sorted((root / "docs").rglob("*.md"))]]
+    folders = [path for name in (".github", "docs") for path in sorted((root / name).rglob("*.md"))]
+    return [Page.read(path) for path in [*paths, *folders]]

@@ -1,6 +1,7 @@
 """What pages say between backticks and in commands, looked up in the tree: files, options, names of the code."""
 
 import builtins
+import json
 import re
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +10,22 @@ from pages import Page
 
 # Names of files that are not of this project.
 FOREIGN_FILES = {"appd.service.d/site.conf", "chart.png", "manage.py", "results.json", "settings.py", "urls.py"}
+# Names of types and functions that are not of this project.
+FOREIGN_NAMES = {"PrivateTmp", "Proxy", "ProxyFix", "ProxyPass", "SetEnv", "project", "select", "writev"}
+# What a running appd can be asked for.
+VERBS = {"reload", "upgrade", "stop", "status"}
+# The word before it where another program starts appd.
+STARTERS = {"--", "--fork", "--kill-child", "exec"}
 # Programs of others, whose options nobody checks here.
 FOREIGN_PROGRAMS = {"cmake", "ctest", "curl", "git", "pip", "setsid", "systemctl", "systemd-tmpfiles"}
 
 PATH = re.compile(r"^(?!\.\w+$)[\w.@+*-]+(/[\w.@+*-]+)*/?$")
-SUFFIX = re.compile(r"\.(cpp|hpp|py|conf|cmake|ini|service|socket|sh|md|png|json|\*)$")
+SUFFIX = re.compile(r"\.(cpp|hpp|py|conf|cmake|ini|service|socket|sh|md|png|json|toml|ya?ml|\*)$")
 OPTION = re.compile(r"(?:^|(?<=[\s=(]))--([a-z][\w-]*)")
 SETTING = re.compile(r"^([a-z][a-z-]*) = ")
-MEMBER = re.compile(r"^((?:\w+::)+)~?(\w+)(?:\(\))?$")
+MEMBER = re.compile(r"^((?:\w+::)+)~?(\w+)(?:\(.*\))?$")
+FUNCTION = re.compile(r"^(\w+)\(.*\)")
+PRESET = re.compile(r"--preset[ =]([a-z]\w*)")
 TYPE = re.compile(r"^(?:[A-Z][a-z0-9]+)+$")
 IN_FILE = re.compile(r"`(\w+)`\s+in\s+`([^`\s]+)`")
 FOREIGN_OPTION = re.compile(r'\{"(?:uWSGI|gunicorn)",\s*"([^"]+)"')
@@ -66,9 +75,25 @@ class Tree:
             return [file for file in self.files if pattern.match(file)]
         return []
 
+    @cached_property
+    def test_sources(self) -> dict:
+        return {name: (self.root / name).read_text() for name in self.files
+                if name.startswith("tests/") and name.endswith((".cpp", ".hpp"))}
+
+    @cached_property
+    def presets(self) -> set:
+        file = self.root / "CMakePresets.json"
+        return {each["name"] for each in json.loads(file.read_text())["configurePresets"]} if file.exists() else set()
+
+    def text(self, file: str) -> str:
+        return self.sources.get(file) or self.test_sources.get(file, "")
+
+    def has(self, pattern: str) -> bool:
+        """Whether it is in a source of the program or of its tests."""
+        return any(re.search(pattern, text) for texts in (self.sources, self.test_sources) for text in texts.values())
+
     def declares_type(self, name: str) -> bool:
-        pattern = re.compile(rf"\b(?:class|struct|enum class|using)\s+{name}\b")
-        return any(pattern.search(text) for text in self.sources.values())
+        return self.has(rf"\b(?:class|struct|enum class|using)\s+{name}\b")
 
     def declares_member(self, owner: str, member: str) -> bool:
         """A type's member, or what a namespace holds."""
@@ -88,6 +113,9 @@ def is_path(span: str, tree: Tree) -> bool:
 def complaints_about_command(words: list, tree: Tree):
     """Options of the program that the command starts, where that is appd or a script of the project."""
     program, text = words[0], " ".join(words[1:])
+    for preset in PRESET.findall(text):
+        if preset not in tree.presets:
+            yield f"no such preset: {preset}"
     if program in FOREIGN_PROGRAMS:
         return
     script = tree.root / program if "/" in program else None
@@ -107,22 +135,35 @@ def complaints_about_span(span: str, tree: Tree):
     words = span.split()
     program = next((word for word in words if "=" not in word), words[0])
     yield from complaints_about_command([program, *words], tree)
+    if words[0] == "appd" and len(words) > 1:
+        yield from complaints_about_verb(words)
     if (found := SETTING.match(span)) and found.group(1) not in tree.options | tree.foreign_options:
         yield f"no such setting: {found.group(1)}"
     if found := MEMBER.match(span):
         owner = found.group(1).rstrip(":").rsplit("::", 1)[-1]
         if not tree.declares_member(owner, found.group(2)):
             yield f"no source declares {span}"
+    elif found := FUNCTION.match(span):
+        name = found.group(1)
+        if name not in FOREIGN_NAMES and not hasattr(builtins, name) and not tree.has(rf"\b{name}\("):
+            yield f"no source declares {span}"
+
+
+def complaints_about_verb(words: list):
+    """Of a command that begins with appd."""
+    word = words[1]
+    if re.match(r"^(-\w|[a-z]+$)", word) and word not in VERBS:
+        yield f"appd does not know: {word}"
 
 
 def complaints_about_types(page: Page, tree: Tree):
-    """In pages about the code a word like this is a type of it."""
     for span in page.spans:
-        if TYPE.match(span) and not hasattr(builtins, span) and not tree.declares_type(span):
+        if TYPE.match(span) and span not in FOREIGN_NAMES and not hasattr(builtins, span) \
+                and not tree.declares_type(span):
             yield f"no source declares {span}"
     for name, file in IN_FILE.findall(page.prose):
         found = tree.find(file)
-        if found and not any(re.search(rf"\b{name}\b", tree.sources.get(each, "")) for each in found):
+        if found and not any(re.search(rf"\b{name}\b", tree.text(each)) for each in found):
             yield f"{name} is not in {file}"
 
 
@@ -143,11 +184,15 @@ def commands(text: str):
 def complaints_about_shell(text: str, tree: Tree):
     for words in commands(text):
         if "appd" in words:  # also behind `runuser -u www-data --`, `setsid --fork`
-            yield from complaints_about_command(words[words.index("appd"):], tree)
-        elif "/" in words[0]:
+            start = words.index("appd")
+            yield from complaints_about_command(words[start:], tree)
+            if len(words) > start + 1 and (start == 0 or words[start - 1] in STARTERS):
+                yield from complaints_about_verb(words[start:])
+        elif "/" in words[0] or words[0] in FOREIGN_PROGRAMS:
             yield from complaints_about_command(words, tree)
         for word in words:
-            if word.split("/")[0] in {"configs", "deploy", "tests", "docs", "src", "cmake"} and not tree.find(word):
+            first, slash, _ = word.partition("/")
+            if slash and first in {"configs", "deploy", "tests", "docs", "src", "cmake"} and not tree.find(word):
                 yield f"no such file: {word}"
 
 
@@ -170,6 +215,4 @@ def complaints(page: Page, tree: Tree):
             yield from complaints_about_shell(block.text, tree)
         elif block.language == "ini":
             yield from complaints_about_settings(block.text, tree)
-    parts = page.path.relative_to(tree.root).parts
-    if "architecture" in parts or "decisions" in parts:
-        yield from complaints_about_types(page, tree)
+    yield from complaints_about_types(page, tree)

@@ -19,19 +19,23 @@ TABLE = """| Option | Default | What it does |
 EVENTS = "docs/events.md"
 
 PROJECT = {
-    "README.md": "# appd\n\n    apt install g++ nginx\n\n"
+    "README.md": "# appd\n\n```sh\napt install g++ nginx\n```\n\n"
                  "[Options](docs/options.md), [Code](docs/architecture/README.md), [Events](docs/events.md), "
                  "[Decisions](docs/decisions/README.md), [Trouble](docs/troubleshooting.md)\n",
+    "CONTRIBUTING.md": "# Contributing\n\n`src/runtime/net/`, `src/runtime/gateway/`, `docs/`, `deploy/`, `tests/`, "
+                       "`tests/fakes/`\n",
+    "CMakePresets.json": '{"configurePresets": [{"name": "debug"}]}',
     "docs/options.md": "# Options\n\n<!-- options: made from appd --help by tests/docs/check_docs.py --write -->\n"
                        f"{TABLE}\n<!-- end of options -->\n\n## By name\n",
-    "docs/architecture/README.md": "# Code\n\n`src/runtime/net/`, `src/runtime/gateway/`\n\n### Arrows\n\n"
+    "docs/architecture/README.md": "# Code\n\n### Arrows\n\n"
                                    "```mermaid\nflowchart TD\n    main --> net\n    net --> support\n```\n",
     "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  appd_systemd)\n"
                           "appd_library(appd_support)\n",
     "docs/decisions/README.md": "# Decisions\n\n[One](one.md)\n",
     "docs/decisions/one.md": "# One\n\n## Context\n\n## Decision\n\n## Consequences\n",
     "deploy/packages.sh": "build_packages=(\n  g++\n)\nsite_packages=(nginx)\n",
-    "tests/run-all": "usage: --unit\n",
+    "tests/run-all": "usage: --unit --preset\n",
+    "tests/fakes/front.hpp": "struct Speech {};\nint all_settings() {}\n",
     "src/runtime/net/outbox.hpp": "namespace appd::net {\nclass Outbox {\n  void flush();\n};\n}\n",
     "src/runtime/net/outbox.cpp": "void Outbox::flush() {}\nint choose_break();\n",
     "src/runtime/config/foreign_options.hpp": "",
@@ -68,11 +72,15 @@ def test_a_sound_project_has_no_complaints(tmp_path):
     "`net/outbox.*`, `outbox.hpp`, `src/runtime/net/outbox.cpp`, `tests/run-all`",
     "`--threads`, `--threads=2`, `threads = 3`, `appd --socket x`, `tests/run-all --unit`, `cmake --preset debug`",
     "`Outbox::flush`, `net::Outbox`, `Outbox`, `Exception`, `choose_break` in `net/outbox.*`",
+    "`Outbox::flush()`, `Outbox::flush(int)`, `choose_break()`, `Speech` in `tests/fakes/front.hpp`, `print(x)`",
+    "`appd reload`, `appd upgrade --socket x`, `appd 0.1.0`, `appd: master x`, `tests/run-all --preset debug`",
+    "- a list\n\n    with an indented paragraph",
     "[up](../options.md#by-name), [here](#code), [there](https://example.org/#nothing)",
+    "`worker.died`, `signal.signal`, `main.log`",
     "`.py`, `10.0.0.0/8`, `text/plain`, `/etc/appd/x.ini`, `settings.py`",
     "```sh\nappd --socket x &&\\\n  tests/run-all --unit   # --nothing\ncat <<END\nappd --nothing\nEND\n```",
     "```ini\n[appd]\nsocket = x\n[Service]\nUser=x\n```",
-    "```\n… error [1 master] worker.died: x\nwarn  [1 worker 2] queue.full: x\n[m] nothing: x\n```\n`worker.dead`",
+    "```\n… error [1 master] worker.died: x\nwarn  [1 worker 2] queue.full: x\n[m] nothing: x\n```",
 ])
 def test_what_is_there_is_found(tmp_path, text):
     assert on_the_code_page(tmp_path, text) == []
@@ -90,6 +98,17 @@ def test_what_is_there_is_found(tmp_path, text):
     ("`net::Inbox`", "no source declares net::Inbox"),
     ("`Inbox`", "no source declares Inbox"),
     ("`choose_end` in `net/outbox.*`", "choose_end is not in net/outbox.*"),
+    ("`Outbox::drain(int)`", "no source declares Outbox::drain(int)"),
+    ("`choose_end()`", "no source declares choose_end()"),
+    ("`appd relaod`", "appd does not know: relaod"),
+    ("```sh\nappd relaod --socket x\n```", "appd does not know: relaod"),
+    ("```sh\nrunuser -u x -- appd -x\n```", "appd does not know: -x"),
+    ("`cmake --preset relase`", "no such preset: relase"),
+    ("```sh\ncmake --build --preset relase\n```", "no such preset: relase"),
+    ("```sh\ntests/run-all --preset relase\n```", "no such preset: relase"),
+    ("    appd --nothing", "a block of code without a fence: appd --nothing"),
+    ("`worker.dead`", "no such event: worker.dead"),
+    ("`inbox.yml`", "no such file: inbox.yml"),
     ("[x](../nothing.md)", "leads nowhere: ../nothing.md"),
     ("[x](../options.md#by-size)", "no such heading: ../options.md#by-size"),
     ("[x](#nothing)", "no such heading: #nothing"),
@@ -110,8 +129,9 @@ def test_what_is_not_there_is_told(tmp_path, text, complaint):
 @pytest.mark.parametrize("page, old, new, complaint", [
     ("docs/options.md", "`4`", "`5`", "docs/options.md: missing: | `--threads N` | `4` | Threads in each worker. |"),
     ("docs/options.md", "<!-- end of options -->", "", "docs/options.md: the table of options must stand once"),
-    ("docs/architecture/README.md", "`src/runtime/net/`", "",
-     "docs/architecture/README.md: the folder map lacks src/runtime/net/"),
+    ("CONTRIBUTING.md", "`src/runtime/net/`", "", "CONTRIBUTING.md: the folder map lacks src/runtime/net/"),
+    ("CONTRIBUTING.md", "`tests/fakes/`", "", "CONTRIBUTING.md: the folder map lacks tests/fakes/"),
+    ("CONTRIBUTING.md", "`deploy/`", "", "CONTRIBUTING.md: the folder map lacks deploy/"),
     ("docs/architecture/README.md", "    net --> support\n", "",
      "docs/architecture/README.md: the diagram lacks the arrow net --> support"),
     ("docs/architecture/README.md", "net --> support", "support --> net",
@@ -131,8 +151,9 @@ def test_what_is_not_there_is_told(tmp_path, text, complaint):
     ("src/runtime/gateway/log_event.cpp", "{E::log", '{E::log_lost, "log.lost", info},\n{E::log',
      f"{EVENTS}: no row for the event log.lost"),
     ("src/runtime/gateway/log_event.cpp", "{E::", "{F::", "src/runtime/gateway/log_event.cpp: no event is found in it"),
+    ("README.md", "[Options]", "`Inbox` [Options]", "README.md: no source declares Inbox"),
     ("README.md", "g++", "", "README.md: the packages lack g++, which deploy/packages.sh has"),
-    ("README.md", "\n\n", "\n" * 150, "README.md: 301 lines are more than 150"),
+    ("README.md", "\n\n", "\n" * 150, "README.md: 303 lines are more than 150"),
 ])
 def test_a_page_that_is_not_as_it_should_be_is_told(tmp_path, page, old, new, complaint):
     found = complaints(tmp_path, **{page: PROJECT[page].replace(old, new)})

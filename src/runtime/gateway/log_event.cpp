@@ -85,7 +85,7 @@ constexpr std::array<LogEventFacts, kLogEvents> kTable{{
      "what the kernel refused for want of memory"},
     {E::connection_lost, "connection.lost", debug},
 
-    {E::request_bad, "request.bad", warning, "requests answered with 400, 411 or 501"},
+    {E::request_bad, "request.bad", warning, "requests answered with 400 or 501"},
     {E::request_too_large, "request.too_large", warning, "requests answered with 413 or 431"},
     {E::request_variable_repeated, "request.variable_repeated", warning},
     {E::request_aborted, "request.aborted", debug},
