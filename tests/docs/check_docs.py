@@ -8,7 +8,8 @@
 - README.md is a page that can be skimmed. CONTRIBUTING.md's map has every folder, and the diagram of the code
   every arrow between those of src/.
 - Each decision says context, decision and consequences.
-- docs/events.md has each event of the source once, with its level. Examples of log lines have an event's name.
+- docs/events.md has each event of the source once, with its level, and says of each what the front logs.
+  docs/troubleshooting.md has each error. Examples of log lines have an event's name.
 """
 
 import argparse

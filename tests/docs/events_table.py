@@ -7,9 +7,10 @@ from pages import Page
 
 SOURCE = "src/runtime/gateway/log_event.cpp"
 PAGE = "docs/events.md"
+TROUBLESHOOTING = "docs/troubleshooting.md"
 # What looks like an event and is none: first words of names that are Python's or the kernel's, and whole names.
 FOREIGN = {"appd", "gc", "os", "sys", "threading", "time", "wsgi"}
-FOREIGN_NAMES = {"docs.check", "server.tag", "signal.signal"}
+FOREIGN_NAMES = {"docs.check", "server.errorlog", "server.tag", "signal.signal"}
 
 NAME = re.compile(r"^([a-z]+)\.[a-z_]+$")
 FILE = re.compile(r"\.(conf|cpp|hpp|ini|json|log|md|png|py|service|socket|toml|ya?ml)$")
@@ -46,6 +47,31 @@ def complaints_about_page(root: Path, source: dict):
         yield f"{PAGE}: the events are not in the order of the source"
 
 
+def tables(text: str):
+    """(what stands between the heading and the table, its lines) for each table of events."""
+    for section in re.split(r"^## .*$", text, flags=re.MULTILINE):
+        before, start, rest = section.partition("| Event |")
+        if start:
+            yield before, [line for line in (start + rest).splitlines() if line.startswith("|")]
+
+
+def complaints_about_cells(root: Path):
+    """Each row says all that its table promises, and each table what the front logs."""
+    for before, lines in tables((root / PAGE).read_text()):
+        if "| Front |" not in lines[0] and not re.search(r"\bfront\b", before, re.IGNORECASE):
+            yield f"{PAGE}: neither a column nor a sentence says what the front logs: {lines[2]}"
+        for line in lines:
+            if any(not cell.strip() for cell in line.strip("|").split("|")):
+                yield f"{PAGE}: an empty cell: {line}"
+
+
+def complaints_about_troubleshooting(root: Path, source: dict):
+    text = (root / TROUBLESHOOTING).read_text()
+    for name, (level, _) in source.items():
+        if level == "error" and f"`{name}`" not in text:
+            yield f"{TROUBLESHOOTING}: no row for the error {name}"
+
+
 def complaints_about_names(page: Page, source: dict):
     for span in page.spans:
         found = NAME.match(span)
@@ -71,6 +97,8 @@ def complaints(pages: list, root: Path):
     if not source:
         yield f"{SOURCE}: no event is found in it"
     yield from complaints_about_page(root, source)
+    yield from complaints_about_cells(root)
+    yield from complaints_about_troubleshooting(root, source)
     for page in pages:
         for complaint in [*complaints_about_names(page, source), *complaints_about_examples(page, source)]:
             yield f"{page.path.relative_to(root)}: {complaint}"

@@ -42,7 +42,7 @@ PROJECT = {
     "src/runtime/gateway/log_event.cpp":
         '{E::worker_died, "worker.died", error},\n{E::log_reopened, "log.reopened", info},\n'
         '{E::queue_full, "queue.full", warning,\n "requests answered with 503"},\n',
-    "docs/events.md": "# Events\n\n| Event | Level |\n|---|---|\n"
+    "docs/events.md": "# Events\n\nFront: nothing.\n\n| Event | Level |\n|---|---|\n"
                       "| `worker.died` | error |\n| `log.reopened` | info |\n| `queue.full` | warning, 1/s |\n",
     "docs/troubleshooting.md": "# Trouble\n\n`worker.died`, `wsgi.errors`, `net.core.somaxconn`, `outbox.hpp`\n",
 }
@@ -141,6 +141,10 @@ def test_what_is_not_there_is_told(tmp_path, text, complaint):
      "one.md: the headings of a decision are Context, Decision, Consequences"),
     (EVENTS, "| `worker.died` | error |\n", "", f"{EVENTS}: no row for the event worker.died"),
     (EVENTS, "# Events\n\n", "# Events\n\n| `worker.died` | error |\n", f"{EVENTS}: 2 rows for the event worker.died"),
+    (EVENTS, "Front: nothing.", "", f"{EVENTS}: neither a column nor a sentence says what the front logs: | `worker.died`"),
+    (EVENTS, "Front: nothing.", "Nothing.", f"{EVENTS}: neither a column nor a sentence says what the front logs"),
+    (EVENTS, "| info |", "| info | |", f"{EVENTS}: an empty cell: | `log.reopened` | info | |"),
+    ("docs/troubleshooting.md", "`worker.died`, ", "", "docs/troubleshooting.md: no row for the error worker.died"),
     (EVENTS, "| error |", "| info |", f'{EVENTS}: worker.died is "error" in the source, not "info"'),
     (EVENTS, ", 1/s", "", f'{EVENTS}: queue.full is "warning, 1/s" in the source, not "warning"'),
     (EVENTS, "| `worker.died` | error |\n| `log.reopened` | info |\n",
