@@ -94,11 +94,11 @@ def test_the_socket_can_be_given_to_the_fronts_group(unit):
 
 
 def test_the_unit_is_hardened(unit):
-    """systemd's own measure of exposure, from 0 (none) to 10 times 10. docs/operations.md has the score."""
+    """systemd's own measure of exposure, from 0 (none) to 10 times 10. docs/systemd.md has the score."""
     ended = run("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15", unit)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     score = re.search(r"exposure level for \S+: (\d+\.\d)", ended.stdout).group(1)
-    assert f"{score} of 10" in (ROOT / "docs" / "operations.md").read_text()
+    assert f"{score} of 10" in (ROOT / "docs" / "systemd.md").read_text()
 
 
 def test_the_template_differs_from_the_service_in_what_an_instance_has_of_its_own():

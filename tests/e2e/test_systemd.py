@@ -1,4 +1,4 @@
-"""The units of deploy/systemd under a real systemd, by the commands that docs/operations.md has for operators."""
+"""The units of deploy/systemd under a real systemd, by the commands that docs/systemd.md has for operators."""
 
 import re
 import threading
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(bool(systemd.why_not()) or is_sanitized(find_bin
                                 reason=systemd.why_not() or "a sanitizer needs what the unit forbids")
 
 OPERATIONS = ROOT / "docs" / "operations.md"
+PAGE = ROOT / "docs" / "systemd.md"
 OWN_SOCKET = "/run/appd/app.sock"
 PASSED_SOCKET = "/run/appd.sock"
 
@@ -47,7 +48,7 @@ def application(environ, start_response):
 
 def documented(section, *words) -> str:
     """The block of commands, or of configuration, in that section that has all of the words."""
-    (text,) = re.findall(rf"^{section}\n(.*?)(?=^## |\Z)", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(rf"^{section}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (block,) = (block for block in blocks if all(word in block for word in words))
     return block

@@ -34,7 +34,7 @@ constexpr ForeignOption kForeign[] = {
     {"uWSGI", "chown-socket", "socket-owner socket-group", ""},
     {"uWSGI", "vacuum", "", "not needed: appd always removes its socket and pid file"},
     {"uWSGI", "die-on-term", "", "not needed: SIGTERM always stops appd"},
-    {"uWSGI", "exit-on-reload", "", "not available: see docs/operations.md, \"Reload\""},
+    {"uWSGI", "exit-on-reload", "", "not available: see docs/reload.md"},
     {"uWSGI", "max-requests-delta", "max-requests-jitter", ""},
     {"uWSGI", "min-worker-lifetime", "",
      "not available: a replacement always serves before the old worker ends"},
