@@ -241,10 +241,12 @@ def test_an_abort_ends_the_request_and_leaves_its_siblings(server):
         connection.params(wire.variables(path="/sized", query=f"size={64 << 30}&token={token}"))
         connection.stdin(b"")
         assert connection.read_record().kind == wire.STDOUT
+        server.forget_log()
         connection.abort(1)
         while (got := connection.read_record()).kind != wire.END_REQUEST:
             assert got.request_id == 1
         assert server.wait_counted(token, "close")["close"] == 1
+        server.wait_event("request.aborted", r"GET /sized\b")
         assert connection.request(wire.variables(path="/hello"), request_id=2).status == 200
 
 

@@ -158,7 +158,7 @@ SHORT = ("--slow-request", "0", "--request-timeout", "300ms")
 
 
 def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
-    server = watched(*SHORT, "--access-log", "-")
+    server = watched(*SHORT, "--access-log", "-", "--log-level", "debug")
     pid = server.only_worker()
     begun = time.monotonic()
     response = server.call(protocol, "/loop", query="seconds=60&token=overdue")
@@ -168,6 +168,7 @@ def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
     (event,) = server.find_events("request.deadline", "--request-timeout")
     assert (event.level, event.text.startswith("GET /loop?seconds=60&token=overdue ")) == ("error", True)
     assert "in compute" in event.text and "in loop" in event.text
+    server.wait_event("request.interrupted", r"GET /loop\b")
     assert server.find_events("application.raised") == []
     assert server.only_worker() == pid
     (line,) = [line for line in server.output().splitlines() if "overdue" in line and "/loop" in line]

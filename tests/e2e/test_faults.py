@@ -21,19 +21,22 @@ def server(installed):
     made.stop()
 
 
-@pytest.mark.parametrize("role, call, error, lasts", [
-    ("workers", "epoll_ctl", "ENOMEM", True),
-    ("workers", "accept4", "EMFILE", True),
-    ("workers", "sendmsg", "ENOBUFS", True),
-    ("workers", "sendfile", "EINVAL", True),
-    ("workers", "pwrite", "ENOSPC", True),
-    ("workers", "new", "ENOMEM", False),
-    ("master", "recvmsg", "ENOMEM", True),
-    ("master", "fork", "EAGAIN", True),
+@pytest.mark.parametrize("role, call, error, lasts, event", [
+    ("workers", "epoll_ctl", "ENOMEM", True, "connection.not_watched"),
+    ("workers", "accept4", "EMFILE", True, "accept.failed"),
+    ("workers", "sendmsg", "ENOBUFS", True, "connection.no_memory"),
+    ("workers", "sendfile", "EINVAL", True, "response.file_read"),
+    ("workers", "pwrite", "ENOSPC", True, "body.not_stored"),
+    ("workers", "new", "ENOMEM", False, "worker.out_of_memory"),
+    ("master", "recvmsg", "ENOMEM", True, "worker.died"),  # that one the test has killed
+    ("master", "poll", "ENOMEM", True, "server.call_failed"),
+    ("master", "fork", "EAGAIN", True, "worker.not_forked"),
 ])
-def test_it_is_borne(server, role, call, error, lasts):
+def test_it_is_borne_and_told(server, role, call, error, lasts, event):
+    server.forget_log()
     wrong, told = try_fault(server, role, call, error, lasts)
     assert not wrong, told
+    assert server.find_events(event)
 
 
 def test_a_link_that_cannot_be_read_for_a_while_is_not_taken_for_its_end(installed):

@@ -75,6 +75,7 @@ def test_a_stop_closes_idle_kept_connections(start):
         server.send_signal(signal.SIGTERM)
         assert connection.closed_by_peer()
     assert server.wait_exit() == 0
+    assert server.find_events("server.stopping", "SIGTERM") and server.find_events("server.stopped")
 
 
 def test_a_stop_runs_the_exit_handlers_of_the_application(start, place):
@@ -110,6 +111,7 @@ def test_sigquit_stops_at_once(held):
     worker = server.only_worker()
     server.send_signal(signal.SIGQUIT)
     server.wait_exit(within=10)
+    assert server.find_events("server.stopping_now", "SIGQUIT") and server.find_events("server.stopped")
     wait_until(lambda: not alive(worker), "the worker is gone")
     assert not os.path.exists(server.address)
 

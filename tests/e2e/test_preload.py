@@ -135,6 +135,9 @@ def test_it_is_imported_once_and_served_by_all_workers_over_every_wire(preload, 
     assert set(children(server.pid)) == {zygote(server), *workers(server)}
     ready = server.wait_event("server.ready").text
     assert "preload" in ready
+    assert [event.pid for event in server.find_events("zygote.ready")] == [zygote(server)]
+    accepting = server.find_events("worker.accepting")
+    assert {event.pid for event in accepting} == set(workers(server)) and len(accepting) == 2
     no_zombie(server)
 
 
