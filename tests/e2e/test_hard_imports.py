@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -243,7 +244,7 @@ def application(environ, start_response):
 @pytest.mark.parametrize("option", [(), ("--preload",), ("--check",)], ids=["start", "preload", "check"])
 def test_an_import_that_closes_what_is_not_its_own_is_told(installed, place, option, lowest):
     ended = run(installed, place, f"import os\nos.closerange({lowest}, 1000)\n", *option)
-    assert ended.returncode == EXIT_CLOSED if option == ("--check",) else EXIT_START
+    assert ended.returncode == (EXIT_CLOSED if option == ("--check",) else EXIT_START)
     who = {"--preload": "zygote", "--check": "check"}.get("".join(option), "worker 1")
     if lowest == 3:
         event = only_error(ended, who)
@@ -252,3 +253,13 @@ def test_an_import_that_closes_what_is_not_its_own_is_told(installed, place, opt
         assert select_events(parse_log(ended.stderr), ("worker.died", "worker.exited"),
                              rf"^{who} \(pid \d+\) .*the application has closed descriptors of appd's")
     assert "std::terminate" not in ended.stderr
+
+
+def test_a_check_whose_log_is_a_file_tells_it_too(installed, place):
+    """Only to a log that is a pipe appd has a descriptor of its own."""
+    place.write("hard.py", "import os\nos.closerange(3, 1000)\n" + SERVE)
+    with open(place / "log", "w") as log:
+        ended = subprocess.run([installed.binary, "--socket", place / "app.sock", "--pythonpath", place.path,
+                                "--module", "hard", "--check"], stderr=log, stdin=subprocess.DEVNULL, timeout=60)
+    assert ended.returncode == EXIT_CLOSED
+    assert select_events(parse_log((place / "log").read_text()), "import.closed_descriptors", "^hard: ")

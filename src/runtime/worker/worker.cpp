@@ -20,6 +20,7 @@
 #include "runtime/pool/thread_pool.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/python/virtualenv.hpp"
+#include "runtime/support/event_fd.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
 #include "runtime/support/release_pages.hpp"
@@ -285,6 +286,8 @@ int run_worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded pre
 
 int check_application(const config::Settings& settings, gateway::Reporter& reporter) {
   try {
+    // What an import closes is told by appd's own descriptors. A check may have none but this.
+    const support::UniqueFd own = support::open_event_fd();
     enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
     const int code = try_out(python, settings, reporter);
