@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <future>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "fakes/scripted_application.hpp"
 #include "fakes/temporary_folder.hpp"
 #include "runtime/net/event_loop.hpp"
+#include "runtime/net/peers.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/peers/peer_workers.hpp"
 #include "runtime/pool/thread_pool.hpp"
@@ -25,6 +28,30 @@ struct Share {
 
   std::vector<ipc::WorkerLoad> loads;
   peers::Inboxes inboxes;
+  peers::HandoverQueue handover_queue;
+};
+
+/// A worker's peers, but for the handover queue: the test says what a drain hands connections over
+/// with.
+class PeersWithWayOut final : public net::Peers {
+ public:
+  /// Takes a copy of the descriptor, or returns false.
+  using WayOut = std::function<bool(int socket)>;
+
+  explicit PeersWithWayOut(net::Peers& peers) : peers_(peers) {}
+
+  void set_way_out(WayOut way_out) { way_out_ = std::move(way_out); }
+
+  bool any_idle() const noexcept override { return peers_.any_idle(); }
+  bool give(int socket, std::string_view bytes) noexcept override {
+    return peers_.give(socket, bytes);
+  }
+  bool queue_for_handover(int socket) noexcept override { return way_out_(socket); }
+  void set_full(bool full) noexcept override { peers_.set_full(full); }
+
+ private:
+  net::Peers& peers_;
+  WayOut way_out_;
 };
 
 struct ServerSetup {
@@ -40,6 +67,8 @@ struct ServerSetup {
 /// A worker without Python: the real loop, pool and server, and a scripted application.
 class RunningServer {
  public:
+  using WayOut = PeersWithWayOut::WayOut;
+
   explicit RunningServer(ScriptedApplication& application, ServerSetup setup = {})
       : RunningServer(application, std::make_unique<Share>(1), std::move(setup)) {}
   ~RunningServer() {
@@ -82,22 +111,28 @@ class RunningServer {
   std::size_t connections() {
     return on_loop([this] { return server_.connections(); });
   }
-  /// Begins to drain, or changes how a drain hands connections over. The threads end when it is
-  /// done.
-  void drain(net::Server::HandOver hand_over = nullptr) {
-    on_loop([this, &hand_over] { begin_drain(std::move(hand_over)); });
+  /// Begins to drain, or changes how a drain hands connections over; with none, it closes them. The
+  /// threads end when it is done.
+  void drain(WayOut way_out = nullptr) {
+    on_loop([this, &way_out] { begin_drain(std::move(way_out)); });
   }
   /// The same. Loop's thread.
-  void begin_drain(net::Server::HandOver hand_over = nullptr) {
-    peers_.close([this, hand_over = std::move(hand_over)] {
-      server_.drain(
+  void begin_drain(WayOut way_out = nullptr) {
+    peers_.close([this, way_out = std::move(way_out)] {
+      drain_server(
           [this] {
             peers_.end();
             ++drained_;
             pool_.stop();
           },
-          hand_over);
+          way_out);
     });
+  }
+  /// Server::drain alone. Loop's thread.
+  void drain_server(std::function<void()> on_done, WayOut way_out = nullptr) {
+    const auto idle = way_out ? net::Server::Idle::left : net::Server::Idle::closed;
+    ways_out_.set_way_out(std::move(way_out));
+    server_.drain(std::move(on_done), idle);
   }
   bool drained() const noexcept { return times_drained() > 0; }
   int times_drained() const noexcept { return drained_.load(); }
@@ -165,8 +200,11 @@ class RunningServer {
         slots_(setup.threads),
         pool_(loop_, {setup.queue, setup.queue_time}, slots_, share_.loads[setup.index],
               share_.loads.size() > 1),
-        peers_(loop_, setup.index, share_.loads, share_.inboxes.boxes(), setup.threads),
-        server_(loop_, with_spool(std::move(setup.options), folder_), pool_, reporter_, &peers_) {
+        peers_(loop_, setup.index, share_.loads, share_.inboxes.boxes(), share_.handover_queue,
+               setup.threads),
+        ways_out_(peers_),
+        server_(loop_, with_spool(std::move(setup.options), folder_), pool_, reporter_,
+                &ways_out_) {
     if (setup.tcp) port_ = static_cast<std::uint16_t>(std::stoul(after_colon(socket_.name())));
     pool_.set_application(application);
     pool_.set_time_offer([this] {
@@ -213,6 +251,7 @@ class RunningServer {
   net::EventLoop loop_;
   pool::ThreadPool pool_;
   peers::PeerWorkers peers_;
+  PeersWithWayOut ways_out_;
   net::Server server_;
   std::vector<std::thread> threads_;
   std::atomic<unsigned> running_{0};

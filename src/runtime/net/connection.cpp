@@ -80,7 +80,7 @@ void Connection::send_held() {
 }
 
 void Connection::drain() {
-  if (!workspace_.other_workers.takes_over()) session_.end_after_responses();
+  if (!workspace_.other_workers.hands_over()) session_.end_after_responses();
   read_here();
   advance();
 }
@@ -164,7 +164,7 @@ void Connection::advance() {
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || session_.input_ended() || session_.has_full_body()) return false;
-  if (workspace_.other_workers.takes_over() && session_.is_finishing()) return false;
+  if (workspace_.other_workers.hands_over() && session_.is_finishing()) return false;
   if (!outbox().overloaded()) return true;
   // Some fronts write a whole body before they read a byte of its response.
   return session_.awaits_body() && outbox().is_out(session_.asked_at());
@@ -283,8 +283,8 @@ bool Connection::may_end() const noexcept {
 /// Gives the connection to the next generation when nothing is under way on it; input that is
 /// still unread goes with the socket.
 bool Connection::try_queue_for_handover() {
-  if (!workspace_.other_workers.takes_over() || state_ != State::open || outbox().blocked() ||
-      !session_.holds_nothing() || !workspace_.other_workers.hand_over(socket_.get())) {
+  if (!workspace_.other_workers.hands_over() || state_ != State::open || outbox().blocked() ||
+      !session_.holds_nothing() || !workspace_.other_workers.queue_for_handover(socket_.get())) {
     return false;
   }
   state_ = State::closed;

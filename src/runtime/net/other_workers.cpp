@@ -1,4 +1,4 @@
-// Hands connections over, and tries again when there is no room for them.
+// Queues connections for handover, and tries again when there is no room for them.
 
 #include "runtime/net/other_workers.hpp"
 
@@ -12,8 +12,8 @@ constexpr std::chrono::milliseconds kHandoverPause{5};
 
 }  // namespace
 
-bool OtherWorkers::hand_over(int socket) {
-  if (hand_over_(socket)) return true;
+bool OtherWorkers::queue_for_handover(int socket) {
+  if (peers_->queue_for_handover(socket)) return true;
   if (!retry_timer_.armed()) retry_timer_.expire_after(kHandoverPause);
   return false;
 }

@@ -23,7 +23,7 @@ class ConnectionTaker {
   ~ConnectionTaker() = default;
 };
 
-/// The other workers, as far as connections can be given to them. Loop's thread.
+/// The other workers, as far as connections can go to them. Loop's thread.
 class Peers {
  public:
   /// A connection with more bytes than this cannot be given. Well below what a socket takes by
@@ -37,6 +37,9 @@ class Peers {
   /// from it and must be read again. Returns false, with nothing done, if no worker is idle, the
   /// bytes are too many, or it cannot be done now.
   virtual bool give(int socket, std::string_view bytes) noexcept = 0;
+  /// Puts a copy of an idle connection's descriptor into the handover queue, for whichever worker
+  /// serves next. Returns false, with nothing done, if that cannot be done now.
+  virtual bool queue_for_handover(int socket) noexcept = 0;
   /// Tells the others whether this worker is full, that is, has no room for their connections.
   virtual void set_full(bool full) noexcept = 0;
 

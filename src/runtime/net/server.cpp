@@ -107,7 +107,7 @@ class Server::Listener final : public Watcher {
 Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
                gateway::Reporter& reporter, Peers* peers)
     : context_(loop, std::move(options), dispatcher, reporter),
-      other_workers_(loop, peers,
+      other_workers_(context_, peers,
                      [this] { connections_.for_each([](Connection& c) { c.on_notified(); }); }),
       waiting_(loop, context_.outgoing_memory),
       workspace_(context_, connections_, waiting_, other_workers_),
@@ -126,9 +126,9 @@ void Server::respond_instead(const WireExchange* running) {
   if (owner) owner->respond_instead(*running);
 }
 
-void Server::drain(std::function<void()> on_done, HandOver hand_over) {
+void Server::drain(std::function<void()> on_done, Idle idle) {
   const bool begins = !context_.draining.exchange(true);
-  other_workers_.drain(std::move(hand_over));
+  other_workers_.drain(idle);
   for (const auto& listener : listeners_) listener->accept_all();
   listeners_.clear();
   // Only now: of the connections just accepted, the first may be gone before the next has come.

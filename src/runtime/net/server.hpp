@@ -38,12 +38,11 @@ class Server final : public ConnectionTaker {
   /// Responds in place of a call that does not return: with 504, or by breaking the response off.
   /// Only the address of `running` is used.
   void respond_instead(const WireExchange* running);
-  using HandOver = OtherWorkers::HandOver;
-  /// Stops accepting. Gives idle connections to `hand_over` at once, and the others when their
-  /// requests are answered; closes them instead if `hand_over` is null. Calls `on_done` once, on
-  /// the loop, when no connection is left. May be called again with another `hand_over`, or none;
-  /// the first `on_done` stays.
-  void drain(std::function<void()> on_done, HandOver hand_over = nullptr);
+  using Idle = OtherWorkers::Idle;
+  /// Stops accepting. Leaves or closes idle connections at once, and the others when their requests
+  /// are answered. Calls `on_done` once, on the loop, when no connection is left. May be called
+  /// again with another `idle`; the first `on_done` stays.
+  void drain(std::function<void()> on_done, Idle idle = Idle::closed);
   /// Closes everything now.
   void stop();
 

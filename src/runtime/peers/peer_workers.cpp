@@ -16,10 +16,12 @@ constexpr std::chrono::milliseconds kClosingInterval{1};
 }  // namespace
 
 PeerWorkers::PeerWorkers(net::EventLoop& loop, unsigned index, std::span<ipc::WorkerLoad> loads,
-                         std::span<const ConnectionChannel> boxes, unsigned threads)
+                         std::span<const ConnectionChannel> boxes, const HandoverQueue& queue,
+                         unsigned threads)
     : index_(index),
       loads_(loads),
       boxes_(boxes),
+      queue_(queue),
       policy_(loads, index, threads),
       closing_timer_(loop, [this] { look_at_closing(); }) {
   if (!boxes.empty()) {

@@ -1,4 +1,4 @@
-// What a worker and its peers give each other: connections, and time.
+// What a worker and other workers give each other: connections, and time.
 #pragma once
 
 #include <chrono>
@@ -12,13 +12,14 @@
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/peers.hpp"
 #include "runtime/peers/channel_receiver.hpp"
+#include "runtime/peers/handover.hpp"
 #include "runtime/peers/inboxes.hpp"
 #include "runtime/peers/peer_policy.hpp"
 
 namespace appd::peers {
 
-/// The other workers of the same application: gives them connections, and receives theirs. Loop's
-/// thread only, except where noted.
+/// The other workers of the same application: gives them connections, and receives those of its
+/// peers. Loop's thread only, except where noted.
 ///
 ///     closed ──open──► open ──close──► closing ──► closed to peers ──end──► ended
 ///
@@ -29,9 +30,11 @@ namespace appd::peers {
 class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
  public:
   /// `index` is the place of this worker in `loads` and `boxes`, which have an entry for each
-  /// worker; `boxes` is empty if there is only one. Each worker has `threads` threads.
+  /// worker; `boxes` is empty if there is only one. Each worker has `threads` threads. `queue` is
+  /// for workers of any generation.
   PeerWorkers(net::EventLoop& loop, unsigned index, std::span<ipc::WorkerLoad> loads,
-              std::span<const ConnectionChannel> boxes, unsigned threads);
+              std::span<const ConnectionChannel> boxes, const HandoverQueue& queue,
+              unsigned threads);
 
   /// Gives connections that come to `taker` from now on, and calls `share` when another worker has
   /// time for what waits here.
@@ -46,6 +49,7 @@ class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
 
   bool any_idle() const noexcept override { return policy_.receiver().has_value(); }
   bool give(int socket, std::string_view bytes) noexcept override;
+  bool queue_for_handover(int socket) noexcept override { return queue_.send(socket); }
   void set_full(bool full) noexcept override { loads_[index_].full.store(full ? 1 : 0); }
   /// Asks the worker in which most requests wait to give some here. Any thread.
   void offer_time() noexcept;
@@ -63,6 +67,7 @@ class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
   const unsigned index_;
   const std::span<ipc::WorkerLoad> loads_;
   const std::span<const ConnectionChannel> boxes_;
+  const HandoverQueue& queue_;
   PeerPolicy policy_;
   net::ConnectionTaker* taker_ = nullptr;
   std::function<void()> share_;

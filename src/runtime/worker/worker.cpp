@@ -59,7 +59,7 @@ class Worker {
         report_(link_, context.reporter),
         pool_(loop_, {context.settings.queue, context.settings.queue_timeout}, context.slots,
               context.loads[context.index], context.settings.workers.most > 1),
-        peers_(loop_, context.index, context.loads, context.inboxes.boxes(),
+        peers_(loop_, context.index, context.loads, context.inboxes.boxes(), context.handover_queue,
                context.settings.threads),
         handover_receiver_(loop_, context.handover_queue),
         spool_share_(context.loads, context.index, context.settings.spool_limit),
@@ -165,9 +165,7 @@ class Worker {
     if (order.kind == MasterOrder::drain) drain("the master's order", Idle::closed);
   }
 
-  /// What becomes of idle connections: other workers get them, or they are closed.
-  enum class Idle { left, closed };
-
+  using Idle = net::Server::Idle;
   /// `signal` is the text of WorkerMessage::Kind::retired.
   void drain(const char* why, Idle idle, const char* signal = "") {
     draining_ = true;
@@ -180,11 +178,7 @@ class Worker {
   /// Nothing is on its way from peers any more: a server that has drained takes nothing.
   void drain_server(Idle idle, const char* signal) {
     handover_receiver_.close();
-    net::Server::HandOver hand_over;
-    if (idle == Idle::left) {
-      hand_over = [this](int socket) { return context_.handover_queue.send(socket); };
-    }
-    server_.drain([this] { on_drained(); }, std::move(hand_over));
+    server_.drain([this] { on_drained(); }, idle);
     control_.tell({ipc::WorkerMessage::Kind::retired, {}, signal});
   }
 

@@ -40,7 +40,7 @@ class Box {
 
   /// What a drain hands connections over with. `before`: what happens just before a connection is
   /// taken.
-  net::Server::HandOver way_in(std::function<void()> before = nullptr) {
+  RunningServer::WayOut way_in(std::function<void()> before = nullptr) {
     return [this, before = std::move(before)](int socket) {
       ++asked_;
       if (room_.load() == 0) return false;
@@ -133,7 +133,7 @@ TEST_SUITE("handover of a draining server") {
       asking = server.connect();
       REQUIRE(asking.send(request(Speech::uwsgi, {"/hello"})));
       // The last connection may go before the next is accepted.
-      server.server().drain([&] { server.pool().stop(); }, box.way_in());
+      server.drain_server([&] { server.pool().stop(); }, box.way_in());
     });
     CHECK(response_in(Speech::uwsgi, asking.receive()).body() == "hello");
     CHECK(box.gets(1));
@@ -176,7 +176,7 @@ TEST_SUITE("handover of a draining server") {
     Box box;
     server.on_loop([&] {
       REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-      server.server().drain([] {}, box.way_in([&] {
+      server.drain_server([] {}, box.way_in([&] {
         // Between the last look at the socket and its going.
         CHECK(front.send(request(Speech::fastcgi_kept, {"/hello"})));
       }));
@@ -425,7 +425,7 @@ TEST_SUITE("handover of a draining server") {
     server.drain(box.way_in());
     CHECK(eventually([&] { return server.drained(); }));
     server.stop_threads();
-    server.server().drain([] { FAIL("done again"); }, box.way_in());
+    server.drain_server([] { FAIL("done again"); }, box.way_in());
     CHECK(server.times_drained() == 1);
     CHECK(box.asked() == 0);
   }

@@ -37,10 +37,15 @@ struct OtherWorkers final : net::Peers {
     given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes)});
     return true;
   }
+  bool queue_for_handover(int socket) noexcept override {
+    queued.emplace_back(::dup(socket));
+    return true;
+  }
   void set_full(bool full) noexcept override { told.push_back(full); }
 
   bool idle = true;
   std::vector<Given> given;
+  std::vector<support::UniqueFd> queued;
   std::vector<bool> told;
 };
 
@@ -117,6 +122,48 @@ TEST_SUITE("peers of a server") {
     CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::nobody);
     CHECK(here.peers.given.empty());
     CHECK(here.server.connections() == 1);
+  }
+
+  TEST_CASE("it stays when the server drains") {
+    BusyServer here;
+    Wired wired;
+    here.server.adopt(std::move(wired.server), request(Speech::scgi, {"/here"}));
+    REQUIRE(here.pool.waiting.size() == 1);
+    here.server.drain([] {});
+    CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::nobody);
+    CHECK(here.peers.given.empty());
+    CHECK(here.server.connections() == 1);
+  }
+
+  TEST_CASE("an idle connection of a server that drains is queued for handover, or ends here") {
+    for (const bool left : {true, false}) {
+      CAPTURE(left);
+      BusyServer here;
+      Wired wired;
+      here.server.adopt(std::move(wired.server), {});
+      bool done = false;
+      using Idle = net::Server::Idle;
+      here.server.drain([&] { done = true; }, left ? Idle::left : Idle::closed);
+      CHECK(here.peers.queued.size() == (left ? 1 : 0));
+      CHECK(done == left);
+      wired.front.reset();
+      while (!done) here.loop.run_one();
+      CHECK(here.peers.given.empty());
+    }
+  }
+
+  TEST_CASE("without other workers it ends here in any case") {
+    RecordingReporter reporter;
+    BusyPool pool;
+    net::EventLoop loop;
+    net::Server alone(loop, {}, pool, reporter);
+    Wired wired;
+    alone.adopt(std::move(wired.server), {});
+    bool done = false;
+    alone.drain([&] { done = true; }, net::Server::Idle::left);
+    CHECK(alone.connections() == 1);
+    wired.front.reset();
+    while (!done) loop.run_one();
   }
 
   TEST_CASE("a connection that comes while every thread is in a call goes to a peer unread") {

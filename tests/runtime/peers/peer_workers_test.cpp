@@ -28,6 +28,7 @@ using namespace appd;
 using namespace appd::test;
 using ipc::Scoreboard;
 using ipc::WorkerLoad;
+using peers::HandoverQueue;
 using peers::Inboxes;
 using peers::PeerWorkers;
 using support::UniqueFd;
@@ -40,8 +41,9 @@ constexpr std::size_t kMostBytes = net::Peers::kMostBytes;
 /// A worker as far as its peers know it; it stands still but for `turn`.
 class Member {
  public:
-  Member(unsigned index, std::span<WorkerLoad> loads, const Inboxes& boxes, unsigned threads)
-      : peers(loop_, index, loads, boxes.boxes(), threads) {}
+  Member(unsigned index, std::span<WorkerLoad> loads, const Inboxes& boxes,
+         const HandoverQueue& queue, unsigned threads)
+      : peers(loop_, index, loads, boxes.boxes(), queue, threads) {}
 
   void open() {
     peers.open(taker, [this] { ++asked; });
@@ -86,7 +88,7 @@ struct Team {
   }
   void begin(unsigned index) {
     auto& member = index < members.size() ? members[index] : members.emplace_back();
-    member = std::make_unique<Member>(index, board.loads(), boxes, thread_count);
+    member = std::make_unique<Member>(index, board.loads(), boxes, queue, thread_count);
     member->open();
   }
   /// Its worker dies; nobody hears of it but the master.
@@ -104,6 +106,7 @@ struct Team {
   const unsigned thread_count;
   Scoreboard board;
   Inboxes boxes;
+  HandoverQueue queue;
   std::vector<std::unique_ptr<Member>> members;
 };
 
@@ -268,7 +271,7 @@ TEST_SUITE("peers") {
     CHECK_FALSE(team.give(0));
     CHECK(team.load(1).incoming == 0);
     Team fresh(2);
-    fresh.members[1] = std::make_unique<Member>(1, fresh.board.loads(), fresh.boxes, 1);
+    fresh.members[1] = std::make_unique<Member>(1, fresh.board.loads(), fresh.boxes, fresh.queue, 1);
     fresh.load(1).open = false;
     CHECK_FALSE(fresh.give(0));
   }
@@ -377,8 +380,23 @@ TEST_SUITE("peers") {
     team[1].turns(5);
     CHECK(team[1].adopted.size() == 2);
     // The rest is the master's.
-    const peers::HandoverQueue queue;
+    const HandoverQueue queue;
     CHECK(peers::recover(box.out.get(), queue) == 1);
+  }
+
+  TEST_CASE("a connection for whichever worker serves next goes into the handover queue") {
+    Team team(1);
+    Wired wired;
+    REQUIRE(team[0].peers.queue_for_handover(wired.server.get()));
+    wired.server.reset();
+    std::vector<char> buffer(kMostBytes);
+    peers::ChannelReader::Message message;
+    peers::ChannelReader reader(team.queue.out.get());
+    REQUIRE(reader.look(buffer, message) == peers::ChannelReader::Found::one);
+    CHECK(message.bytes.empty());
+    CHECK(heard(wired.front, message.socket, "from the next") == "from the next");
+    peers::end_channel(team.queue.in.get());
+    CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get()));
   }
 
   TEST_CASE("a worker that ends while it closes takes nothing more") {
