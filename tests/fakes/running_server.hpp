@@ -142,8 +142,7 @@ class RunningServer {
       for (unsigned thread = 0; thread < slots_.size(); ++thread) {
         const auto seen = slots_[thread].read();
         if (seen.started == 0) continue;
-        if (const auto* call = pool_.call_of(thread, seen.sequence)) server_.respond_instead(call);
-        pool_.give_up(thread, seen.sequence);
+        pool_.give_up(thread, seen.sequence, server_);
       }
     });
   }
@@ -151,9 +150,7 @@ class RunningServer {
   void give_up_calls(const std::vector<std::uint32_t>& sequences) {
     on_loop([&] {
       for (unsigned thread = 0; thread < slots_.size(); ++thread) {
-        if (const auto* call = pool_.call_of(thread, sequences[thread])) {
-          server_.respond_instead(call);
-        }
+        pool_.give_up(thread, sequences[thread], server_);
       }
     });
   }

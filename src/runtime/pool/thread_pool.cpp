@@ -4,6 +4,8 @@
 
 #include <exception>
 
+#include "runtime/net/server.hpp"
+
 namespace appd::pool {
 namespace {
 
@@ -155,6 +157,11 @@ bool ThreadPool::submit(const Request& exchange) noexcept {
   stuck_.on_queued();
   watch_.begin();
   return true;
+}
+
+void ThreadPool::give_up(unsigned thread, std::uint32_t sequence, net::Server& server) {
+  if (const auto* call = stuck_.call_of(thread, sequence)) server.respond_instead(call);
+  stuck_.give_up(thread, sequence);
 }
 
 bool ThreadPool::saturated() const noexcept {

@@ -69,6 +69,10 @@
 #include "runtime/pool/request_queue.hpp"
 #include "runtime/pool/stuck_threads.hpp"
 
+namespace appd::net {
+class Server;
+}
+
 namespace appd::pool {
 
 /// The threads of a worker, and which of them runs its event loop: leader/followers. The head of
@@ -109,13 +113,10 @@ class ThreadPool final : public net::Dispatcher {
 
   // -- Loop's thread
 
-  /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null if
-  /// that call has ended. Only its address counts.
-  const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept {
-    return stuck_.call_of(thread, sequence);
-  }
-  /// That call does not come back. When none of the threads does, what waits is refused.
-  void give_up(unsigned thread, std::uint32_t sequence) { stuck_.give_up(thread, sequence); }
+  /// The call that a pool thread has been in since its slot's sequence was `sequence` does not come
+  /// back: `server` responds in its place, unless it has just ended. When none of the threads comes
+  /// back, what waits is refused.
+  void give_up(unsigned thread, std::uint32_t sequence, net::Server& server);
 
   /// Gives requests that have waited for long enough to workers that have a thread for them.
   void share() { watch_.share(); }

@@ -192,10 +192,7 @@ class Worker {
   /// done.
   void on_stuck(unsigned thread, std::uint32_t sequence, const std::string& what) {
     control_.tell({ipc::WorkerMessage::Kind::stuck, {}, what});
-    loop_.post([this, thread, sequence] {
-      if (const auto* call = pool_.call_of(thread, sequence)) server_.respond_instead(call);
-      pool_.give_up(thread, sequence);
-    });
+    loop_.post([this, thread, sequence] { pool_.give_up(thread, sequence, server_); });
     if (!draining_) drain("a thread is stuck", Idle::left);
     if (has_reached(Milestone::stuck, Milestone::drained)) leave_stuck();
   }
