@@ -52,7 +52,6 @@ void QueueWatch::offer_time() const {
 void QueueWatch::share() {
   std::deque<RequestQueue::Request> staying;
   while (RequestQueue::Request request = take_sharable()) {
-    if (request->free()) continue;  // its front has given it up, and it has no connection now
     const net::HandOver result = net::Connection::try_hand_over(*request);
     if (result == net::HandOver::done) continue;
     staying.push_front(std::move(request));

@@ -3,95 +3,17 @@
 #include "runtime/net/peers.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "fakes/busy_server.hpp"
 #include "fakes/front_protocols.hpp"
-#include "fakes/front_socket.hpp"
-#include "fakes/recording_reporter.hpp"
-#include "fakes/temporary_folder.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/net/connection.hpp"
-#include "runtime/net/server.hpp"
-#include "runtime/sockets/listening_socket.hpp"
 
 using namespace appd;
 using namespace appd::test;
-
-namespace {
-
-/// Peers that take what they are given while `idle`.
-struct OtherWorkers final : net::Peers {
-  struct Given {
-    support::UniqueFd socket;
-    std::string bytes;
-  };
-
-  bool any_idle() const noexcept override { return idle; }
-  bool give(int socket, std::string_view bytes) noexcept override {
-    if (!idle) return false;
-    given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes)});
-    return true;
-  }
-  bool queue_for_handover(int socket) noexcept override {
-    queued.emplace_back(::dup(socket));
-    return true;
-  }
-  void set_full(bool full) noexcept override { told.push_back(full); }
-
-  bool idle = true;
-  std::vector<Given> given;
-  std::vector<support::UniqueFd> queued;
-  std::vector<bool> told;
-};
-
-/// A pool whose threads are all in calls that do not end.
-struct BusyPool final : net::Dispatcher {
-  bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override {
-    waiting.push_back(exchange);
-    return true;
-  }
-  bool saturated() const noexcept override { return true; }
-  void notify(std::shared_ptr<net::Connection>) noexcept override {}
-  void notify_later(std::shared_ptr<net::Connection>) noexcept override {}
-  void schedule_flush(std::shared_ptr<net::Connection>) noexcept override {}
-
-  std::vector<std::shared_ptr<net::WireExchange>> waiting;
-};
-
-/// A server on one thread: the test's, which runs the loop.
-struct BusyServer {
-  explicit BusyServer(std::size_t most_connections = 100)
-      : server(loop, at_most(most_connections), pool, reporter, &peers) {
-    server.listen(socket.take_fd());
-  }
-  ~BusyServer() {
-    server.stop();
-    pool.waiting.clear();
-  }
-
-  static net::ServerOptions at_most(std::size_t connections) {
-    net::ServerOptions options;
-    options.max_connections = connections;
-    return options;
-  }
-  FrontSocket connect() const { return FrontSocket::to_unix(socket.name()); }
-
-  TemporaryFolder folder;
-  sockets::ListeningSocket socket =
-      sockets::ListeningSocket::open(sockets::UnixPath{folder / "socket"}, {});
-  RecordingReporter reporter;
-  OtherWorkers peers;
-  BusyPool pool;
-  net::EventLoop loop;
-  net::Server server;
-};
-
-}  // namespace
 
 TEST_SUITE("peers of a server") {
   TEST_CASE("a request that waits goes to an idle peer, with what has been read of it") {
@@ -105,7 +27,7 @@ TEST_SUITE("peers of a server") {
       REQUIRE(here.pool.waiting.size() == 1);
       CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::done);
       REQUIRE(here.peers.given.size() == 1);
-      const OtherWorkers::Given& given = here.peers.given.front();
+      const RecordingPeers::Given& given = here.peers.given.front();
       CHECK(given.bytes.find("/there") != std::string::npos);
       CHECK(given.bytes.find("body") != std::string::npos);
       CHECK(heard(wired.front, given.socket, "from there") == "from there");
