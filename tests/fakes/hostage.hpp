@@ -10,9 +10,10 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <span>
 #include <stdexcept>
 
-#include "runtime/support/put_descriptor.hpp"
+#include "runtime/support/passed_descriptors.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::test {
@@ -50,8 +51,8 @@ class Hostage {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    support::put_descriptor(message, socket_.get());
+    const int descriptor = socket_.get();
+    support::put_descriptors(message, std::span(&descriptor, 1));
     const bool sent = ::sendmsg(unix_socket, &message, MSG_NOSIGNAL) >= 0;
     if (!sent) release();
     socket_.reset();

@@ -11,13 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "runtime/support/aside.hpp"
+#include "runtime/support/passed_descriptors.hpp"
 #include "runtime/support/passing_errors.hpp"
 #include "runtime/support/seqpacket_pair.hpp"
 #include "runtime/support/throw_errno.hpp"
@@ -69,12 +69,7 @@ bool send_datagram(int fd, std::span<char> bytes, std::span<const int> descripto
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
-  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  support::put_descriptors(message, descriptors);
   return send_datagram(fd, message);
 }
 
@@ -107,14 +102,13 @@ Datagram judge(ssize_t got) noexcept {
   return {WorkerLink::Got::message, static_cast<std::size_t>(got)};
 }
 
-/// The ancillary data of the datagram, if it is of this type.
-template <typename Beside>
-std::optional<Beside> beside(msghdr& message, int type) noexcept {
+/// The sender of the datagram, as the kernel reports it; 0 if it does not.
+pid_t sender_of(msghdr& message) noexcept {
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != type) return std::nullopt;
-  Beside found{};
+  if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) return 0;
+  ucred found{};
   std::memcpy(&found, CMSG_DATA(header), sizeof found);
-  return found;
+  return found.pid;
 }
 
 template <typename Beside>
@@ -139,7 +133,7 @@ Datagram receive_with_sender(int fd, std::span<char> into) noexcept {
   if (datagram.got != WorkerLink::Got::message) return datagram;
   message = prepare(part, control);
   datagram = judge(receive(fd, message, 0));
-  if (const auto sender = beside<ucred>(message, SCM_CREDENTIALS)) datagram.sender = sender->pid;
+  datagram.sender = sender_of(message);
   return datagram;
 }
 
@@ -149,12 +143,9 @@ Datagram receive_with_descriptors(int fd, std::span<char> into) noexcept {
   Control<Descriptors> control{};
   msghdr message = prepare(part, control);
   Datagram datagram = judge(receive(fd, message, 0));
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return datagram;
-  Descriptors found{};
-  const std::size_t size = std::min(header->cmsg_len - CMSG_LEN(0), sizeof found);
-  std::memcpy(found.data(), CMSG_DATA(header), size);
-  for (std::size_t i = 0; i < size / sizeof found[0]; ++i) datagram.descriptors[i].reset(found[i]);
+  if (datagram.got == WorkerLink::Got::message) {
+    support::take_descriptors(message, datagram.descriptors);
+  }
   return datagram;
 }
 

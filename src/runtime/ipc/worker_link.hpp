@@ -112,7 +112,8 @@ class WorkerLink {
   /// `descriptors`: the message carries some, which no worker of ours sends. It stays in the link,
   /// since dropping it can take time; the link can only be ended.
   enum class Got : std::uint8_t { message, nothing, closed, descriptors };
-  /// Does not block. On `nothing`, poll `fd` for reading.
+  /// Does not wait for a message; on `nothing`, poll `fd` for reading. While the kernel has no
+  /// memory to receive it, each call waits for 10 ms: a caller that polls would not pause.
   std::pair<Got, WorkerMessage> receive_message() noexcept;
   std::pair<Got, Order> receive_order() noexcept;
 

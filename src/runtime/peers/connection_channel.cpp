@@ -9,10 +9,9 @@
 #include <sys/uio.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "runtime/support/put_descriptor.hpp"
+#include "runtime/support/passed_descriptors.hpp"
 #include "runtime/support/seqpacket_pair.hpp"
 
 namespace appd::peers {
@@ -72,12 +71,7 @@ ssize_t peek(int out, Datagram& datagram, support::UniqueFd& socket) noexcept {
   do {
     n = ::recvmsg(out, &datagram.header, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
-  const cmsghdr* const control = n > 0 ? CMSG_FIRSTHDR(&datagram.header) : nullptr;
-  if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
-    socket.reset(fd);
-  }
+  if (n > 0) support::take_descriptors(datagram.header, std::span(&socket, 1));
   return n;
 }
 
@@ -93,7 +87,7 @@ ConnectionChannel::ConnectionChannel(support::UniqueFd in_end, support::UniqueFd
 bool ConnectionChannel::send(int socket, std::string_view bytes) const noexcept {
   Datagram datagram({const_cast<char*>(bytes.data()), bytes.size()});
   datagram.kind = Kind::connection;
-  support::put_descriptor(datagram.header, socket);
+  support::put_descriptors(datagram.header, std::span(&socket, 1));
   return send_datagram(in.get(), datagram);
 }
 
