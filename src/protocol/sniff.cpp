@@ -23,10 +23,6 @@ bool is_modifier(unsigned char byte) noexcept {
   return std::binary_search(kModifiers.begin(), kModifiers.end(), byte);
 }
 
-bool is_capital(char c) noexcept {
-  return c >= 'A' && c <= 'Z';
-}
-
 constexpr Sniffed found(Wire wire) noexcept {
   return {Sniffed::Kind::wire, wire};
 }
@@ -43,7 +39,7 @@ Sniffed sniff(std::string_view first_bytes) noexcept {
   if (byte == kFastcgiVersion) return found(Wire::fastcgi);
   if (support::is_digit(first)) return found(Wire::scgi);
   if (byte != kTlsHandshake && is_modifier(byte)) return found(Wire::uwsgi);
-  if (byte != kTlsHandshake && !is_capital(first)) return other(Sniffed::Kind::unknown);
+  if (byte != kTlsHandshake && !support::is_capital(first)) return other(Sniffed::Kind::unknown);
 
   if (first_bytes.size() < 2) return {};
   const char second = first_bytes[1];
@@ -51,7 +47,7 @@ Sniffed sniff(std::string_view first_bytes) noexcept {
     return second == kTlsMajorVersion ? other(Sniffed::Kind::tls) : found(Wire::uwsgi);
   }
   // After its first letter every method has a capital, or a dash as in M-SEARCH.
-  const bool is_method = is_capital(second) || second == '-';
+  const bool is_method = support::is_capital(second) || second == '-';
   return other(is_method ? Sniffed::Kind::http : Sniffed::Kind::unknown);
 }
 

@@ -20,14 +20,6 @@ bool is_blank(char c) {
   return support::kBlanks.find(c) != std::string_view::npos;
 }
 
-bool may_begin_name(char c) {
-  return support::is_letter(c) || c == '_';
-}
-
-bool may_be_in_name(char c) {
-  return may_begin_name(c) || support::is_digit(c);
-}
-
 class EnvFileParser {
  public:
   EnvFileParser(std::string_view text, const std::string& name) : rest_(text), name_(name) {}
@@ -80,8 +72,8 @@ class EnvFileParser {
 
   std::string take_name() {
     std::string found;
-    if (rest_.empty() || !may_begin_name(rest_.front())) return found;
-    while (!rest_.empty() && may_be_in_name(rest_.front())) found += take();
+    if (rest_.empty() || !support::may_begin_name(rest_.front())) return found;
+    while (!rest_.empty() && support::may_be_in_name(rest_.front())) found += take();
     return found;
   }
 

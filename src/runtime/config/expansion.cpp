@@ -19,14 +19,6 @@ bool has_percents(std::string_view option) {
   return std::find(kWithPercents.begin(), kWithPercents.end(), option) != kWithPercents.end();
 }
 
-bool is_name(std::string_view name) {
-  const auto fits = [](char c) {
-    return support::is_letter(c) || c == '_' || support::is_digit(c);
-  };
-  return !name.empty() && !support::is_digit(name[0]) &&
-         std::all_of(name.begin(), name.end(), fits);
-}
-
 class Expander {
  public:
   Expander(std::string_view option, std::string_view text, const Lookup& lookup)
@@ -57,7 +49,7 @@ class Expander {
   void take_variable() {
     const std::size_t end = rest_.find('}');
     const std::string name(rest_.substr(2, end == std::string_view::npos ? end : end - 2));
-    if (end == std::string_view::npos || !is_name(name)) {
+    if (end == std::string_view::npos || !support::is_name(name)) {
       throw ExpansionError(
           "contains ${ without a variable name and }; write $${ for these two characters");
     }

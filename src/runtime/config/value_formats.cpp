@@ -45,9 +45,9 @@ std::optional<std::uint64_t> to_number(std::string_view text, int base = 10) {
 
 // Digits followed by one of the units; the result is in the smallest unit.
 std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const Unit> units) {
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto number = to_number(text.substr(0, digits));
-  const std::string name = to_lower(text.substr(digits));
+  const auto digits = std::find_if_not(text.begin(), text.end(), support::is_digit);
+  const auto number = to_number({text.begin(), digits});
+  const std::string name = to_lower({digits, text.end()});
   const auto unit = std::find_if(units.begin(), units.end(),
                                  [&](const Unit& candidate) { return candidate.name == name; });
   if (!number || unit == units.end() || *number > kMost / unit->factor) return std::nullopt;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/support/ascii.hpp"
+
 namespace appd::gateway {
 namespace {
 
@@ -18,14 +20,12 @@ constexpr std::array<unsigned char, 256> make_classes() {
   std::array<unsigned char, 256> classes{};
   for (unsigned c = 0x21; c < 0x7f; ++c) {
     const char ch = static_cast<char>(c);
-    const bool upper = ch >= 'A' && ch <= 'Z';
-    const bool lower = ch >= 'a' && ch <= 'z';
-    const bool digit = ch >= '0' && ch <= '9';
+    const bool digit = support::is_digit(ch);
     const bool mark = std::string_view("!#$%&'*+-.^_`|~").find(ch) != std::string_view::npos;
     unsigned bits = 0;
-    if (upper || digit || ch == '_') bits |= kHeader;
+    if (support::is_capital(ch) || digit || ch == '_') bits |= kHeader;
     if (ch != '.') bits |= kName;
-    if (upper || lower || digit || mark) bits |= kToken;
+    if (support::is_letter(ch) || digit || mark) bits |= kToken;
     classes[c] = static_cast<unsigned char>(bits);
   }
   return classes;

@@ -10,13 +10,33 @@ constexpr bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
 
+constexpr bool is_capital(char c) noexcept {
+  return c >= 'A' && c <= 'Z';
+}
+
 constexpr bool is_letter(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return is_capital(c) || (c >= 'a' && c <= 'z');
 }
 
 /// One digit or more, and nothing else.
 constexpr bool is_digits(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+/// What a name of an environment variable begins with: a letter or an underscore.
+constexpr bool may_begin_name(char c) noexcept {
+  return is_letter(c) || c == '_';
+}
+
+/// What it goes on with: digits, too.
+constexpr bool may_be_in_name(char c) noexcept {
+  return may_begin_name(c) || is_digit(c);
+}
+
+/// A name of an environment variable as the shell takes it.
+constexpr bool is_name(std::string_view text) noexcept {
+  return !text.empty() && may_begin_name(text.front()) &&
+         std::all_of(text.begin(), text.end(), may_be_in_name);
 }
 
 constexpr bool is_control(char c) noexcept {
@@ -25,7 +45,7 @@ constexpr bool is_control(char c) noexcept {
 }
 
 constexpr char to_lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return is_capital(c) ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
 /// `lower` must be in lower case.

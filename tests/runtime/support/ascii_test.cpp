@@ -32,6 +32,21 @@ TEST_SUITE("ascii") {
     CHECK(to_lower('[') == '[');
   }
 
+  TEST_CASE("capitals are the letters that are lowered") {
+    for (int value = -128; value < 128; ++value) {
+      const char c = static_cast<char>(value);
+      CHECK(is_capital(c) == (to_lower(c) != c));
+    }
+  }
+
+  TEST_CASE("a name of an environment variable is what a shell takes") {
+    for (const char* const name : {"A", "_", "a1", "PATH_2", "_9z"}) CHECK(is_name(name));
+    for (const char* const text : {"", "1", "1A", "A-B", "A B", "A.", "\xc3\xa4"}) {
+      CAPTURE(text);
+      CHECK_FALSE(is_name(text));
+    }
+  }
+
   TEST_CASE("digits are one or more") {
     CHECK(is_digits("0"));
     CHECK(is_digits("0189"));
