@@ -22,6 +22,9 @@ struct alignas(64) ThreadSlot {
   static constexpr std::size_t kTextSize = 216;  ///< makes a slot four cache lines
 
   /// Notes the start of a request. `start` is from support::monotonic_ns(). A longer text is cut.
+  /// It is written here, not taken from gateway::request_text: that allocates, and looks at each
+  /// byte, and this runs for each request. So it holds bytes as the front sent them; what reads it
+  /// makes them safe for its reader.
   void begin(std::int64_t start, std::string_view method, std::string_view uri) noexcept;
   /// Notes its end and counts it. `front_lost` means that the front went away before the response
   /// was complete.

@@ -1,4 +1,4 @@
-// Tests of the two monotonic clocks.
+// Tests of the monotonic clock.
 
 #include "runtime/support/monotonic.hpp"
 
@@ -17,18 +17,10 @@ std::int64_t steady_ns() {
 }  // namespace
 
 TEST_SUITE("monotonic") {
-  TEST_CASE("the precise clock is the steady clock") {
+  TEST_CASE("the clock is the steady clock") {
     const std::int64_t before = steady_ns();
     const std::int64_t now = monotonic_ns();
     CHECK(before <= now);
     CHECK(now <= steady_ns());
-  }
-
-  TEST_CASE("the coarse clock is behind by no more than a tick") {
-    constexpr std::int64_t kTick = 10'000'000;
-    const std::int64_t before = steady_ns();
-    const std::int64_t now = coarse_monotonic_ns();
-    CHECK(now <= steady_ns());
-    CHECK(before - now <= kTick);
   }
 }
