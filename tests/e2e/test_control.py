@@ -277,7 +277,7 @@ def test_a_stale_socket_is_replaced_and_one_in_use_refused(controlled, installed
     server, ask = controlled()
     second = installed.run("--socket", place / "other.sock", "--module", "x", "--control", place / "control")
     assert second.returncode == EXIT_CONFIGURATION
-    assert "another process uses it" in second.stderr
+    assert f"another process listens on {place / 'control'}" in second.stderr
     server.send_signal(signal.SIGKILL)
     server.wait_exit()
     assert (place / "control").is_socket()

@@ -23,7 +23,6 @@
 
 #include "runtime/support/account.hpp"
 #include "runtime/support/aside.hpp"
-#include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/support/unix_address.hpp"
 
@@ -42,21 +41,6 @@ UniqueFd make_socket(int domain) {
 /// The kernel cuts the backlog to net.core.somaxconn.
 void start_listening(int fd, const std::string& name) {
   if (::listen(fd, 1 << 16) != 0) throw_error("cannot listen on " + name);
-}
-
-void remove_stale(const std::string& path, const support::Account* account) {
-  switch (support::look_at(path, SOCK_STREAM)) {
-    case support::SocketPath::free:
-      return;
-    case support::SocketPath::foreign:
-      throw_error(path + " exists and is not a socket", EADDRINUSE);
-    case support::SocketPath::in_use:
-      throw_error("another process listens on " + path, EADDRINUSE);
-    case support::SocketPath::stale:
-      if (!support::unlink_for(account, path)) {
-        throw_error("cannot remove the stale socket " + path);
-      }
-  }
 }
 
 /// The addresses of a host and port, in the order in which to try them.
@@ -162,7 +146,7 @@ ListeningSocket ListeningSocket::open_unix(const UnixPath& path, const SocketFil
   support::SocketFile::Wanted wanted{options.mode};
   if (!options.owner.empty()) wanted.owner = support::find_user(options.owner);
   if (!options.group.empty()) wanted.group = support::find_group(options.group);
-  remove_stale(path.path, options.account);
+  support::remove_stale_socket(path.path, SOCK_STREAM, options.account);
 
   ListeningSocket made;
   made.fd_ = make_socket(AF_UNIX);

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,12 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "runtime/support/passing_errors.hpp"
-#include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::supervisor {
@@ -44,28 +40,10 @@ Put try_put(int fd, ControlMessage::Kind kind, std::string_view text) noexcept {
   return passes || errno == EINTR ? Put::later : Put::gone;
 }
 
-[[noreturn]] void refuse(const std::string& path, const char* what) {
-  throw std::runtime_error(fmt::format("{}: {}", path, what));
-}
-
 support::UniqueFd open_socket() {
   support::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) support::throw_errno("socket", "control");
   return socket;
-}
-
-/// A file that a killed master left goes; anything else stays.
-void remove_stale(const std::string& path, const support::Account* account) {
-  switch (support::look_at(path, SOCK_SEQPACKET)) {
-    case support::SocketPath::free:
-      return;
-    case support::SocketPath::foreign:
-      refuse(path, "exists and is not a socket");
-    case support::SocketPath::in_use:
-      refuse(path, "another process uses it");
-    case support::SocketPath::stale:
-      support::unlink_for(account, path);
-  }
 }
 
 support::SocketFile bind(int socket, const std::string& path, const support::Account* account) {
@@ -81,14 +59,9 @@ ControlSocket::ControlSocket(const std::string& path, const support::Account* ac
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(open_socket()) {
   if (!epoll_) support::throw_errno("epoll_create1");
   control_address(path);
-  try {
-    file_ = bind(listener_.get(), path, account);
-  } catch (const std::system_error& error) {
-    if (error.code().value() != EADDRINUSE) throw;
-    remove_stale(path, account);
-    file_ = bind(listener_.get(), path, account);
-  }
-  if (::listen(listener_.get(), kBacklog) != 0) refuse(path, std::strerror(errno));
+  support::remove_stale_socket(path, SOCK_SEQPACKET, account);
+  file_ = bind(listener_.get(), path, account);
+  if (::listen(listener_.get(), kBacklog) != 0) support::throw_errno("listen", path);
   watch_listener();
 }
 

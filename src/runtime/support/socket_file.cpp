@@ -62,6 +62,19 @@ SocketPath look_at(const std::string& path, int type) {
   return !heard && errno == ECONNREFUSED ? SocketPath::stale : SocketPath::in_use;
 }
 
+void remove_stale_socket(const std::string& path, int type, const Account* account) {
+  switch (look_at(path, type)) {
+    case SocketPath::free:
+      return;
+    case SocketPath::foreign:
+      throw_error(path + " exists and is not a socket", EADDRINUSE);
+    case SocketPath::in_use:
+      throw_error("another process listens on " + path, EADDRINUSE);
+    case SocketPath::stale:
+      if (!unlink_for(account, path)) throw_error("cannot remove the stale socket " + path);
+  }
+}
+
 SocketFile SocketFile::bind(int socket, const std::string& path, const Wanted& wanted,
                             const Account* account) {
   // The file takes the socket's mode. unix(7) does not say so, but Linux has always done it.

@@ -23,6 +23,10 @@ enum class SocketPath : std::uint8_t {
 /// Connects to the socket at `path` to find out. `type` is SOCK_STREAM or the like. Throws
 /// std::system_error if the file cannot be inspected.
 SocketPath look_at(const std::string& path, int type);
+/// Removes a stale socket from `path`, with the rights of the path's actor (PathActor); nothing
+/// happens if the path is free. Throws std::system_error if something has the path afterwards: with
+/// EADDRINUSE if that is no stale socket.
+void remove_stale_socket(const std::string& path, int type, const Account* account);
 
 /// The file of a Unix socket that this process has bound. The destructor removes it, as OwnedFile
 /// does. All operations are on the file that was made, even if another has its name by then, and

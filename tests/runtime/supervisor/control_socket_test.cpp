@@ -453,11 +453,11 @@ TEST_SUITE("control socket") {
     {
       ControlSocket control(path);
       CHECK(CallerEnd(path).connected);
-      CHECK(refusal(path) == path + ": another process uses it");
+      CHECK(refusal(path) == "another process listens on " + path + ": Address already in use");
       CHECK(CallerEnd(path).connected);
     }
     std::ofstream(path) << "text";
-    CHECK(refusal(path) == path + ": exists and is not a socket");
+    CHECK(refusal(path) == path + " exists and is not a socket: Address already in use");
     CHECK(read(path) == "text");
     CHECK(refusal(folder / "none/control").find("No such file") != std::string::npos);
     CHECK(refusal(folder / std::string(200, 'x')).find("too long") != std::string::npos);

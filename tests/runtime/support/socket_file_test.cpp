@@ -38,6 +38,16 @@ UniqueFd make_socket() {
   return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+/// Why nothing was removed from there; "" if the path is free now.
+std::string refusal(const std::string& path, const Account* account = nullptr) {
+  try {
+    remove_stale_socket(path, SOCK_STREAM, account);
+    return "";
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 // Replaces the C library's, for all of this program.
@@ -135,6 +145,35 @@ TEST_SUITE("socket file") {
     CHECK(look_at(folder / "file", SOCK_STREAM) == SocketPath::foreign);
     std::filesystem::create_symlink(path, folder / "link");
     CHECK(look_at(folder / "link", SOCK_STREAM) == SocketPath::foreign);
+  }
+
+  TEST_CASE("only a stale socket is removed") {
+    TemporaryFolder folder;
+    const std::string path = folder / "socket", file = folder / "file";
+    remove_stale_socket(path, SOCK_STREAM, nullptr);
+    const UniqueFd socket = make_socket();
+    const SocketFile bound = SocketFile::bind(socket.get(), path, {0600}, nullptr);
+    REQUIRE(::listen(socket.get(), 1) == 0);
+    CHECK(refusal(path) == "another process listens on " + path + ": Address already in use");
+    CHECK(std::filesystem::exists(path));
+    const UniqueFd other(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    CHECK(refusal(file) == file + " exists and is not a socket: Address already in use");
+    CHECK(std::filesystem::exists(file));
+    ::shutdown(socket.get(), SHUT_RD);
+    CHECK(refusal(path) == "");
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+
+  TEST_CASE("a stale socket that cannot be removed is an error") {
+    if (::geteuid() != 0) return;
+    TemporaryFolder folder;
+    const std::string path = folder / "socket";
+    const UniqueFd socket = make_socket();
+    const SocketFile file = SocketFile::bind(socket.get(), path, {0600}, nullptr);
+    CHECK(::chown(folder.path().c_str(), kWorker.user, 0) == 0);
+    CHECK(::chmod(folder.path().c_str(), 0500) == 0);  // the worker may not remove it
+    CHECK(refusal(path, &kWorker) ==
+          "cannot remove the stale socket " + path + ": Permission denied");
   }
 
   TEST_CASE("a socket of another type is in use while a process has it") {
