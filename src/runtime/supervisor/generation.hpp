@@ -18,10 +18,10 @@
 #include "runtime/ipc/worker_link.hpp"
 #include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/launcher.hpp"
-#include "runtime/supervisor/reload.hpp"
 #include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/upgrade_state.hpp"
 #include "runtime/supervisor/upkeep.hpp"
+#include "runtime/supervisor/worker_group.hpp"
 #include "runtime/supervisor/worker_slots.hpp"
 #include "runtime/supervisor/zygote_process.hpp"
 

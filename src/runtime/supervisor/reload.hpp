@@ -3,38 +3,15 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/supervisor/callers.hpp"
 #include "runtime/supervisor/clock.hpp"
-#include "runtime/supervisor/generation_plan.hpp"
 #include "runtime/supervisor/rollover.hpp"
+#include "runtime/supervisor/worker_group.hpp"
 
 namespace appd::supervisor {
-
-/// The workers of one generation, as far as a reload looks at them and gives them orders. See
-/// Generation for what each operation does.
-class WorkerGroup {
- public:
-  virtual unsigned number() const noexcept = 0;
-  virtual const GenerationPlan& plan() const noexcept = 0;
-  virtual unsigned wanted() const noexcept = 0;
-  virtual unsigned ready() const noexcept = 0;
-  virtual unsigned going_on() const noexcept = 0;
-  virtual bool any_accepting() const noexcept = 0;
-  virtual bool any_ending() const noexcept = 0;
-  virtual const std::optional<std::string>& failure() const noexcept = 0;
-
-  virtual void grow(unsigned workers) = 0;
-  virtual void serve() = 0;
-  virtual void establish() noexcept = 0;
-  virtual void retire(unsigned workers) = 0;
-
- protected:
-  ~WorkerGroup() = default;
-};
 
 /// Carries out what rollover.hpp decides, step by step, and tells those that wait for it.
 ///
