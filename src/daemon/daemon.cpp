@@ -105,7 +105,7 @@ int Daemon::run() {
   file_watcher_ = watch_touched(settings_);
   limit_rights(account, settings_.no_new_privs);
   set_title("master", settings_);
-  service_manager_.emplace(first->describe(), settings_.workers.least);
+  service_manager_.emplace(first->describe(), first->plan().workers);
   return supervisor::Master(logs_.log(), {signals_, control_.get(), file_watcher_.get()}, *this,
                             std::move(first), std::move(upgrade_state_))
       .run();
@@ -168,11 +168,13 @@ Daemon::DeploymentPtr Daemon::deploy_next() {
 
 void Daemon::on_ready(const supervisor::Deployment& present) {
   support::release_unchanged_file_pages();
+  const supervisor::GenerationPlan& plan = present.plan();
   logs_.log().report(
       LogEvent::server_ready,
       fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
-                  APPD_VERSION, present.describe(), config::Workers::show(settings_.workers),
-                  settings_.preload == config::Preload::off ? "" : ", preloaded", settings_.threads,
+                  APPD_VERSION, present.describe(),
+                  config::Workers::show({plan.workers, plan.most_workers}),
+                  plan.origin == supervisor::Origin::zygote ? ", preloaded" : "", plan.threads,
                   worker::python_version()));
   service_manager_->on_ready();
 }

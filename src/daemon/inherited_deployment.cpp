@@ -19,9 +19,16 @@ namespace {
 supervisor::GenerationPlan plan_of(const config::Settings& settings,
                                    const supervisor::UpgradeState& upgrade_state) {
   supervisor::GenerationPlan plan = supervisor::make_inherited_plan(settings);
-  plan.workers = static_cast<unsigned>(upgrade_state.workers.size());
+  const auto& workers = upgrade_state.workers;
+  plan.workers = static_cast<unsigned>(std::count_if(
+      workers.begin(), workers.end(), [](const auto& worker) { return !worker.retired; }));
+  plan.most_workers = plan.workers;
   plan.heartbeat = upgrade_state.heartbeat;
   return plan;
+}
+
+unsigned places_for(const supervisor::UpgradeState& upgrade_state) {
+  return std::max(static_cast<unsigned>(upgrade_state.workers.size()), 1u);
 }
 
 [[noreturn]] void refuse_to_start() {
@@ -37,7 +44,7 @@ InheritedDeployment::InheritedDeployment(const config::Settings& settings,
     : module_(settings.module),
       context_(context),
       plan_(plan_of(settings, upgrade_state)),
-      scoreboard_(std::max(plan_.workers, 1u), 1) {
+      scoreboard_(places_for(upgrade_state), 1) {
   const std::optional<support::Account> account = find_account(settings);
   for (const auto& worker : upgrade_state.workers) {
     inboxes_.emplace_back(support::UniqueFd(worker.inbox));

@@ -95,7 +95,8 @@ class Appd(Process):
         self._mark = 0
         arguments = [
             installed.binary, "--socket", socket_option or self.address, "--module", module,
-            "--pythonpath", installed.apps, "--workers", workers, "--threads", threads, *options,
+            "--pythonpath", installed.apps, *(["--workers", workers] if workers else []), "--threads", threads,
+            *options,
         ]
         environment = {"PROBE_DIR": self.gates, **(env or {})}
         super().__init__("appd", self.command(arguments, environment), place, environment, umask=umask, as_root=as_root)

@@ -199,6 +199,22 @@ def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, pla
     assert not any("failed" in told for told in manager.told), "that was no start of the service"
 
 
+def test_the_service_manager_is_told_of_the_workers_that_are_there(server, place, manager):
+    config = place.write("appd.ini", "[appd]\nworkers = 2\n")
+    server = server("--config", config, workers=None, env=manager.environment())
+    gate = server.gate("held")
+    with wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held")):
+        gate.wait_entered()
+        assert server.ask("reload").returncode == 0  # a third worker lives on, but ends
+        manager.wait("RELOADING=1")
+        place.write("appd.ini", "[appd]\nworkers = 3\n")
+        server.upgrade()
+        manager.wait("RELOADING=1")
+        assert ": 2 of 2 workers ready" in manager.wait("STATUS="), "of the old program's workers"
+        gate.open()
+    manager.wait(": 3 of 3 workers ready")
+
+
 def test_an_application_that_the_new_binary_cannot_start_leaves_the_old_workers_serving(server, place):
     place.write("site_under_upgrade.py", SITE)
     server = server("--pythonpath", place.path, module="site_under_upgrade", workers=2)
