@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/configured_deployment.hpp"
 #include "daemon/inherited_deployment.hpp"
 #include "daemon/setting_values.hpp"
 #include "daemon/start_checks.hpp"
@@ -141,7 +142,7 @@ Daemon::DeploymentPtr Daemon::inherit(const std::optional<support::Account>& acc
 
 Daemon::DeploymentPtr Daemon::deploy(const Settings& settings) {
   const std::vector<sockets::Address> addresses = parse_addresses(settings);
-  auto deployment = std::make_unique<Deployment>(settings, context());
+  auto deployment = std::make_unique<ConfiguredDeployment>(settings, context());
   try {
     deployment->listen(listeners_, addresses);
   } catch (const std::system_error& error) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "daemon/config_warnings.hpp"
-#include "daemon/deployment.hpp"
+#include "daemon/deployment_context.hpp"
 #include "daemon/listeners.hpp"
 #include "daemon/master_logs.hpp"
 #include "runtime/config/settings.hpp"

@@ -61,14 +61,6 @@ void InheritedDeployment::leave_open() noexcept {
   for (support::UniqueFd& box : inboxes_) box.release();
 }
 
-void InheritedDeployment::reopen_logs() {
-  if (access_log_) context_.logs.try_to_reopen("access log", [this] { access_log_->reopen(); });
-}
-
-gateway::LogStreams InheritedDeployment::logs() const noexcept {
-  return context_.logs.streams(access_log_ ? access_log_->file() : -1);
-}
-
 /// The worker has no replacement, and its peers do not learn of its death: so its inbox is closed.
 void InheritedDeployment::recover(unsigned index) {
   peers::close_inbox(inboxes_[index].get());

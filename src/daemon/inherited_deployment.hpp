@@ -6,7 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "daemon/deployment.hpp"
+#include "daemon/deployment_context.hpp"
+#include "daemon/listeners.hpp"
+#include "runtime/config/settings.hpp"
+#include "runtime/ipc/scoreboard.hpp"
+#include "runtime/logging/access_log.hpp"
+#include "runtime/supervisor/deployment.hpp"
+#include "runtime/supervisor/upgrade_state.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 namespace appd {
 
@@ -26,8 +33,10 @@ class InheritedDeployment final : public supervisor::Deployment {
   void take_over() override {}
   void close_listeners() noexcept override { sockets_.clear(); }
   void leave_open() noexcept override;
-  void reopen_logs() override;
-  gateway::LogStreams logs() const noexcept override;
+  void reopen_logs() override { context_.logs.reopen(access_log_.get()); }
+  gateway::LogStreams logs() const noexcept override {
+    return context_.logs.streams(access_log_.get());
+  }
   std::string examine(std::optional<unsigned>, int) override { return ""; }
   void recover(unsigned index) override;
   int inbox(unsigned index) const noexcept override { return inboxes_[index].get(); }

@@ -21,6 +21,12 @@ void MasterLogs::reopen() {
   try_to_reopen("standard output", [&] { out_.reopen(account); });
 }
 
+void MasterLogs::reopen(logging::AccessLog* access_log) {
+  if (access_log) try_to_reopen("access log", [access_log] { access_log->reopen(); });
+}
+
+/// If `reopen` throws, a line says so of the log called `what`, which goes on in the file that it
+/// has.
 void MasterLogs::try_to_reopen(const std::string& what, const std::function<void()>& reopen) {
   try {
     reopen();
@@ -31,8 +37,8 @@ void MasterLogs::try_to_reopen(const std::string& what, const std::function<void
   }
 }
 
-gateway::LogStreams MasterLogs::streams(int access) const noexcept {
-  return {out_.file(), err_.file(), access};
+gateway::LogStreams MasterLogs::streams(const logging::AccessLog* access_log) const noexcept {
+  return {out_.file(), err_.file(), access_log ? access_log->file() : -1};
 }
 
 }  // namespace appd

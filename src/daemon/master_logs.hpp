@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runtime/gateway/reporter.hpp"
+#include "runtime/logging/access_log.hpp"
 #include "runtime/logging/log.hpp"
 #include "runtime/logging/log_file.hpp"
 #include "runtime/support/account.hpp"
@@ -25,14 +26,16 @@ class MasterLogs {
 
   /// Opens standard output and error anew if they were redirected into files.
   void reopen();
-  /// Calls `reopen` for the log called `what`. If that throws, a line says so, and the log goes on
-  /// in the file that it has.
-  void try_to_reopen(const std::string& what, const std::function<void()>& reopen);
+  /// Does the same with a deployment's access log; null if it has none.
+  void reopen(logging::AccessLog* access_log);
 
-  /// The files for a worker to go on in. `access` is that of the access log, −1 without one.
-  gateway::LogStreams streams(int access) const noexcept;
+  /// The files for a worker to go on in, with that of its deployment's access log; null if it has
+  /// none.
+  gateway::LogStreams streams(const logging::AccessLog* access_log) const noexcept;
 
  private:
+  void try_to_reopen(const std::string& what, const std::function<void()>& reopen);
+
   logging::Log log_;
   const logging::StandardFile out_{STDOUT_FILENO};
   const logging::StandardFile err_{STDERR_FILENO};

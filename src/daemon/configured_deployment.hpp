@@ -7,41 +7,32 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/deployment_context.hpp"
 #include "daemon/listeners.hpp"
-#include "daemon/master_logs.hpp"
 #include "runtime/config/settings.hpp"
 #include "runtime/ipc/crash_files.hpp"
 #include "runtime/ipc/scoreboard.hpp"
 #include "runtime/logging/access_log.hpp"
 #include "runtime/logging/log.hpp"
-#include "runtime/peers/handover.hpp"
-#include "runtime/peers/peer_workers.hpp"
+#include "runtime/peers/inboxes.hpp"
 #include "runtime/sockets/admission.hpp"
 #include "runtime/supervisor/deployment.hpp"
-#include "runtime/supervisor/post_mortem.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/worker/worker.hpp"
 
 namespace appd {
 
-/// What all deployments of a running appd use. All are borrowed.
-struct DeploymentContext {
-  MasterLogs& logs;
-  const peers::HandoverQueue& handover_queue;
-  supervisor::PostMortem& post_mortem;
-};
-
 /// The title of a process as ps shows it: "appd: worker 1 app:application".
 void set_title(std::string_view role, const config::Settings& settings);
 
 /// What a generation of one configuration is made of. The master's copy belongs to the generation.
 /// A worker or zygote has a copy of its own, by its fork.
-class Deployment final : public supervisor::Deployment {
+class ConfiguredDeployment final : public supervisor::Deployment {
  public:
   /// Opens all but the sockets. Throws config::ConfigError, std::system_error.
-  Deployment(config::Settings settings, DeploymentContext context);
-  ~Deployment() override;
+  ConfiguredDeployment(config::Settings settings, DeploymentContext context);
+  ~ConfiguredDeployment() override;
 
   const config::Settings& settings() const noexcept { return settings_; }
   /// Takes sockets that are open already, and opens the others. Throws what Listeners::open throws.
@@ -54,8 +45,10 @@ class Deployment final : public supervisor::Deployment {
   void take_over() override;
   void close_listeners() noexcept override { sockets_.clear(); }
   void leave_open() noexcept override;
-  void reopen_logs() override;
-  gateway::LogStreams logs() const noexcept override;
+  void reopen_logs() override { context_.logs.reopen(access_log_.get()); }
+  gateway::LogStreams logs() const noexcept override {
+    return context_.logs.streams(access_log_.get());
+  }
   std::string examine(std::optional<unsigned> index, int wait_status) override;
   void recover(unsigned index) override;
   int inbox(unsigned index) const noexcept override;

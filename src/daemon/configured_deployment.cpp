@@ -1,6 +1,6 @@
 // Runs the workers and the zygote of a configuration, and recovers what dead ones leave.
 
-#include "daemon/deployment.hpp"
+#include "daemon/configured_deployment.hpp"
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ void set_title(std::string_view role, const config::Settings& settings) {
   support::set_process_title(fmt::format("appd: {} {}", role, settings.module));
 }
 
-Deployment::Deployment(config::Settings settings, DeploymentContext context)
+ConfiguredDeployment::ConfiguredDeployment(config::Settings settings, DeploymentContext context)
     : settings_(std::move(settings)),
       context_(context),
       account_(find_account(settings_)),
@@ -39,62 +39,55 @@ Deployment::Deployment(config::Settings settings, DeploymentContext context)
       inboxes_(supervisor::places(settings_)),
       crash_files_(supervisor::places(settings_) + 1) {}
 
-Deployment::~Deployment() {
+ConfiguredDeployment::~ConfiguredDeployment() {
   if (auto boxes = inboxes_.release(); !boxes.empty()) support::close_aside(std::move(boxes));
 }
 
-void Deployment::listen(Listeners& listeners, const std::vector<sockets::Address>& addresses) {
+void ConfiguredDeployment::listen(Listeners& listeners,
+                                  const std::vector<sockets::Address>& addresses) {
   sockets_ = listeners.open(addresses, socket_file_options(settings_, account_), admission_,
                             context_.logs.log());
 }
 
-std::string Deployment::describe() const {
+std::string ConfiguredDeployment::describe() const {
   return fmt::format("{} on {}", settings_.module, names_of(sockets_));
 }
 
-void Deployment::take_over() {
+void ConfiguredDeployment::take_over() {
   context_.logs.follow(threshold(settings_), account_);
   set_title("master", settings_);
 }
 
-void Deployment::leave_open() noexcept {
+void ConfiguredDeployment::leave_open() noexcept {
   for (support::UniqueFd& box : inboxes_.release()) box.release();
 }
 
-void Deployment::reopen_logs() {
-  if (access_log_) context_.logs.try_to_reopen("access log", [this] { access_log_->reopen(); });
-}
-
-gateway::LogStreams Deployment::logs() const noexcept {
-  return context_.logs.streams(access_log_ ? access_log_->file() : -1);
-}
-
-std::string Deployment::examine(std::optional<unsigned> index, int wait_status) {
+std::string ConfiguredDeployment::examine(std::optional<unsigned> index, int wait_status) {
   return context_.post_mortem.examine(crash_files_, index.value_or(zygotes_place()), wait_status);
 }
 
-void Deployment::recover(unsigned index) {
+void ConfiguredDeployment::recover(unsigned index) {
   recover_inbox(inbox(index), context_.handover_queue, &scoreboard_.loads()[index].incoming);
 }
 
 /// A worker without peers has no inbox.
-int Deployment::inbox(unsigned index) const noexcept {
+int ConfiguredDeployment::inbox(unsigned index) const noexcept {
   const auto boxes = inboxes_.boxes();
   return boxes.empty() ? -1 : boxes[index].out.get();
 }
 
-unsigned Deployment::zygotes_place() const noexcept {
+unsigned ConfiguredDeployment::zygotes_place() const noexcept {
   return supervisor::places(settings_);
 }
 
-int Deployment::run_worker(unsigned index, ipc::WorkerLink link) {
+int ConfiguredDeployment::run_worker(unsigned index, ipc::WorkerLink link) {
   enter(worker_role(index), index, support::Dumpable::yes);
   const int code = live_as_worker(index, std::move(link), nullptr);
   log_.finish();
   return code;
 }
 
-int Deployment::run_zygote(ipc::WorkerLink link) {
+int ConfiguredDeployment::run_zygote(ipc::WorkerLink link) {
   // It passes on the links of workers. These run as the same user, and may not reach into it for
   // the links of others.
   enter("zygote", zygotes_place(), support::Dumpable::no);
@@ -110,7 +103,8 @@ int Deployment::run_zygote(ipc::WorkerLink link) {
   return code;
 }
 
-int Deployment::live_as_worker(unsigned index, ipc::WorkerLink link, worker::Preloaded preloaded) {
+int ConfiguredDeployment::live_as_worker(unsigned index, ipc::WorkerLink link,
+                                         worker::Preloaded preloaded) {
   crash_files_.close_others_after_fork();
   return worker::run_worker(
       {settings_, admission_, sockets_, scoreboard_.worker(index), index, scoreboard_.loads(),
@@ -119,7 +113,7 @@ int Deployment::live_as_worker(unsigned index, ipc::WorkerLink link, worker::Pre
 }
 
 /// Becomes a process of this deployment: takes its title and place, and gives up rights.
-void Deployment::enter(std::string role, unsigned place, support::Dumpable dumpable) {
+void ConfiguredDeployment::enter(std::string role, unsigned place, support::Dumpable dumpable) {
   set_title(role, settings_);
   log_.set_role(std::move(role));
   crash_files_.enter(place);
@@ -131,7 +125,7 @@ void Deployment::enter(std::string role, unsigned place, support::Dumpable dumpa
   if (account_) support::become(*account_, dumpable);
 }
 
-void Deployment::close_after_fork() noexcept {
+void ConfiguredDeployment::close_after_fork() noexcept {
   sockets_.clear();
   inboxes_.close();
   access_log_.reset();
