@@ -67,6 +67,8 @@ class Generation final : public WorkerGroup {
   /// The first so many workers that go on end when their requests are done, however long that
   /// takes. They hand their idle connections over to workers that serve.
   void retire(unsigned workers) override;
+  /// Nothing is accepted for it any more.
+  void close_listeners() noexcept override { deployment_->close_listeners(); }
   /// All end, within the graceful timeout.
   void stop();
   /// All are killed.

@@ -87,10 +87,10 @@ void Master::advance() {
     case Phase::starting:
       return advance_start();
     case Phase::serving:
-      if (!rollover_ && pending_upgrade_.wanted) try_upgrade();
-      if (!rollover_) replace_inherited();
-      if (!rollover_ && std::exchange(pending_reload_.wanted, false)) begin_reload();
-      if (rollover_) advance_reload();
+      if (!reload_ && pending_upgrade_.wanted) try_upgrade();
+      if (!reload_) replace_inherited();
+      if (!reload_ && std::exchange(pending_reload_.wanted, false)) begin_reload();
+      if (reload_) advance_reload();
       return;
     case Phase::stopping:
       return;
@@ -105,7 +105,7 @@ void Master::advance_start() {
                    fmt::format("ready: {}", describe_workers(present_->plan().workers)));
   present_->establish();
   present_->serve();
-  crash_limit_ = CrashLimit(present_->plan().max_crashes);
+  follow(*present_);
   service_.on_ready(present_->deployment());
 }
 
@@ -141,9 +141,7 @@ void Master::begin_reload() {
   const Clock::time_point began = Clock::now();
   try {
     Generation& next = add_generation(service_.deploy_next());
-    rollover_.emplace(
-        Rollover{*present_, next,
-                 Reload(*present_, next, std::move(pending_reload_.callers), reporter_, began)});
+    reload_.emplace(*present_, next, std::move(pending_reload_.callers), reporter_, began);
   } catch (const std::exception& error) {
     const std::string why = fmt::format("the reload failed: {}", error.what());
     reporter_.report(LogEvent::reload_refused, why);
@@ -153,26 +151,23 @@ void Master::begin_reload() {
 }
 
 void Master::advance_reload() {
-  Reload& reload = rollover_->reload;
-  Reload::Progress progress = reload.advance(Clock::now());
+  Reload::Progress progress = reload_->advance(Clock::now());
   if (progress == Reload::Progress::taken_over) {
-    follow(rollover_->next);
-    progress = reload.advance(Clock::now());
+    follow(*generations_.back());
+    progress = reload_->advance(Clock::now());
   }
   if (progress != Reload::Progress::under_way) end_reload(progress);
 }
 
-void Master::follow(Generation& next) {
-  present_ = &next;
+void Master::follow(Generation& present) {
+  present_ = &present;
   retry_due_.reset();
-  crash_limit_ = CrashLimit(next.plan().max_crashes);
+  crash_limit_ = CrashLimit(present.plan().max_crashes);
 }
 
 void Master::end_reload(Reload::Progress how) {
-  Deployment& former = rollover_->former.deployment();
-  rollover_.reset();
+  reload_.reset();
   if (how == Reload::Progress::discarded) return service_.on_reload_refused();
-  former.close_listeners();  // what the new one does not have is closed
   present_->deployment().take_over();
   service_.on_reloaded(present_->deployment());
 }
@@ -181,9 +176,7 @@ void Master::remove_finished() {
   std::erase_if(generations_, [this](const auto& generation) {
     if (!generation->finished()) return false;
     // In a reload, the next one may have no worker yet, and the former one none any more.
-    if (rollover_ &&
-        (generation.get() == &rollover_->former || generation.get() == &rollover_->next))
-      return false;
+    if (reload_ && reload_->is_of(*generation)) return false;
     if (generation.get() == present_) {
       // An inherited one may have no worker left. It stays until the next one has taken over.
       if (phase_ != Phase::stopping) return false;
@@ -236,11 +229,11 @@ void Master::stop_at_once() {
 void Master::enter_stopping() {
   if (std::exchange(phase_, Phase::stopping) == Phase::stopping) return;
   constexpr const char* kWhy = "appd is stopping";
-  if (rollover_) rollover_->reload.abandon(kWhy);
-  rollover_.reset();
+  if (reload_) reload_->abandon(kWhy);
+  reload_.reset();
   pending_reload_.callers.fail(kWhy);
   pending_upgrade_.callers.fail(kWhy);
-  for (const auto& generation : generations_) generation->deployment().close_listeners();
+  for (const auto& generation : generations_) generation->close_listeners();
   service_.on_stopping();
 }
 

@@ -60,13 +60,6 @@ class Master final : private ForkHandler {
 
  private:
   enum class Phase { starting, serving, stopping };
-  /// A reload that is under way, and its generations. The former one is the present one until the
-  /// next one has taken over.
-  struct Rollover {
-    Generation& former;
-    Generation& next;
-    Reload reload;
-  };
 
   void begin();
   void inherit();
@@ -75,7 +68,7 @@ class Master final : private ForkHandler {
   void advance_start();
   void advance_reload();
   void begin_reload();
-  void follow(Generation& next);
+  void follow(Generation& present);
   void end_reload(Reload::Progress how);
   void try_upgrade();
   void replace_inherited();
@@ -117,7 +110,7 @@ class Master final : private ForkHandler {
   /// Oldest first: retired ones, the present one, and during a reload the next one.
   std::vector<std::unique_ptr<Generation>> generations_;
   Generation* present_ = nullptr;  ///< null once it has ended
-  std::optional<Rollover> rollover_;
+  std::optional<Reload> reload_;   ///< the one that is under way
   PendingAction pending_reload_;
   PendingAction pending_upgrade_;
   std::optional<Clock::time_point>

@@ -33,7 +33,7 @@ pid_t find_dead_child() noexcept {
 }  // namespace
 
 unsigned Master::count_serving() const noexcept {
-  return (present_ ? present_->ready() : 0) + (rollover_ ? rollover_->reload.serving_early() : 0);
+  return (present_ ? present_->ready() : 0) + (reload_ ? reload_->serving_early() : 0);
 }
 
 /// Notes when the next turn is due even if nothing happens.
@@ -104,8 +104,8 @@ int Master::poll_timeout() const noexcept {
   };
   for (const auto& generation : generations_) consider(generation->due());
   if (sources_.control) consider(sources_.control->due());
-  if (rollover_) consider(rollover_->reload.due());
-  if (phase_ == Phase::serving && !rollover_) {
+  if (reload_) consider(reload_->due());
+  if (phase_ == Phase::serving && !reload_) {
     if (pending_reload_.wanted) consider(Clock::now());
     consider(retry_due_);
   }
@@ -184,7 +184,7 @@ std::string Master::describe() const {
 
 const char* Master::describe_role(const Generation& generation) const noexcept {
   if (&generation == present_) return "serves";
-  return rollover_ && &generation == &rollover_->next ? "starts" : "ends";
+  return reload_ && &generation == &reload_->next() ? "starts" : "ends";
 }
 
 // All children are waited for, not only workers. As process 1 of a container, or with a zygote, the

@@ -84,6 +84,7 @@ Reload::Progress Reload::await_former(Clock::time_point now) {
                   next_.number(), describe_workers(wanted_));
   reporter_.report(LogEvent::reload_finished, what);
   callers_.succeed(what);
+  former_.close_listeners();
   return Progress::finished;
 }
 

@@ -19,7 +19,8 @@ namespace appd::supervisor {
 /// is discarded, and the present one gets back the workers that it has lost.
 ///
 /// After the take-over the reload ends when the former generation takes no more connections. So no
-/// request meets the old code once the callers have been told. The wait for that is limited.
+/// request meets the old code once the callers have been told. The wait for that is limited. Then
+/// the listeners are closed that only the former generation has.
 class Reload {
  public:
   /// How long the former workers may take to say that they know of their retirement.
@@ -41,6 +42,11 @@ class Reload {
   Progress advance(Clock::time_point now);
   /// When to advance although nothing has happened; std::nullopt if only events move it.
   std::optional<Clock::time_point> due() const noexcept { return patience_; }
+  /// Whether the group is one of its two.
+  bool is_of(const WorkerGroup& group) const noexcept {
+    return &group == &former_ || &group == &next_;
+  }
+  const WorkerGroup& next() const noexcept { return next_; }
   /// Workers that serve although their generation has not taken over yet.
   unsigned serving_early() const noexcept;
   /// Ends it without an outcome: everything stops.

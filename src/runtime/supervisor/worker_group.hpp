@@ -25,6 +25,7 @@ class WorkerGroup {
   virtual void serve() = 0;
   virtual void establish() noexcept = 0;
   virtual void retire(unsigned workers) = 0;
+  virtual void close_listeners() noexcept = 0;
 
  protected:
   ~WorkerGroup() = default;

@@ -51,6 +51,8 @@ class Numbers final : public WorkerGroup {
     ending = workers > 0;
   }
 
+  void close_listeners() noexcept override { listens = false; }
+
   void start_all() { ready_ = wanted_; }
 
   GenerationPlan numbers;
@@ -58,6 +60,7 @@ class Numbers final : public WorkerGroup {
   bool ending = false;
   bool serves = false;
   bool established = false;
+  bool listens = true;
   std::optional<std::string> failed;
 
  private:
@@ -101,8 +104,11 @@ TEST_SUITE("reload") {
     CHECK(all.reporter.lines().empty());
 
     CHECK(reload.advance(kStart + 2s) == Progress::under_way);  // they still take connections
+    CHECK(all.present.listens);
     all.present.accepting = false;
     CHECK(reload.advance(kStart + 3s) == Progress::finished);
+    CHECK_FALSE(all.present.listens);
+    CHECK(all.next.listens);
     REQUIRE(all.reporter.lines().size() == 1);
     CHECK(all.reporter.count(LogEvent::reload_finished, {"3.0 s", "generation 5", "3 workers"}) ==
           1);
