@@ -1,4 +1,4 @@
-// argv → settings → the graph of objects for what the user asked for; exceptions → exit codes.
+// Turns arguments into settings, runs what they ask for, and turns exceptions into exit codes.
 
 #include <fmt/format.h>
 #include <unistd.h>
