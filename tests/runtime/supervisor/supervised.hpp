@@ -270,7 +270,8 @@ class Supervised {
   /// Returns its text.
   std::string wait_for(gateway::LogEvent event, Fields fields = {}) {
     const std::string head = PipeReporter::head_of(event);
-    return wait_until([&](std::string_view line) { return is_told(line, head, fields); }, head);
+    return wait_until([&](std::string_view line) { return is_told(line, head, fields); },
+                      head + list(fields));
   }
   /// The same of one of two events.
   std::string wait_for_either(gateway::LogEvent one, gateway::LogEvent other, Fields fields) {
@@ -280,7 +281,7 @@ class Supervised {
         [&](std::string_view line) {
           return is_told(line, head, fields) || is_told(line, head_of_other, fields);
         },
-        head + "or " + head_of_other);
+        head + "or " + head_of_other + list(fields));
   }
   /// The same of a line of the test's own.
   std::string wait_for_note(std::string_view note) {
@@ -332,6 +333,11 @@ class Supervised {
  private:
   static bool is_told(std::string_view line, std::string_view head, Fields fields) {
     return line.starts_with(head) && test::has_fields(line.substr(head.size()), fields);
+  }
+  static std::string list(Fields fields) {
+    std::string text;
+    for (const std::string_view field : fields) text.append(field).append("; ");
+    return text;
   }
   static bool is_note(std::string_view line, std::string_view note) {
     return is_told(line, PipeReporter::kNote, {note});
