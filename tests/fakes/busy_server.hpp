@@ -39,12 +39,16 @@ struct RecordingPeers final : net::Peers {
     given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes)});
     return true;
   }
-  bool queue_for_handover(int) noexcept override { return false; }
+  bool queue_for_handover(int socket) noexcept override {
+    queued.emplace_back(::dup(socket));
+    return true;
+  }
   void set_full(bool full) noexcept override { told.push_back(full); }
 
   bool idle = true;
   mutable int asked = 0;  ///< how often for an idle worker
   std::vector<Given> given;
+  std::vector<support::UniqueFd> queued;
   std::vector<bool> told;
 };
 
