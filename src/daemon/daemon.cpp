@@ -13,6 +13,7 @@
 #include "daemon/inherited_deployment.hpp"
 #include "daemon/setting_values.hpp"
 #include "daemon/start_checks.hpp"
+#include "runtime/config/config_error.hpp"
 #include "runtime/config/value_formats.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/exit_code.hpp"
@@ -92,24 +93,39 @@ Daemon::~Daemon() {
 int Daemon::run() {
   check(settings_);  // before the first lasting effect
   warnings_.warn_of(settings_);
-  set_umask(settings_);
-  const std::optional<support::Account> account = find_account(settings_);
-  logs_.follow(threshold(settings_), account);
   DeploymentPtr first;
   try {
-    first = upgrade_state_ ? inherit(account) : begin(account);
+    first = prepare();
   } catch (const SocketError& error) {
-    logs_.log().report(error.event, error.what());
-    supervisor::ServiceManager::tell_failure(error.what());
-    return support::exit_code::kSocket;
+    return fail(error.event, error, support::exit_code::kSocket);
+  } catch (const config::ConfigError& error) {
+    return fail(LogEvent::server_start_failed, error, config::ConfigError::exit_code());
+  } catch (const std::exception& error) {
+    return fail(LogEvent::server_start_failed, error, support::exit_code::kFailure);
   }
-  file_watcher_ = watch_touched(settings_);
-  limit_rights(account, settings_.no_new_privs);
   set_title("master", settings_);
   service_manager_.emplace(first->describe(), first->plan().workers);
   return supervisor::Master(logs_.log(), {signals_, control_.get(), file_watcher_.get()}, *this,
                             std::move(first), std::move(upgrade_state_))
       .run();
+}
+
+/// All that a start opens. From then on the master has the rights that it keeps.
+Daemon::DeploymentPtr Daemon::prepare() {
+  set_umask(settings_);
+  const std::optional<support::Account> account = find_account(settings_);
+  logs_.follow(threshold(settings_), account);
+  DeploymentPtr first = upgrade_state_ ? inherit(account) : begin(account);
+  file_watcher_ = watch_touched(settings_);
+  limit_rights(account, settings_.no_new_privs);
+  return first;
+}
+
+/// There is a log already: what ends the start is an event of it.
+int Daemon::fail(LogEvent event, const std::exception& error, int exit_code) {
+  logs_.log().report(event, error.what());
+  supervisor::ServiceManager::tell_failure(error.what());
+  return exit_code;
 }
 
 Daemon::DeploymentPtr Daemon::begin(const std::optional<support::Account>& account) {

@@ -1,6 +1,7 @@
 // The program as a service: start, reload, upgrade and end.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "daemon/listeners.hpp"
 #include "daemon/master_logs.hpp"
 #include "runtime/config/settings.hpp"
+#include "runtime/gateway/log_event.hpp"
 #include "runtime/peers/handover.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/file_watcher.hpp"
@@ -46,6 +48,8 @@ class Daemon final : private supervisor::Service {
  private:
   using DeploymentPtr = std::unique_ptr<supervisor::Deployment>;
 
+  DeploymentPtr prepare();
+  int fail(gateway::LogEvent event, const std::exception& error, int exit_code);
   DeploymentPtr begin(const std::optional<support::Account>& account);
   DeploymentPtr inherit(const std::optional<support::Account>& account);
   DeploymentPtr deploy(const config::Settings& settings);

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import wire
-from appd import Appd
+from appd import Appd, parse_log, select_events
 from processes import alive, children, wait_until
 
 EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_START = 1, 2, 4
@@ -277,7 +277,7 @@ def test_a_stale_socket_is_replaced_and_one_in_use_refused(controlled, installed
     server, ask = controlled()
     second = installed.run("--socket", place / "other.sock", "--module", "x", "--control", place / "control")
     assert second.returncode == EXIT_CONFIGURATION
-    assert f"another process listens on {place / 'control'}" in second.stderr
+    assert select_events(parse_log(second.stderr), "server.start_failed", f"^--control: .*{place / 'control'}: ")
     server.send_signal(signal.SIGKILL)
     server.wait_exit()
     assert (place / "control").is_socket()
@@ -325,7 +325,7 @@ def test_a_touch_reloads(controlled, place):
 def test_a_folder_that_is_not_there_is_an_error(installed, place):
     ended = installed.run("--socket", place / "a.sock", "--module", "x", "--touch-reload", place / "no/file")
     assert ended.returncode == EXIT_CONFIGURATION
-    assert "--touch-reload" in ended.stderr
+    assert select_events(parse_log(ended.stderr), "server.start_failed", "^--touch-reload: ")
 
 
 # ---- callers that want nothing

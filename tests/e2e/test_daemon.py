@@ -45,7 +45,7 @@ def test_a_second_start_on_the_same_pid_file_is_refused_and_says_who_has_it(star
     ended = installed.run("--socket", place / "other.sock", "--module", "wsgi_probe", "--pythonpath",
                           installed.apps, "--pidfile", path)
     assert ended.returncode == EXIT_CONFIGURATION
-    assert f"process {first.pid} has it" in ended.stderr and str(path) in ended.stderr
+    assert select_events(parse_log(ended.stderr), "server.start_failed", f"^--pidfile: {path}: process {first.pid} ")
     assert not (place / "other.sock").exists()
     assert path.read_text() == f"{first.pid}\n"
     assert first.call("fastcgi", "/hello").status == 200
@@ -59,7 +59,8 @@ def test_of_two_starts_at_the_same_time_on_one_pid_file_exactly_one_serves(start
                    "one has ended, and one is ready")
         winner, loser = sorted(both, key=lambda each: not each.running())
         assert loser.process.returncode == EXIT_CONFIGURATION
-        assert f"process {winner.pid} has it" in loser.log() and not loser.accepts()
+        assert loser.find_events("server.start_failed", rf"^--pidfile: .*\bprocess {winner.pid}\b")
+        assert not loser.accepts()
         assert path.read_text() == f"{winner.pid}\n"
         assert winner.call("fastcgi", "/hello").status == 200
         assert winner.stop() == 0

@@ -11,7 +11,7 @@ import termios
 import pytest
 
 import wire
-from appd import FromOwnBinary
+from appd import FromOwnBinary, parse_log, select_events
 from fronts import MODES, Nginx
 from load import Load
 from processes import DEADLINE, alive, children, stop_process, wait_until
@@ -130,7 +130,7 @@ def test_signal_pid_file_and_end_are_as_before(server, installed, place):
     assert server.executed() == new
     assert pidfile.read_text() == f"{server.pid}\n"
     second = installed.run("--socket", place / "x.sock", "--module", "x", "--pidfile", pidfile)
-    assert f"process {server.pid} has it" in second.stderr
+    assert select_events(parse_log(second.stderr), "server.start_failed", rf"^--pidfile: .*\bprocess {server.pid}\b")
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit() == 0
     assert not pidfile.exists() and not os.path.exists(server.address)
