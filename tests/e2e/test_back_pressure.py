@@ -253,3 +253,14 @@ def test_responses_that_nobody_reads_take_no_more_than_their_memory(site, instal
         connection.close()
     wait_until(lambda: server.call("uwsgi", "/whole", query="size=10") and
                memory(worker, "VmRSS") < idle + 20 * MIB, "the memory came back")
+
+
+def test_a_response_that_finds_no_room_on_the_disk_breaks_off(site):
+    server = site("--write-timeout", "60s", "--spool-limit", "1M")
+    asked = [wire.begin("uwsgi", server.address, wire.variables(path="/whole", query=f"size={4 * MIB}"))
+             for _ in range(30)]
+    assert server.wait_event("response.not_spooled", r"--spool-limit\b").level == "error"
+    whole = [connection.read_response().complete for connection in asked]
+    assert 10 <= whole.count(True) < 30
+    for connection in asked:
+        connection.close()

@@ -175,6 +175,23 @@ def test_an_overdue_request_is_interrupted_and_gets_504(watched, protocol):
     assert '" 504 ' in line
 
 
+def test_a_call_that_no_thread_can_be_started_to_interrupt_goes_on(start, place):
+    place.write("allows_no_thread.py", """
+import resource, time
+def application(environ, start_response):
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        pass
+    start_response("200 OK", [])
+    return [b"done"]
+""")
+    server = start(*SHORT, "--timeout-grace", "0", "--pythonpath", place.path, module="allows_no_thread")
+    assert server.call("uwsgi").body == b"done"
+    server.wait_event("request.deadline")
+    assert server.wait_event("request.not_interrupted").level == "error"
+
+
 def test_the_thread_takes_the_next_request_and_neighbours_notice_nothing(watched):
     server = watched(*SHORT, threads=2)
     for number in range(5):

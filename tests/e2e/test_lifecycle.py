@@ -275,12 +275,14 @@ def test_broken_code_is_logged_once_and_not_by_each_worker(installed, start, pla
     probe = place.folder("probe")
     (probe / "broken").touch()
     ended = installed.run("--socket", place / "app.sock", "--pythonpath", place.path, "--module", "site_of_three",
-                          "--workers", 3, env={"PROBE_DIR": str(probe)})
+                          "--workers", 3, "--log-level", "debug", env={"PROBE_DIR": str(probe)})
     assert ended.returncode == EXIT_START
     assert ended.stderr.count("Traceback (most recent call last)") == 1, ended.stderr
     errors = [event for event in parse_log(ended.stderr) if event.level == "error"]
     assert [event.name for event in errors] == ["worker.start_failed", "server.start_failed"], ended.stderr
     assert "import_application" in errors[0].text
+    again = select_events(parse_log(ended.stderr), "worker.start_failed_again", "import_application: .*broken in all$")
+    assert len(again) == 2 and {event.level for event in again} == {"debug"}, ended.stderr
 
 
 def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):

@@ -1,11 +1,14 @@
 """What a worker under --user may do, and may not, to a master that is root."""
 
+import fcntl
 import os
 import pty
 import pwd
 import signal
 import stat
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -167,7 +170,7 @@ def test_workers_of_a_terminal_write_to_it_and_have_no_more_of_it(installed, pla
                             "def application(environ, start_response): pass\n")
     master, terminal = pty.openpty()
     command = [installed.binary, "--socket", place / "app.sock", "--module", "talks", "--pythonpath", place.path,
-               "--workers", "2", "--user", USER, *preload]
+               "--workers", "2", "--user", USER, "--log-level", "debug", *preload]
     server = subprocess.Popen(["setsid", "--ctty", *map(str, command)], stdin=terminal, stdout=terminal,
                               stderr=terminal, cwd=place.path, env=clean_environment())
     os.close(terminal)
@@ -178,10 +181,13 @@ def test_workers_of_a_terminal_write_to_it_and_have_no_more_of_it(installed, pla
         assert b"imported True" in shown and session(server.pid)[1] != 0
         family = children(server.pid)
         assert [session(pid) for pid in family] == [(pid, 0) for pid in family]
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("4H", 30, 100, 0, 0))
+        while b" signal.window: SIGWINCH " not in shown:
+            shown += os.read(master, 4096)
         os.write(master, b"\x03")  # what Ctrl-C is
         assert server.wait(DEADLINE) == 0
         wait_until(lambda: not any(map(alive, family)), "the workers have ended")
-        assert b"SIGINT: stopping" in os.read(master, 65536)
+        assert b" server.stopping: " in os.read(master, 65536)
     finally:
         server.kill()
         server.wait()

@@ -4,7 +4,9 @@ The applications are in tests/apps/wsgi_cases.py, reached under /case/; the numb
 the PEP: environ, the call, start_response, write, the iterable, status and method, streams, file wrapper.
 """
 
+import os
 import select
+import socket
 
 import pytest
 
@@ -654,6 +656,18 @@ def test_54_a_file_shorter_than_content_length_is_refused_or_visibly_cut(case, p
     response = case("wrapper_of_file", f"name={name}&at=255000&length=5000")
     assert response.status == 500 or (response.body == content[255_000:], response.complete) == (True, False)
     assert "Content-Length" in probe.wait_event("response.invalid", "/case/wrapper_of_file").text
+
+
+def test_54_a_file_that_becomes_shorter_while_it_is_sent_is_visibly_cut(begin_case, probe):
+    path = probe.gates / unique("file")
+    path.touch(0o644)
+    os.truncate(path, 16 << 20)
+    connection = begin_case("wrapper_of_file", f"name={path.name}")
+    assert connection.socket.recv(1, socket.MSG_PEEK)  # it is under way, and the socket is full
+    os.truncate(path, 0)
+    assert not connection.read_response().complete
+    connection.close()
+    probe.wait_event("response.file_short")
 
 
 def test_55_anything_with_read_works(case, probe):
