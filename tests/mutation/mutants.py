@@ -287,7 +287,7 @@ OWN = [
             "    perform(worker, worker.life.retire(Clock::now(), grace(worker)));\n",
             "supervisor: *", "e2e: test_reload.py", "e2e: test_lifecycle.py"),
     changed("one death fewer than --max-crashes bears is too many", f"{SUPERVISOR}/crash_limit.cpp",
-            "recent_.size() > rate_->crashes", "recent_.size() >= rate_->crashes",
+            "recent_.size() > most_->crashes", "recent_.size() >= most_->crashes",
             "supervisor: *", "e2e: test_crashes.py", "e2e: test_lifecycle.py"),
     changed("what keeps dying is started each second", f"{SUPERVISOR}/respawn_backoff.cpp",
             "std::clamp(pause * 2, kFirstPause, kLongestPause)", "std::clamp(pause, kFirstPause, kLongestPause)",

@@ -30,7 +30,10 @@ struct WorkerRange {
 };
 
 /// How the next generation of workers replaces the present one at a reload.
-enum class ReloadStrategy : std::uint8_t { overlap, rolling };
+enum class ReloadStrategy : std::uint8_t {
+  overlap,  ///< at once, when all of its workers are ready: for a moment both are in memory
+  rolling,  ///< worker by worker: one more than usual is in memory
+};
 
 /// A request that a worker must answer before it serves.
 struct WarmUp {

@@ -5,10 +5,10 @@
 namespace appd::supervisor {
 
 bool CrashLimit::on_crash(Clock::time_point now) {
-  if (!rate_) return false;
-  while (!recent_.empty() && now - recent_.front() >= rate_->within) recent_.pop_front();
+  if (!most_) return false;
+  while (!recent_.empty() && now - recent_.front() >= most_->within) recent_.pop_front();
   recent_.push_back(now);
-  return recent_.size() > rate_->crashes;
+  return recent_.size() > most_->crashes;
 }
 
 }  // namespace appd::supervisor

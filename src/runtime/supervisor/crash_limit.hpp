@@ -1,31 +1,25 @@
 // Decides when too many processes have died, for --max-crashes.
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <optional>
 
-#include "runtime/supervisor/slot_lifecycle.hpp"
+#include "runtime/config/settings.hpp"
+#include "runtime/supervisor/clock.hpp"
 
 namespace appd::supervisor {
-
-/// So many deaths within so much time are accepted. One more stops the service.
-struct CrashRate {
-  unsigned crashes = 0;
-  std::chrono::nanoseconds within{};
-};
 
 /// Counts deaths in all slots, and tells when there are too many (--max-crashes). Pure.
 class CrashLimit {
  public:
-  /// Without a rate there are never too many.
-  explicit CrashLimit(std::optional<CrashRate> rate) : rate_(rate) {}
+  /// std::nullopt means no limit.
+  explicit CrashLimit(std::optional<config::MaxCrashes> most) : most_(most) {}
 
   /// A process has died unasked. Returns true if that was one too many.
   bool on_crash(Clock::time_point now);
 
  private:
-  std::optional<CrashRate> rate_;
+  std::optional<config::MaxCrashes> most_;
   std::deque<Clock::time_point> recent_;  ///< at most one more than are accepted
 };
 

@@ -5,9 +5,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "runtime/supervisor/crash_limit.hpp"
+#include "runtime/config/settings.hpp"
 #include "runtime/supervisor/recycling.hpp"
-#include "runtime/supervisor/rollover.hpp"
 
 namespace appd::supervisor {
 
@@ -30,12 +29,13 @@ struct GenerationPlan {
   std::chrono::nanoseconds exit_timeout{0};
   /// A process that is not ready after that is ended. 0 disables that.
   std::chrono::nanoseconds start_timeout{0};
-  RolloverStrategy strategy = RolloverStrategy::overlap;  ///< how it takes over
+  config::ReloadStrategy strategy = config::ReloadStrategy::overlap;  ///< how it takes over
   RecyclingLimits recycling{};
   /// A worker that gives no sign of life for so long is killed. 0 disables that.
   std::chrono::nanoseconds heartbeat{0};
   Origin origin = Origin::inherited;
-  std::optional<CrashRate> max_crashes{};  ///< counted over all generations while this one serves
+  /// Counted over all generations while this one serves.
+  std::optional<config::MaxCrashes> max_crashes{};
 
   std::optional<std::chrono::nanoseconds> start_limit() const noexcept {
     return start_timeout.count() > 0 ? std::optional(start_timeout) : std::nullopt;

@@ -205,7 +205,7 @@ void Master::reap() {
 void Master::on_crash() {
   if (phase_ != Phase::serving || !crash_limit_.on_crash(Clock::now())) return;
   exit_code_ = support::exit_code::kCrashes;
-  const CrashRate& borne = *present_->plan().max_crashes;
+  const config::MaxCrashes& borne = *present_->plan().max_crashes;
   reporter_.report(
       LogEvent::server_crash_limit,
       fmt::format("more than {} of the processes have died within {} (--max-crashes): stopping",

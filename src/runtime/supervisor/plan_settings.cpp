@@ -17,13 +17,11 @@ GenerationPlan make_plan(const config::Settings& settings) {
   plan.scale_down_idle = settings.scale_down_idle;
   plan.threads = settings.threads;
   plan.queue = settings.queue;
-  plan.strategy = settings.reload_strategy == config::ReloadStrategy::rolling
-                      ? RolloverStrategy::rolling
-                      : RolloverStrategy::overlap;
+  plan.strategy = settings.reload_strategy;
   plan.recycling = {settings.max_requests, settings.max_requests_jitter, settings.max_lifetime,
                     settings.max_lifetime / 10, settings.max_memory};
   plan.heartbeat = settings.heartbeat;
-  if (const auto& borne = settings.max_crashes) plan.max_crashes = {borne->crashes, borne->within};
+  plan.max_crashes = settings.max_crashes;
   return plan;
 }
 

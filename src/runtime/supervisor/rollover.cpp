@@ -19,9 +19,10 @@ RolloverStep next_of_rolling(const RolloverView& view) noexcept {
 
 }  // namespace
 
-RolloverStep next_step(RolloverStrategy strategy, const RolloverView& view) noexcept {
+RolloverStep next_step(config::ReloadStrategy strategy, const RolloverView& view) noexcept {
   if (view.failed) return RolloverStep::discard;
-  return strategy == RolloverStrategy::overlap ? next_of_overlap(view) : next_of_rolling(view);
+  return strategy == config::ReloadStrategy::overlap ? next_of_overlap(view)
+                                                     : next_of_rolling(view);
 }
 
 }  // namespace appd::supervisor

@@ -3,13 +3,9 @@
 
 #include <cstdint>
 
-namespace appd::supervisor {
+#include "runtime/config/settings.hpp"
 
-/// How a new generation takes the place of the one that serves.
-enum class RolloverStrategy : std::uint8_t {
-  overlap,  ///< at once, when all of its workers are ready: for a moment both are in memory
-  rolling,  ///< worker by worker: one more than usual is in memory
-};
+namespace appd::supervisor {
 
 /// The state of both generations. Counts are of workers.
 struct RolloverView {
@@ -33,6 +29,6 @@ enum class RolloverStep : std::uint8_t {
 };
 
 /// Decides. The same view always gives the same step.
-RolloverStep next_step(RolloverStrategy strategy, const RolloverView& view) noexcept;
+RolloverStep next_step(config::ReloadStrategy strategy, const RolloverView& view) noexcept;
 
 }  // namespace appd::supervisor

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <optional>
 
-#include "runtime/supervisor/slot_lifecycle.hpp"
+#include "runtime/supervisor/clock.hpp"
 
 namespace appd::supervisor {
 

@@ -4,9 +4,9 @@
 
 #include <doctest/doctest.h>
 
+using appd::config::MaxCrashes;
 using appd::supervisor::Clock;
 using appd::supervisor::CrashLimit;
-using appd::supervisor::CrashRate;
 using namespace std::chrono_literals;
 
 namespace {
@@ -24,7 +24,7 @@ TEST_SUITE("crash limit") {
   }
 
   TEST_CASE("one more than are borne within the time is one too many") {
-    CrashLimit limit(CrashRate{3, 10s});
+    CrashLimit limit(MaxCrashes{3, 10s});
     CHECK_FALSE(limit.on_crash(at(1s)));
     CHECK_FALSE(limit.on_crash(at(2s)));
     CHECK_FALSE(limit.on_crash(at(2s)));
@@ -32,7 +32,7 @@ TEST_SUITE("crash limit") {
   }
 
   TEST_CASE("a death is forgotten when the time is over") {
-    CrashLimit limit(CrashRate{3, 10s});
+    CrashLimit limit(MaxCrashes{3, 10s});
     for (const auto time : {0s, 1s, 2s}) CHECK_FALSE(limit.on_crash(at(time)));
     CHECK_FALSE(limit.on_crash(at(10s)));
     CHECK_FALSE(limit.on_crash(at(11s)));
@@ -40,13 +40,13 @@ TEST_SUITE("crash limit") {
   }
 
   TEST_CASE("a steady rate below the limit goes on for ever") {
-    CrashLimit limit(CrashRate{2, 10s});
+    CrashLimit limit(MaxCrashes{2, 10s});
     for (int i = 0; i < 1000; ++i) CHECK_FALSE(limit.on_crash(at(i * 5s)));
     CHECK(limit.on_crash(at(999 * 5s)));
   }
 
   TEST_CASE("none are borne: the first is one too many") {
-    CrashLimit limit(CrashRate{0, 1s});
+    CrashLimit limit(MaxCrashes{0, 1s});
     CHECK(limit.on_crash(at(5s)));
   }
 }

@@ -217,7 +217,7 @@ TEST_SUITE("master") {
 
   TEST_CASE("more deaths than are borne stop the others in order, with an exit code of its own") {
     Supervised master(
-        {.workers = 2, .max_crashes = CrashRate{1, 1h}}, kThreads,
+        {.workers = 2, .max_crashes = config::MaxCrashes{1, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
     const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
     master.wait_for_start();
@@ -231,7 +231,7 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a failure at a later start is a death too; an exit with 0 is none") {
-    Supervised master({.max_crashes = CrashRate{0, 1h}}, kThreads,
+    Supervised master({.max_crashes = config::MaxCrashes{0, 1h}}, kThreads,
                       [](unsigned index, WorkerLink link, Scoreboard& board) {
                         if (count_start(board, index) > 1) {
                           link.send({Kind::failed, StartStep::import_application, "broken since"});
@@ -250,8 +250,8 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a death that the master has ordered is no crash") {
-    Supervised master({.graceful_timeout = 100ms, .max_crashes = CrashRate{0, 1h}}, kThreads,
-                      [](unsigned index, WorkerLink link, Scoreboard& board) {
+    Supervised master({.graceful_timeout = 100ms, .max_crashes = config::MaxCrashes{0, 1h}},
+                      kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
                         if (count_start(board, index) > 1) return serve(std::move(link));
                         ready_until_usr1(link);
                         link.close();
@@ -268,7 +268,7 @@ TEST_SUITE("master") {
 
   TEST_CASE("a reload that fails is no crash, and a new generation is counted anew") {
     Supervised failing(
-        {.workers = 2, .broken_worker = 1, .max_crashes = CrashRate{0, 1h}}, kThreads,
+        {.workers = 2, .broken_worker = 1, .max_crashes = config::MaxCrashes{0, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
     failing.wait_for_start();
     failing.send(SIGHUP);
@@ -277,7 +277,7 @@ TEST_SUITE("master") {
     CHECK(failing.wait_for_end() == support::exit_code::kOk);
 
     Supervised master(
-        {.max_crashes = CrashRate{1, 1h}}, kThreads,
+        {.max_crashes = config::MaxCrashes{1, 1h}}, kThreads,
         [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
     const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
     master.wait_for_start();
@@ -395,7 +395,7 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a generation that cannot start is discarded, and the present one goes on") {
-    Supervised master({2, 30s, RolloverStrategy::overlap, false, 1}, kThreads, serve_all);
+    Supervised master({2, 30s, config::ReloadStrategy::overlap, false, 1}, kThreads, serve_all);
     const pid_t first = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
     master.wait_for_start();
     master.send(SIGHUP);
@@ -417,7 +417,7 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a configuration that is refused changes nothing") {
-    Supervised master({2, 30s, RolloverStrategy::overlap, true}, kThreads, serve_all);
+    Supervised master({2, 30s, config::ReloadStrategy::overlap, true}, kThreads, serve_all);
     master.wait_for_start();
     master.send(SIGHUP);
     master.wait_for(LogEvent::reload_refused, {"a bad configuration"});
@@ -428,7 +428,7 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a rolling reload has one worker more than usual") {
-    Supervised master({3, 30s, RolloverStrategy::rolling}, kThreads, serve_all);
+    Supervised master({3, 30s, config::ReloadStrategy::rolling}, kThreads, serve_all);
     master.wait_for_start();
     master.send(SIGHUP);
     for (int i = 0; i < 2; ++i) {
@@ -446,7 +446,7 @@ TEST_SUITE("master") {
   }
 
   TEST_CASE("a rolling reload that fails half-way brings the replaced workers back") {
-    Supervised master({3, 30s, RolloverStrategy::rolling, false, 1}, kThreads, serve_all);
+    Supervised master({3, 30s, config::ReloadStrategy::rolling, false, 1}, kThreads, serve_all);
     master.wait_for_start();
     master.send(SIGHUP);
     master.wait_for(LogEvent::worker_stopped, {"code 0"});

@@ -73,9 +73,9 @@ TEST_SUITE("plan settings") {
   TEST_CASE("a reload is as it is chosen") {
     config::Settings settings = distinct();
     settings.reload_strategy = config::ReloadStrategy::overlap;
-    CHECK(make_plan(settings).strategy == RolloverStrategy::overlap);
+    CHECK(make_plan(settings).strategy == config::ReloadStrategy::overlap);
     settings.reload_strategy = config::ReloadStrategy::rolling;
-    CHECK(make_plan(settings).strategy == RolloverStrategy::rolling);
+    CHECK(make_plan(settings).strategy == config::ReloadStrategy::rolling);
   }
 
   TEST_CASE("any number of deaths is borne where none is set") {

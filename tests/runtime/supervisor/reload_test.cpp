@@ -23,12 +23,12 @@ const Clock::time_point kStart{1h};
 /// A generation whose workers start and end when the test says so.
 class Numbers final : public WorkerGroup {
  public:
-  Numbers(unsigned number, unsigned workers, RolloverStrategy strategy) : number_(number) {
+  Numbers(unsigned number, unsigned workers, config::ReloadStrategy strategy) : number_(number) {
     numbers.workers = numbers.most_workers = workers;
     numbers.strategy = strategy;
   }
   static Numbers serving(unsigned number, unsigned workers) {
-    Numbers present(number, workers, RolloverStrategy::overlap);
+    Numbers present(number, workers, config::ReloadStrategy::overlap);
     present.wanted_ = present.ready_ = workers;
     present.accepting = true;
     return present;
@@ -71,7 +71,8 @@ class Numbers final : public WorkerGroup {
 
 /// A reload of `workers` workers. Nobody waits for it: see callers_test.cpp.
 struct Reloading {
-  explicit Reloading(RolloverStrategy strategy = RolloverStrategy::overlap, unsigned workers = 3)
+  explicit Reloading(config::ReloadStrategy strategy = config::ReloadStrategy::overlap,
+                     unsigned workers = 3)
       : present(Numbers::serving(4, workers)), next(5, workers, strategy) {}
 
   Reload begin() { return {present, next, Callers(nullptr), reporter, kStart}; }
@@ -128,7 +129,7 @@ TEST_SUITE("reload") {
   }
 
   TEST_CASE("worker by worker: those that are ready serve, and each waits for the end of one") {
-    Reloading all(RolloverStrategy::rolling);
+    Reloading all(config::ReloadStrategy::rolling);
     Reload reload = all.begin();
     for (unsigned replaced = 1; replaced <= 2; ++replaced) {
       CAPTURE(replaced);
@@ -155,7 +156,7 @@ TEST_SUITE("reload") {
   }
 
   TEST_CASE("a failure of the next generation discards it, and brings back what was replaced") {
-    Reloading all(RolloverStrategy::rolling);
+    Reloading all(config::ReloadStrategy::rolling);
     Reload reload = all.begin();
     reload.advance(kStart);
     all.next.start_all();
@@ -193,7 +194,7 @@ TEST_SUITE("reload") {
          {Row{5, 2, 8, 5}, {1, 2, 8, 2}, {9, 2, 8, 8}, {5, 4, 4, 4}, {0, 1, 1, 1}}) {
       CAPTURE(row.present);
       CAPTURE(row.most);
-      Reloading all(RolloverStrategy::overlap, row.present);
+      Reloading all(config::ReloadStrategy::overlap, row.present);
       all.next.numbers.workers = row.least;
       all.next.numbers.most_workers = row.most;
       Reload reload = all.begin();

@@ -108,11 +108,11 @@ inline int fail(ipc::WorkerLink link) {
 struct MasterOptions {
   unsigned workers = 1;
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
-  RolloverStrategy strategy = RolloverStrategy::overlap;
+  config::ReloadStrategy strategy = config::ReloadStrategy::overlap;
   bool broken_reloads = false;  ///< no deployment but the first can be made
   /// From the second generation on the worker of this index cannot import.
   std::optional<unsigned> broken_worker{};
-  std::optional<CrashRate> max_crashes{};
+  std::optional<config::MaxCrashes> max_crashes{};
   /// Those of another program in this process; then none is the first.
   struct Inherited {
     unsigned starting = 0;
