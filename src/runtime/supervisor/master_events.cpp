@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/gateway/flush_pause.hpp"
 #include "runtime/supervisor/descriptions.hpp"
 #include "runtime/supervisor/master.hpp"
 
@@ -20,9 +21,6 @@ namespace appd::supervisor {
 using gateway::LogEvent;
 
 namespace {
-
-/// Pause before lines are written again that the log's reader did not take.
-constexpr std::chrono::milliseconds kLogPause{50};
 
 /// 0 if there is none.
 pid_t find_dead_child() noexcept {
@@ -42,7 +40,7 @@ void Master::plan_turn() {
   const auto next = service_.on_turn(count_serving());
   turn_due_ = next ? std::optional(Clock::now() + *next) : std::nullopt;
   if (!log_is_behind) return;
-  const Clock::time_point retry = Clock::now() + kLogPause;
+  const Clock::time_point retry = Clock::now() + gateway::kFlushPause;
   turn_due_ = turn_due_ ? std::min(*turn_due_, retry) : retry;
 }
 

@@ -6,12 +6,12 @@
 #include <csignal>
 #include <utility>
 
+#include "runtime/gateway/flush_pause.hpp"
 #include "runtime/support/worker_signals.hpp"
 
 namespace appd::worker {
 namespace {
 
-constexpr std::chrono::milliseconds kLogPause{50};
 constexpr std::chrono::milliseconds kTellPause{50};
 
 }  // namespace
@@ -88,7 +88,7 @@ void ControlThread::beat() {
 
 /// The log was not read, or holds back lines. Threads that log go on; this one tries again.
 void ControlThread::flush_log_later() {
-  log_timer_.expires_after(kLogPause);
+  log_timer_.expires_after(gateway::kFlushPause);
   log_timer_.async_wait([this](boost::system::error_code error) {
     if (!error && !reporter_.flush()) flush_log_later();
   });

@@ -50,6 +50,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/gateway/flush_pause.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/fork_orphan.hpp"
 #include "runtime/support/release_pages.hpp"
@@ -68,8 +69,6 @@ using ipc::WorkerLink;
 using ipc::WorkerMessage;
 using support::ForkSide;
 namespace exit_code = support::exit_code;
-
-constexpr int kLogPauseMs = 50;
 
 class Zygote {
  public:
@@ -133,7 +132,7 @@ class Zygote {
       }
       pollfd waited{link_.fd(), POLLIN, 0};
       // A log that was not read is tried again.
-      const int timeout = reporter_.flush() ? -1 : kLogPauseMs;
+      const int timeout = reporter_.flush() ? -1 : static_cast<int>(gateway::kFlushPause.count());
       if (::poll(&waited, 1, timeout) < 0 && errno != EINTR) support::throw_errno("poll");
     }
   }
