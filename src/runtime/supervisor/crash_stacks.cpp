@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/support/lines.hpp"
+
 namespace appd::supervisor {
 namespace {
 
@@ -15,17 +17,11 @@ constexpr std::size_t kLongestLine = 400;
 
 using Lines = std::vector<std::string_view>;
 
-std::string_view take_line(std::string_view& text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(line.size() + 1, text.size()));
-  return line;
-}
-
 /// Parts are separated by empty lines.
 std::vector<Lines> split(std::string_view dump) {
   std::vector<Lines> parts(1);
   while (!dump.empty()) {
-    const std::string_view line = take_line(dump);
+    const std::string_view line = support::take_line(dump);
     if (!line.empty()) {
       parts.back().push_back(line.substr(0, kLongestLine));
     } else if (!parts.back().empty()) {

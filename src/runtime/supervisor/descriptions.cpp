@@ -41,10 +41,6 @@ std::string describe_requests(std::span<const ipc::RunningRequest> requests) {
   return fmt::to_string(line);
 }
 
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
-}
-
 std::string describe_duration(std::chrono::nanoseconds duration) {
   return fmt::format("{:.1f} s", std::chrono::duration<double>(duration).count());
 }

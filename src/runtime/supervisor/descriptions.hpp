@@ -4,7 +4,6 @@
 #include <chrono>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "runtime/ipc/scoreboard.hpp"
 #include "runtime/support/signals.hpp"
@@ -18,9 +17,6 @@ std::string describe_exit(int wait_status);
 /// "GET /slow (thread 2, 3.2 s), POST /form (thread 4, 0.1 s)", with control bytes escaped. "" if
 /// there are none.
 std::string describe_requests(std::span<const ipc::RunningRequest> requests);
-
-/// The text without its further lines, which usually are a traceback.
-std::string first_line(std::string_view text);
 
 /// "3.2 s"
 std::string describe_duration(std::chrono::nanoseconds duration);

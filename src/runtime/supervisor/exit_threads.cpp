@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/logging/line.hpp"
+#include "runtime/support/lines.hpp"
 
 namespace appd::supervisor {
 namespace {
@@ -20,8 +21,7 @@ struct Thread {
 std::vector<Thread> parse(std::string_view threads) {
   std::vector<Thread> all;
   while (!threads.empty()) {
-    const std::string_view line = threads.substr(0, threads.find('\n'));
-    threads.remove_prefix(std::min(line.size() + 1, threads.size()));
+    const std::string_view line = support::take_line(threads);
     const std::size_t space = line.find(' ');
     if (line.starts_with("0x") && space != line.npos) {
       all.push_back({line.substr(0, space), line.substr(space + 1)});

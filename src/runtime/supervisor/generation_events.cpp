@@ -10,6 +10,7 @@
 #include "runtime/supervisor/descriptions.hpp"
 #include "runtime/supervisor/generation.hpp"
 #include "runtime/supervisor/own_child.hpp"
+#include "runtime/support/lines.hpp"
 
 namespace appd::supervisor {
 
@@ -149,7 +150,7 @@ void Generation::on_failed(Slot& slot, const WorkerMessage& message) {
   const bool counts = slot.life.wanted() && !failure_;
   const bool known = message.text == failure_told_;
   reporter_.report(counts ? LogEvent::worker_start_failed : LogEvent::worker_start_failed_again,
-                   what + (known ? first_line(message.text) : message.text));
+                   what + std::string(known ? support::first_line(message.text) : message.text));
   if (counts) failure_told_ = message.text;
   fail(what + message.text);
 }

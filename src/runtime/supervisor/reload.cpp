@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/supervisor/descriptions.hpp"
+#include "runtime/support/lines.hpp"
 
 namespace appd::supervisor {
 
@@ -93,7 +94,8 @@ Reload::Progress Reload::discard() {
   next_.retire(next_.going_on());
   const std::string what = fmt::format("the reload failed, and generation {} keeps serving: {}",
                                        former_.number(), *next_.failure());
-  reporter_.report(LogEvent::reload_refused, first_line(what));  // the log has the other lines
+  reporter_.report(LogEvent::reload_refused,
+                   support::first_line(what));  // the log has the other lines
   callers_.fail(what);
   return Progress::discarded;
 }

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "runtime/support/lines.hpp"
+
 namespace appd::supervisor {
 namespace {
 
@@ -39,7 +41,7 @@ void ServiceManager::on_start_failed(std::string_view why) {
 
 void ServiceManager::tell_failure(std::string_view why) {
   // Each line is a field, so further lines, such as a traceback, could say anything to the manager.
-  tell(fmt::format("STATUS=the start failed: {}", why.substr(0, why.find('\n'))));
+  tell(fmt::format("STATUS=the start failed: {}", support::first_line(why)));
 }
 
 void ServiceManager::on_reloading() {
