@@ -223,7 +223,7 @@ TEST_SUITE("queue watch") {
     for (FrontSocket* const front : {&first, &second}) {
       CHECK(response_in(Speech::scgi, front->receive()).status() == "503");
     }
-    CHECK(bench.server.reporter.count(RequestQueue::kOverdue) == 2);
+    CHECK(bench.server.reporter.count(LogEvent::queue_timeout, {"--queue-timeout"}) == 2);
     CHECK_FALSE(bench.queue.any());
   }
 

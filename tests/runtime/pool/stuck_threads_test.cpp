@@ -174,7 +174,7 @@ TEST_SUITE("stuck threads") {
     for (FrontSocket* const front : {&first, &second}) {
       CHECK(response_in(Speech::scgi, front->receive()).status() == "503");
     }
-    CHECK(bench.server.reporter.count("all threads of this worker are stuck") == 2);
+    CHECK(bench.server.reporter.count(LogEvent::queue_timeout, {"stuck"}) == 2);
   }
 
   TEST_CASE("a thread that has come back since it was given up serves what waits") {
