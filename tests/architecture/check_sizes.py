@@ -4,11 +4,9 @@
     check_sizes.py BUILD        BUILD has a compile_commands.json of clang's
 
 A function's length is the lines between its braces, lambdas within it included. A class is counted with its data
-members of its own, static ones excepted; std::atomic<bool> is a bool. A class may exceed a limit in two ways:
-
-- It is pure data: a struct with nothing private and no member function but defaulted ones.
-- The comment above it gives a reason, in a sentence that begins with "Many members because" or
-  "Many bools because".
+members of its own, static ones excepted; std::atomic<bool> is a bool. A class, or a struct of plain data, may exceed a
+limit if the comment above it gives a reason, in a sentence that begins with "Many members because" or "Many bools
+because".
 
 It needs libclang (python3-clang-14), which the tests do not: it is a stage of .ci/run.
 """
@@ -24,7 +22,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clang.cindex import AccessSpecifier, Cursor, CursorKind, Diagnostic, Index, conf
+from clang.cindex import Cursor, CursorKind, Diagnostic, Index
 
 LONGEST_MEDIAN = 6
 LONGEST_P95 = 20
@@ -52,7 +50,6 @@ class Class:
     name: str
     members: int
     bools: int
-    is_data: bool
     comment: str
 
 
@@ -84,15 +81,6 @@ def comment_above(path: Path, line: int) -> str:
             break
         words.insert(0, text.lstrip("/ "))
     return " ".join(words)
-
-
-def is_pure_data(cursor: Cursor) -> bool:
-    children = list(cursor.get_children())
-    return (cursor.kind == CursorKind.STRUCT_DECL
-            and all(child.access_specifier in (AccessSpecifier.PUBLIC, AccessSpecifier.INVALID)
-                    for child in children)
-            and not any(child.kind in FUNCTIONS and not conf.lib.clang_CXXMethod_isDefaulted(child)
-                        for child in children))
 
 
 def is_bool(field: Cursor) -> bool:
@@ -138,8 +126,7 @@ class Measure:
     def add_class(self, cursor: Cursor, place: str):
         fields = [child for child in cursor.get_children() if child.kind == CursorKind.FIELD_DECL]
         comment = comment_above(Path(cursor.location.file.name), cursor.extent.start.line)
-        self.classes.add(Class(place, full_name(cursor), len(fields), sum(map(is_bool, fields)), is_pure_data(cursor),
-                               comment))
+        self.classes.add(Class(place, full_name(cursor), len(fields), sum(map(is_bool, fields)), comment))
 
 
 def arguments_of(command: dict) -> list:
@@ -187,7 +174,7 @@ def complaints_about_classes(classes):
     for each in sorted(classes, key=lambda found: found.place):
         for count, most, what in ((each.members, MOST_MEMBERS, "members"), (each.bools, MOST_BOOLS, "bools")):
             reason = re.search(rf"(^|[.:] )Many {what} because \w", each.comment)
-            if count > most and not each.is_data and not reason:
+            if count > most and not reason:
                 yield f"{each.place}: {each.name} has {count} {what}, more than {most}, and gives no reason"
 
 
@@ -199,7 +186,7 @@ def print_figures(functions, classes):
         print(f"  {each.lines:3} {each.name} ({each.place})")
     print(f"{len(classes)} classes, most members (bools):")
     for each in sorted(classes, key=lambda found: (-found.members, found.place))[:5]:
-        print(f"  {each.members:3} ({each.bools}) {each.name} ({each.place}){' data' if each.is_data else ''}")
+        print(f"  {each.members:3} ({each.bools}) {each.name} ({each.place})")
 
 
 def main() -> int:

@@ -61,8 +61,8 @@ struct MaxCrashes {
 };
 
 /// The effective configuration: plain, validated values. Names, defaults and help of the options
-/// are in option_table.cpp alone. `default_settings` (command_line.hpp) makes one without a command
-/// line.
+/// are in option_table.cpp alone. Many members because it has one for each option. Many bools
+/// because each is an option of its own.
 struct Settings {
   // Sockets
   std::vector<std::string> sockets;  ///< as written; parsed by sockets::Address

@@ -18,7 +18,7 @@ namespace appd::gateway {
 /// The fronts that need special treatment, recognised by SERVER_SOFTWARE.
 enum class Front { nginx, apache, lighttpd, haproxy, caddy, other };
 
-/// The operator's decisions about variables that reach the application.
+/// The operator's decisions about environ. Many bools because each is an option of its own.
 struct EnvironPolicy {
   std::string mount;  ///< "" or "/prefix"; becomes SCRIPT_NAME if the path begins with it
   bool trust_script_name = false;      ///< take the front's SCRIPT_NAME and PATH_INFO as sent

@@ -21,7 +21,7 @@ class FrontTimes {
     Wait wait;
     Clock::time_point end;
   };
-  /// What the connection waits for.
+  /// What the connection waits for. Many bools because it may wait for several at the same time.
   struct Waits {
     bool end = false;   ///< the first byte, on a connection that is to end
     bool room = false;  ///< the front is to take a response

@@ -13,7 +13,7 @@
 
 namespace appd::net {
 
-/// How a server treats its connections. Set once, before the server starts.
+/// Set once, before the server starts. Many members because nearly each is an option of its own.
 struct ServerOptions {
   std::size_t max_connections = 0;       ///< 0 is as many as the limit of open files allows
   std::optional<protocol::Wire> pinned;  ///< std::nullopt: told from a connection's first bytes
