@@ -34,7 +34,7 @@ struct Command {
 /// be right: a broken file must not keep anyone from stopping what runs.
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
 
-/// The settings of a command line without options.
+/// The settings of a command line without options. For tests.
 Settings default_settings(const Environment& environment);
 
 }  // namespace appd::config

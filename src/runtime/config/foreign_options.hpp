@@ -15,7 +15,7 @@ struct ForeignOption {
   std::string_view note;  ///< a remark, or why appd has none; "" if there is nothing to say
 };
 
-std::span<const ForeignOption> foreign_options();
+std::span<const ForeignOption> foreign_options();  ///< for tests
 
 /// Finds an option as it was typed, with "_" taken as "-". Null if no other server has it.
 const ForeignOption* find_foreign(std::string_view typed);

@@ -63,7 +63,7 @@ class RequestQueue {
   Request take();
   Request take_locked();
   bool empty_locked() const noexcept { return waiting_.empty(); }
-  std::size_t size_locked() const noexcept { return waiting_.size(); }
+  std::size_t size_locked() const noexcept { return waiting_.size(); }  ///< for tests
   /// Takes the oldest request if it has waited for `time`; else null.
   Request take_older_than(Clock::duration time, Clock::time_point now);
   /// Takes the oldest request if it is overdue; else null.

@@ -33,7 +33,7 @@
 //     leads. A thread that takes the loop after this look finds what was left. One that took it
 //     before may already be waiting, and is woken, unless it is this thread itself.
 //
-//  8. A leader looks for events before it attends to notifications, because the look uses up the
+//  8. A leader looks for events before it delivers notifications, because the look uses up the
 //     wake-up that came with them.
 //
 //  9. A thread takes the interpreter first, and its request only then (entry.hpp). Until it is in,

@@ -118,9 +118,9 @@ TEST_SUITE("queue watch") {
     FrontSocket front = bench.ask();
     bench.keep_beginning(1ms);
     CHECK(bench.server.peers.given.size() == 1);
-    Bench busy({100, 20ms}, false);
+    Bench busy({100, 150ms}, false);
     FrontSocket other = busy.ask();
-    busy.keep_beginning(20ms);
+    busy.keep_beginning(150ms);
     CHECK(busy.refused() == 1);
     int told = 0;
     Bench loaded({100, 0ms}, false);
