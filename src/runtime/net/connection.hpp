@@ -1,16 +1,18 @@
 // One accepted socket, from accept to close.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 #include "runtime/net/channel.hpp"
+#include "runtime/net/connection_list.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/front_times.hpp"
 #include "runtime/net/outbox.hpp"
 #include "runtime/net/session.hpp"
+#include "runtime/net/waiting_connections.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
@@ -30,9 +32,12 @@ enum class HandOver : std::uint8_t {
 ///            └────────────────┘
 ///
 /// While lingering, the response is sent, SHUT_WR is done, and late input is dropped.
-class Connection final : public Watcher, public std::enable_shared_from_this<Connection> {
+class Connection final : public Watcher,
+                         public Waiting,
+                         public Listed,
+                         public std::enable_shared_from_this<Connection> {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = EventLoop::Clock;
 
   /// `socket` must be non-blocking. `local` is true for a Unix socket.
   Connection(Workspace& workspace, support::UniqueFd socket, bool local);
@@ -57,14 +62,13 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   void drain();
   /// Closes the connection, or cuts its bodies, if the front has taken too long. Returns false if
   /// there is nothing left to wait for.
-  bool check_deadline(Clock::time_point now);
+  bool check_deadline(Clock::time_point now) override;
   /// Closes the connection now, whatever runs.
   void close();
   void on_events(std::uint32_t events) override;
   void on_watch_failed(int error) override;
 
-  /// For the server: some time has passed since the kernel had no memory for the connection.
-  void try_again();
+  void try_again() override;
 
   /// Since when nothing has been under way on the connection; std::nullopt if something is.
   std::optional<Clock::time_point> idle_since() const noexcept;
@@ -73,10 +77,6 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   bool try_close_idle();
 
   const Outbox& outbox() const noexcept { return channel_.outbox(); }
-
-  /// For the server's list: where the connection is in it.
-  std::size_t place() const noexcept { return place_; }
-  void set_place(std::size_t place) noexcept { place_ = place; }
 
  private:
   Context& context() noexcept { return channel_.context(); }
@@ -133,7 +133,6 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const Transport transport_;
-  std::size_t place_ = 0;
   Channel channel_;
   Session session_;
 

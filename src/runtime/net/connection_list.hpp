@@ -11,19 +11,33 @@
 
 namespace appd::net {
 
-/// All connections of a server. Each knows its place, so that it leaves without a search. Loop's
-/// thread only. A template, so that a connection can know the list it is in.
+/// What a connection keeps for the list it is in: its place there, so that it leaves without a
+/// search.
+class Listed {
+ protected:
+  ~Listed() = default;
+
+ private:
+  template <typename Connection>
+  friend class ConnectionList;
+
+  std::size_t place_ = 0;
+};
+
+/// All connections of a server. Loop's thread only. A template over their class, of which it knows
+/// no more than that it is Listed.
 template <typename Connection>
 class ConnectionList {
  public:
   void add(std::shared_ptr<Connection> connection) {
-    connection->set_place(all_.size());
+    place_of(*connection) = all_.size();
     all_.push_back(std::move(connection));
   }
   /// May destroy the connection.
   void remove(Connection& connection) {
-    all_.back()->set_place(connection.place());
-    std::swap(all_[connection.place()], all_.back());
+    const std::size_t place = place_of(connection);
+    place_of(*all_.back()) = place;
+    std::swap(all_[place], all_.back());
     all_.pop_back();
     if (tells_removals_) on_removed_();
   }
@@ -50,6 +64,8 @@ class ConnectionList {
   void tell_removals(bool tell) noexcept { tells_removals_ = tell; }
 
  private:
+  static std::size_t& place_of(Listed& connection) noexcept { return connection.place_; }
+
   std::vector<std::shared_ptr<Connection>> all_;
   std::function<void()> on_removed_;
   bool tells_removals_ = false;

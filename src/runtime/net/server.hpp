@@ -14,11 +14,12 @@
 #include "runtime/net/other_workers.hpp"
 #include "runtime/net/peers.hpp"
 #include "runtime/net/server_options.hpp"
-#include "runtime/net/wire_exchange.hpp"
 #include "runtime/net/workspace.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
+
+class WireExchange;
 
 /// The part of a worker that listens and talks: accepts connections, owns them, drains them. Loop's
 /// thread only, except `options` and `draining`. Outlives the connections; the loop outlives the
@@ -67,7 +68,7 @@ class Server final : public ConnectionTaker {
 
   Context context_;
   OtherWorkers other_workers_;
-  WaitingConnections<Connection> waiting_;
+  WaitingConnections waiting_;
   Workspace workspace_;
   ConnectionList<Connection> connections_;
   std::function<void()> on_drained_;

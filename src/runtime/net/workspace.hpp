@@ -20,15 +20,15 @@ class Connection;
 /// What connections and sessions borrow, share and register with. Loop's thread only. The server
 /// owns it; it outlives the connections.
 struct Workspace {
-  Workspace(Context& shared, ConnectionList<Connection>& list,
-            WaitingConnections<Connection>& waiting_list, OtherWorkers& ways_out)
+  Workspace(Context& shared, ConnectionList<Connection>& list, WaitingConnections& waiting_list,
+            OtherWorkers& ways_out)
       : context(shared), connections(list), waiting(waiting_list), other_workers(ways_out) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
   Context& context;
   ConnectionList<Connection>& connections;
-  WaitingConnections<Connection>& waiting;
+  WaitingConnections& waiting;
   OtherWorkers& other_workers;
   ExchangePool exchanges;
   gateway::BlockPool blocks;
