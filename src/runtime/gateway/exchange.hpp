@@ -107,7 +107,8 @@ class Exchange {
   /// operator asked for that, never before the head. The log gets the text by another way.
   virtual void send_error_text(std::string_view text) noexcept = 0;
 
-  /// True once the front has closed the connection or aborted this request. Any thread.
+  /// True once the front has closed the connection or aborted this request, as far as is known; in
+  /// any case once `send` or `send_file` has returned SendStatus::gone. Any thread.
   virtual bool front_gone() const noexcept = 0;
 };
 

@@ -147,6 +147,8 @@ class RequestState {
   End end() const noexcept { return end_of(load()); }
   /// True once nothing more of the response may go out, except an end that was taken before.
   bool gone() const noexcept { return (load() & kGone) != 0; }
+  /// True once `gone`, or once the outbox has refused a write: nobody is there to take the rest.
+  bool front_gone() const noexcept { return (load() & (kGone | kRefused)) != 0; }
   /// True if the front went away before the response was complete.
   bool front_lost() const noexcept {
     const Word seen = load();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "runtime/gateway/reporter.hpp"
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/channel.hpp"
 #include "runtime/net/context.hpp"

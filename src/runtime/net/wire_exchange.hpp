@@ -10,7 +10,6 @@
 #include "protocol/response_framer.hpp"
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/gateway/progress.hpp"
-#include "runtime/gateway/reporter.hpp"
 #include "runtime/net/body_pipe.hpp"
 #include "runtime/net/error_stream.hpp"
 #include "runtime/net/outbox.hpp"
@@ -25,7 +24,7 @@ class Channel;
 class Connection;
 class Dispatcher;
 
-/// One request on a connection, and its response. The server lends it to the connection; a pool
+/// One request on a connection, and its response. ExchangePool lends it to the connection; a pool
 /// thread gets it when the request is complete enough to run.
 ///
 /// RequestState says how far the request is, who ends its response, and whether its front is still
@@ -105,7 +104,7 @@ class WireExchange final : public gateway::Exchange,
   bool head_sent() const noexcept override { return head_.taken(); }
   void break_off() noexcept override;
   void send_error_text(std::string_view text) noexcept override;
-  bool front_gone() const noexcept override { return state_.gone(); }
+  bool front_gone() const noexcept override { return state_.front_gone(); }
 
  private:
   void report_given_up() noexcept;

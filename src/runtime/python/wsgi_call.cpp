@@ -68,9 +68,9 @@ void WsgiCall::run(gateway::Exchange& exchange) noexcept {
     attempt([&] { close(result.get()); });
     attempt([&] { result.reset(); });
   }
-  gone_ = client_gone();
+  const bool gone = client_gone();
   take_back();
-  attempt([&] { report_oddities(); });
+  attempt([&] { report_oddities(gone); });
   attempt([&] { error_text_.end(); });
   exchange_ = nullptr;
   drop_interrupt();  // must be last: the interpreter is held from here to the end of the exchange
@@ -231,7 +231,7 @@ void WsgiCall::end_if_forked() noexcept {
 
 bool WsgiCall::client_gone() const noexcept {
   const bool body_cut = input_ && unboxed<InputStream>(input_.object().get()).was_cut();
-  return response_.gone() || exchange_->front_gone() || body_cut;
+  return exchange_->front_gone() || body_cut;
 }
 
 void WsgiCall::on_python_exception() noexcept {
@@ -247,7 +247,7 @@ void WsgiCall::on_python_exception() noexcept {
          failure.traceback);
 }
 
-void WsgiCall::report_oddities() noexcept {
+void WsgiCall::report_oddities(bool client_gone) noexcept {
   if (response_.has_excess())
     report(gateway::LogEvent::response_excess,
            "the application gave more body than its head allows; "
@@ -255,7 +255,7 @@ void WsgiCall::report_oddities() noexcept {
   if (response_.lacked_reason())
     report(gateway::LogEvent::response_no_reason,
            "the application's status has no reason phrase; one was added");
-  if (gone_)
+  if (client_gone)
     report(gateway::LogEvent::response_client_gone,
            "the client went away before the end of the call");
   if (response_.status() >= kServerError && !failed_) report_silent_error();

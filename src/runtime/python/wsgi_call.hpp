@@ -51,7 +51,7 @@ class WsgiCall {
   void on_python_exception() noexcept;
   bool is_of_interrupt(PyObject* exception) const noexcept;
   void drop_interrupt() noexcept;
-  void report_oddities() noexcept;
+  void report_oddities(bool client_gone) noexcept;
   void report_silent_error() noexcept;
   void report(gateway::LogEvent event, std::string_view what,
               std::string_view traceback = {}) noexcept;
@@ -68,7 +68,6 @@ class WsgiCall {
   BoundFunction start_response_;  // with write
 
   gateway::Exchange* exchange_ = nullptr;  // of the current call
-  bool gone_ = false;                      // the client went away before the end of the call
   bool failed_ = false;                    // in a way that the log has, or need not have
   std::uint64_t written_before_ = 0;       // to the console, by any thread
   const unsigned long thread_;             // Python's id of the thread

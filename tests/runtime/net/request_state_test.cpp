@@ -214,8 +214,10 @@ TEST_SUITE("request state") {
     RequestState state;
     go(state, kRunning);
     CHECK(state.try_end(End::complete));
+    CHECK_FALSE(state.front_gone());
     state.set_refused();
     CHECK_FALSE(state.gone());
+    CHECK(state.front_gone());
     CHECK(state.front_lost());
     state.finish();
     state.reset();

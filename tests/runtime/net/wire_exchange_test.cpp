@@ -403,6 +403,28 @@ TEST_SUITE("wire exchange") {
     }
   }
 
+  TEST_CASE("a call whose bytes were refused knows that its front is gone before the loop does") {
+    ScriptedApplication application;
+    std::atomic<bool> refused{false};
+    std::atomic<bool> gone{false};
+    application.on("/stream", [&](gateway::Exchange& exchange) {
+      application.gate.wait();
+      const gateway::ResponseHead head{"200 OK", {}};
+      refused = !ScriptedApplication::stream(exchange, &head, "bytes");
+      gone = exchange.front_gone();
+    });
+    RunningServer server(application);
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::uwsgi, {"/stream"})));
+    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+    const StoppedLoop stopped(server);
+    front.close();
+    application.gate.open();
+    REQUIRE(eventually([&] { return application.ended() == 1; }));
+    CHECK(refused.load());
+    CHECK(gone.load());
+  }
+
   TEST_CASE("text for wsgi.errors reaches a FastCGI front after the head, when asked for") {
     ScriptedApplication application;
     application.on("/complain", [](gateway::Exchange& exchange) {
