@@ -319,7 +319,6 @@ void Session::respond_instead(const WireExchange& running) {
   const Instead done = live->exchange().try_respond_instead();
   if (done == Instead::no) return;
   if (done == Instead::broken) end_broken_off();
-  if (!live->exchange().keeps_connection()) channel_.end();
   if (!live->released()) decoder_->release(live->exchange().id());
   // Its thread still has the exchange, which can be reused once that thread comes back.
   workspace_.exchanges.give_back(live->take());
@@ -353,7 +352,6 @@ void Session::end_broken_off() noexcept {
 
 void Session::give_back(LiveRequest& live) {
   WireExchange& exchange = live.exchange();
-  if (!exchange.keeps_connection()) channel_.end();
   if (exchange.broken_off()) end_broken_off();
   exchange.reset();
   workspace_.exchanges.give_back(live.take());
