@@ -62,7 +62,7 @@ HandOver Connection::try_leave_with(const WireExchange& waiting) {
   if (state_ != State::open || outbox().blocked()) return HandOver::impossible;
   if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
-  if (!bytes || bytes->size() > Peers::kMostBytes) return HandOver::impossible;
+  if (!bytes) return HandOver::impossible;
   if (!workspace_.other_workers.give(socket_.get(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();

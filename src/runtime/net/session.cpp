@@ -376,8 +376,10 @@ std::optional<std::string> Session::try_reencode(const WireExchange& waiting) co
   if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // no copy at each try
   const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
-  return protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
-                                  waiting.request().sent_variables(), *body);
+  std::string bytes = protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
+                                               waiting.request().sent_variables(), *body);
+  if (bytes.size() > Peers::kMostBytes) return std::nullopt;
+  return bytes;
 }
 
 void Session::forget() {
