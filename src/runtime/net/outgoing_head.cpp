@@ -18,13 +18,13 @@ unsigned parse_status(std::string_view text) {
 void OutgoingHead::clear() noexcept {
   text_.clear();
   status_ = 0;
-  taken_ = announces_length_ = false;
-  out_.store(false, std::memory_order_relaxed);
+  announces_length_ = false;
+  state_.store(State::none, std::memory_order_relaxed);
 }
 
 void OutgoingHead::take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer) {
   framer.write_head(head, text_);
-  taken_ = true;
+  state_.store(State::taken, std::memory_order_relaxed);
   status_ = parse_status(head.status);
   announces_length_ = head.announces_length;
 }

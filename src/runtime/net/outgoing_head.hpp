@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,26 +19,30 @@ class OutgoingHead {
   void clear() noexcept;
   /// Takes the application's head, once.
   void take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer);
-  bool taken() const noexcept { return taken_; }
+  bool taken() const noexcept { return state_.load(std::memory_order_relaxed) != State::none; }
   /// Text that must go before the body's next bytes, without framing; "" once it is out.
   std::string_view pending() const noexcept {
-    return out_.load(std::memory_order_relaxed) ? std::string_view() : text_;
+    return state_.load(std::memory_order_relaxed) == State::out ? std::string_view() : text_;
   }
   std::size_t size() const noexcept { return text_.size(); }
-  /// The head goes out now.
-  void set_out() noexcept { out_.store(true, std::memory_order_release); }
+  /// The head, which was taken, goes out now.
+  void set_out() noexcept {
+    assert(taken());
+    state_.store(State::out, std::memory_order_release);
+  }
 
   /// True once the head is out or on its way. Any thread, which may then use what follows, too.
-  bool out() const noexcept { return out_.load(std::memory_order_acquire); }
+  bool out() const noexcept { return state_.load(std::memory_order_acquire) == State::out; }
   unsigned status() const noexcept { return status_; }
   bool announces_length() const noexcept { return announces_length_; }
 
  private:
+  enum class State : std::uint8_t { none, taken, out };
+
   std::string text_;
   unsigned status_ = 0;
-  bool taken_ = false;
   bool announces_length_ = false;
-  std::atomic<bool> out_{false};
+  std::atomic<State> state_{State::none};
 };
 
 }  // namespace appd::net
