@@ -14,7 +14,7 @@ class Dispatcher {
   /// Queues a request for a pool thread. Returns false if the queue is full. Loop's thread.
   virtual bool submit(const std::shared_ptr<WireExchange>& exchange) noexcept = 0;
 
-  /// True if every thread is in a call. Loop's thread.
+  /// True while every thread is in a call, or none gets into the interpreter. Any thread.
   virtual bool saturated() const noexcept = 0;
 
   /// Makes the loop call `connection->on_notified()` soon. Any thread, even with the interpreter

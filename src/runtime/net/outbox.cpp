@@ -52,8 +52,8 @@ constexpr std::size_t kHeldRoom = 2 * kSmall;
 constexpr std::size_t kItemRoom = 4096;
 /// An outbox with more bytes or items than this is overloaded; a stream has at most twice its
 /// buffer here.
-constexpr std::size_t kCrowd = 2 * kOutgoingBuffer;
-constexpr std::size_t kCrowdedItems = 64;
+constexpr std::size_t kOverload = 2 * kOutgoingBuffer;
+constexpr std::size_t kOverloadItems = 64;
 /// What one flush may send before other connections get their turn.
 constexpr std::size_t kFlushBudget = OutgoingItem::kFileBudget;
 
@@ -144,7 +144,7 @@ void Outbox::wake() {
 
 bool Outbox::overloaded() const noexcept {
   if (!blocked()) return false;
-  return waiting() > kCrowd || items_.load(std::memory_order_relaxed) > kCrowdedItems ||
+  return waiting() > kOverload || items_.load(std::memory_order_relaxed) > kOverloadItems ||
          files_.load(std::memory_order_relaxed) > 0 || memory_.used_up();
 }
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <stdexcept>
 
+#include "runtime/net/internal_request.hpp"
 #include "runtime/support/throw_errno.hpp"
 
 namespace appd::net {

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/decoder.hpp"
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/net/internal_request.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::net {
