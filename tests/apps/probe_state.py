@@ -45,7 +45,7 @@ def wait_gate(environ):
 
 
 def respond(start_response, body, content_type="application/json", status="200 OK", fields=()):
-    """A whole answer with its length; what is no bytes becomes JSON."""
+    """A whole response with its length; what is no bytes becomes JSON."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
     start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *fields])

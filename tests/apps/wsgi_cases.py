@@ -287,7 +287,7 @@ def changed_list(environ, start_response):
 
 @case
 def bare_response(environ, start_response):
-    """A streamed answer with one header field."""
+    """A streamed response with one header field."""
     start_response("200 OK", [("X-Only", "this")])
     return iter([b"no content type"])
 

@@ -17,7 +17,7 @@ from harness.stage import PYTHON, Application, Stage
 
 WIRES = ("fastcgi-kept", "fastcgi", "uwsgi", "scgi")
 SHORT = Pace(0.4, 0.0)
-LONG = Pace(30.0, 0.0)  # for what ends at the first wrong answer, however slow the machine is
+LONG = Pace(30.0, 0.0)  # for what ends at the first wrong response, however slow the machine is
 
 SHORT_ONCE_IN_A_THOUSAND = """
 import hello, itertools
@@ -168,4 +168,4 @@ def test_a_server_that_holds_blocks_back_is_noticed(stage, server, late):
 def test_a_wrong_page_is_noticed_before_it_is_measured(stage):
     application = Application("hello:application", contains=b"Good bye")
     (failure,) = failures(measured(stage, Appd, "uwsgi", application))
-    assert "wrong answer: 200" in failure
+    assert "wrong response: 200" in failure

@@ -120,7 +120,7 @@ class FrontMatrix:
     def test_a_proxy_field_of_a_client_is_dropped(self, port):
         assert "HTTP_PROXY" not in web.get(port, "/environ", [("Proxy", "http://attacker.test")]).json()
 
-    # ---- answers
+    # ---- responses
 
     @pytest.mark.parametrize("code", [204, 304])
     def test_a_bodiless_status_leaves_the_connection_usable(self, port, code):

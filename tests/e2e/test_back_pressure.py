@@ -213,7 +213,7 @@ def send_unread(connection, data, most) -> int:
     return sent
 
 
-@pytest.mark.parametrize("asked", ["values", "unknown type", "unknown role", "refused", "answers"])
+@pytest.mark.parametrize("asked", ["values", "unknown type", "unknown role", "refused", "responses"])
 def test_who_does_not_read_replies_cannot_ask_for_more(site, installed, asked):
     server = site()
     worker = server.only_worker()
@@ -226,7 +226,7 @@ def test_who_does_not_read_replies_cannot_ask_for_more(site, installed, asked):
         "unknown type": wire.record(77, 0),
         "unknown role": wire.record(wire.BEGIN_REQUEST, 5, bytes([0, 9, 1, 0, 0, 0, 0, 0])),
         "refused": begin + wire.record(wire.PARAMS, 1),
-        "answers": b"".join(head(large, number) + wire.record(wire.STDIN, number) for number in range(1, 20_000)),
+        "responses": b"".join(head(large, number) + wire.record(wire.STDIN, number) for number in range(1, 20_000)),
     }[asked]
     data *= max(65_536 // len(data), 1)
     with wire.FastCgi(server.address) as connection:

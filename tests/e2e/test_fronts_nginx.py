@@ -162,5 +162,5 @@ def test_an_error_after_a_head_without_length_shows_as_an_incomplete_response(fr
         try:
             reply = client.read_reply()
         except http.client.RemoteDisconnected:
-            return  # nginx had sent nothing on yet: the client got no answer at all
+            return  # nginx had sent nothing on yet: the client got no response at all
     assert reply.status == 502 or not reply.complete

@@ -13,7 +13,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
 def spooled(server, size):
-    """The answer to a body of unknown length, which is stored before the application runs."""
+    """The response to a body of unknown length, which is stored before the application runs."""
     with wire.FastCgi(server.address) as connection:
         connection.begin(1, keep=False)
         connection.params(wire.variables("POST", "/digest"))

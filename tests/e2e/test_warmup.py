@@ -1,4 +1,4 @@
-"""--warmup: what an application answers before it serves, and which answers let it."""
+"""--warmup: what an application answers before it serves, and which responses let it."""
 
 import json
 import re

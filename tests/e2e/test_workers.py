@@ -144,7 +144,7 @@ def test_the_death_of_a_worker_with_connections_of_another_disturbs_no_other(pai
     assert pair.server.call("uwsgi", "/hello").status == 200
 
 
-def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_successor(pair):
+def test_what_a_worker_was_given_and_had_not_taken_is_answered_by_its_replacement(pair):
     pair.stop_other()
     given, *_ = pair.waiting
     before = descriptors(pair.blocked)
@@ -181,7 +181,7 @@ def inherited_pair(installed, place, connect):
         server.stop()
 
 
-def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_successor(inherited_pair):
+def test_so_it_is_by_the_other_after_an_upgrade_that_leaves_no_replacement(inherited_pair):
     pair = inherited_pair()
     pair.stop_other()
     given, *_ = pair.waiting

@@ -397,7 +397,7 @@ CLIENTS = {"fastcgi": FastCgi, "uwsgi": Uwsgi, "scgi": Scgi}
 
 
 def begin(wire: str, address: Address, named, body: Body = b"", end_body=True, timeout=TIMEOUT):
-    """Sends a request. Returns the connection, whose `read_answer` reads the response later."""
+    """Sends a request. Returns the connection, whose `read_response` reads the response later."""
     connection = CLIENTS[wire](address, timeout)
     if wire == "fastcgi":
         connection.begin(1, keep=False)

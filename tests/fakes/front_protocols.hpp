@@ -95,7 +95,7 @@ inline std::string request(Speech speech, const Asked& asked) {
 }
 
 /// One response as its front sees it.
-struct Answer {
+struct FrontResponse {
   std::string stdout_bytes;  ///< head and body
   std::string error_text;    ///< FastCGI STDERR
   bool stdout_ended = false;
@@ -122,7 +122,7 @@ struct Answer {
 
 /// The responses in the output of a FastCGI server, by request id.
 struct FastcgiResponses {
-  std::map<unsigned, Answer> by_id;
+  std::map<unsigned, FrontResponse> by_id;
   bool corrupt = false;       ///< a record of another version: nothing after it counts
   std::size_t left_over = 0;  ///< bytes of an incomplete record
 
@@ -150,7 +150,7 @@ struct FastcgiResponses {
   }
 
  private:
-  static void add(Answer& response, unsigned type, std::string_view content) {
+  static void add(FrontResponse& response, unsigned type, std::string_view content) {
     if (response.ends > 0 || (response.stdout_ended && type == 6)) response.late_bytes = true;
     if (type == 3) ++response.ends;
     if (type == 7) response.error_text += content;
@@ -175,9 +175,9 @@ inline auto ended_responses(std::size_t count) {
 }
 
 /// The only response in all the bytes that came.
-inline Answer response_in(Speech speech, std::string_view bytes, unsigned id = 1) {
+inline FrontResponse response_in(Speech speech, std::string_view bytes, unsigned id = 1) {
   if (is_fastcgi(speech)) return FastcgiResponses(bytes).by_id[id];
-  Answer response;
+  FrontResponse response;
   response.stdout_bytes = bytes;
   return response;
 }

@@ -85,7 +85,7 @@ class RunningServer {
     return port_ == 0 ? FrontSocket::to_unix(socket_.name()) : FrontSocket::to_port(port_);
   }
   /// One request on a connection of its own, sent and read at the same time.
-  Answer ask(Speech speech, const Asked& asked) const {
+  FrontResponse ask(Speech speech, const Asked& asked) const {
     FrontSocket front = connect();
     const std::string sent = request(speech, asked);
     return speech == Speech::fastcgi_kept

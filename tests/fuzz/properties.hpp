@@ -49,7 +49,8 @@ inline std::string check_sniff(std::string_view input) {
   return {};
 }
 
-/// The content of the STDOUT records in `bytes`, or null when they are not one well-formed answer.
+/// The content of the STDOUT records in `bytes`, or null when they are not one well-formed
+/// response.
 inline std::optional<std::string> response_content(std::string_view bytes, RequestId id) {
   fastcgi::RecordReader reader;
   std::string content;

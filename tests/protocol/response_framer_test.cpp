@@ -27,7 +27,7 @@ std::string stdout_of(unsigned id, std::string_view content) {
   return record(6, id, content);
 }
 
-TEST_SUITE("answer framer") {
+TEST_SUITE("response framer") {
   const ResponseFramer fastcgi(Wire::fastcgi, 0x0103);
   const ResponseFramer uwsgi(Wire::uwsgi, 0);
   const ResponseFramer scgi(Wire::scgi, 0);
@@ -78,7 +78,7 @@ TEST_SUITE("answer framer") {
              stdout_of(0x0103, exact) + stdout_of(0x0103, "b"));
   }
 
-  TEST_CASE("uwsgi and SCGI answers are plain bytes") {
+  TEST_CASE("uwsgi and SCGI responses are plain bytes") {
     for (const auto* framer : {&uwsgi, &scgi}) {
       CHECK_EQ(framed(*framer, "head", {"bo", "", "dy"}, true), "headbody");
       CHECK_EQ(framed(*framer, "", {}, true), "");

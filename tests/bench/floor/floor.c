@@ -225,21 +225,21 @@ static bool read_request(Bytes from, PyObject* variables) {
   return false;
 }
 
-// How the application is called and its answer made
+// How the application is called and its response made
 
-/// The answer as it is sent:  record header (FastCGI only) | head | body | closing records (FastCGI
-/// only)
+/// The response as it is sent: record header (FastCGI only) | head | body | closing records
+/// (FastCGI only)
 enum { LARGEST_CONTENT = 65535, CLOSING_RECORDS = 24 };
-static char answer[RECORD_HEADER + LARGEST_CONTENT + CLOSING_RECORDS];
-static size_t answer_size;
+static char response[RECORD_HEADER + LARGEST_CONTENT + CLOSING_RECORDS];
+static size_t response_size;
 
 static bool put_bytes(const void* from, size_t size) {
-  if (answer_size + size > sizeof answer - CLOSING_RECORDS) {
-    PyErr_SetString(PyExc_ValueError, "the answer is too large");
+  if (response_size + size > sizeof response - CLOSING_RECORDS) {
+    PyErr_SetString(PyExc_ValueError, "the response is too large");
     return false;
   }
-  memcpy(answer + answer_size, from, size);
-  answer_size += size;
+  memcpy(response + response_size, from, size);
+  response_size += size;
   return true;
 }
 
@@ -276,7 +276,7 @@ static PyObject* start_response(PyObject* Py_UNUSED(self), PyObject* const* argu
     PyErr_SetString(PyExc_TypeError, "start_response(status, headers) with a list of headers");
     return NULL;
   }
-  answer_size = format == FASTCGI ? RECORD_HEADER : 0;
+  response_size = format == FASTCGI ? RECORD_HEADER : 0;
   const bool named = format == UWSGI ? PUT_LITERAL("HTTP/1.1 ") : PUT_LITERAL("Status: ");
   if (!named || !put_text(arguments[0]) || !PUT_LITERAL("\r\n")) return NULL;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(arguments[1]); ++i) {
@@ -320,25 +320,25 @@ static bool put_body(PyObject* body) {
   return put_iterable(body);
 }
 
-static void frame_answer(void) {
-  const size_t size = answer_size - RECORD_HEADER;
+static void frame_response(void) {
+  const size_t size = response_size - RECORD_HEADER;
   const char header[RECORD_HEADER] = {1, STDOUT, 0, 1, (char)(size >> 8), (char)size};
-  memcpy(answer, header, sizeof header);
+  memcpy(response, header, sizeof header);
   static const char closing[CLOSING_RECORDS] = {1, STDOUT, 0,           1, 0, 0, 0,
                                                 0, 1,      END_REQUEST, 0, 1, 0, 8};
-  memcpy(answer + answer_size, closing, sizeof closing);
-  answer_size += sizeof closing;
+  memcpy(response + response_size, closing, sizeof closing);
+  response_size += sizeof closing;
 }
 
 /// False, with a Python error, if the application fails.
-static bool make_answer(PyObject* variables) {
-  answer_size = 0;
+static bool make_response(PyObject* variables) {
+  response_size = 0;
   PyObject* arguments[] = {variables, start_response_function};
   PyObject* body = PyObject_Vectorcall(application, arguments, 2, NULL);
   if (!body) return false;
   const bool good = put_body(body);
   Py_DECREF(body);
-  if (good && format == FASTCGI) frame_answer();
+  if (good && format == FASTCGI) frame_response();
   return good;
 }
 
@@ -346,14 +346,14 @@ static bool make_answer(PyObject* variables) {
 
 static bool answer_request(int connection, Bytes request) {
   PyObject* variables = PyDict_Copy(environ_base);
-  bool good = variables && read_request(request, variables) && make_answer(variables);
+  bool good = variables && read_request(request, variables) && make_response(variables);
   Py_XDECREF(variables);
   if (!good) {
     fputs("appd_floor: a request was given up\n", stderr);
     if (PyErr_Occurred()) PyErr_Print();
     return false;
   }
-  return send(connection, answer, answer_size, MSG_NOSIGNAL) == (ssize_t)answer_size;
+  return send(connection, response, response_size, MSG_NOSIGNAL) == (ssize_t)response_size;
 }
 
 /// Serves the request that has come, if any. False: the connection waits for the next one.

@@ -113,7 +113,7 @@ class Visitor:
     def receive(self) -> Record:
         response = self.connection.read_response()
         if response.status != 200 or not response.complete:
-            raise AssertionError(f"wrong answer: {response}")
+            raise AssertionError(f"wrong response: {response}")
         return Record(self._sent, **response.json())
 
     def pause(self) -> float:

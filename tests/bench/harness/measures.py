@@ -1,7 +1,7 @@
 """What is done with a running server, and the figures that come of it.
 
 A measure is called with what runs (`Running`) and the pace, and returns the figures of one round. Any
-wrong or failed answer raises BenchError.
+wrong or failed response raises BenchError.
 """
 
 import json

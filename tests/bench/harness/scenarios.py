@@ -55,7 +55,7 @@ HELLO = Application("hello:application", contains=b"Hello, world!\n", length=14)
 FLASK = Application("flask_json:application", path="/books", contains=b'"title":"Book 19"')
 DJANGO = Application("django_site.wsgi:application", path="/books/", contains=b"<h1>20 books</h1>",
                      prepare=fill_library)
-LARGE = Application("large_answer:application", length=MIB)
+LARGE = Application("large_response:application", length=MIB)
 STREAM = Application("stream:application", length=100_000)
 WATCHED_STREAM = Application("stream:application", length=100_000, prepare=share_progress)
 UPLOAD = Application("upload:application", contains=b"1048576 bytes\n", body=MIB)
@@ -183,7 +183,7 @@ SCENARIOS = (
     Scenario(7, "django", "Django, page with a query of 20 rows on SQLite, 16 connections", (
         framework(DJANGO, 2, 4, (cpu(0.95),)),
     )),
-    Scenario(8, "large-answer", "answer of 1 MiB, 4 connections", (
+    Scenario(8, "large-response", "response of 1 MiB, 4 connections", (
         one_way(LARGE, KEPT, 0.80), one_way(LARGE, "uwsgi", 1.0),
     )),
     Scenario(9, "stream", "stream of 100 blocks of 1,000 bytes, 4 connections", (

@@ -94,7 +94,7 @@ def check_response(application: Application, wire_name, address) -> int:
     wanted = len(response.body) if application.length is None else application.length
     if (response.status, response.complete, len(response.body)) != (200, True, wanted) or \
             application.contains not in response.body:
-        raise ValueError(f"wrong answer: {response.status}, {len(response.body)} bytes: {response.body[:300]!r}")
+        raise ValueError(f"wrong response: {response.status}, {len(response.body)} bytes: {response.body[:300]!r}")
     return len(response.body)
 
 

@@ -7,7 +7,7 @@
 namespace appd::load {
 
 /// A response over uwsgi or SCGI: a CGI head and a body that ends with the connection.
-class CgiResponse : public Answer {
+class CgiResponse : public Response {
  public:
   explicit CgiResponse(bool head_only) : content_(head_only) {}
 

@@ -49,7 +49,7 @@ const WrongCase kWrong[] = {
 
 }  // namespace
 
-TEST_SUITE("cgi answer") {
+TEST_SUITE("cgi response") {
   TEST_CASE("right responses have their status and length in any cut") {
     for (const Case& right : kRight) {
       for (std::size_t size = 1; size <= right.bytes.size(); ++size) {
@@ -67,7 +67,7 @@ TEST_SUITE("cgi answer") {
     }
   }
 
-  TEST_CASE("wrong answers are noticed in any cut") {
+  TEST_CASE("wrong responses are noticed in any cut") {
     for (const WrongCase& wrong : kWrong) {
       for (std::size_t size = 1; size <= 40; ++size) {
         CAPTURE(wrong.name);

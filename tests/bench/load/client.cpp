@@ -78,24 +78,24 @@ void Client::receive() {
 void Client::on_input(const error_code& error, std::size_t size) {
   if (error == asio::error::eof) return on_end();
   if (error) return fail("receive", error.message());
-  if (!response_->take({input_.data(), size})) return fail("answer", response_->complaint());
+  if (!response_->take({input_.data(), size})) return fail("response", response_->complaint());
   if (!kept_ || !response_->ended()) return receive();
   if (unsent_.empty()) finish();
 }
 
 void Client::on_end() {
-  if (!response_->take_end()) return fail("answer", response_->complaint());
-  if (!unsent_.empty()) return fail("answer", "it ended before the request was read");
+  if (!response_->take_end()) return fail("response", response_->complaint());
+  if (!unsent_.empty()) return fail("response", "it ended before the request was read");
   finish();
 }
 
 void Client::finish() {
   const Clock::time_point now = Clock::now();
   const std::string mismatch = kind_.mismatch(response_->status(), response_->length());
-  if (!mismatch.empty()) return fail("answer", mismatch);
+  if (!mismatch.empty()) return fail("response", mismatch);
   if (kind_.counting) kind_.latencies.add(now - begun_);
   if (!kept_ || !response_->connection_stays()) socket_.close();
-  pace_.on_answer();
+  pace_.on_response();
   next(now);
 }
 

@@ -44,7 +44,7 @@ class Pace {
   virtual bool may_begin(const Kind& kind, Clock::time_point now) = 0;
   /// The client was told that it may not begin, and waits to be started again.
   virtual void on_rest(const Kind& kind) = 0;
-  virtual void on_answer() = 0;
+  virtual void on_response() = 0;
   /// The run is invalid.
   virtual void on_failure(std::string why) = 0;
 
@@ -74,7 +74,7 @@ class Client {
   Kind& kind_;
   const bool kept_;
   Socket socket_;
-  const std::unique_ptr<Answer> response_;
+  const std::unique_ptr<Response> response_;
   std::vector<char> input_;
   std::string_view unsent_;
   Clock::time_point begun_;

@@ -11,7 +11,7 @@ namespace appd::load {
 
 /// A response to FastCGI's request 1: STDOUT records with a CGI head and a body, any STDERR, and an
 /// END_REQUEST that reports success. Nothing may follow it.
-class FastcgiResponse : public Answer {
+class FastcgiResponse : public Response {
  public:
   explicit FastcgiResponse(bool head_only) : content_(head_only) {}
 

@@ -72,7 +72,7 @@ const WrongCase kWrong[] = {
 
 }  // namespace
 
-TEST_SUITE("fastcgi answer") {
+TEST_SUITE("fastcgi response") {
   TEST_CASE("right responses end with END_REQUEST and have status and length in any cut") {
     for (const std::string& bytes : kRight) {
       for (std::size_t size = 1; size <= bytes.size(); ++size) {
@@ -90,7 +90,7 @@ TEST_SUITE("fastcgi answer") {
     }
   }
 
-  TEST_CASE("wrong answers are noticed in any cut") {
+  TEST_CASE("wrong responses are noticed in any cut") {
     for (const WrongCase& wrong : kWrong) {
       for (std::size_t size = 1; size <= 80; ++size) {
         CAPTURE(wrong.name);

@@ -46,7 +46,7 @@ class CountingParser : public boost::beast::http::basic_parser<false> {
 
 /// A response over HTTP/1.x, whose body has a Content-Length, comes in chunks, or ends with the
 /// connection.
-class HttpResponse : public Answer {
+class HttpResponse : public Response {
  public:
   explicit HttpResponse(bool head_only) : head_only_(head_only) { HttpResponse::begin(); }
 
@@ -63,7 +63,7 @@ class HttpResponse : public Answer {
   bool parse(std::string_view& bytes);
 
   bool head_only_;
-  std::optional<CountingParser> parser_;  // one per answer
+  std::optional<CountingParser> parser_;  // one per response
   std::string unparsed_;                  // the beginning of what the parser needs whole
 };
 

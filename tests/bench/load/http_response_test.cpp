@@ -53,7 +53,7 @@ const WrongCase kWrong[] = {
 
 }  // namespace
 
-TEST_SUITE("http answer") {
+TEST_SUITE("http response") {
   TEST_CASE("right responses end by themselves and have status and length in any cut") {
     for (const Case& right : kRight) {
       for (std::size_t size = 1; size <= right.bytes.size(); ++size) {
@@ -88,7 +88,7 @@ TEST_SUITE("http answer") {
     }
   }
 
-  TEST_CASE("wrong answers are noticed in any cut") {
+  TEST_CASE("wrong responses are noticed in any cut") {
     for (const WrongCase& wrong : kWrong) {
       for (std::size_t size = 1; size <= 80; ++size) {
         CAPTURE(wrong.name);

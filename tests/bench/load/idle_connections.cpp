@@ -48,24 +48,24 @@ void IdleConnections::check() {
       fmt::format("of {} idle connections {} stayed open", sockets_.size(), open));
 }
 
-void IdleConnections::make_request(Socket& socket, Answer& response) {
+void IdleConnections::make_request(Socket& socket, Response& response) {
   boost::system::error_code error;
   boost::asio::write(socket, boost::asio::buffer(kind_.request), error);
   if (error) fail("send", error.message());
   response.begin();
   while (!response.ended()) read_some(socket, response);
   const std::string mismatch = kind_.mismatch(response.status(), response.length());
-  if (!mismatch.empty()) fail("answer", mismatch);
+  if (!mismatch.empty()) fail("response", mismatch);
 }
 
-void IdleConnections::read_some(Socket& socket, Answer& response) {
+void IdleConnections::read_some(Socket& socket, Response& response) {
   pollfd readable{.fd = socket.native_handle(), .events = POLLIN, .revents = 0};
-  if (::poll(&readable, 1, static_cast<int>(patience_.count())) != 1) fail("answer", "none came");
+  if (::poll(&readable, 1, static_cast<int>(patience_.count())) != 1) fail("response", "none came");
   std::array<char, 65536> input;
   boost::system::error_code error;
   const std::size_t size = socket.read_some(boost::asio::buffer(input), error);
   if (error) fail("receive", error.message());
-  if (!response.take({input.data(), size})) fail("answer", response.complaint());
+  if (!response.take({input.data(), size})) fail("response", response.complaint());
 }
 
 }  // namespace appd::load

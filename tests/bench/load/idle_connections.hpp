@@ -22,8 +22,8 @@ class IdleConnections {
   void check();
 
  private:
-  void make_request(Socket& socket, Answer& response);
-  void read_some(Socket& socket, Answer& response);
+  void make_request(Socket& socket, Response& response);
+  void read_some(Socket& socket, Response& response);
 
   Kind& kind_;
   const std::chrono::milliseconds patience_;

@@ -10,7 +10,7 @@
 
 namespace appd::load {
 
-std::unique_ptr<Answer> make_response(Wire wire, bool head_only) {
+std::unique_ptr<Response> make_response(Wire wire, bool head_only) {
   switch (wire) {
     case Wire::fastcgi_kept:
     case Wire::fastcgi:

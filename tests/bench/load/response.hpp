@@ -16,9 +16,9 @@ namespace appd::load {
 ///
 ///     begin → take … take → [ended()]          the wire says where a response ends
 ///     begin → take … take → take_end           it ends with the connection
-class Answer {
+class Response {
  public:
-  virtual ~Answer() = default;
+  virtual ~Response() = default;
 
   /// A new request was sent.
   virtual void begin() = 0;
@@ -48,6 +48,6 @@ class Answer {
 };
 
 /// `head_only`: the request's method is HEAD, so that no body comes whatever the head announces.
-std::unique_ptr<Answer> make_response(Wire wire, bool head_only);
+std::unique_ptr<Response> make_response(Wire wire, bool head_only);
 
 }  // namespace appd::load

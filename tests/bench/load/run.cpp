@@ -93,7 +93,7 @@ class Crowd : private Pace {
     if (--busy_ == 0) watchdog_.cancel();
   }
 
-  void on_answer() override { ++responses_; }
+  void on_response() override { ++responses_; }
 
   void on_failure(std::string why) override {
     if (failure_.empty()) failure_ = std::move(why);

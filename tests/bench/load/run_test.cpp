@@ -105,7 +105,7 @@ TEST_SUITE("run") {
     }
   }
 
-  TEST_CASE("one wrong answer makes the whole run invalid") {
+  TEST_CASE("one wrong response makes the whole run invalid") {
     const auto with = [](Wire wire, Reply wrong) {
       return failure(options_for(wire), all_right_but_one(wire, std::move(wrong)));
     };
@@ -142,7 +142,7 @@ TEST_SUITE("run") {
 
   TEST_CASE("a body is checked against its head, unless the request's method is HEAD") {
     const std::string head = "Content-Length: 6\r\n\r\n";
-    const std::pair<Wire, std::string> answers[] = {
+    const std::pair<Wire, std::string> responses[] = {
         {Wire::fastcgi_kept, fastcgi_response(head)},
         {Wire::fastcgi, fastcgi_response(head)},
         {Wire::uwsgi, head},
@@ -150,7 +150,7 @@ TEST_SUITE("run") {
         {Wire::http, "HTTP/1.1 200 OK\r\n" + head},
         {Wire::http_closed, "HTTP/1.1 200 OK\r\n" + head},
     };
-    for (const auto& [wire, bytes] : answers) {
+    for (const auto& [wire, bytes] : responses) {
       const auto script = [closes = !keeps_connections(wire), text = bytes](std::size_t) {
         return Reply{text, closes};
       };
@@ -283,9 +283,9 @@ TEST_SUITE("run") {
             return Reply{right_response(Wire::fastcgi_kept), request == 3};
           }) == "of 10 idle connections 9 stayed open");
     const std::pair<std::string, std::string> wrong_ones[] = {
-        {"rubbish!", "an idle connection: answer: a record of version"},
+        {"rubbish!", "an idle connection: response: a record of version"},
         {fastcgi_response("Status: 500 Oops\r\n\r\nhello"),
-         "an idle connection: answer: status 500 with 5 bytes"}};
+         "an idle connection: response: status 500 with 5 bytes"}};
     for (const auto& [bytes, cause] : wrong_ones) {
       const std::string found = failure(options, [wrong = bytes](std::size_t request) {
         return Reply{request == 3 ? wrong : right_response(Wire::fastcgi_kept)};
@@ -297,7 +297,7 @@ TEST_SUITE("run") {
                            [](std::size_t request) {
                              return Reply{request == 3 ? "" : right_response(Wire::fastcgi_kept)};
                            }),
-                   "an idle connection: answer: none came"));
+                   "an idle connection: response: none came"));
   }
 
   TEST_CASE("reports what the server's process used") {

@@ -54,7 +54,7 @@ std::size_t sent_unread(RunningServer& server, FrontSocket& front, const std::st
   return sent;
 }
 
-/// True once `count` replies have come: management results, unknown types, ended answers.
+/// True once `count` replies have come: management results, unknown types, ended responses.
 auto replies(std::size_t count) {
   return [count, seen = std::size_t{0}, at = std::size_t{0}](const std::string& bytes) mutable {
     while (bytes.size() >= at + 8) {
@@ -123,10 +123,10 @@ TEST_SUITE("back-pressure") {
       REQUIRE(front.send(all.substr(0, 60'000)));
       server.on_loop([] {});
       scripts.gate.open();
-      const FastcgiResponses answers(front.exchange(all.substr(60'000), ended_responses(2)));
-      REQUIRE(answers.ended() == 2);
-      CHECK(answers.by_id.at(1).body() == first);
-      CHECK(answers.by_id.at(2).body() == second);
+      const FastcgiResponses responses(front.exchange(all.substr(60'000), ended_responses(2)));
+      REQUIRE(responses.ended() == 2);
+      CHECK(responses.by_id.at(1).body() == first);
+      CHECK(responses.by_id.at(2).body() == second);
     }
   }
 
@@ -172,10 +172,10 @@ TEST_SUITE("back-pressure") {
       REQUIRE(eventually([&] { return scripts.gate.waiting() == 1 || !front.silent(); }));
       Asked next{"/hello"};
       next.id = 2;
-      const FastcgiResponses answers(
+      const FastcgiResponses responses(
           front.exchange(request(Speech::fastcgi_kept, next), ended_responses(2)));
-      REQUIRE(answers.ended() == 2);
-      CHECK(answers.by_id.at(2).body() == "hello");
+      REQUIRE(responses.ended() == 2);
+      CHECK(responses.by_id.at(2).body() == "hello");
     }
   }
 
@@ -193,7 +193,7 @@ TEST_SUITE("back-pressure") {
       // The whole body first, as Apache sends it.
       REQUIRE(front.send(request(speech, post("/wait", pattern(4 << 20)))));
       const bool kept = speech == Speech::fastcgi_kept;
-      const Answer refused =
+      const FrontResponse refused =
           response_in(speech, kept ? front.receive(ended_responses(1)) : front.receive());
       CHECK(refused.status() == "503");
       CHECK_FALSE(front.was_reset());
@@ -293,14 +293,14 @@ TEST_SUITE("back-pressure") {
     // the rest of the body and for that of the head.
     std::this_thread::sleep_for(400ms);
     REQUIRE(front.send(fastcgi_stdin(1, upload.body.substr(30'000))));
-    const FastcgiResponses answers(
+    const FastcgiResponses responses(
         front.exchange(later.substr(16) + wire::stdin_of(1, ""), ended_responses(2)));
     for (const LogEvent timeout : {LogEvent::connection_timeout, LogEvent::body_timeout}) {
       CHECK(server.reporter().count(timeout) == 0);
     }
-    REQUIRE(answers.ended() == 2);
-    CHECK(answers.by_id.at(1).body() == upload.body);
-    CHECK(answers.by_id.at(2).body() == "hello");
+    REQUIRE(responses.ended() == 2);
+    CHECK(responses.by_id.at(1).body() == upload.body);
+    CHECK(responses.by_id.at(2).body() == "hello");
   }
 
   TEST_CASE("a front that reads no replies cannot go on asking, and gets all in the end") {

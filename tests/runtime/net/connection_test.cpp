@@ -69,7 +69,7 @@ std::size_t open_files(const TemporaryFolder& folder) {
   return count;
 }
 
-bool is_complete(Speech speech, const Answer& response) {
+bool is_complete(Speech speech, const FrontResponse& response) {
   if (response.late_bytes) return false;
   return !is_fastcgi(speech) || (response.stdout_ended && response.ends == 1);
 }
@@ -85,7 +85,7 @@ TEST_SUITE("connection") {
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/hello"})));
       const bool kept = speech == Speech::fastcgi_kept;
-      const Answer response =
+      const FrontResponse response =
           response_in(speech, kept ? front.receive(ended_responses(1)) : front.receive());
       CHECK(response.status() == "200");
       CHECK(response.body() == "hello");
@@ -102,7 +102,8 @@ TEST_SUITE("connection") {
     for (unsigned i = 0; i < 50; ++i) {
       const std::string body = pattern(i * 97, i);
       REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", body))));
-      const Answer response = response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
+      const FrontResponse response =
+          response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
       CHECK(response.body() == body);
       CHECK(is_complete(Speech::fastcgi_kept, response));
     }
@@ -151,7 +152,7 @@ TEST_SUITE("connection") {
         // The loop has read the first part once it has answered this.
         server.on_loop([] {});
         REQUIRE(front.send(bytes.substr(cut)));
-        const Answer response =
+        const FrontResponse response =
             response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
                                                                : front.receive());
         REQUIRE(response.body() == "the body");
@@ -174,7 +175,8 @@ TEST_SUITE("connection") {
       for (const std::size_t size : {1u, 64u * 1024 - 1, 64u * 1024, 64u * 1024 + 1, 5u << 20}) {
         CAPTURE(size);
         const std::string body = pattern(size);
-        const Answer response = server.ask(speech, post(size > 1 << 20 ? "/slow" : "/echo", body));
+        const FrontResponse response =
+            server.ask(speech, post(size > 1 << 20 ? "/slow" : "/echo", body));
         CHECK(response.body() == body);
         CHECK(is_complete(speech, response));
       }
@@ -268,7 +270,7 @@ TEST_SUITE("connection") {
       CAPTURE(name(speech));
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, post("/both", body))));
-      const Answer response =
+      const FrontResponse response =
           response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
                                                              : front.receive());
       CHECK(response.body() == scripts.big + body);
@@ -287,7 +289,7 @@ TEST_SUITE("connection") {
       REQUIRE(eventually([&] { return scripts.ended() == before + 1; }));
       // The only thread is free again while all of that waits.
       CHECK(server.ask(speech, {"/hello"}).body() == "hello");
-      const Answer response =
+      const FrontResponse response =
           response_in(speech, speech == Speech::fastcgi_kept ? slow.receive(ended_responses(1))
                                                              : slow.receive());
       CHECK(response.body() == scripts.big);
@@ -311,7 +313,7 @@ TEST_SUITE("connection") {
     CHECK(server.reporter().count(LogEvent::response_not_spooled, {"/dev/null/none"}) > 0);
   }
 
-  TEST_CASE("a streamed answer waits for its reader") {
+  TEST_CASE("a streamed response waits for its reader") {
     Scripts scripts;
     RunningServer server(scripts);
     for (const Speech speech : kSpeeches) {
@@ -326,7 +328,7 @@ TEST_SUITE("connection") {
       // The short one has ended, the streaming one has not.
       CHECK(eventually([&] { return scripts.ended() == before + 1; }));
       CHECK(scripts.calls() == before + 2);
-      const Answer response =
+      const FrontResponse response =
           response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
                                                              : front.receive());
       CHECK(response.body() == scripts.big);
@@ -347,7 +349,7 @@ TEST_SUITE("connection") {
           // As Apache does: the body first, all of it, then the response.
           FrontSocket front = server.connect();
           REQUIRE(front.send(request(speech, post("/ignore", pattern(size)))));
-          const Answer response =
+          const FrontResponse response =
               response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
                                                                  : front.receive());
           CHECK(response.status() == (size > 8 << 20 ? "413" : "200"));
@@ -367,7 +369,8 @@ TEST_SUITE("connection") {
     FrontSocket front = server.connect();
     for (const std::size_t size : {500'000u, 2u << 20, 500'000u}) {
       REQUIRE(front.send(request(Speech::fastcgi_kept, post("/ignore", pattern(size)))));
-      const Answer response = response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
+      const FrontResponse response =
+          response_in(Speech::fastcgi_kept, front.receive(ended_responses(1)));
       CHECK(response.status() == (size > 1 << 20 ? "413" : "200"));
     }
     REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "still there"))));
@@ -414,7 +417,7 @@ TEST_SUITE("connection") {
       front.end_sending();
       server.on_loop([] {});
       server.on_loop([&] { scripts.gate.open(); });
-      const Answer response = response_in(speech, front.receive());
+      const FrontResponse response = response_in(speech, front.receive());
       CHECK(response.body() == "waited");
       CHECK(front.ended());
     }
@@ -495,15 +498,15 @@ TEST_SUITE("connection") {
       }
     }
     for (unsigned id = 1; id <= 30; ++id) bytes += wire::stdin_of(id * 3, "");
-    const FastcgiResponses answers(front.exchange(bytes, ended_responses(30)));
-    REQUIRE(answers.by_id.size() == 30);
-    for (const auto& [id, response] : answers.by_id) {
+    const FastcgiResponses responses(front.exchange(bytes, ended_responses(30)));
+    REQUIRE(responses.by_id.size() == 30);
+    for (const auto& [id, response] : responses.by_id) {
       CHECK(response.body() == pattern(1000 * (id / 3), id / 3));
       CHECK(is_complete(Speech::fastcgi_kept, response));
     }
   }
 
-  TEST_CASE("streamed answers on one connection never mix inside a record") {
+  TEST_CASE("streamed responses on one connection never mix inside a record") {
     Scripts scripts;
     RunningServer server(scripts, {{}, 4});
     FrontSocket front = server.connect();
@@ -514,9 +517,9 @@ TEST_SUITE("connection") {
       bytes += request(Speech::fastcgi_kept, asked);
     }
     REQUIRE(front.send(bytes));
-    const FastcgiResponses answers(front.receive(ended_responses(4)));
-    REQUIRE(answers.by_id.size() == 4);
-    for (const auto& [id, response] : answers.by_id) {
+    const FastcgiResponses responses(front.receive(ended_responses(4)));
+    REQUIRE(responses.by_id.size() == 4);
+    for (const auto& [id, response] : responses.by_id) {
       CHECK(response.body() == scripts.big);
       CHECK(is_complete(Speech::fastcgi_kept, response));
     }
@@ -600,10 +603,10 @@ TEST_SUITE("connection") {
       REQUIRE(front.send(sent));
       REQUIRE(eventually([&] { return scripts.calls() == before + calls; }));
       REQUIRE(front.send(wire::abort_request(1)));
-      const FastcgiResponses answers(front.receive(ended_responses(1)));
-      REQUIRE(answers.by_id.contains(1));
-      CHECK(answers.by_id.at(1).ends == 1);
-      CHECK_FALSE(answers.by_id.at(1).late_bytes);
+      const FastcgiResponses responses(front.receive(ended_responses(1)));
+      REQUIRE(responses.by_id.contains(1));
+      CHECK(responses.by_id.at(1).ends == 1);
+      CHECK_FALSE(responses.by_id.at(1).late_bytes);
       REQUIRE(eventually([&] { return scripts.ended() == scripts.calls(); }));
       // The connection, and the id, can be used again.
       REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
@@ -647,8 +650,8 @@ TEST_SUITE("connection") {
     REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
     FrontSocket aborts = server.connect();
     REQUIRE(aborts.send(request(Speech::fastcgi_kept, {"/hello"}) + wire::abort_request(1)));
-    const FastcgiResponses answers(aborts.receive(ended_responses(1)));
-    CHECK(answers.by_id.at(1).stdout_bytes.empty());
+    const FastcgiResponses responses(aborts.receive(ended_responses(1)));
+    CHECK(responses.by_id.at(1).stdout_bytes.empty());
     FrontSocket leaves = server.connect();
     REQUIRE(leaves.send(request(Speech::scgi, {"/hello"})));
     REQUIRE(eventually([&] { return server.connections() == 3; }));
@@ -693,10 +696,10 @@ TEST_SUITE("connection") {
     REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
     front.end_sending();
     all += front.receive();
-    const FastcgiResponses answers(all);
-    CHECK(answers.by_id.size() == 500);
-    CHECK(answers.left_over == 0);
-    for (const auto& [id, response] : answers.by_id) {
+    const FastcgiResponses responses(all);
+    CHECK(responses.by_id.size() == 500);
+    CHECK(responses.left_over == 0);
+    for (const auto& [id, response] : responses.by_id) {
       REQUIRE(response.ends == 1);
       REQUIRE_FALSE(response.late_bytes);
     }

@@ -51,7 +51,7 @@ struct Received {
 
 }  // namespace
 
-TEST_SUITE("own request") {
+TEST_SUITE("internal request") {
   TEST_CASE("a decoder finds one whole request in it, and the connection ends with its response") {
     for (const Wire wire : kWires) {
       CAPTURE(protocol::name(wire));
@@ -120,7 +120,7 @@ TEST_SUITE("own request") {
     }
   }
 
-  TEST_CASE("status and location are found in each wire's answer, and only in its head") {
+  TEST_CASE("status and location are found in each wire's response, and only in its head") {
     const auto record = [](char type, const std::string& content) {
       std::string bytes{'\1', type, '\0', '\1', '\0', static_cast<char>(content.size()),
                         '\2', '\0'};

@@ -465,9 +465,9 @@ TEST_SUITE("outbox") {
     for (int i = 0; i < kWrites; ++i) {
       expected += pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
     }
-    const FastcgiResponses answers(got);
-    REQUIRE(answers.by_id.size() == kWriters);
-    for (const auto& [id, response] : answers.by_id) CHECK(response.stdout_bytes == expected);
+    const FastcgiResponses responses(got);
+    REQUIRE(responses.by_id.size() == kWriters);
+    for (const auto& [id, response] : responses.by_id) CHECK(response.stdout_bytes == expected);
   }
 
   TEST_CASE("a file's range follows what waits, plain or in FastCGI records") {
@@ -486,12 +486,12 @@ TEST_SUITE("outbox") {
       if (protocol == Wire::scgi) {
         CHECK(pair.drain() == before + body + after);
       } else {
-        const FastcgiResponses answers(pair.drain());
-        CHECK(answers.by_id.at(5).stdout_bytes == pattern(60'000) + body);
-        CHECK(answers.by_id.at(5).stdout_ended);
-        CHECK(answers.by_id.at(5).ends == 1);
-        CHECK_FALSE(answers.by_id.at(5).late_bytes);
-        CHECK(answers.by_id.at(9).stdout_bytes == "after");
+        const FastcgiResponses responses(pair.drain());
+        CHECK(responses.by_id.at(5).stdout_bytes == pattern(60'000) + body);
+        CHECK(responses.by_id.at(5).stdout_ended);
+        CHECK(responses.by_id.at(5).ends == 1);
+        CHECK_FALSE(responses.by_id.at(5).late_bytes);
+        CHECK(responses.by_id.at(9).stdout_bytes == "after");
       }
       CHECK(pair.outbox->waiting() == 0);
     }

@@ -87,7 +87,7 @@ TEST_SUITE("server") {
     }
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
-      const Answer refused = server.ask(speech, {"/hello"});
+      const FrontResponse refused = server.ask(speech, {"/hello"});
       CHECK(refused.status() == "503");
       CHECK(refused.has("Retry-After: 7\r\n"));
     }
@@ -150,7 +150,7 @@ TEST_SUITE("server") {
     }
   }
 
-  TEST_CASE("HTTP and TLS get a plain answer that says what the socket speaks") {
+  TEST_CASE("HTTP and TLS get a plain response that says what the socket speaks") {
     Scripts scripts;
     for (const bool pinned : {false, true}) {
       net::ServerOptions options;
@@ -383,7 +383,7 @@ TEST_SUITE("server") {
     CHECK_FALSE(FrontSocket::to_unix(server.folder() / "socket").send("x"));
     scripts.gate.open();
     for (std::size_t i = 0; i < running.size(); ++i) {
-      const Answer response = response_in(kSpeeches[i], running[i].receive());
+      const FrontResponse response = response_in(kSpeeches[i], running[i].receive());
       CHECK(response.body() == "waited");
       CHECK(running[i].ended());
     }
@@ -397,7 +397,7 @@ TEST_SUITE("server") {
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/stream"})));
     REQUIRE(eventually([&] { return !front.silent(); }));
     server.drain();
-    const Answer response = response_in(Speech::fastcgi_kept, front.receive());
+    const FrontResponse response = response_in(Speech::fastcgi_kept, front.receive());
     CHECK(response.body().size() == 16 << 20);
     CHECK(response.ends == 1);
     CHECK(eventually([&] { return server.drained(); }));

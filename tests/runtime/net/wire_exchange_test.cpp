@@ -105,7 +105,7 @@ struct OwnedBytes {
 }  // namespace
 
 TEST_SUITE("wire exchange") {
-  TEST_CASE("a broken-off answer is shown to each front in the way it understands") {
+  TEST_CASE("a broken-off response is shown to each front in the way it understands") {
     ScriptedApplication application;
     application.on("/announced", breaking(true));
     application.on("/open", breaking(false));
@@ -141,7 +141,7 @@ TEST_SUITE("wire exchange") {
     }
   }
 
-  TEST_CASE("over TCP a broken-off answer ends in a reset, and the next one in order") {
+  TEST_CASE("over TCP a broken-off response ends in a reset, and the next one in order") {
     ScriptedApplication application;
     application.on("/open", breaking(false));
     application.on("/hello", [](gateway::Exchange& exchange) {
@@ -163,7 +163,7 @@ TEST_SUITE("wire exchange") {
     }
   }
 
-  TEST_CASE("beside other requests a broken-off answer leaves the connection open") {
+  TEST_CASE("beside other requests a broken-off response leaves the connection open") {
     ScriptedApplication application;
     application.on("/announced", breaking(true));
     application.on("/wait", [&](gateway::Exchange& exchange) {
@@ -239,11 +239,11 @@ TEST_SUITE("wire exchange") {
     RunningServer server(application);
     for (const Speech speech : kSpeeches) {
       CAPTURE(name(speech));
-      const Answer response = server.ask(speech, {"/file"});
+      const FrontResponse response = server.ask(speech, {"/file"});
       CHECK(response.body() == content.substr(1234, 2'900'000));
       CHECK(response.ends == (is_fastcgi(speech) ? 1 : 0));
       CHECK_FALSE(response.late_bytes);
-      const Answer empty = server.ask(speech, {"/empty"});
+      const FrontResponse empty = server.ask(speech, {"/empty"});
       CHECK(empty.status() == "200");
       CHECK(empty.body().empty());
       CHECK(empty.ends == (is_fastcgi(speech) ? 1 : 0));
@@ -259,7 +259,7 @@ TEST_SUITE("wire exchange") {
     for (const Speech speech : kSpeeches) {
       FrontSocket front = server.connect();
       REQUIRE(front.send(request(speech, {"/file"})));
-      const Answer response = response_in(speech, front.receive());
+      const FrontResponse response = response_in(speech, front.receive());
       CHECK(front.ended());
       CHECK(response.body().size() == 1000);
       CHECK(response.ends == 0);
@@ -290,7 +290,7 @@ TEST_SUITE("wire exchange") {
         REQUIRE(eventually([&] { return application.ended() == before + 2; }));
         CHECK(owned.bytes.use_count() == 3);
       }
-      const Answer response =
+      const FrontResponse response =
           response_in(speech, kept ? reads.receive(ended_responses(1)) : reads.receive());
       CHECK(response.body() == *owned.bytes);
       CHECK(eventually([&] { return owned.bytes.use_count() == 1; }));
@@ -452,15 +452,15 @@ TEST_SUITE("wire exchange") {
       RunningServer server(application, {options});
       for (const Speech speech : kSpeeches) {
         CAPTURE(name(speech));
-        const Answer complained = server.ask(speech, {"/complain"});
+        const FrontResponse complained = server.ask(speech, {"/complain"});
         CHECK(complained.body() == "body");
         CHECK(complained.error_text == (wanted && is_fastcgi(speech) ? "first second" : ""));
         CHECK_FALSE(complained.late_bytes);
-        const Answer streamed = server.ask(speech, {"/stream"});
+        const FrontResponse streamed = server.ask(speech, {"/stream"});
         CHECK(streamed.body() == "onetwo");
         CHECK(streamed.error_text == (wanted && is_fastcgi(speech) ? "early late" : ""));
         CHECK(streamed.errors_ended == (wanted && is_fastcgi(speech)));
-        const Answer file = server.ask(speech, {"/file"});
+        const FrontResponse file = server.ask(speech, {"/file"});
         CHECK(file.body() == content);
         CHECK(file.error_text == (wanted && is_fastcgi(speech) ? "beside" : ""));
         CHECK(file.errors_ended == (wanted && is_fastcgi(speech)));
@@ -489,7 +489,7 @@ TEST_SUITE("wire exchange") {
     CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 1);
     // Of unknown length: it has to be spooled before the application runs.
     asked.length = "";
-    const Answer refused = server.ask(Speech::fastcgi_kept, asked);
+    const FrontResponse refused = server.ask(Speech::fastcgi_kept, asked);
     CHECK(refused.status() == "500");
     CHECK(refused.body().find("/nowhere") == std::string::npos);
     CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 2);
@@ -561,7 +561,7 @@ TEST_SUITE("wire exchange") {
     options.max_body = 10;
     RunningServer server(application, {options});
     for (const Speech speech : kSpeeches) {
-      const Answer response = server.ask(speech, {"/", "HEAD", std::string(11, 'b')});
+      const FrontResponse response = server.ask(speech, {"/", "HEAD", std::string(11, 'b')});
       CHECK(response.status() == "413");
       CHECK(response.body().empty());
       CHECK(response.has("Content-Length: "));

@@ -138,7 +138,7 @@ TEST_SUITE("handover queue") {
     CHECK(heard(second.front, member.taken[1].first, "answer") == "answer");
   }
 
-  TEST_CASE("a inbox that is closed takes nothing more, and what is in can be saved") {
+  TEST_CASE("an inbox that is closed takes nothing more, and what is in can be saved") {
     const peers::Inboxes inboxes(2);
     const peers::ConnectionChannel& inbox = inboxes.boxes()[1];
     const HandoverQueue box;

@@ -209,9 +209,9 @@ TEST_SUITE("sharing") {
     CHECK(front.silent());
     CHECK(two.a.connections() == 2);
     Two::finish(blocked, two.in_a);
-    FastcgiResponses answers(front.receive(ended_responses(2)));
-    CHECK(answers.by_id[1].body() == "a:one");
-    CHECK(answers.by_id[2].body() == "a:three");
+    FastcgiResponses responses(front.receive(ended_responses(2)));
+    CHECK(responses.by_id[1].body() == "a:one");
+    CHECK(responses.by_id[2].body() == "a:three");
   }
 
   TEST_CASE("a request stays while the next one on its connection has begun to come") {
@@ -225,9 +225,9 @@ TEST_SUITE("sharing") {
     CHECK(front.silent());
     REQUIRE(front.send(next.substr(5)));
     Two::finish(blocked, two.in_a);
-    FastcgiResponses answers(front.receive(ended_responses(2)));
-    CHECK(answers.by_id[1].body() == "a:one");
-    CHECK(answers.by_id[2].body() == "a:next");
+    FastcgiResponses responses(front.receive(ended_responses(2)));
+    CHECK(responses.by_id[1].body() == "a:one");
+    CHECK(responses.by_id[2].body() == "a:next");
   }
 
   TEST_CASE("a body that is not all in memory stays where it is, and is not lost") {
@@ -269,9 +269,9 @@ TEST_SUITE("sharing") {
     REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "body", 2))));
     REQUIRE(two.another_goes_over(other));
     Two::finish(blocked, two.in_a);
-    FastcgiResponses answers(front.receive(ended_responses(2)));
-    CHECK(answers.by_id[1].body() == std::string(8 << 20, 'l'));
-    CHECK(answers.by_id[2].body() == "a:body");
+    FastcgiResponses responses(front.receive(ended_responses(2)));
+    CHECK(responses.by_id[1].body() == std::string(8 << 20, 'l'));
+    CHECK(responses.by_id[2].body() == "a:body");
   }
 
   TEST_CASE("what is too large to go over stays, and keeps nobody behind it from going") {
@@ -471,7 +471,7 @@ TEST_SUITE("sharing") {
           const Speech speech = kSpeeches[random() % kSpeeches.size()];
           const std::string body(random() % 3000, static_cast<char>('a' + n));
           const Asked asked = asking(random() % 3 == 0 ? "/slow" : "/fast", body);
-          const Answer response =
+          const FrontResponse response =
               speech == Speech::fastcgi_kept
                   ? response_in(speech, kept.exchange(request(speech, asked), ended_responses(1)))
                   : two.a.ask(speech, asked);

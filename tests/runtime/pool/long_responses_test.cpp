@@ -17,7 +17,7 @@ constexpr std::int64_t kNow = 1'000'000 * kSecond;
 /// A worker of two threads.
 struct Worker {
   ipc::Scoreboard board{1, 2};
-  LongResponses answers{board.worker(0)};
+  LongResponses responses{board.worker(0)};
 
   /// A call that has sent something.
   void begin(unsigned thread, std::int64_t started, const char* uri) {
@@ -33,7 +33,7 @@ TEST_SUITE("long responses") {
     Worker worker;
     worker.begin(0, kNow - 10 * kSecond, "/a");
     worker.begin(1, kNow - 35 * kSecond, "/b");
-    CHECK(worker.answers.look(kNow) ==
+    CHECK(worker.responses.look(kNow) ==
           "all 2 threads are in calls whose responses have begun (longest: GET /b, 35.0 s), and "
           "requests wait: more --threads help, or streams that are served elsewhere");
   }
@@ -41,30 +41,30 @@ TEST_SUITE("long responses") {
   TEST_CASE("a thread that is idle, has just begun, or has sent nothing yet is another matter") {
     Worker worker;
     worker.begin(0, kNow - 10 * kSecond, "/a");
-    CHECK_FALSE(worker.answers.look(kNow));
+    CHECK_FALSE(worker.responses.look(kNow));
     worker.begin(1, kNow - kSecond / 2, "/short");
-    CHECK_FALSE(worker.answers.look(kNow));
+    CHECK_FALSE(worker.responses.look(kNow));
     worker.board.worker(0)[1].end();
     worker.board.worker(0)[1].begin(kNow - 10 * kSecond, "POST", "/upload");
     worker.board.worker(0)[1].progress.begin_wait();  // for its body
     worker.board.worker(0)[1].progress.end_wait();
-    CHECK_FALSE(worker.answers.look(kNow));
+    CHECK_FALSE(worker.responses.look(kNow));
     worker.board.worker(0)[1].progress.advance();
-    CHECK(worker.answers.look(kNow));
+    CHECK(worker.responses.look(kNow));
   }
 
   TEST_CASE("it is said once, and a minute later when other calls do it") {
     Worker worker;
     worker.begin(0, kNow - 10 * kSecond, "/a");
     worker.begin(1, kNow - 10 * kSecond, "/b");
-    CHECK(worker.answers.look(kNow));
-    CHECK_FALSE(worker.answers.look(kNow + kSecond));
-    CHECK_FALSE(worker.answers.look(kNow + 100 * kSecond));
+    CHECK(worker.responses.look(kNow));
+    CHECK_FALSE(worker.responses.look(kNow + kSecond));
+    CHECK_FALSE(worker.responses.look(kNow + 100 * kSecond));
 
     worker.board.worker(0)[1].end();
     worker.begin(1, kNow + kSecond, "/c");
-    CHECK_FALSE(worker.answers.look(kNow + 59 * kSecond));
-    CHECK(worker.answers.look(kNow + 60 * kSecond));
-    CHECK_FALSE(worker.answers.look(kNow + 200 * kSecond));
+    CHECK_FALSE(worker.responses.look(kNow + 59 * kSecond));
+    CHECK(worker.responses.look(kNow + 60 * kSecond));
+    CHECK_FALSE(worker.responses.look(kNow + 200 * kSecond));
   }
 }

@@ -272,7 +272,7 @@ TEST_SUITE("pool") {
       REQUIRE(blocked.send(request(Speech::uwsgi, {"/wait"})));
       REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
       const auto asked = Clock::now();
-      const Answer refused = server.ask(speech, numbered("/read", 50'000));
+      const FrontResponse refused = server.ask(speech, numbered("/read", 50'000));
       CHECK(refused.status() == "503");
       CHECK(refused.has("Retry-After: "));
       CHECK(Clock::now() - asked >= 100ms);
@@ -462,7 +462,7 @@ TEST_SUITE("pool") {
     std::map<std::string, int> statuses;
     for (std::size_t i = 0; i < kCalls; ++i) {
       const Speech speech = kSpeeches[i % kSpeeches.size()];
-      const Answer response = server.ask(speech, numbered("/short", i));
+      const FrontResponse response = server.ask(speech, numbered("/short", i));
       const std::string body = response.body();
       ++statuses[response.status()];
       // 503: a given up call has the second thread still, so that both are.
@@ -652,7 +652,7 @@ TEST_SUITE("pool") {
             const Asked asked = kind == 0   ? Asked{"/stream"}
                                 : kind == 1 ? numbered("/mixed", random() % 100'000)
                                             : numbered("/mixed", random() % 300);
-            const Answer response =
+            const FrontResponse response =
                 speech == Speech::fastcgi_kept
                     ? response_in(speech, kept.exchange(request(speech, asked), ended_responses(1)))
                     : server.ask(speech, asked);

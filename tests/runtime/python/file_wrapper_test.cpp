@@ -101,7 +101,7 @@ TEST_CASE("Content-Length cuts a file, and a file that is too short for it is a 
   CHECK(shown("shared.file.closed") == "True");
 }
 
-TEST_CASE("a file at its end is an empty answer") {
+TEST_CASE("a file at its end is an empty response") {
   const SampleFile sample;
   const auto exchange = run(sample.path, "opened_at(path, 100000)");
   CHECK(exchange->sent.empty());

@@ -411,7 +411,7 @@ def application(environ, start_response):
   check_complete(*exchange);
 }
 
-TEST_CASE("too few bytes break a streamed answer off") {
+TEST_CASE("too few bytes break a streamed response off") {
   host().take_log(Level::error);
   const auto exchange = host().run(R"(
 def application(environ, start_response):

@@ -95,7 +95,7 @@ bool closes_on_exec(int fd) {
 
 }  // namespace
 
-TEST_SUITE("upgrade_state") {
+TEST_SUITE("upgrade state") {
   TEST_CASE("what is stored is loaded, once and again") {
     const UniqueFd file = store(full());
     check_same(load_upgrade_state(file), full());
