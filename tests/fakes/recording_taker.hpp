@@ -18,15 +18,15 @@ class RecordingTaker final : public net::ConnectionTaker {
     adopted.emplace_back(std::move(socket), bytes);
     if (on_taken) on_taken();
   }
-  void inherit(support::UniqueFd socket, std::string_view bytes) override {
-    inherited.emplace_back(std::move(socket), bytes);
+  void take_over(support::UniqueFd socket, std::string_view bytes) override {
+    taken_over.emplace_back(std::move(socket), bytes);
     if (on_taken) on_taken();
   }
   bool make_room_for_given() override { return make_room && make_room(); }
 
   using Taken = std::pair<support::UniqueFd, std::string>;  ///< with what was read of it
   std::vector<Taken> adopted;
-  std::vector<Taken> inherited;
+  std::vector<Taken> taken_over;
   std::function<void()> on_taken;
   std::function<bool()> make_room;
 };

@@ -257,7 +257,7 @@ OWN = [
     changed("of what an import has left only the last counts against --preload", f"{WORKER}/start_report.cpp",
             "torn = torn || !finding.harmless;", "torn = !finding.harmless;",
             "e2e: test_preload.py", "e2e: test_hard_imports.py"),
-    removed("a worker that ends goes on to inherit after a pause", f"{PEERS}/channel_receiver.cpp",
+    removed("a worker that ends goes on to take over connections after a pause", f"{PEERS}/channel_receiver.cpp",
             "  pause_.cancel();\n", "peers: *", "e2e: test_reload.py"),
     removed("a preloaded worker is in the session of its zygote", f"{WORKER}/zygote.cpp",
             "      ::setsid();  // as the others have done, see support::leave_terminal\n",

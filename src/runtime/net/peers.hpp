@@ -13,8 +13,9 @@ class ConnectionTaker {
  public:
   /// Takes a connection from a peer, with the bytes that the peer has read from it.
   virtual void adopt(support::UniqueFd socket, std::string_view bytes) = 0;
-  /// The same from a worker with another configuration: the front may no longer be admitted.
-  virtual void inherit(support::UniqueFd socket, std::string_view bytes) = 0;
+  /// Takes over a connection that its worker could not keep. That worker may have had another
+  /// configuration, so the front may no longer be admitted.
+  virtual void take_over(support::UniqueFd socket, std::string_view bytes) = 0;
   /// There is no descriptor for a connection that another worker has given: closes an idle one.
   /// Returns false if none is idle; the given one must then wait.
   virtual bool make_room_for_given() = 0;

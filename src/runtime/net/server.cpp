@@ -243,7 +243,7 @@ void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
   if (at_limit()) make_room();
 }
 
-void Server::inherit(support::UniqueFd socket, std::string_view bytes) {
+void Server::take_over(support::UniqueFd socket, std::string_view bytes) {
   if (admits(socket.get(), is_local(socket.get()))) adopt(std::move(socket), bytes);
 }
 

@@ -35,7 +35,7 @@ class Server final : public ConnectionTaker {
   /// Accepts connections on a listening socket, which must be non-blocking, from now on.
   void listen(support::UniqueFd socket);
   void adopt(support::UniqueFd socket, std::string_view bytes) override;
-  void inherit(support::UniqueFd socket, std::string_view bytes) override;
+  void take_over(support::UniqueFd socket, std::string_view bytes) override;
   /// Responds in place of a call that does not return: with 504, or by breaking the response off.
   /// Only the address of `running` is used.
   void respond_instead(const WireExchange* running);

@@ -48,7 +48,7 @@ void HandoverReceiver::close() {
 }
 
 void HandoverReceiver::on_message(ChannelReader::Message message) {
-  if (message.socket) taker_->inherit(std::move(message.socket), message.bytes);
+  if (message.socket) taker_->take_over(std::move(message.socket), message.bytes);
 }
 
 bool HandoverReceiver::make_room() {

@@ -22,9 +22,9 @@ namespace appd::supervisor {
 namespace {
 
 // Each thing has a line: its kind, its numbers, and its quoted name if it has one. The first line
-// names the format. The program that is replaced writes it and may be older, so the name never
-// changes.
-constexpr std::string_view kFormat = "appd-legacy-3";
+// names the format. The program that is replaced writes it and may be older. So a format that
+// changes gets another number, and the new program refuses what it does not know.
+constexpr std::string_view kFormat = "appd-upgrade-4";
 
 void write(std::ostream& out, const UpgradeState& upgrade_state) {
   out << kFormat << '\n';

@@ -55,7 +55,7 @@ class Member {
 
  public:
   RecordingTaker taker;
-  std::vector<RecordingTaker::Taken>& taken = taker.inherited;
+  std::vector<RecordingTaker::Taken>& taken = taker.taken_over;
   HandoverReceiver receiver;
 };
 
@@ -86,7 +86,7 @@ class RunningMember {
   RunningMember(const HandoverQueue& box, std::function<void(UniqueFd socket)> on_taken)
       : handover_receiver_(loop_, box) {
     taker_.on_taken = [this, on_taken = std::move(on_taken)] {
-      on_taken(std::move(taker_.inherited.back().first));
+      on_taken(std::move(taker_.taken_over.back().first));
     };
     thread_ = std::thread([this] {
       handover_receiver_.open(taker_);

@@ -127,8 +127,10 @@ TEST_SUITE("upgrade state") {
       REQUIRE(text.find(from) != std::string::npos);
       return refusal(text.replace(text.find(from), from.size(), to));
     };
-    CHECK(with("appd-legacy-3", "appd-upgrade_state-2").find("a format that is not known") !=
-          std::string::npos);
+    for (const char* other : {"appd-upgrade-3", "appd-upgrade-5"}) {
+      CAPTURE(other);
+      CHECK(with("appd-upgrade-4", other).find("a format that is not known") != std::string::npos);
+    }
     for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
                               "pid-file", "control", "end"}) {
       CAPTURE(field);

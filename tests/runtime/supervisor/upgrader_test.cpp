@@ -128,8 +128,8 @@ TEST_SUITE("upgrader") {
           }) == 7);
     CHECK(read(folder / "pid") == read(folder / "before"));
     const std::string left = read(folder / "said");
-    CHECK(left.find("--upgrade-trial --socket a b\nappd-legacy-3") == 0);
-    CHECK(left.find("\n--socket a b\nappd-legacy-3") != std::string::npos);
+    CHECK(left.find("--upgrade-trial --socket a b\nappd-upgrade-4") == 0);
+    CHECK(left.find("\n--socket a b\nappd-upgrade-4") != std::string::npos);
     const std::size_t first = left.find("12345");
     REQUIRE(first != std::string::npos);
     CHECK(left.find("12345", first + 1) != std::string::npos);
