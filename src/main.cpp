@@ -104,7 +104,9 @@ int ask(const config::Command& command) {
   }
   if (command.settings.control.empty()) {
     throw config::ConfigError(fmt::format(
-        "which appd is to {}? Give --control, --pidfile or --config as it has them", command.verb));
+        "cannot tell which appd to {}: give the --control, --pidfile or --config that it was "
+        "started with",
+        command.verb));
   }
   return supervisor::ask_master(command.settings.control, *verb);
 }

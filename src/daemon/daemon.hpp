@@ -27,7 +27,7 @@
 
 namespace appd {
 
-/// A running server: makes deployments of configurations, gives them to the master, and tells the
+/// A running server: makes deployments from configurations, gives them to the master, and tells the
 /// world how they fare. It has what lives as long as the process.
 class Daemon final : private supervisor::Service {
  public:

@@ -43,11 +43,12 @@ void check_may_give(const Settings& settings, std::optional<uid_t> owner,
                                        settings.socket_owner, self));
   }
   if (group && !support::is_in_group(*group)) {
-    reject("socket-group",
-           fmt::format("{0} is not in the group {1}, and so cannot give a socket to it: usermod "
-                       "--append --groups {1} {0}, then start anew (systemd: "
-                       "SupplementaryGroups={1})",
-                       self, settings.socket_group));
+    reject(
+        "socket-group",
+        fmt::format("user {0} is not in the group {1}, so it cannot give a socket to that group; "
+                    "run usermod --append --groups {1} {0}, then restart appd (systemd: "
+                    "SupplementaryGroups={1})",
+                    self, settings.socket_group));
   }
 }
 
@@ -77,7 +78,7 @@ void check_spool_folder(const Settings& settings) {
     reject("spool-dir", fmt::format("the folder {} does not exist", folder.string()));
   }
   if (!std::filesystem::is_directory(status)) {
-    reject("spool-dir", fmt::format("{} is no folder", folder.string()));
+    reject("spool-dir", fmt::format("{} is not a folder", folder.string()));
   }
 }
 
@@ -95,9 +96,8 @@ std::vector<std::string> find_warnings(const Settings& settings) {
   std::vector<std::string> warnings;
   if (::geteuid() == 0 && settings.user.empty()) {
     warnings.emplace_back(
-        "started as root without --user: the application has all rights on this machine, and so "
-        "has "
-        "anyone who finds a hole in it; --user www-data gives them up");
+        "started as root without --user: the application, and anyone who exploits it, has root's "
+        "rights on this machine; run it as another user with --user www-data");
   }
   std::string warning = worker::virtualenv_warning(settings);
   if (!warning.empty()) warnings.push_back(std::move(warning));
@@ -107,7 +107,7 @@ std::vector<std::string> find_warnings(const Settings& settings) {
 void check_as_user(const Settings& settings) {
   const std::string folder = worker::spool_folder(settings);
   if (net::open_spool_file(folder)) return;
-  reject("spool-dir", fmt::format("{} cannot make a file in {}: {}",
+  reject("spool-dir", fmt::format("user {} cannot create a file in {}: {}",
                                   support::user_name(::geteuid()), folder, std::strerror(errno)));
 }
 

@@ -161,7 +161,7 @@ std::string describe_excess(std::size_t max_params, const std::vector<gateway::V
   return fmt::format(
       "the request's variables are larger than {} bytes (--max-params); the largest so far is {} "
       "with {} bytes",
-      max_params, name.empty() ? "one whose name has not come" : printable(name), size);
+      max_params, name.empty() ? "one whose name has not arrived yet," : printable(name), size);
 }
 
 std::string describe_too_many() {

@@ -197,7 +197,7 @@ def other_group():
     ((*GOOD, "--socket-owner", "root"), ["--socket-owner: only root can give a socket to root"]),
     (("--socket", "http://127.0.0.1:8000", "--module", "app"), ["--socket: ", "write 127.0.0.1:8000"]),
     ((*GOOD, "--spool-dir", "/nonexistent/spool"), ["--spool-dir: the folder /nonexistent/spool does not exist"]),
-    ((*GOOD, "--spool-dir", "/etc/passwd"), ["--spool-dir: /etc/passwd is no folder"]),
+    ((*GOOD, "--spool-dir", "/etc/passwd"), ["--spool-dir: /etc/passwd is not a folder"]),
 ], ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "")
 def test_check_finds_what_fails_at_the_start(run, place, action, arguments, named):
     group = other_group()
@@ -211,7 +211,7 @@ def test_check_finds_what_fails_at_the_start(run, place, action, arguments, name
 def test_check_finds_a_folder_in_which_no_body_can_be_kept(run, place):
     place.folder("spool").chmod(0o500)
     ended = run(*GOOD, "--spool-dir", "spool", "--check")
-    assert ended.returncode == EXIT_CONFIGURATION and f"cannot make a file in {place / 'spool'}" in ended.stderr
+    assert ended.returncode == EXIT_CONFIGURATION and f"cannot create a file in {place / 'spool'}" in ended.stderr
     assert run(*GOOD, "--check").returncode == 0
 
 

@@ -158,7 +158,7 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     gate = keep_interpreter(server, keeper)
     for connection in waiting:
         send(connection, "/")
-    event = server.wait_event("interpreter.held", r"\bqueue (a request|\d requests) .* GET /hold\?\S+ \(thread \d\)$")
+    event = server.wait_event("interpreter.held", r"\brequests? in the queue .* GET /hold\?\S+ \(thread \d\)$")
     assert event.level == "warn"
     server.wait_event("request.slow", r"^GET /hold\?\S+ ")
     gate.open()
@@ -262,6 +262,6 @@ def test_it_is_said_that_a_thread_of_the_applications_own_keeps_the_interpreter(
     keeper, waiting = connect(server), connect(server)
     gate = keep_interpreter_in_thread(server, keeper)
     send(waiting, "/")
-    server.wait_event("interpreter.held", r"\bqueue a request .* a thread that the application has started$")
+    server.wait_event("interpreter.held", r"\brequest in the queue .* a thread that the application has started$")
     gate.open()
     assert waiting.read_response().status == 200

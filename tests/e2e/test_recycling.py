@@ -154,7 +154,7 @@ def test_a_server_with_nothing_to_do_is_not_taken_for_dead(site):
 
 
 def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generation(start):
-    """It stands still, so others still count on it; and its place has no successor."""
+    """It stands still, so others still count on it; and nothing replaces it."""
     server = start("--heartbeat", "500ms", workers=2, threads=1)
     gate = server.gate("held")
     held = wire.begin("scgi", server.address, wire.variables(path="/hold", query="gate=held"))

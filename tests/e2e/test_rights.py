@@ -51,7 +51,7 @@ def test_a_link_in_place_of_the_access_log_opens_nothing_of_roots(start, install
     server.call("fastcgi", "/to-the-secret")
     assert secret.read_text() == "SECRET=of root\n"
     assert asked.returncode == EXIT_START
-    assert f"open {log} as user {USER} (not only root can write to" in asked.stderr
+    assert f"open {log} as user {USER} (users other than root can write to" in asked.stderr
     log.unlink()
     assert installed.run("reload", "--control", place / "control", as_root=True).returncode == 0
 

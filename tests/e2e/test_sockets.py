@@ -98,7 +98,7 @@ def test_a_folder_that_may_not_be_written_to_is_named_with_the_user(installed, p
     ended = fails_to_start(installed, place / "locked" / "app.sock")
     assert ended.returncode == EXIT_SOCKET
     user = pwd.getpwuid(unprivileged().get("user", os.getuid())).pw_name
-    assert why(ended, "socket.failed", f"user {user} may not write to the folder {place / 'locked'}")
+    assert why(ended, "socket.failed", f"user {user} cannot write to the folder {place / 'locked'}")
 
 
 def test_a_path_too_long_for_a_socket_is_an_error_and_not_cut(installed, place):

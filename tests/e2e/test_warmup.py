@@ -70,7 +70,7 @@ def test_a_host_that_is_not_known_may_be_another(fail):
 
 def test_another_redirect_fails_and_says_where_it_leads(fail):
     said = fail("--warmup", "/login", "--warmup-accept", "301,303")
-    assert re.search("--warmup /login .*302 to /accounts/login/; ask for where that leads", said)
+    assert re.search("--warmup /login .*302 to /accounts/login/; follow the redirect with", said)
 
 
 @pytest.mark.parametrize("status", [300, 404, 499, 500])

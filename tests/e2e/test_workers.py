@@ -44,7 +44,7 @@ class Pair:
                 self.blocker.read_response()
 
     def wait_for_other(self):
-        """Until it is in the middle of nothing: for its sibling it has time, and needs none of the sibling's."""
+        """Until it is idle: it has time for its peer, and needs none of the peer's."""
         wait_until(lambda: all_threads_are("S", self.other), "it has finished what it did")
 
     def stop_other(self):
@@ -109,7 +109,7 @@ def test_what_is_given_to_a_worker_without_descriptors_is_not_lost(pair):
     assert asked == pair.other
     for connection in pair.waiting:
         send(connection, "/hello")
-    pair.server.wait_event("accept.failed", "another worker has given")
+    pair.server.wait_event("accept.failed", "from another worker")
     for connection in pair.waiting:
         assert connection.read_response().status == 200
     pair.finish()
@@ -138,7 +138,7 @@ def test_the_death_of_a_worker_with_connections_of_another_disturbs_no_other(pai
     os.kill(pair.other, signal.SIGKILL)
     assert given.closed_by_peer(), "it was the dead one's"
     for connection in kept:
-        assert whoami(connection) not in (pair.blocked, pair.other), "the successor has time"
+        assert whoami(connection) not in (pair.blocked, pair.other), "the replacement has time"
     pair.finish()
     assert whoami(pair.blocker) == pair.blocked
     assert pair.server.call("uwsgi", "/hello").status == 200
@@ -223,11 +223,11 @@ def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, conne
     (server.gates / "two-are-enough").touch()
     leaving, staying = server.worker_pids()
     kept = {}
-    for pid, sibling in ((leaving, staying), (staying, leaving)):
-        stop_process(sibling)  # so that it takes none
+    for pid, peer in ((leaving, staying), (staying, leaving)):
+        stop_process(peer)  # so that it takes none
         kept[pid] = [connect(wire.FastCgi, server) for _ in range(6)]
         assert {whoami(connection) for connection in kept[pid]} == {pid}
-        os.kill(sibling, signal.SIGCONT)
+        os.kill(peer, signal.SIGCONT)
 
     def hold(connection):
         gate = server.gate(unique("gate"))
@@ -238,7 +238,7 @@ def test_a_worker_that_drains_is_given_nothing_although_it_has_time(start, conne
     last, idle, *_ = kept[leaving]
     gates = [hold(last)]
     os.kill(leaving, signal.SIGTERM)
-    wait_until(lambda: whoami(idle) == staying, "it drains: what is idle has been left to its sibling")
+    wait_until(lambda: whoami(idle) == staying, "it drains: idle connections were handed over to its peer")
     first, second, *waiting = kept[staying]
     gates += [hold(first), hold(second)]
     for connection in waiting:

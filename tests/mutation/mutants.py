@@ -390,7 +390,7 @@ OWN = [
             "e2e: test_daemon.py", "e2e: test_systemd.py"),
     changed("a spool folder that is a file is found by the first upload", "src/daemon/start_checks.cpp",
             "  if (!std::filesystem::is_directory(status)) {\n"
-            "    reject(\"spool-dir\", fmt::format(\"{} is no folder\", folder.string()));\n  }\n", "",
+            "    reject(\"spool-dir\", fmt::format(\"{} is not a folder\", folder.string()));\n  }\n", "",
             "e2e: test_config.py", "e2e: test_limits.py"),
 ]
 
@@ -532,7 +532,7 @@ SECOND = [
             "worker: *", "e2e: test_interpreter.py", "e2e: test_deadlines.py"),
 
     # -- supervisor
-    changed("the successor of a worker that had --max-requests is replaced at once", f"{SUPERVISOR}/worker_monitor.cpp",
+    changed("the replacement of a worker that had --max-requests is replaced at once", f"{SUPERVISOR}/worker_monitor.cpp",
             "Usage usage{scoreboard_.answered(*worker.index) - process.usage.answered_before,",
             "Usage usage{scoreboard_.answered(*worker.index),", "supervisor: *", "e2e: test_recycling.py"),
     removed("an order that found no room in its link is lost", f"{SUPERVISOR}/slot.cpp",
@@ -548,7 +548,7 @@ SECOND = [
             "if (failed) return support::exit_code::kOk;", "supervisor: *", "e2e: test_control.py"),
     removed("a worker does not notice that its master has died", f"{SUPERVISOR}/launcher.cpp",
             "    master_end.close();\n", "supervisor: *", "e2e: test_lifecycle.py", "e2e: test_processes.py"),
-    changed("a worker that gets SIGTERM has no successor", f"{SUPERVISOR}/generation_events.cpp",
+    changed("a worker that gets SIGTERM gets no replacement", f"{SUPERVISOR}/generation_events.cpp",
             "  retire(worker);\n  grow(1);\n", "  retire(worker);\n",
             "supervisor: *", "e2e: test_lifecycle.py"),
     removed("workers that survive a killed master keep its control socket", f"{SUPERVISOR}/master.cpp",

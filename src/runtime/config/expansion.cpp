@@ -41,7 +41,7 @@ class Expander {
     if (at("$${")) return take("$${", "${");
     if (at("$$(")) return take("$$(", "$(");
     if (at("${")) return take_variable();
-    if (at("$(")) refuse(rest_.substr(0, rest_.find(')')), ")", "$$( for these two characters");
+    if (at("$(")) refuse(rest_.substr(0, rest_.find(')')), ")", "$$( for a literal $(");
     if (percents_ && rest_.front() == '%') return take_percent();
     take(rest_.substr(0, 1), rest_.substr(0, 1));
   }
@@ -51,7 +51,7 @@ class Expander {
     const std::string name(rest_.substr(2, end == std::string_view::npos ? end : end - 2));
     if (end == std::string_view::npos || !support::is_name(name)) {
       throw ExpansionError(
-          "contains ${ without a variable name and }; write $${ for these two characters");
+          "contains ${ without NAME}; write $${ for a literal ${");
     }
     const char* const found = lookup_(name.c_str());
     if (found == nullptr) {
@@ -62,10 +62,9 @@ class Expander {
 
   void take_percent() {
     if (at("%%")) return take("%%", "%");
-    if (at("%(")) refuse(rest_.substr(0, rest_.find(')')), ")", "%%( for these two characters");
+    if (at("%(")) refuse(rest_.substr(0, rest_.find(')')), ")", "%%( for a literal %(");
     if (rest_.size() > 1 && support::is_letter(rest_[1])) {
-      refuse(rest_.substr(0, 2), "",
-             fmt::format("%{} for these two characters", rest_.substr(0, 2)));
+      refuse(rest_.substr(0, 2), "", fmt::format("%{0} for a literal {0}", rest_.substr(0, 2)));
     }
     take("%", "%");
   }

@@ -127,7 +127,8 @@ std::vector<Option> make_table() {
       single<&S::mount, Prefix>(
           application,
           {"mount", "/PREFIX", "",
-           "Path below which the application lives. Requests below it get it as SCRIPT_NAME."}),
+           "URL path at which the application is mounted. Requests below it get this path as "
+           "SCRIPT_NAME."}),
       flag<&S::trust_script_name>(application, "trust-script-name",
                                   "Take SCRIPT_NAME and PATH_INFO as the front sends them."),
       flag<&S::trust_forwarded_proto>(application, "trust-forwarded-proto",
@@ -141,8 +142,8 @@ std::vector<Option> make_table() {
 
       single<&S::workers, Workers>(
           processes, {"workers", "N", "auto",
-                      "Number of worker processes. MIN..MAX starts and ends workers with the load. "
-                      "auto means one for each CPU that appd may use."}),
+                      "Number of worker processes. MIN..MAX starts and stops workers as the load "
+                      "requires. auto means one for each CPU that appd may use."}),
       single<&S::threads, Count<1, 1024>>(processes,
                                           {"threads", "N", "4", "Threads in each worker."}),
       single<&S::queue, Count<0, 1'000'000>>(
@@ -176,7 +177,7 @@ std::vector<Option> make_table() {
       list<&S::warmups, WarmUpTarget>(
           processes, {"warmup", "TARGET", "",
                       "Path that a worker must answer with a 2xx status before it serves, or its "
-                      "start has failed. A URL sets scheme and host too: "
+                      "start fails. A URL sets scheme and host too: "
                       "https://example.org/health. May be given several times."}),
       single<&S::warmup_accept, Statuses>(processes,
                                           {"warmup-accept", "STATUSES", "",
@@ -208,7 +209,7 @@ std::vector<Option> make_table() {
           processes,
           {"max-crashes", "N/TIME", "",
            "Stop with exit code 5 when more than N processes have died unexpectedly within TIME, "
-           "such as 5/60s. Default: keep replacing them, with growing pauses."}),
+           "for example 5/60s. Default: keep replacing them, with growing pauses."}),
       single<&S::user, Text>(processes,
                              {"user", "USER", "",
                               "User that the workers run as, by name or number, when root starts "
@@ -236,10 +237,11 @@ std::vector<Option> make_table() {
           processes, {"touch-reload", "FILE", "", "Reload when this file is touched or replaced."}),
 
       single<&S::max_connections, Number>(
-          limits, {"max-connections", "N", "0",
-                   "Most connections of one worker at once. At the limit the one that has been "
-                   "idle the longest is closed, or new ones wait. 0 means as many as its limit of "
-                   "open files allows, less a quarter (1024 at most) for the application."}),
+          limits,
+          {"max-connections", "N", "0",
+           "Maximum number of connections of one worker. At the limit the one that has been "
+           "idle the longest is closed, or new ones wait. 0 means the worker's limit of "
+           "open files, less a quarter (1024 at most) for the application."}),
       single<&S::max_params, SomeSize>(limits,
                                        {"max-params", "SIZE", "256K",
                                         "Largest size of a request's variables, which include its "

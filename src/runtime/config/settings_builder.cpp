@@ -191,7 +191,7 @@ void SettingsBuilder::finish(const Environment& environment) {
   find_control(environment);
   settle_slow_request();
   if (!settings_.group.empty() && settings_.user.empty()) {
-    throw error_at(origins_.at("group").front(), "group", "needs user, too");
+    throw error_at(origins_.at("group").front(), "group", "requires --user");
   }
   if (settings_.trust_script_name && !settings_.mount.empty()) {
     throw error_at(origins_.at("mount").front(), "mount",

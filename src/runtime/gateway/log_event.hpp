@@ -10,8 +10,8 @@ namespace appd::gateway {
 
 enum class Level { debug, info, warning, error };
 
-/// What a line of the log tells. Texts may improve, names may not: tests and operators' alerts are
-/// made of them. Each is explained in docs/events.md.
+/// The event that a line of the log reports. Texts may improve, but names may not change: tests and
+/// alerts rely on them. Each is explained in docs/events.md.
 enum class LogEvent : std::uint8_t {
   // The server as a whole
   server_ready,
@@ -125,8 +125,8 @@ struct LogEventFacts {
   LogEvent event;
   std::string_view name;
   Level level;
-  /// Of events that clients can cause as often as they like: what those are that are only counted.
-  /// "": every one is logged.
+  /// For events that clients can cause as often as they like: what to call those that are only
+  /// counted. "" if every one is logged.
   std::string_view others{};
 
   constexpr bool limited() const noexcept { return !others.empty(); }

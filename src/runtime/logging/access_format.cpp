@@ -84,8 +84,7 @@ const Placeholder& find(std::string_view name) {
 
 [[noreturn]] void throw_unpaired(char brace) {
   throw std::invalid_argument(fmt::format(
-      "access log format: '{0}' without its partner (write '{0}{0}' for the character itself)",
-      brace));
+      "access log format: unmatched '{0}' (write '{0}{0}' for a literal '{0}')", brace));
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ bool BodySpool::append(std::string_view bytes) {
   if (quota_ != nullptr && !quota_->try_take(bytes.size())) {
     over_quota_ = true;
     error_ =
-        "there is no room for the body: the bodies on disk may not take more together "
-        "(--spool-limit)";
+        "there is no room for the body: the spool files of all workers have reached "
+        "--spool-limit";
     return false;
   }
   taken_ += bytes.size();

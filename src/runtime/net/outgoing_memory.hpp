@@ -11,7 +11,7 @@
 namespace appd::net {
 
 /// Counts the response bytes that all connections of a worker keep in memory because their fronts
-/// have not taken them, and knows where a response goes that would be too much. Any thread.
+/// have not taken them, and knows where a response goes if it would be too much. Any thread.
 /// Outlives the connections.
 class OutgoingMemory {
  public:

@@ -221,8 +221,8 @@ bool Server::make_room() {
 
 bool Server::make_room_for_given() {
   if (make_room()) return true;
-  report_trouble(fmt::format(
-      "a connection that another worker has given waits for a free descriptor{}", kRaiseTheLimit));
+  report_trouble(fmt::format("a connection from another worker is waiting for a free descriptor{}",
+                             kRaiseTheLimit));
   return false;
 }
 

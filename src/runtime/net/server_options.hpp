@@ -15,8 +15,8 @@ namespace appd::net {
 
 /// Set once, before the server starts. Many members because nearly each is an option of its own.
 struct ServerOptions {
-  std::size_t max_connections = 0;       ///< 0 is as many as the limit of open files allows
-  std::optional<protocol::Wire> pinned;  ///< std::nullopt: told from a connection's first bytes
+  std::size_t max_connections = 0;       ///< 0 derives it from the limit of open files
+  std::optional<protocol::Wire> pinned;  ///< std::nullopt if a connection's first bytes decide
   sockets::Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;

@@ -79,7 +79,7 @@ void Session::refuse_foreign(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
     context().reporter.report(
         LogEvent::connection_unknown_protocol,
-        "a connection was closed: its first bytes are none of FastCGI, uwsgi, SCGI");
+        "a connection was closed: its first bytes are not FastCGI, uwsgi or SCGI");
     input_ = Input::failed;
     return;
   }
@@ -156,9 +156,10 @@ void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
       LogEvent::request_variable_repeated,
       gateway::message_about(
           live.exchange().request(),
-          fmt::format("the front sends {} twice, with different values: the last one counts (said "
-                      "once by each worker)",
-                      name)));
+          fmt::format(
+              "the front sends {} twice, with different values: the last one counts (logged "
+              "once per worker)",
+              name)));
 }
 
 void Session::on_body(const Event& event) {

@@ -42,7 +42,7 @@ std::optional<OutgoingItem> spool_response(std::span<const iovec> parts, Outgoin
   const std::size_t size = size_of(parts);
   SpoolQuota* const quota = memory.quota();
   if (quota != nullptr && !quota->try_take(size)) {
-    report(memory, "all that --spool-limit allows is taken");
+    report(memory, "the spool files of all workers have reached --spool-limit");
     return std::nullopt;
   }
   std::shared_ptr<const void> share;

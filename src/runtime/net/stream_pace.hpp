@@ -27,7 +27,7 @@ class StreamPace {
     last_look_ = now;
   }
 
-  /// The urgency of the next block, which is there. `clock` returns the time.
+  /// The urgency of a block that is ready to go out. `clock` returns the time.
   template <typename Now>
   Outbox::Urgency urgency_of_block(Now clock) noexcept {
     if (blocks_++ % kLookInterval == 0) {
@@ -38,7 +38,7 @@ class StreamPace {
     return quick_ ? Outbox::Urgency::may_wait : Outbox::Urgency::now;
   }
 
-  /// Takes the outbox's answer to the last write.
+  /// Takes the outbox's status of the last write.
   void note(Outbox::Status status) noexcept {
     holding_ = status == Outbox::Status::held || status == Outbox::Status::first_held;
   }

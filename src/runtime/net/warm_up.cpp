@@ -80,14 +80,15 @@ std::string describe(const net::InternalResponse& response) {
 std::string cure(const WarmUpRequest& request, const net::InternalResponse& response) {
   constexpr unsigned kBadRequest = 400;  // Django's answer to a host that it does not know
   if (response.status == kBadRequest && request.host.empty()) {
-    return "; it was asked as the host localhost, --warmup https://example.org" + request.target +
-           " asks as another one";
+    return "; the request was for the host localhost; name another with --warmup "
+           "https://example.org" +
+           request.target;
   }
   if (!is_redirect(response.status) || response.location.empty()) return {};
   if (!request.https && response.location.starts_with("https://")) {
     return fmt::format("; the application redirects http to https: --warmup {}", response.location);
   }
-  return fmt::format("; ask for where that leads: --warmup {}, or let it pass: --warmup-accept {}",
+  return fmt::format("; follow the redirect with --warmup {}, or accept it with --warmup-accept {}",
                      response.location, response.status);
 }
 

@@ -21,7 +21,7 @@ struct ConnectionChannel {
   /// Puts a copy of the descriptor in, with bytes that have been read of the connection and are to
   /// be read again. False if there is no room or no memory now: nothing has happened. Never waits.
   bool send(int socket, std::string_view bytes = {}) const noexcept;
-  /// Puts in that the sender has an idle thread. Never waits.
+  /// Tells the reader that the sender has an idle thread. Never waits.
   bool send_offer() const noexcept;
   /// Wakes a process that waits for something to come out. Never waits.
   bool send_wake_up() const noexcept;

@@ -8,9 +8,9 @@
 
 namespace appd::peers {
 
-/// The channel in which idle connections of retired workers, and what dead ones had been given,
-/// wait for workers that serve, of any generation. All have it open, and the one that has time
-/// takes the next.
+/// The channel in which connections wait for a worker of any generation: the idle ones of retired
+/// workers, and those from the inboxes of dead workers. All workers have it open, and the one that
+/// has time takes the next.
 using HandoverQueue = ConnectionChannel;
 
 /// Moves all connections that wait in a dead worker's inbox into the queue, with what has been read

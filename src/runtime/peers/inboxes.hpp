@@ -10,7 +10,7 @@
 
 namespace appd::peers {
 
-/// Where connections wait that workers give to each other. Each worker has an inbox: a channel that
+/// Holds the connections that workers give to each other. Each worker has an inbox: a channel that
 /// is open in all workers, and that its owner empties. Made before the first fork. When a worker
 /// dies, the master gives what lies in its inbox to any worker that serves (`recover`), since not
 /// every worker is replaced.
@@ -20,7 +20,7 @@ class Inboxes {
   explicit Inboxes(unsigned workers);
 
   std::span<const ConnectionChannel> boxes() const noexcept { return {boxes_.get(), count_}; }
-  /// In a process that has nothing to do with these workers.
+  /// Closes all ends, in a process that has nothing to do with these workers.
   void close() noexcept;
   /// Gives all ends away.
   std::vector<support::UniqueFd> release();

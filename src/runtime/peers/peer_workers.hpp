@@ -25,8 +25,8 @@ namespace appd::peers {
 ///
 /// A peer counts itself in (`WorkerLoad::incoming`), then looks whether this worker is open, and
 /// puts the connection into its inbox. So a worker that closes may still have a connection on its
-/// way. It is closing until that has come, or for as long as a peer that has died in the middle is
-/// waited for. The loop goes on meanwhile, and the worker serves.
+/// way. It is closing until that has come, or until it gives up, since the peer may have died. The
+/// loop goes on meanwhile, and the worker serves.
 class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
  public:
   /// `index` is the place of this worker in `loads` and `boxes`, which have an entry for each

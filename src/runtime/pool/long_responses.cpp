@@ -33,8 +33,8 @@ std::optional<std::string> LongResponses::look(std::int64_t now) {
   told_ = std::move(calls);
   told_at_ = now;
   return fmt::format(
-      "{} in calls whose responses have begun (longest: {}, {:.1f} s), and requests wait: more "
-      "--threads help, or streams that are served elsewhere",
+      "{} in calls whose responses have begun (longest: {}, {:.1f} s), and requests are "
+      "waiting: raise --threads, or serve the streams with another appd",
       slots_.size() == 1 ? "the only thread is" : fmt::format("all {} threads are", slots_.size()),
       longest.text, static_cast<double>(now - longest.started) / kNanosecondsPerSecond);
 }

@@ -25,17 +25,17 @@ struct Member {
   std::condition_variable wake;
   bool called = false;  ///< it has been given the loop
 
-  // Its own.
+  // Used by this thread alone.
   bool left_loop = false;                            ///< it led when it went into its call
   std::chrono::steady_clock::time_point last_end{};  ///< of its last call
 
-  // Of its own and the watching thread's.
+  // Used by this thread and the watching thread.
   std::atomic<std::int64_t> call_started{0};  ///< steady nanoseconds
-  // Of its own and the loop's.
+  // Used by this thread and the loop's thread.
   Entry entry;
   std::atomic<const net::WireExchange*> call{nullptr};
 
-  // The loop's.
+  // Used by the loop's thread.
   std::optional<std::uint32_t> given_up;  ///< the slot's sequence in the call that was given up
 };
 

@@ -18,7 +18,7 @@ namespace appd::pool {
 /// and an empty queue costs nothing. Loop's thread only, except where noted.
 class QueueWatch {
  public:
-  /// `threads`: how many the pool has; the I/O thread's number in `leadership`, too. `shares`:
+  /// `threads`: the number of pool threads, and the I/O thread's number in `leadership`. `shares`:
   /// there are peers.
   QueueWatch(net::EventLoop& loop, RequestQueue& queue, const ipc::WorkerLoad& load,
              const Leadership& leadership, std::size_t threads, bool shares);

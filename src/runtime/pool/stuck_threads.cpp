@@ -16,7 +16,8 @@ namespace {
 /// (Threads that compute in Python have it for a millisecond each.)
 constexpr std::chrono::milliseconds kEntryPatience{50};
 /// Why a request is refused when no thread is left.
-constexpr std::string_view kAllStuck = "all threads of this worker are stuck, and it will end";
+constexpr std::string_view kAllStuck =
+    "all threads of this worker are stuck, and the worker will exit";
 
 }  // namespace
 

@@ -15,9 +15,9 @@
 
 namespace appd::pool {
 
-/// The threads of a pool that do not come back, as far as is known. A thread may not get into the
+/// Keeps track of the pool's threads that do not come back. A thread may not get into the
 /// interpreter: then its request is taken back, and the worker is stalled until the thread is in.
-/// Or its call may not return: then it has been given up. When neither leaves a thread over,
+/// Or its call may not return: then it has been given up. When no usable thread is left,
 /// requests that wait are refused. Loop's thread only.
 class StuckThreads {
  public:
@@ -25,15 +25,15 @@ class StuckThreads {
   StuckThreads(net::EventLoop& loop, std::span<const std::unique_ptr<Member>> threads,
                RequestQueue& queue, QueueWatch& watch, ipc::WorkerLoad& load);
 
-  /// Looks soon for threads that are on their way into the interpreter, if there are any. By each
-  /// thread that takes the loop: calls begin on the loop's threads, so one that does not get into
-  /// the interpreter loses the loop, and is seen then.
+  /// Looks soon for threads that are on their way into the interpreter, if there are any. Called by
+  /// each thread that takes the loop: calls begin on the loop's threads, so one that does not get
+  /// into the interpreter loses the loop, and is seen then.
   void watch_entries();
 
   /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null if
   /// that call has ended. Only its address counts.
   const net::WireExchange* call_of(unsigned thread, std::uint32_t sequence) const noexcept;
-  /// That call does not come back.
+  /// Records that this call does not return.
   void give_up(unsigned thread, std::uint32_t sequence);
   /// A request has come into the queue: refuses it, soon, if no thread will serve it.
   void on_queued();

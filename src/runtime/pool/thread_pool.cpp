@@ -16,7 +16,7 @@ constexpr std::chrono::microseconds kLongestAbsence{700};
 constexpr std::chrono::milliseconds kWatchInterval{1};
 /// Looks without anything to see after which the watcher sleeps until it is woken.
 constexpr int kStillLooks = 20;
-/// A leader with many short calls in a row looks after the loop between them this often.
+/// A leader with many short calls in a row runs the loop between them this often.
 constexpr std::chrono::microseconds kLookInterval{500};
 
 }  // namespace

@@ -113,9 +113,9 @@ class ThreadPool final : public net::Dispatcher {
 
   // -- Loop's thread
 
-  /// The call that a pool thread has been in since its slot's sequence was `sequence` does not come
-  /// back: `server` responds in its place, unless it has just ended. When none of the threads comes
-  /// back, what waits is refused.
+  /// Gives up the call that a pool thread has been in since its slot's sequence was `sequence`:
+  /// `server` responds in its place, unless the call has just ended. If no usable thread is left,
+  /// waiting requests are refused.
   void give_up(unsigned thread, std::uint32_t sequence, net::Server& server);
 
   /// Gives requests that have waited for long enough to workers that have a thread for them.

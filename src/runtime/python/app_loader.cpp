@@ -228,9 +228,9 @@ void require_wsgi_call(const ApplicationName& name, PyObject* object) {
   throw LoadError(
       fmt::format(
           "{}: this function cannot be called with (environ, start_response), as WSGI "
-          "does{}",
+          "requires{}",
           name.text,
-          factory ? fmt::format("; if it makes the application, write {}()", name.text) : ""),
+          factory ? fmt::format("; if it returns the application, write {}()", name.text) : ""),
       "");
 }
 

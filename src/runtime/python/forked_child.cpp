@@ -32,7 +32,7 @@ int exit_code_of(PyObject* exception) noexcept {
         gateway::LogEvent::application_forked,
         fmt::format(
             "{}: the application forked, and its child (pid {}) returned from the call{}{}; it was "
-            "ended (a forked process has to end by os._exit, or go on by exec)",
+            "ended (a forked process must call os._exit, or exec another program)",
             where, ::getpid(), exception.empty() ? "" : " with ", exception));
   } catch (const std::exception&) {
     // No memory for the line.

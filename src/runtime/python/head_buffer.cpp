@@ -39,7 +39,9 @@ void HeadBuffer::set_status(PyObject* status) {
   const std::string_view text = latin1_of(status, "status");
   if (known_status_.text.get() != status) {
     const auto code = parse_status(text);
-    if (!code) raise(PyExc_ValueError, "status must be like '200 OK', from 200 on, not %R", status);
+    if (!code) {
+      raise(PyExc_ValueError, "status must look like '200 OK' and be at least 200, not %R", status);
+    }
     known_status_ = {Ref::borrow(status), *code};
   }
   assign(text, known_status_.finding);

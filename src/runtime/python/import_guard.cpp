@@ -65,8 +65,8 @@ void ImportGuard::require_descriptors(const std::string& application) const {
   });
   if (lost == 0) return;
   reporter_.report(gateway::LogEvent::import_closed_descriptors,
-                   fmt::format("{}: the import has closed {} descriptors that are appd's, as "
-                               "os.closerange and daemons do: leave that out",
+                   fmt::format("{}: the import closed {} of appd's descriptors, as os.closerange() "
+                               "in daemonizing code does; remove that call",
                                application, lost));
   reporter_.finish();
   ::_exit(support::exit_code::kDescriptors);
@@ -96,7 +96,9 @@ void ImportGuard::ignore_sigpipe() const {
   if (action.sa_handler != SIG_DFL) return;
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
-  warn("has set SIGPIPE to kill: each client that goes away would, so it is ignored again");
+  warn(
+      "set SIGPIPE to its default action; appd ignores it again, or any disconnecting client would "
+      "kill the worker");
 }
 
 void ImportGuard::tell_of_sigterm() const {
@@ -104,8 +106,8 @@ void ImportGuard::tell_of_sigterm() const {
   ::sigaction(SIGTERM, nullptr, &now);
   if (leads_elsewhere(now, on_sigterm_)) {
     warn(
-        "has set a handler for SIGTERM, which is not called: a worker that gets it finishes its "
-        "requests and ends; what is to be done then belongs into atexit");
+        "set a handler for SIGTERM, which is never called: a worker that gets SIGTERM finishes its "
+        "requests and exits; register cleanup with atexit");
   }
 }
 

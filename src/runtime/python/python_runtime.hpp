@@ -54,7 +54,7 @@ class PythonRuntime {
   /// does. This thread is the child's main thread, and holds the interpreter there.
   support::ForkSide fork(const std::function<support::ForkSide()>& fork_process);
 
-  /// After one of the two. Its `serve` is for pool threads only.
+  /// After `load_application` or `preload_application`. Its `serve` is for pool threads only.
   gateway::Application& application() noexcept;
 
   /// Starts Python threads named "appd-1" … Each calls run(index), index from 0, without the

@@ -175,7 +175,7 @@ void Response::finish() {
 
 void Response::throw_too_short(std::uint64_t more) const {
   throw ResponseError(
-      fmt::format("the application gave {} of the {} bytes that its Content-Length says",
+      fmt::format("the application gave {} of the {} bytes that its Content-Length announces",
                   sent_ + more, *head().content_length()));
 }
 

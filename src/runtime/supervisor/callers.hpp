@@ -8,20 +8,20 @@
 
 namespace appd::supervisor {
 
-/// Those that have asked for one thing, and are told together how it went. Nobody is told twice.
+/// Callers that wait for the same outcome. They are told together, and nobody is told twice.
 class Callers {
  public:
   /// Borrowed; null if there is no control socket, and so no caller.
   explicit Callers(ControlSocket* control) noexcept : control_(control) {}
-  /// Takes all from the other.
+  /// Takes over all callers of the other.
   Callers(Callers&& other) noexcept;
   Callers& operator=(Callers&&) = delete;
 
-  /// One more, in the place of those that have gone away meanwhile.
+  /// Adds a caller, and drops those that have gone away.
   void add(ControlSocket::Caller caller);
-  /// One that another program in this process has left.
+  /// Adds a caller that the previous program in this process has left.
   void adopt(support::UniqueFd fd);
-  /// Of those that are still there.
+  /// The descriptors of the callers that are still there.
   std::vector<int> descriptors() const;
 
   void succeed(std::string_view text) noexcept;
@@ -35,7 +35,7 @@ class Callers {
 /// A reload or an upgrade that is wanted and has not begun.
 struct PendingAction {
   bool wanted = false;
-  Callers callers;  ///< none of them if a signal wants it
+  Callers callers;  ///< empty if a signal asked for it
 };
 
 }  // namespace appd::supervisor

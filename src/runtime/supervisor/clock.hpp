@@ -17,7 +17,7 @@ struct Clock {
   static constexpr bool is_steady = true;
 
   static time_point now() noexcept;
-  /// The process is about to wait for so long, or until an event if `wait` is std::nullopt. Without
+  /// The process is about to wait for `wait`, or until an event if `wait` is std::nullopt. Without
   /// this call a wait would be taken for a time in which the process did not run.
   static void expect_wait(std::optional<duration> wait) noexcept;
   /// The time here of a moment that another process has noted by the steady clock.

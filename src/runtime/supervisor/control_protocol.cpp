@@ -95,7 +95,7 @@ int ask_master(const std::string& path, ControlVerb verb) {
     fmt::print("stopped\n");
     return support::exit_code::kOk;
   }
-  fmt::print(stderr, "appd has ended meanwhile\n");
+  fmt::print(stderr, "appd exited before it replied\n");
   return support::exit_code::kFailure;
 }
 

@@ -20,15 +20,16 @@
 
 namespace appd::supervisor {
 
-/// The socket (its owner's alone: mode 0600) on which the master is asked for what signals ask for
-/// too, and answers. A caller asks one thing. One that asks nothing is told so and ended, one that
-/// does not read what it is told is dropped, and there are kMostCallers at most. Single-threaded.
+/// The socket over which callers ask the master for what signals ask for too, and get a reply. Only
+/// its owner may connect (mode 0600). A caller asks one thing. One that asks nothing gets an error
+/// and is dropped, and so is one that does not read its reply. There are at most kMostCallers.
+/// Single-threaded.
 class ControlSocket {
  public:
   static constexpr std::size_t kMostCallers = 32;
-  /// How long a caller may take to ask, and to read what it is told.
+  /// How long a caller may take to ask, and to read its reply.
   static constexpr std::chrono::seconds kPatience{5};
-  /// Until new callers are looked for again, after the process has had no descriptor for one.
+  /// The pause before new callers are accepted again when there was no descriptor for one.
   static constexpr std::chrono::seconds kAcceptPause{1};
 
   using Caller = std::uint64_t;  ///< never given twice
@@ -73,8 +74,9 @@ class ControlSocket {
  private:
   struct Line {
     support::UniqueFd fd;
-    std::optional<Clock::time_point> patience;  ///< its time to ask ends; std::nullopt once asked
-    std::deque<ControlMessage> unsent{};        ///< what its socket has not taken yet
+    std::optional<Clock::time_point>
+        patience;  ///< when its time to ask ends; std::nullopt once it has asked
+    std::deque<ControlMessage> unsent{};  ///< what its socket has not taken yet
     std::optional<Clock::time_point> unread_since{};
     bool told = false;  ///< the outcome; the connection ends when all is sent
   };
@@ -95,7 +97,7 @@ class ControlSocket {
   Caller last_ = 0;
   Lines callers_;                                ///< oldest first
   std::optional<Clock::time_point> resend_due_;  ///< std::nullopt if all is sent
-  std::optional<Clock::time_point> accept_due_;  ///< std::nullopt while callers are taken
+  std::optional<Clock::time_point> accept_due_;  ///< std::nullopt while callers are accepted
   bool reported_ = false;                        ///< the lack of a descriptor
   // After the callers, so that the file is gone when they hear the end.
   support::UniqueFd listener_;

@@ -30,7 +30,7 @@ class Deployment {
 
   // -- In the master
 
-  /// It serves from now on: what the master itself takes from the configuration follows it.
+  /// This deployment serves from now on: the master's own settings follow its configuration.
   virtual void take_over() = 0;
   /// Nothing is accepted for it any more.
   virtual void close_listeners() noexcept = 0;
@@ -45,10 +45,10 @@ class Deployment {
   /// process is the worker at this place, or the zygote if `index` is std::nullopt. `wait_status`
   /// is waitpid's.
   virtual std::string examine(std::optional<unsigned> index, int wait_status) = 0;
-  /// The worker at this place has died: saves what others have given it to do.
+  /// The worker at this place has died: recovers the connections that peers have given to it.
   virtual void recover(unsigned index) = 0;
-  /// Where they put that: a descriptor for another program in this process, which is then to
-  /// recover it. −1 if there is none.
+  /// The descriptor of this worker's inbox, for the program that takes over this process and is to
+  /// recover what is in it. −1 if there is none.
   virtual int inbox(unsigned index) const noexcept = 0;
 
   // -- In a forked child

@@ -57,14 +57,14 @@ class Generation final : public WorkerGroup {
 
   // -- Orders
 
-  /// So many more workers are wanted.
+  /// Adds `workers` to the number of workers that are wanted.
   void grow(unsigned workers) override { workers_.grow(workers, Clock::now()); }
   /// Its workers serve from the moment they are ready.
   void serve() override;
   /// It has proven that it starts. From now on a worker that dies is started again, with growing
   /// pauses. Until now any death is its failure.
   void establish() noexcept override { established_ = true; }
-  /// The first so many workers that go on end when their requests are done, however long that
+  /// The first `workers` of those that go on end when their requests are done, however long that
   /// takes. They hand their idle connections over to workers that serve.
   void retire(unsigned workers) override;
   /// Nothing is accepted for it any more.
@@ -109,7 +109,7 @@ class Generation final : public WorkerGroup {
   unsigned going_on() const noexcept override { return workers_.going_on(); }
   /// A worker takes connections, or may.
   bool any_accepting() const noexcept override { return workers_.any_accepting(); }
-  /// A worker is retired, lives, and has been so for less than the graceful timeout.
+  /// True if a worker was retired less than the graceful timeout ago and is still alive.
   bool any_ending() const noexcept override {
     return workers_.any_ending(Clock::now(), plan_.graceful_timeout);
   }

@@ -49,10 +49,10 @@ void Generation::read_messages(Slot& slot) {
 
 /// The master must not even close them: that may wait for their sender. See support/aside.hpp.
 void Generation::on_descriptors(Slot& slot) {
-  reporter_.report(LogEvent::worker_sent_descriptors,
-                   fmt::format("{} has sent descriptors to its master, which appd "
-                               "never does: it is killed",
-                               title(slot)));
+  reporter_.report(
+      LogEvent::worker_sent_descriptors,
+      fmt::format("{} sent descriptors to its master, which appd never does; killing it",
+                  title(slot)));
   slot.process->fault = "has sent descriptors to its master";
   perform(slot, slot.life.give_up());
   on_link_end(slot);
@@ -101,9 +101,8 @@ bool Generation::on_first_message(Slot& slot, pid_t sender) {
   if (is_known || !is_own_child(sender)) {
     reporter_.report(
         LogEvent::worker_impostor,
-        fmt::format("process {} says that it is {}, and is {}: it is not "
-                    "listened to",
-                    sender, slot.name, is_known ? "another" : "no child of this process"));
+        fmt::format("process {} claims to be {}, but is {}; ignoring it", sender, slot.name,
+                    is_known ? "another worker" : "not a child of this process"));
     on_link_end(slot);
     return false;
   }

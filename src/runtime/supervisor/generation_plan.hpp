@@ -25,13 +25,13 @@ struct GenerationPlan {
   unsigned queue = 0;         ///< requests that may wait for a thread in each worker
   std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
-  /// A worker that has not exited so long after its last request is ended. 0 disables that.
+  /// A worker that has not exited this long after its last request is killed. 0 disables the limit.
   std::chrono::nanoseconds exit_timeout{0};
-  /// A process that is not ready after that is ended. 0 disables that.
+  /// A process that is not ready after this time is killed. 0 disables the limit.
   std::chrono::nanoseconds start_timeout{0};
   config::ReloadStrategy strategy = config::ReloadStrategy::overlap;  ///< how it takes over
   RecyclingLimits recycling{};
-  /// A worker that gives no sign of life for so long is killed. 0 disables that.
+  /// A worker that gives no sign of life for this long is killed. 0 disables the check.
   std::chrono::nanoseconds heartbeat{0};
   Origin origin = Origin::inherited;
   /// Counted over all generations while this one serves.

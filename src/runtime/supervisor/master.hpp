@@ -34,8 +34,8 @@ struct EventSources {
 /// - First start: if one worker cannot start, all are stopped.
 /// - SIGHUP reloads. If the next generation cannot start, it is discarded, and the present one goes
 ///   on. A reload that is wanted during a reload begins when that has ended.
-/// - SIGUSR2 becomes the program that has been installed meanwhile.
-/// - SIGUSR1 goes on in log files opened anew.
+/// - SIGUSR2 upgrades: the process becomes the newly installed program.
+/// - SIGUSR1 reopens the log files.
 /// - SIGTERM and SIGINT drain, and kill what is left after the graceful timeout. A second one, or
 ///   SIGQUIT, kills at once.
 /// - Other signals are ignored, with a line.
@@ -52,7 +52,7 @@ class Master final : private ForkHandler {
   Master(const Master&) = delete;
   Master& operator=(const Master&) = delete;
 
-  /// Returns when no worker is left: exit_code::kOk after an ordered stop, even if workers had to
+  /// Returns when no worker is left: exit_code::kOk after an orderly stop, even if workers had to
   /// be killed (the log says so); exit_code::kStart after a failed first start; exit_code::kCrashes
   /// after too many deaths. Throws std::system_error, and what the service throws except in
   /// `deploy_next`. Call it once.

@@ -206,7 +206,7 @@ void Master::on_crash() {
   const config::MaxCrashes& borne = *present_->plan().max_crashes;
   reporter_.report(
       LogEvent::server_crash_limit,
-      fmt::format("more than {} of the processes have died within {} (--max-crashes): stopping",
+      fmt::format("too many processes have died: more than {} within {} (--max-crashes); stopping",
                   borne.crashes, describe_duration(borne.within)));
   stop_all();
 }

@@ -10,7 +10,7 @@ namespace appd::supervisor {
 
 /// Blocks the master's signals, which are read from a descriptor instead: its orders, SIGCHLD, and
 /// those that it does not use but that would kill it. Made before anything that an end has to undo
-/// (pid file, sockets), so that even a signal of the first moment leads to an ordered end. From
+/// (pid file, sockets), so that even a signal of the first moment leads to an orderly end. From
 /// then on SIGPIPE and SIGXFSZ are ignored.
 class MasterSignals {
  public:

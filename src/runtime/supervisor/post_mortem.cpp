@@ -15,8 +15,8 @@ std::string PostMortem::examine(const ipc::CrashFiles& files, unsigned place, in
   if (!WIFSIGNALED(wait_status)) return "";
   if (WTERMSIG(wait_status) == SIGKILL) {
     return lack_of_memory
-               ? "; it may have been the kernel, for lack of memory: oom_kill of its control group "
-                 "has risen"
+               ? "; the kernel may have killed it for lack of memory: the oom_kill count of its "
+                 "control group has risen"
                : "";
   }
   const std::string stacks = arrange_stacks(files.read(place));

@@ -1,4 +1,4 @@
-// Decides when a worker has been used enough: age, requests or memory.
+// Decides when a worker is due for recycling: by age, requests or memory.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@ namespace appd::supervisor {
 /// After how much use a worker is replaced. 0 disables a limit.
 struct RecyclingLimits {
   std::uint64_t requests = 0;
-  /// At most so many more, by chance, so that not all end at once.
+  /// The largest random addition to `requests`, so that not all end at once.
   std::uint64_t requests_jitter = 0;
   std::chrono::nanoseconds lifetime{0};
   std::chrono::nanoseconds lifetime_jitter{0};

@@ -9,11 +9,11 @@ namespace appd::supervisor {
 
 /// The state of both generations. Counts are of workers.
 struct RolloverView {
-  unsigned wanted = 0;      ///< the new generation is to have so many
-  unsigned started = 0;     ///< so many of them have been started
-  unsigned ready = 0;       ///< so many of them are ready
-  unsigned replaced = 0;    ///< so many old ones were retired for new ones
-  unsigned left = 0;        ///< so many old ones go on
+  unsigned wanted = 0;      ///< workers of the new generation
+  unsigned started = 0;     ///< how many of them have been started
+  unsigned ready = 0;       ///< how many of them are ready
+  unsigned replaced = 0;    ///< old ones retired for new ones
+  unsigned left = 0;        ///< old ones that go on
   bool old_ending = false;  ///< a retired one has not ended yet, and may still be waited for
   bool failed = false;      ///< a new one could not start, or has died
 };

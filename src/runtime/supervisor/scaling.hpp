@@ -13,7 +13,7 @@ struct ScalingLimits {
   unsigned least = 1;
   unsigned most = 1;
   std::chrono::nanoseconds idle =
-      std::chrono::seconds(60);  ///< one fewer must have been enough for so long
+      std::chrono::seconds(60);  ///< how long one fewer must have been enough
 };
 
 /// How busy the workers are at a moment.

@@ -31,7 +31,7 @@ class Service {
   virtual void on_reload_refused() = 0;
   /// The end begins; the workers are told next. Told once.
   virtual void on_stopping() = 0;
-  /// A turn of the master's loop, while so many workers serve. Returns the time until the next turn
+  /// A turn of the master's loop; `ready` workers serve. Returns the time until the next turn
   /// that the service needs, or std::nullopt if it needs none.
   virtual std::optional<std::chrono::nanoseconds> on_turn(unsigned ready) = 0;
 

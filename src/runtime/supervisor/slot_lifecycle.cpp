@@ -16,7 +16,7 @@ constexpr Clock::time_point kNever = Clock::time_point::max();
 const char* name(SlotState state) noexcept {
   switch (state) {
     case SlotState::waiting:
-      return "waits for its start";
+      return "waiting to start";
     case SlotState::starting:
       return "starting";
     case SlotState::ready:

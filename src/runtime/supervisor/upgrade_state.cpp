@@ -86,7 +86,7 @@ const std::map<std::string, Reader>& readers() {
 
 UpgradeState read(std::istream& in) {
   std::string kind;
-  if (!(in >> kind) || kind != kFormat) throw std::runtime_error("a format that is not known");
+  if (!(in >> kind) || kind != kFormat) throw std::runtime_error("unknown format");
   UpgradeState upgrade_state;
   while (in >> kind) {
     if (kind == "end") return upgrade_state;
@@ -95,7 +95,7 @@ UpgradeState read(std::istream& in) {
     reader->second(in, upgrade_state);
     if (in.fail()) throw std::runtime_error("bad " + kind);
   }
-  throw std::runtime_error("it has no end");
+  throw std::runtime_error("it is truncated");
 }
 
 void set_close_on_exec(int fd, bool close) noexcept {
@@ -128,7 +128,7 @@ UpgradeState load_upgrade_state(const support::UniqueFd& file) {
   try {
     return read(text);
   } catch (const std::runtime_error& error) {
-    throw std::runtime_error(std::string("what the last appd left cannot be read: ") +
+    throw std::runtime_error(std::string("cannot read the upgrade state of the previous appd: ") +
                              error.what());
   }
 }

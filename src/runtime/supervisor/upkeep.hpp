@@ -13,9 +13,9 @@
 
 namespace appd::supervisor {
 
-/// Decides which workers are wanted while a generation serves: which are used up, which one more is
-/// needed, which is not needed any more. It reports each decision with its reason. What a process
-/// is to be told, its generation tells it.
+/// Decides which workers are wanted while a generation serves: which are due for recycling, whether
+/// one more is needed, which is no longer needed. It reports each decision with its reason. The
+/// generation gives the orders to the processes.
 class Upkeep {
  public:
   /// All are borrowed.
@@ -29,7 +29,7 @@ class Upkeep {
   /// When they are; std::nullopt if nothing has to be looked at.
   std::optional<Clock::time_point> due() const noexcept;
 
-  /// A look at a worker: it is to be replaced if it has been used enough (--max-requests and its
+  /// A look at a worker: it is to be replaced if it is due for recycling (--max-requests and its
   /// like). At most a quarter of the workers is replaced at a time, but one always may be. The
   /// worker goes on until its replacement is ready.
   void recycle_if_due(Slot& worker, Clock::time_point now);

@@ -12,8 +12,8 @@
 
 namespace appd::supervisor {
 
-/// What the master sees of workers without asking them: whether they are silent for too long, have
-/// been used enough, or are busy. It only looks; what follows from that is decided elsewhere.
+/// What the master sees of workers without asking them: whether they have been silent for too long,
+/// are due for recycling, or are busy. It only looks; what follows from that is decided elsewhere.
 class WorkerMonitor {
  public:
   /// Both are borrowed.
@@ -33,7 +33,7 @@ class WorkerMonitor {
   /// For how long the worker has given no sign of life. std::nullopt if that is not too long, or if
   /// it owes none.
   std::optional<Clock::duration> silence(const Slot& worker, Clock::time_point now) const;
-  /// Why the worker, which serves, has been used enough, and what that has cost. std::nullopt if it
+  /// Why the serving worker is due for recycling, and how its memory grew. std::nullopt if it
   /// goes on. Measures its memory only every few seconds.
   std::optional<std::string> recycling_reason(Slot& worker, Clock::time_point now) const;
   Occupancy occupancy(std::span<const Slot> workers) const noexcept;

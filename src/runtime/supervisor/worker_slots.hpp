@@ -37,15 +37,15 @@ class WorkerSlots {
   unsigned being_replaced() const noexcept;
   /// A worker takes connections, or may.
   bool any_accepting() const noexcept;
-  /// A worker is retired, lives, and has been so for less than `grace`.
+  /// True if a worker was retired less than `grace` ago and is still alive.
   bool any_ending(Clock::time_point now, std::chrono::nanoseconds grace) const noexcept;
-  /// When the next of those will have been so for `grace`; std::nullopt if there is none.
+  /// When the `grace` of the next of those ends; std::nullopt if there is none.
   std::optional<Clock::time_point> ending_due(Clock::time_point now,
                                               std::chrono::nanoseconds grace) const noexcept;
 
   // -- Choices
 
-  /// So many more workers are wanted: in free slots, then where the last worker is still ending.
+  /// Wants `workers` more: in free slots first, then where the last worker is still ending.
   void grow(unsigned workers, Clock::time_point now);
   /// The last worker that is wanted and ready; null if there is none.
   Slot* last_ready() noexcept;

@@ -21,7 +21,7 @@ class ZygoteProcess {
   const Slot& slot() const noexcept { return slot_; }
 
   bool can_fork() const noexcept;
-  /// Only while it can. Throws std::system_error if the order cannot be sent.
+  /// To be called only if `can_fork()`. Throws std::system_error if the order cannot be sent.
   void order_fork(unsigned index, const ipc::WorkerLink& worker_end);
   /// Since when an order waits for its reply; std::nullopt if none does.
   std::optional<Clock::time_point> ordered_since() const noexcept {

@@ -98,7 +98,7 @@ Account find_account(const std::string& user, const std::string& group) {
     account = {entry->pw_uid, entry->pw_gid, {}, entry->pw_name, entry->pw_dir};
   } else if (group.empty()) {
     throw std::invalid_argument(
-        fmt::format("user {} has no group of its own, so one must be given", user));
+        fmt::format("user {} is not in the user database, so --group must be given", user));
   } else {
     account.user = parse_id(user, "user");
   }

@@ -147,7 +147,7 @@ uid_t PathActor::user() const noexcept {
 
 std::string PathActor::describe() const {
   if (!other_) return "";
-  return fmt::format(" as user {} (not only root can write to {})", title(other_->account),
+  return fmt::format(" as user {} (users other than root can write to {})", title(other_->account),
                      other_->folder);
 }
 

@@ -13,9 +13,9 @@
 namespace appd::support {
 
 /// Decides with whose rights a root process touches a path, when it serves another user. Anyone who
-/// can write to a folder on the way can put a link there and make root open a file for him. So root
-/// uses its own rights only if root owns every folder on the way. Otherwise the access has the
-/// rights of the user who can write there; a link then gains him nothing.
+/// can write to a folder on the way can put a link there and make root open a file for them. So
+/// root uses its own rights only if root owns every folder on the way. Otherwise the access has the
+/// rights of the user who can write there; a link then gains them nothing.
 ///
 /// A group with write permission is trusted if the account is not in it. In a sticky folder of
 /// root's, such as /tmp, the owner of the next folder or link counts.
@@ -30,8 +30,8 @@ class PathActor {
   bool is_self() const noexcept { return !other_; }
   /// The user whose rights count; this process's own if it acts as it is.
   uid_t user() const noexcept;
-  /// For error texts: " as user nobody (not only root can write to /run/appd)", or "" if the
-  /// process acts as it is.
+  /// For error texts: " as user nobody (users other than root can write to /run/appd)", or "" if
+  /// the process acts as it is.
   std::string describe() const;
 
   /// While one exists, this process touches files as the actor. It must have one thread.

@@ -12,7 +12,7 @@ namespace appd::support {
 /// (SIGSTOP, a frozen container, a suspended virtual machine), so all deadlines have passed when it
 /// wakes. This clock leaves such gaps out: it recognises one by a reading that comes later than it
 /// should. It cannot know when the gap began, only that this was within the wait. So it counts the
-/// delay as gap, and of the wait up to three times as much. Pure; one thread at a time.
+/// delay as a gap, and up to three times as much of the wait. Pure; one thread at a time.
 class RunningTime {
  public:
   using Clock = std::chrono::steady_clock;

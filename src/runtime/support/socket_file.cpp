@@ -40,7 +40,7 @@ std::string why_not(const std::string& path, int error, uid_t user) {
   if (error == ENOENT && ::stat(folder.c_str(), &status) != 0)
     return fmt::format(", because the folder {} does not exist", folder);
   if (error == EACCES)
-    return fmt::format(", because user {} may not write to the folder {}, or not enter it",
+    return fmt::format(", because user {} cannot write to the folder {} or cannot enter it",
                        user_name(user), folder);
   return "";
 }

@@ -76,11 +76,11 @@ void DeadlineGuard::look_at_interpreter() {
 void DeadlineGuard::tell_of_keeper_to_queue() {
   const int waiting = load_.waiting.load(std::memory_order_relaxed);
   if (waiting <= 0 || std::exchange(told_queue_, true)) return;
-  reporter_.report(
-      LogEvent::interpreter_held,
-      fmt::format("in the queue {} for the interpreter, {}",
-                  waiting == 1 ? "a request waits" : fmt::format("{} requests wait", waiting),
-                  describe_keeper()));
+  reporter_.report(LogEvent::interpreter_held,
+                   fmt::format("{} for the interpreter, {}",
+                               waiting == 1 ? "1 request in the queue waits"
+                                            : fmt::format("{} requests in the queue wait", waiting),
+                               describe_keeper()));
 }
 
 void DeadlineGuard::tell_of_keeper(unsigned thread, const Reading& reading) {
@@ -127,7 +127,7 @@ void DeadlineGuard::act(pool::DeadlineEvent event, unsigned thread, const Readin
     case pool::DeadlineEvent::stuck:
       reporter_.report(
           LogEvent::request_stuck,
-          describe(thread, reading, "--timeout-grace: given up, and with it this worker"));
+          describe(thread, reading, "--timeout-grace: given up, and this worker will be replaced"));
       return on_stuck_(thread, reading.sequence,
                        fmt::format("{} (thread {})", reading.text, thread + 1));
     case pool::DeadlineEvent::overdue:
@@ -154,7 +154,7 @@ python::RunningCall DeadlineGuard::call_of(unsigned thread, const Reading& readi
 
 std::string DeadlineGuard::stack_of(unsigned thread, const Reading& reading) {
   const auto stack = python_.stack_of(call_of(thread, reading));
-  if (!stack) return "; it does not say where it is, or has just ended";
+  if (!stack) return "; no stack available; the call may have just ended";
   return fmt::format("; it is at (most recent call first):\n{}", *stack);
 }
 

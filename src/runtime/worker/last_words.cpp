@@ -26,16 +26,16 @@ gateway::Reporter* listener = nullptr;  // std::terminate takes no argument
                      "this process ends: std::terminate was called");
   } catch (const std::bad_alloc&) {
     listener->report(gateway::LogEvent::worker_out_of_memory,
-                     "out of memory in the server itself: this process ends, and its requests "
-                     "with it");
+                     "out of memory in appd's own code: this process ends, and its requests are "
+                     "lost");
     ::_exit(support::exit_code::kMemory);
   } catch (const std::exception& error) {
     std::array<char, 256> text{};
-    std::snprintf(text.data(), text.size(), "this process ends, after an error of the server: %s",
+    std::snprintf(text.data(), text.size(), "an internal error of appd ends this process: %s",
                   error.what());
     listener->report(gateway::LogEvent::worker_failed, text.data());
   } catch (...) {
-    listener->report(gateway::LogEvent::worker_failed, "this process ends, after an unknown error");
+    listener->report(gateway::LogEvent::worker_failed, "an unknown error ends this process");
   }
   std::abort();
 }

@@ -19,8 +19,8 @@ using ipc::WorkerMessage;
 namespace {
 
 constexpr const char* kAdvice =
-    "make these when they are first needed, or start a thread again in "
-    "os.register_at_fork(after_in_child=...), or accept what was said of each with --preload=force";
+    "create these when they are first needed, or restart each thread in "
+    "os.register_at_fork(after_in_child=...); --preload=force starts appd anyway";
 
 }  // namespace
 

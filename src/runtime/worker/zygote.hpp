@@ -18,7 +18,7 @@ using ForkedWorker = std::function<int(unsigned index, ipc::WorkerLink link, Pre
 /// master orders so: what the import made is in memory once for all of them. Serves no request and
 /// never ends Python, so exit handlers run in the workers alone.
 ///
-/// The workers become the master's own children, whom it must take in as a subreaper. Returns twice
+/// The workers become the master's children, so the master must be a subreaper. Returns twice
 /// over: in the zygote when the master orders it to end or is gone, in each worker what `worker`
 /// returned. On the process's main thread, which must be its only one; it must have entered its
 /// place of the crash files, and each worker enters its own. Files and reporter must live as long

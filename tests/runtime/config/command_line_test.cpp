@@ -631,7 +631,7 @@ TEST_CASE("the addresses of the environment are those that nothing else names") 
 }
 
 TEST_CASE("a group needs a user") {
-  CHECK(error_of({"--group=g"}) == "command line: --group: needs user, too");
+  CHECK(error_of({"--group=g"}) == "command line: --group: requires --user");
   CHECK(error_of({"--group=g", "--user=u"}) == "no error");
 }
 

@@ -53,14 +53,14 @@ TEST_CASE("a variable that is not set, or is none, is named") {
   CHECK(error_of("/run/${NOT_SET}") == "the environment variable NOT_SET is not set");
   for (const char* text : {"${", "${SITE", "${}", "${SITE:-x}", "${1}", "${A B}"}) {
     CAPTURE(text);
-    CHECK(error_of(text).starts_with("contains ${ without a variable name and }; write $${"));
+    CHECK(error_of(text).starts_with("contains ${ without NAME} after it; write $${"));
   }
 }
 
 TEST_CASE("what others expand is refused") {
   CHECK(error_of("/run/%n.sock") ==
         "contains %n, which appd does not expand; write what it stands for, or ${NAME} for an "
-        "environment variable, or %%n for these two characters");
+        "environment variable, or %%n for a literal %n");
   CHECK(error_of("%(deploy)/x").starts_with("contains %(deploy), which"));
   CHECK(error_of("/run/$(SITE).sock").starts_with("contains $(SITE), which"));
   CHECK(error_of("A=$(SITE)", "env").starts_with("contains $(SITE), which"));

@@ -109,9 +109,9 @@ TEST_SUITE("access format") {
     CHECK(refusal("{}").find("unknown placeholder {};") != std::string::npos);
   }
 
-  TEST_CASE("a brace without its partner is refused") {
-    CHECK(refusal("{method").find("'{' without its partner (write '{{'") != std::string::npos);
-    CHECK(refusal("method}").find("'}' without its partner (write '}}'") != std::string::npos);
-    CHECK(refusal("{").find("'{' without") != std::string::npos);
+  TEST_CASE("an unmatched brace is refused") {
+    CHECK(refusal("{method").find("unmatched '{' (write '{{'") != std::string::npos);
+    CHECK(refusal("method}").find("unmatched '}' (write '}}'") != std::string::npos);
+    CHECK(refusal("{").find("unmatched '{'") != std::string::npos);
   }
 }

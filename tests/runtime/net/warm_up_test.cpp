@@ -104,14 +104,14 @@ TEST_SUITE("warm-up") {
     CHECK(cure(asks("/x"), head(301, secure)) ==
           "the application redirects http to https: --warmup https://a.example/x");
     CHECK(cure(asks("/x"), head(302, "/x/")) ==
-          "ask for where that leads: --warmup /x/, or let it pass: --warmup-accept 302");
+          "follow the redirect with --warmup /x/, or accept it with --warmup-accept 302");
     CHECK(cure(asks("/x"), head(400)).find("--warmup https://example.org/x") != std::string::npos);
     CHECK(cure(asks("/x"), head(404)) == "");
     CHECK(cure(asks("/x"), head(302)) == "");
     WarmUps whole;
     whole.requests = {{.text = secure, .target = "/x", .host = "a.example", .https = true}};
     CHECK(cure(whole, head(400)) == "");
-    CHECK(cure(whole, head(301, secure + "/")).starts_with("ask for where that leads: "));
+    CHECK(cure(whole, head(301, secure + "/")).starts_with("follow the redirect with "));
   }
 
   TEST_CASE("the first that fails is the last that is asked") {

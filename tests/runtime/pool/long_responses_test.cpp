@@ -35,7 +35,7 @@ TEST_SUITE("long responses") {
     worker.begin(1, kNow - 35 * kSecond, "/b");
     CHECK(worker.responses.look(kNow) ==
           "all 2 threads are in calls whose responses have begun (longest: GET /b, 35.0 s), and "
-          "requests wait: more --threads help, or streams that are served elsewhere");
+          "requests are waiting: raise --threads, or serve the streams with another appd");
   }
 
   TEST_CASE("a thread that is idle, has just begun, or has sent nothing yet is another matter") {

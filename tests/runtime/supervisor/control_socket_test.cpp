@@ -555,7 +555,7 @@ TEST_SUITE("control protocol") {
     CHECK(stopped.out == "stopped\n");
     const Asked reloaded = ask(ControlVerb::reload, end);
     CHECK(reloaded.code == support::exit_code::kFailure);
-    CHECK(reloaded.err == "appd has ended meanwhile\n");
+    CHECK(reloaded.err == "appd exited before it replied\n");
   }
 
   TEST_CASE("without a master there is nobody to ask") {

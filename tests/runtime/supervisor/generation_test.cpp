@@ -430,7 +430,7 @@ TEST_SUITE("generation") {
     REQUIRE(fleet.lives_until([&] { return fleet.last_end == ProcessEnd::crash; }));
     CHECK(fleet->ready() == 1);
     for (int i = 0; i < 10; ++i) fleet.turn();
-    CHECK(fleet.state(1) == "waits for its start");
+    CHECK(fleet.state(1) == "waiting to start");
     CHECK(fleet->wanted() == 2);
     CHECK_FALSE(fleet->failure());
     fleet->retire(2);

@@ -137,7 +137,7 @@ TEST_SUITE("upkeep") {
     CHECK(fixed.upkeep->find_superfluous(kStart + 1h) == nullptr);
   }
 
-  TEST_CASE("one that is stuck has a successor at once, if there is a slot for it") {
+  TEST_CASE("one that is stuck gets a replacement at once, if there is a slot for it") {
     for (const unsigned places : {1u, 2u}) {
       CAPTURE(places);
       Kept kept(1, places);

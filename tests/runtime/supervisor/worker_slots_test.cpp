@@ -78,7 +78,7 @@ TEST_SUITE("worker slots") {
     CHECK(workers.take_replaced_by(workers.at(3)) == &workers.at(1));
   }
 
-  TEST_CASE("one that ends by itself has a successor that replaces nobody") {
+  TEST_CASE("one that ends by itself gets a replacement that ends nobody") {
     WorkerSlots workers(2);
     make_ready(workers, 1);
     CHECK(workers.replace_ending(workers.at(0), kStart) == &workers.at(1));

@@ -80,7 +80,7 @@ TEST_SUITE("account") {
 
   TEST_CASE("a number that is in no database needs a group, and has no other") {
     CHECK(problem_with([] { find_account(kUnknownNumber, ""); }) ==
-          "user 3999999999 has no group of its own, so one must be given");
+          "user 3999999999 is not in the user database, so --group must be given");
     const Account account = find_account(kUnknownNumber, "12");
     CHECK(account.groups == std::vector<gid_t>{12});
     CHECK(account.name.empty());

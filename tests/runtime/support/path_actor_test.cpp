@@ -87,7 +87,7 @@ TEST_SUITE("path actor") {
     CHECK(actor_on(places.make("all", 0, 0777) + "/log") == kWorker.user);
     CHECK(actor_on(places.make("root", 0) + "/../own/log") == kWorker.user);
     CHECK(PathActor(own + "/log", &kWorker).describe() ==
-          " as user 54321 (not only root can write to " + own + ")");
+          " as user 54321 (users other than root can write to " + own + ")");
   }
 
   TEST_CASE("where somebody else can write, that one acts, unless the workers' user can too") {
@@ -143,7 +143,8 @@ TEST_SUITE("path actor") {
     std::filesystem::create_symlink(places.folder / "secret", own + "/log");
     for (const int flags : {O_RDONLY, O_WRONLY | O_APPEND | O_CREAT}) {
       const std::string problem = problem_with(own + "/log", flags);
-      CHECK(has(problem, "open " + own + "/log as user 54321 (not only root can write to "));
+      CHECK(
+          has(problem, "open " + own + "/log as user 54321 (users other than root can write to "));
       CHECK(has(problem, "Permission denied"));
     }
     CHECK(::setfsuid(0) == 0);

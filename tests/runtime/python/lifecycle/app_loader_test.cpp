@@ -153,15 +153,15 @@ TEST_CASE("what cannot be loaded says which module and which step, in one line")
            Case{"site_one:asgi_partial", "this is an ASGI application", ""},
            Case{"site_one:create_app",
                 "site_one:create_app: this function cannot be called with (environ, "
-                "start_response), as WSGI does; if it makes the application, write "
+                "start_response), as WSGI requires; if it returns the application, write "
                 "site_one:create_app()\n",
                 ""},
            Case{"site_one:settings_factory", "write site_one:settings_factory()\n", ""},
            Case{"site_one:make", "write site_one:make()\n", ""},
-           Case{"site_one:one", "(environ, start_response), as WSGI does\n", ""},
-           Case{"site_one:three", "(environ, start_response), as WSGI does\n", ""},
-           Case{"site_one:by_name", "(environ, start_response), as WSGI does\n", ""},
-           Case{"site_one:factory_of_three()", "(environ, start_response), as WSGI does\n", ""},
+           Case{"site_one:one", "(environ, start_response), as WSGI requires\n", ""},
+           Case{"site_one:three", "(environ, start_response), as WSGI requires\n", ""},
+           Case{"site_one:by_name", "(environ, start_response), as WSGI requires\n", ""},
+           Case{"site_one:factory_of_three()", "(environ, start_response), as WSGI requires\n", ""},
            Case{"bare", "bare: 'bare' has neither 'application' nor 'app'", ""},
            Case{"my-module:app", "'my-module' is not the name of a module", ""},
        }) {
