@@ -271,7 +271,8 @@ TEST_SUITE("peers") {
     CHECK_FALSE(team.give(0));
     CHECK(team.load(1).incoming == 0);
     Team fresh(2);
-    fresh.members[1] = std::make_unique<Member>(1, fresh.board.loads(), fresh.boxes, fresh.queue, 1);
+    fresh.members[1] =
+        std::make_unique<Member>(1, fresh.board.loads(), fresh.boxes, fresh.queue, 1);
     fresh.load(1).open = false;
     CHECK_FALSE(fresh.give(0));
   }
