@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -264,13 +265,18 @@ TEST_SUITE("queue watch") {
 
   TEST_CASE("a worker is saturated when all its threads are in calls, or none gets into Python") {
     Bench bench;
-    for (const auto& [running, stalled, saturated] :
-         {std::tuple{0, 0u, false}, {1, 0u, false}, {2, 0u, true}, {3, 0u, true}, {0, 1u, true}}) {
-      CAPTURE(running);
-      CAPTURE(stalled);
-      bench.load.running = running;
-      bench.load.stalled = stalled;
-      CHECK(bench.watch.saturated() == saturated);
+    struct Load {
+      int running;
+      std::uint32_t stalled;
+      bool saturated;
+    };
+    for (const Load& load :
+         {Load{0, 0, false}, {1, 0, false}, {2, 0, true}, {3, 0, true}, {0, 1, true}}) {
+      CAPTURE(load.running);
+      CAPTURE(load.stalled);
+      bench.load.running = load.running;
+      bench.load.stalled = load.stalled;
+      CHECK(bench.watch.saturated() == load.saturated);
     }
   }
 
