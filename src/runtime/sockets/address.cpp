@@ -8,6 +8,7 @@
 #include <cctype>
 #include <stdexcept>
 
+#include "runtime/support/ascii.hpp"
 #include "runtime/support/unix_address.hpp"
 
 namespace appd::sockets {
@@ -31,10 +32,7 @@ UnixPath parse_path(std::string_view text, std::string_view path) {
 }
 
 std::string parse_port(std::string_view text, std::string_view port) {
-  const bool digits =
-      !port.empty() && port.size() <= 5 &&
-      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || std::stoul(std::string(port)) > 65535)
+  if (port.size() > 5 || !support::is_digits(port) || std::stoul(std::string(port)) > 65535)
     reject(text, "the port is not a number from 0 to 65535");
   return std::string(port);
 }

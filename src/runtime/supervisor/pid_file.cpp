@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/support/ascii.hpp"
 #include "runtime/support/path_actor.hpp"
 #include "runtime/support/throw_errno.hpp"
 
@@ -43,7 +44,7 @@ void lock(int fd, const std::string& path) {
 }
 
 bool may_stand_in_a_pid_file(char c) noexcept {
-  return (c >= '0' && c <= '9') || c == '\n' || c == ' ';
+  return support::is_digit(c) || c == '\n' || c == ' ';
 }
 
 }  // namespace
