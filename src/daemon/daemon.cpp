@@ -145,8 +145,8 @@ Daemon::DeploymentPtr Daemon::inherit(const std::optional<support::Account>& acc
     control_ = std::make_unique<supervisor::ControlSocket>(
         settings_.control, support::UniqueFd(upgrade_state_->control), pointer_to(account));
   }
-  handover_queue_.emplace(support::UniqueFd(upgrade_state_->box_in),
-                          support::UniqueFd(upgrade_state_->box_out));
+  handover_queue_.emplace(support::UniqueFd(upgrade_state_->handover_in),
+                          support::UniqueFd(upgrade_state_->handover_out));
   auto deployment =
       std::make_unique<InheritedDeployment>(settings_, context(), *upgrade_state_, listeners_);
   logs_.log().report(
@@ -225,8 +225,8 @@ std::optional<std::chrono::nanoseconds> Daemon::on_turn(unsigned ready) {
 
 std::string Daemon::upgrade(UpgradeState upgrade_state) {
   listeners_.export_to(upgrade_state);
-  upgrade_state.box_in = handover_queue_->in.get();
-  upgrade_state.box_out = handover_queue_->out.get();
+  upgrade_state.handover_in = handover_queue_->in.get();
+  upgrade_state.handover_out = handover_queue_->out.get();
   if (pid_file_) upgrade_state.pid_file = pid_file_->fd();
   if (control_) upgrade_state.control = control_->listener();
   return upgrader_.become(upgrade_state);

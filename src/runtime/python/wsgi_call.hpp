@@ -67,11 +67,11 @@ class WsgiCall {
   BoundFunction input_;           // with appd.client_disconnected
   BoundFunction start_response_;  // with write
 
-  gateway::Exchange* exchange_ = nullptr;  // of the current call
-  bool failed_ = false;                    // the failure is logged, or need not be
-  std::uint64_t written_before_ = 0;       // to the console, by any thread
-  const unsigned long thread_;             // Python's id of the thread
-  bool interrupted_ = false;               // changed holding the interpreter
+  gateway::Exchange* exchange_ = nullptr;                 // of the current call
+  bool failed_ = false;                                   // the failure is logged, or need not be
+  std::uint64_t written_before_ = 0;                      // to the console, by any thread
+  const unsigned long thread_;                            // Python's id of the thread
+  bool interrupted_ = false;                              // changed holding the interpreter
   Response::Failure failure_ = Response::Failure::error;  // the response to a failure now
 };
 

@@ -21,8 +21,8 @@ struct SocketFileOptions {
 };
 
 /// A bound, listening, non-blocking, close-on-exec socket, and its file if it has one.
-/// `remove_file` or the destructor removes the file, but only in the process that made it and only
-/// while it is still this socket's.
+/// The destructor removes the file, but only in the process that made it and only while it is still
+/// this socket's.
 class ListeningSocket {
  public:
   /// Binds, and listens with the largest backlog that the kernel allows. Replaces a file on which
@@ -47,6 +47,7 @@ class ListeningSocket {
   bool is_private() const noexcept { return private_; }
   /// Gives the descriptor away; this object keeps the file.
   support::UniqueFd take_fd() noexcept { return std::move(fd_); }
+  /// For tests: what the destructor does to the file.
   void remove_file() noexcept { file_.remove(); }
 
  private:

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "runtime/gateway/reporter.hpp"
-#include "runtime/ipc/scoreboard.hpp"
 #include "runtime/supervisor/deployment.hpp"
 #include "runtime/supervisor/slot.hpp"
 #include "runtime/supervisor/zygote_process.hpp"

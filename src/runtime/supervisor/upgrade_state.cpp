@@ -30,7 +30,7 @@ void write(std::ostream& out, const UpgradeState& upgrade_state) {
   out << kFormat << '\n';
   out << "generation " << upgrade_state.generation << '\n';
   out << "heartbeat " << upgrade_state.heartbeat.count() << '\n';
-  out << "box " << upgrade_state.box_in << ' ' << upgrade_state.box_out << '\n';
+  out << "handover " << upgrade_state.handover_in << ' ' << upgrade_state.handover_out << '\n';
   out << "pid-file " << upgrade_state.pid_file << '\n';
   out << "control " << upgrade_state.control << '\n';
   for (const int fd : upgrade_state.callers) out << "caller " << fd << '\n';
@@ -60,7 +60,8 @@ const std::map<std::string, Reader>& readers() {
          in >> count;
          into.heartbeat = std::chrono::nanoseconds(count);
        }},
-      {"box", [](std::istream& in, UpgradeState& into) { in >> into.box_in >> into.box_out; }},
+      {"handover",
+       [](std::istream& in, UpgradeState& into) { in >> into.handover_in >> into.handover_out; }},
       {"pid-file", [](std::istream& in, UpgradeState& into) { in >> into.pid_file; }},
       {"control", [](std::istream& in, UpgradeState& into) { in >> into.control; }},
       {"caller", [](std::istream& in, UpgradeState& into) { in >> into.callers.emplace_back(); }},
@@ -135,7 +136,7 @@ UpgradeState load_upgrade_state(const support::UniqueFd& file) {
 
 void keep_over_exec(const UpgradeState& upgrade_state, const support::UniqueFd& file,
                     bool keep) noexcept {
-  for (const int fd : {file.get(), upgrade_state.box_in, upgrade_state.box_out,
+  for (const int fd : {file.get(), upgrade_state.handover_in, upgrade_state.handover_out,
                        upgrade_state.pid_file, upgrade_state.control}) {
     set_close_on_exec(fd, !keep);
   }

@@ -39,8 +39,8 @@ struct UpgradeState {
   std::vector<Worker> workers;
   std::vector<Socket> sockets;
   std::vector<Passed> passed;
-  int box_in = -1;  ///< peers::HandoverQueue
-  int box_out = -1;
+  int handover_in = -1;  ///< peers::HandoverQueue
+  int handover_out = -1;
   int pid_file = -1;         ///< −1 without one
   int control = -1;          ///< −1 without one
   std::vector<int> callers;  ///< on the control socket; they wait for the outcome

@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUpgradeState = "APPD_LEGACY";
+constexpr const char* kUpgradeState = "APPD_UPGRADE_STATE";
 /// An option and no variable: a program that does not know it refuses to start.
 constexpr const char* kTrial = "--upgrade-trial";
 

@@ -29,8 +29,8 @@ UpgradeState full() {
   upgrade_state.sockets = {
       {"/run/app \"a\"\\b\n\u00e4.sock", 21, true}, {"@abstract", 22, false}, {"", 23, false}};
   upgrade_state.passed = {{"web", 31}, {"", 32}};
-  upgrade_state.box_in = 41;
-  upgrade_state.box_out = 42;
+  upgrade_state.handover_in = 41;
+  upgrade_state.handover_out = 42;
   upgrade_state.pid_file = 43;
   upgrade_state.control = 44;
   upgrade_state.callers = {51, 52, 53};
@@ -39,8 +39,8 @@ UpgradeState full() {
 
 void check_same(const UpgradeState& one, const UpgradeState& other) {
   CHECK(one.generation == other.generation);
-  CHECK(one.box_in == other.box_in);
-  CHECK(one.box_out == other.box_out);
+  CHECK(one.handover_in == other.handover_in);
+  CHECK(one.handover_out == other.handover_out);
   CHECK(one.pid_file == other.pid_file);
   CHECK(one.control == other.control);
   CHECK(one.callers == other.callers);
@@ -131,7 +131,7 @@ TEST_SUITE("upgrade state") {
       CAPTURE(other);
       CHECK(with("appd-upgrade-4", other).find("unknown format") != std::string::npos);
     }
-    for (const char* field : {"generation", "worker", "socket", "passed", "caller", "box",
+    for (const char* field : {"generation", "worker", "socket", "passed", "caller", "handover",
                               "pid-file", "control", "end"}) {
       CAPTURE(field);
       CHECK(with(field, "other").find("cannot read") != std::string::npos);
@@ -154,8 +154,8 @@ TEST_SUITE("upgrade state") {
     for (auto& socket : upgrade_state.sockets) socket.fd = fd();
     for (auto& passed : upgrade_state.passed) passed.fd = fd();
     for (int& caller : upgrade_state.callers) caller = fd();
-    for (int* const each : {&upgrade_state.box_in, &upgrade_state.box_out, &upgrade_state.pid_file,
-                            &upgrade_state.control}) {
+    for (int* const each : {&upgrade_state.handover_in, &upgrade_state.handover_out,
+                            &upgrade_state.pid_file, &upgrade_state.control}) {
       *each = fd();
     }
     const UniqueFd other(::fcntl(0, F_DUPFD_CLOEXEC, 0));

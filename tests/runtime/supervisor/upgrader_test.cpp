@@ -104,7 +104,7 @@ TEST_SUITE("upgrader") {
     CommandLine line{program};
     CHECK_FALSE(Upgrader(line.count, line.pointers()).become(upgrade_state).empty());
     CHECK((::fcntl(control.get(), F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK(std::getenv("APPD_LEGACY") == nullptr);
+    CHECK(std::getenv("APPD_UPGRADE_STATE") == nullptr);
   }
 
   TEST_CASE("the process becomes the program, after a trial that has seen the same") {
@@ -114,7 +114,7 @@ TEST_SUITE("upgrader") {
             "#!/bin/sh\n"
             "exec >>\"${0%/*}/said\"\n"
             "echo \"$*\"\n"
-            "cat /proc/self/fd/$APPD_LEGACY\n"
+            "cat /proc/self/fd/$APPD_UPGRADE_STATE\n"
             "[ \"$1\" = --upgrade-trial ] && exit 0\n"
             "echo $$ >\"${0%/*}/pid\"\n"
             "exit 7\n");
@@ -159,11 +159,11 @@ TEST_SUITE("upgrader") {
     using Words = std::vector<std::string>;
     CommandLine trial{"appd", "--upgrade-trial", "--socket", "x"};
     const int fd = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
-    ::setenv("APPD_LEGACY", std::to_string(fd).c_str(), 1);
+    ::setenv("APPD_UPGRADE_STATE", std::to_string(fd).c_str(), 1);
     const Inherited first = take_inherited(trial.count, trial.pointers());
     CHECK(first.trial);
     CHECK(first.file.get() == fd);
-    CHECK(std::getenv("APPD_LEGACY") == nullptr);
+    CHECK(std::getenv("APPD_UPGRADE_STATE") == nullptr);
     CHECK(trial.left() == Words{"appd", "--socket", "x"});
     CHECK(trial.ends());
     CommandLine later{"appd", "--socket", "--upgrade-trial"};
