@@ -50,7 +50,7 @@ class Expander {
     const std::size_t end = rest_.find('}');
     const std::string name(rest_.substr(2, end == std::string_view::npos ? end : end - 2));
     if (end == std::string_view::npos || !support::is_name(name)) {
-      throw ExpansionError("contains ${ without NAME}; write $${ for a literal ${");
+      throw ExpansionError("contains ${ without NAME} after it; write $${ for a literal ${");
     }
     const char* const found = lookup_(name.c_str());
     if (found == nullptr) {
