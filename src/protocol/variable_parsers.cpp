@@ -1,4 +1,4 @@
-// Parses the variable blocks of the three wires.
+// Parses the variable blocks of the three wires; the decoders refuse what is too large.
 
 #include "protocol/variable_parsers.hpp"
 

@@ -1,4 +1,4 @@
-// Writes the bytes that BodyPipe puts aside to a file, and reads them back.
+// Writes the bytes that body_pipe.cpp puts aside to a file, and reads them back.
 
 #include "runtime/net/body_spool.hpp"
 

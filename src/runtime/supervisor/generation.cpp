@@ -1,4 +1,4 @@
-// Starts, watches and ends the workers of one configuration.
+// Starts, watches and ends the workers of one configuration; slot_lifecycle.cpp decides for each.
 
 #include "runtime/supervisor/generation.hpp"
 

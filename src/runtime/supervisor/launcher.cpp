@@ -1,4 +1,4 @@
-// Makes links and processes, by fork or by an order to the zygote.
+// Makes links and processes, by fork or by an order to the zygote, when slot_lifecycle.cpp says so.
 
 #include "runtime/supervisor/launcher.hpp"
 

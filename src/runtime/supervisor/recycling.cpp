@@ -1,4 +1,4 @@
-// Compares a worker's use with the limits.
+// Compares a worker's use with the limits; upkeep.cpp replaces the worker.
 
 #include "runtime/supervisor/recycling.hpp"
 

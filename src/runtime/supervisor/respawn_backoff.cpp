@@ -1,4 +1,4 @@
-// Doubles the pause after each early death.
+// Doubles the pause after each early death; slot_lifecycle.cpp waits for it.
 
 #include "runtime/supervisor/respawn_backoff.hpp"
 

@@ -1,4 +1,4 @@
-// Replaces, adds and takes away workers, and says why.
+// Recycles workers and scales their number, and says why. slot_lifecycle.cpp replaces dead ones.
 
 #include "runtime/supervisor/upkeep.hpp"
 

@@ -1,4 +1,4 @@
-// Reads heartbeats, memory and load of workers, and says when a worker is silent.
+// Reads workers' heartbeats and use, and says which are silent. (systemd: service_manager.cpp.)
 
 #include "runtime/supervisor/worker_monitor.hpp"
 
