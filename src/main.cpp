@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "daemon/daemon.hpp"
@@ -76,6 +77,7 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
   }
   const Settings complete = make_complete(settings);
   if (inherited.trial) {
+    if (!upgrade_state) throw std::runtime_error("the running appd has passed no upgrade state");
     appd::check(complete);
     return exit_code::kOk;
   }

@@ -251,7 +251,7 @@ def test_what_nobody_answers_is_said(installed, place):
 
 def test_what_cannot_be_asked_is_an_error(installed, place):
     for arguments, part in [(("relaod", "--control", place / "x"), 'neither an option nor reload'),
-                            (("reload",), "Give --control")]:
+                            (("reload",), "give the --control")]:
         asked = installed.run(*arguments)
         assert asked.returncode == EXIT_CONFIGURATION
         assert part in asked.stderr

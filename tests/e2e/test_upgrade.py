@@ -183,6 +183,13 @@ def test_a_binary_that_does_not_start_changes_nothing(server, text, part):
     server.upgrade()
 
 
+def test_a_trial_without_the_state_of_a_running_appd_fails(installed, place):
+    tried = installed.run("--upgrade-trial", "--socket", place / "x.sock", "--module", "wsgi_probe",
+                          "--pythonpath", installed.apps)
+    assert tried.returncode == 1
+    assert "passed no upgrade state" in tried.stderr
+
+
 def test_a_configuration_that_the_new_binary_refuses_changes_nothing(server, place, manager):
     config = place.write("appd.ini", "[appd]\n")
     server = server("--config", config, env=manager.environment())

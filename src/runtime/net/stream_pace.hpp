@@ -18,7 +18,7 @@ class StreamPace {
 
   /// A block that is made within this time is made quickly.
   static constexpr std::chrono::microseconds kQuickly{200};
-  /// The clock is read once in so many blocks.
+  /// The number of blocks for each reading of the clock.
   static constexpr unsigned kLookInterval = 16;
 
   /// A call begins.

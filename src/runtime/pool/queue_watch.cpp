@@ -10,7 +10,7 @@
 namespace appd::pool {
 namespace {
 
-/// A request that has waited for so long may go to a peer. Requests are offered as often.
+/// How long a request waits before it may go to a peer. Requests are offered at this interval.
 constexpr std::chrono::milliseconds kShareInterval{1};
 /// Between reports of overload: another worker does not start sooner.
 constexpr std::chrono::milliseconds kOverloadInterval{50};

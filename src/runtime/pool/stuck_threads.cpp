@@ -12,7 +12,7 @@
 namespace appd::pool {
 namespace {
 
-/// A thread that has been on its way into the interpreter for so long has its request taken back.
+/// How long a thread may be on its way into the interpreter before its request is taken back.
 /// (Threads that compute in Python have it for a millisecond each.)
 constexpr std::chrono::milliseconds kEntryPatience{50};
 /// Why a request is refused when no thread is left.

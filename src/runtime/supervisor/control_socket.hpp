@@ -22,7 +22,7 @@ namespace appd::supervisor {
 
 /// The socket over which callers ask the master for what signals ask for too, and get a reply. Only
 /// its owner may connect (mode 0600). A caller asks one thing. One that asks nothing gets an error
-/// and is dropped, and so is one that does not read its reply. There are at most kMostCallers.
+/// and is dropped. One that does not read its reply is dropped. There are at most kMostCallers.
 /// Single-threaded.
 class ControlSocket {
  public:

@@ -52,6 +52,7 @@ Slot* Upkeep::find_superfluous(Clock::time_point now) {
 }
 
 void Upkeep::on_overloaded(Clock::time_point now) {
+  if (!plan_.can_start_workers()) return;
   if (!scaling_.on_overloaded(now, monitor_.occupancy(workers_.all()))) return;
   workers_.grow(1, now);
   reporter_.report(LogEvent::scaling_up,

@@ -9,8 +9,8 @@
 
 namespace appd::support {
 
-/// Attaches descriptors to a message that will be sent. Its control buffer must be zeroed, aligned
-/// as a cmsghdr, and large enough: CMSG_SPACE of their size.
+/// Attaches descriptors, at least one, to a message that will be sent. Its control buffer must be
+/// zeroed, aligned as a cmsghdr, and large enough: CMSG_SPACE of their size.
 void put_descriptors(msghdr& message, std::span<const int> descriptors) noexcept;
 
 /// Takes the descriptors of a message that was received. `into` gets the first ones, and keeps what

@@ -127,6 +127,14 @@ TEST_SUITE("upkeep") {
     CHECK(kept.reporter.lines().size() == 1);
   }
 
+  TEST_CASE("no more workers are wanted where none can be started") {
+    Kept kept(1, 3, scaling(1, 2));
+    kept.plan.origin = Origin::inherited;
+    kept.upkeep->on_overloaded(kStart);
+    CHECK(kept.workers.wanted() == 1);
+    CHECK(kept.reporter.lines().empty());
+  }
+
   TEST_CASE("the last worker ends when one fewer has been enough for long") {
     Kept kept(3, 3, scaling(1, 3));
     CHECK(kept.upkeep->find_superfluous(kStart) == nullptr);
