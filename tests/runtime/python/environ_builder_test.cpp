@@ -14,10 +14,6 @@ using namespace appd::test;
 
 namespace {
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// The repr of a Python expression over `environ`.
 std::string value_of(std::string_view expression, const fakes::Variables& more = {}) {
   const std::string source =

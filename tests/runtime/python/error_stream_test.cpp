@@ -11,10 +11,6 @@ using namespace appd::test;
 
 namespace {
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// Runs statements over `errors` and returns the exchange.
 ExchangePointer run(std::string_view statements) {
   host().log().take();

@@ -14,10 +14,6 @@ using namespace appd::test;
 
 namespace {
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// A file of 100,000 bytes, removed at the end.
 class SampleFile {
  public:

@@ -15,10 +15,6 @@ using Cut = MemoryExchange::Cut;
 
 namespace {
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// An exchange whose application shows the value of an expression over `stream`, which is
 /// wsgi.input.
 ExchangePointer make(std::string_view expression, std::deque<MemoryExchange::BodyStep> body,

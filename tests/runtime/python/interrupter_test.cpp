@@ -21,10 +21,6 @@ using gateway::LogEvent;
 using python::RunningCall;
 using namespace std::chrono_literals;
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 std::atomic<std::uint32_t> number{2};
 
 /// Interrupts the call that runs on that pool thread, and waits until that is done.

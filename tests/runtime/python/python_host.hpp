@@ -189,4 +189,8 @@ class PythonHost {
   bool stopping_ = false;
 };
 
+inline PythonHost& host() {
+  return PythonHost::instance();
+}
+
 }  // namespace appd::test

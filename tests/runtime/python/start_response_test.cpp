@@ -13,10 +13,6 @@ using gateway::LogEvent;
 
 namespace {
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// What start_response raises for arguments written in Python.
 std::string raised_by(std::string_view arguments) {
   return host().body_of(

@@ -16,10 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-PythonHost& host() {
-  return PythonHost::instance();
-}
-
 /// The stacks of both pool threads, one of which is in the call.
 std::string stacks(const std::atomic<std::uint32_t>& number, std::uint32_t seen) {
   std::string both;
