@@ -1,113 +1,41 @@
 // Plays an input as the life of a connection, and checks what the front receives.
 #pragma once
 
-#include <linux/sockios.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
-#include <deque>
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fakes/front_protocols.hpp"
+#include "fuzz/choices.hpp"
+#include "fuzz/hand_worked.hpp"
+#include "fuzz/scripted_front.hpp"
+#include "runtime/net/connection.hpp"
+#include "runtime/net/event_loop.hpp"
 #include "runtime/net/server.hpp"
+#include "runtime/net/wire_exchange.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 /// A connection's whole life as a script: what its front, the application and the loop do, one step
 /// after the other on one thread. What must hold is asked from outside.
 namespace appd::fuzz {
-
-class Silent final : public gateway::Reporter {
- public:
-  bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::LogEvent, std::string_view) noexcept override {}
-  bool wants_access() const noexcept override { return true; }
-  void access(const gateway::AccessRecord&) noexcept override { ++accesses; }
-
-  std::size_t accesses = 0;
-};
-
-/// Keeps what is submitted, and what is to be notified, until the script comes to it.
-class HandWorked final : public net::Dispatcher {
- public:
-  bool submit(const std::shared_ptr<net::WireExchange>& exchange) noexcept override {
-    if (queued.size() >= 3) return false;
-    ++submitted;
-    queued.push_back(exchange);
-    return true;
-  }
-  bool saturated() const noexcept override { return false; }
-  void notify(std::shared_ptr<net::Connection> connection) noexcept override {
-    seen = connection;
-    notified.push_back(std::move(connection));
-    ++words;
-  }
-  void notify_later(std::shared_ptr<net::Connection> connection) noexcept override {
-    seen = connection;
-    later.push_back(std::move(connection));
-  }
-  void schedule_flush(std::shared_ptr<net::Connection> connection) noexcept override {
-    seen = connection;
-    holding.push_back(std::move(connection));
-    ++words;
-  }
-
-  std::deque<std::shared_ptr<net::WireExchange>> queued;
-  std::vector<std::shared_ptr<net::Connection>> notified;
-  std::vector<std::shared_ptr<net::Connection>> later;
-  std::vector<std::shared_ptr<net::Connection>> holding;
-  std::weak_ptr<net::Connection> seen;
-  std::size_t submitted = 0;
-  std::size_t words = 0;
-};
-
-/// The bytes of a script, as choices.
-class Choices {
- public:
-  explicit Choices(std::string_view bytes) : bytes_(bytes) {}
-
-  bool left() const noexcept { return !bytes_.empty(); }
-  unsigned byte() noexcept {
-    if (bytes_.empty()) return 0;
-    const auto first = static_cast<unsigned char>(bytes_.front());
-    bytes_.remove_prefix(1);
-    return first;
-  }
-  template <typename T, std::size_t N>
-  T of(const std::array<T, N>& values) noexcept {
-    return values[byte() % N];
-  }
-  std::string_view take(std::size_t most) noexcept {
-    const std::string_view taken = bytes_.substr(0, most);
-    bytes_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 class ConnectionScript {
  public:
   explicit ConnectionScript(std::string_view script)
       : script_(script), options_(choose_options()), server_(loop_, options_, pool_, reporter_) {
     std::signal(SIGPIPE, SIG_IGN);  // as appd does
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-      std::abort();
-    }
-    for (const int end : ends) {
-      ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kSocketRoom, sizeof kSocketRoom);
-    }
-    front_.reset(ends[0]);
-    server_.adopt(support::UniqueFd(ends[1]), {});
+    server_.adopt(front_.take_other_end(), {});
   }
   ~ConnectionScript() {
     server_.stop();
@@ -129,7 +57,6 @@ class ConnectionScript {
     bool ended = false;  // its response, or its front is gone
   };
 
-  static constexpr int kSocketRoom = 16 * 1024;
   /// What one stream may keep, and what one read of requests can provoke.
   static constexpr std::size_t kMostBeyond = 1 << 20;
   static constexpr std::array<std::size_t, 4> kBodies{0, 100, 3000, 100'000};
@@ -158,20 +85,20 @@ class ConnectionScript {
       case 1:
         return send_body();
       case 2:
-        return to_front(test::wire::stdin_of(id(), ""));
+        return front_.send(test::wire::stdin_of(id(), ""));
       case 3:
-        return to_front(test::wire::abort_request(id()));
+        return front_.send(test::wire::abort_request(id()));
       case 4:
         return manage();
       case 5:
-        return to_front(std::string(script_.take(script_.byte() % 40)));
+        return front_.send(std::string(script_.take(script_.byte() % 40)));
       case 6:
       case 7:
         return rest_and_look();
       case 8:
-        return receive(script_.of(kSome));
+        return front_.receive(script_.of(kSome));
       case 9:
-        return receive(1 << 22);
+        return front_.receive(1 << 22);
       case 10:
       case 11:
         return start_call();
@@ -188,12 +115,9 @@ class ConnectionScript {
       case 17:
         return refuse();
       case 18:
-        ::shutdown(front_.get(), SHUT_WR);
-        sending_over_ = true;
-        unsent_.clear();
-        return;
+        return front_.end_sending();
       case 19:
-        if (script_.byte() % 4 == 0) leave();
+        if (script_.byte() % 4 == 0) front_.leave();
         return;
       case 20:
         if (script_.byte() % 4 == 0) server_.drain([] {});
@@ -218,14 +142,14 @@ class ConnectionScript {
     asked.length = (shape & 0x1c) == 0x1c ? "" : std::to_string(length);
     std::string bytes = request(speech_, asked);
     if (test::is_fastcgi(speech_)) bytes.resize(bytes.size() - 8);  // STDIN's end is a step
-    to_front(bytes);
-    if ((shape & 0x60) == 0x60) to_front(body(length));
+    front_.send(bytes);
+    if ((shape & 0x60) == 0x60) front_.send(body(length));
   }
   std::string body(std::size_t size) {
     const std::string bytes(size, 'b');
     return test::is_fastcgi(speech_) ? test::fastcgi_stdin(id(), bytes) : bytes;
   }
-  void send_body() { to_front(body(script_.of(kSome))); }
+  void send_body() { front_.send(body(script_.of(kSome))); }
   void manage() {
     const std::string values = test::wire::fastcgi_pairs({{"FCGI_MAX_REQS", ""}});
     const unsigned kind = script_.byte();
@@ -234,38 +158,7 @@ class ConnectionScript {
                                              : test::wire::begin(id(), test::wire::kKeep, 2);
     std::string bytes;
     for (unsigned i = 0; i <= kind; ++i) bytes += once;
-    to_front(bytes);
-  }
-
-  /// Each sends when there is room for it, as fronts do.
-  void to_front(std::string bytes) {
-    if (sending_over_ || !front_) return;
-    if (unsent_.size() < 1 << 20) unsent_ += bytes;
-    push();
-  }
-  void push() {
-    while (front_ && !unsent_.empty()) {
-      const ssize_t n = ::send(front_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-      if (n <= 0) {
-        if (n < 0 && errno != EAGAIN) unsent_.clear();
-        return;
-      }
-      unsent_.erase(0, static_cast<std::size_t>(n));
-      moved_ += static_cast<std::size_t>(n);
-    }
-  }
-  void receive(std::size_t most) {
-    std::array<char, 65536> buffer;
-    while (front_ && most > 0) {
-      const ssize_t n = ::recv(front_.get(), buffer.data(), std::min(most, buffer.size()), 0);
-      if (n <= 0) return;
-      most -= static_cast<std::size_t>(n);
-      moved_ += static_cast<std::size_t>(n);
-    }
-  }
-  void leave() {
-    front_.reset();
-    unsent_.clear();
+    front_.send(bytes);
   }
 
   void start_call() {
@@ -373,29 +266,24 @@ class ConnectionScript {
   }
   using Sight = std::array<std::size_t, 5>;
   Sight in_sight() const {
-    return {unread_input(), unread_output(), pool_.words, pool_.submitted, server_.connections()};
-  }
-  std::size_t unread_input() const { return in_socket(SIOCOUTQ); }
-  std::size_t unread_output() const { return in_socket(FIONREAD); }
-  std::size_t in_socket(unsigned long what) const {
-    int size = 0;
-    if (front_) ::ioctl(front_.get(), what, &size);
-    return static_cast<std::size_t>(size);
+    return {front_.unread_input(), front_.unread_output(), pool_.words, pool_.submitted,
+            server_.connections()};
   }
   bool open() const { return server_.connections() > 0; }
 
   // -- What must hold
 
   void rest_and_look() {
-    push();
+    front_.push();
     rest();
     if (!wrong_.empty() || !open()) return;
     const bool unsent = server_.outgoing_memory().used() > 0 || blocked();
-    if (unsent && front_ && unread_output() == 0) {
+    if (unsent && front_.there() && front_.unread_output() == 0) {
       wrong_ = "the socket has room, and something waits to be sent";
-    } else if (unread_input() > 0 && !reader_is_due() && !(unsent && unread_output() > 0)) {
+    } else if (front_.unread_input() > 0 && !reader_is_due() &&
+               !(unsent && front_.unread_output() > 0)) {
       wrong_ = "input waits, and nobody is due to make it wanted";
-    } else if (!front_) {
+    } else if (!front_.there()) {
       wrong_ = "the front is gone, and its connection is not";
     } else if (server_.outgoing_memory().used() > options_.outgoing_memory + kMostBeyond) {
       wrong_ = "too much waits in memory";
@@ -421,20 +309,20 @@ class ConnectionScript {
     rest_and_look();
     std::size_t before = 0;
     for (int rounds = 0; wrong_.empty(); ++rounds) {
-      before = moved_ + finished_ + started_;
-      if (ends_friendly_) push();
+      before = front_.moved() + finished_ + started_;
+      if (ends_friendly_) front_.push();
       end_calls();
       rest_and_look();
-      if (ends_friendly_) receive(1 << 24);
+      if (ends_friendly_) front_.receive(1 << 24);
       if (!wrong_.empty()) return;
       rest_and_look();
-      if (moved_ + finished_ + started_ == before && rounds > 2) break;
+      if (front_.moved() + finished_ + started_ == before && rounds > 2) break;
       if (rounds > 2000) wrong_ = "it does not end";
     }
     if (!wrong_.empty() || !open()) return;
     if (!ends_friendly_) return pass_time();
-    if (!unsent_.empty()) wrong_ = "the front cannot send the rest";
-    if (unread_input() > 0) wrong_ = "the rest is not read";
+    if (front_.has_unsent()) wrong_ = "the front cannot send the rest";
+    if (front_.unread_input() > 0) wrong_ = "the rest is not read";
     if (blocked() || server_.outgoing_memory().used() > 0) wrong_ = "a response is not sent";
   }
   void end_calls() {
@@ -462,7 +350,7 @@ class ConnectionScript {
       rest();
       end_calls();
     }
-    if (open() && (unread_input() > 0 || blocked())) wrong_ = "no deadline ends it";
+    if (open() && (front_.unread_input() > 0 || blocked())) wrong_ = "no deadline ends it";
   }
   /// Nothing that was begun is lost.
   void account() {
@@ -488,12 +376,9 @@ class ConnectionScript {
   HandWorked pool_;
   Silent reporter_;
   net::Server server_;
-  support::UniqueFd front_;
-  std::string unsent_;  // by the front, whose socket is full
-  bool sending_over_ = false;
+  ScriptedFront front_;
   std::vector<Call> calls_;
   std::vector<char> buffer_;
-  std::size_t moved_ = 0;
   std::size_t started_ = 0;
   std::size_t finished_ = 0;
   std::size_t given_up_ = 0;
