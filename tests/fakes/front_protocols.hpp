@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "protocol/wire_bytes.hpp"
 
@@ -37,6 +38,16 @@ struct Asked {
   std::string software = "test";
   unsigned id = 1;
 };
+
+/// A POST request with this body.
+inline Asked post(std::string path, std::string body, unsigned id = 1) {
+  Asked asked;
+  asked.path = std::move(path);
+  asked.method = "POST";
+  asked.body = std::move(body);
+  asked.id = id;
+  return asked;
+}
 
 /// FastCGI's BEGIN_REQUEST and PARAMS.
 inline std::string fastcgi_head(const Asked& asked, unsigned flags, const std::string& length) {

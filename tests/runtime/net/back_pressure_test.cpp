@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
-#include <random>
 
+#include "fakes/pattern.hpp"
 #include "fakes/running_server.hpp"
 #include "runtime/net/connection.hpp"
 
@@ -14,22 +14,6 @@ using namespace std::chrono_literals;
 using gateway::LogEvent;
 
 namespace {
-
-std::string pattern(std::size_t size, unsigned seed = 1) {
-  std::minstd_rand random(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random() >> 7);
-  return bytes;
-}
-
-Asked post(std::string path, std::string body, unsigned id = 1) {
-  Asked asked;
-  asked.path = std::move(path);
-  asked.method = "POST";
-  asked.body = std::move(body);
-  asked.id = id;
-  return asked;
-}
 
 std::string head_of(const Asked& asked) {
   return fastcgi_head(asked, wire::kKeep, std::to_string(asked.body.size()));
