@@ -1,19 +1,21 @@
-// Tests of exchanges: bodies, broken-off responses, gone fronts.
+// Tests of exchanges: files, bytes with an owner, text for wsgi.errors, refusals, the access log.
 
 #include "runtime/net/wire_exchange.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
-#include <algorithm>
 #include <atomic>
-#include <filesystem>
+#include <chrono>
+#include <cstdint>
 #include <fstream>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "fakes/running_server.hpp"
 
@@ -22,18 +24,6 @@ using namespace appd::test;
 using gateway::LogEvent;
 
 namespace {
-
-/// Sends `part` of a response whose length is announced or not, then breaks it off.
-ScriptedApplication::Script breaking(bool announced) {
-  return [announced](gateway::Exchange& exchange) {
-    const gateway::ResponseHead head{"200 OK", announced ? "Content-Length: 100\r\n" : "",
-                                     announced};
-    CHECK_FALSE(exchange.head_sent());
-    ScriptedApplication::stream(exchange, &head, "part");
-    CHECK(exchange.head_sent());
-    exchange.break_off();
-  };
-}
 
 std::string file_in(const TemporaryFolder& folder, std::size_t size) {
   std::string content(size, '\0');
@@ -52,45 +42,6 @@ ScriptedApplication::Script sending_file(const std::string& path, std::uint64_t 
   };
 }
 
-/// How many of so many blocks, made at once after each other, have arrived before the response's
-/// end and without the loop.
-std::size_t arrived_without_the_loop(std::size_t blocks) {
-  ScriptedApplication application;
-  Gate all_made;
-  application.on("/quick", [&](gateway::Exchange& exchange) {
-    application.gate.wait();
-    const gateway::ResponseHead head{"200 OK", {}};
-    ScriptedApplication::stream(exchange, &head, "block,");
-    for (std::size_t i = 1; i < blocks; ++i) {
-      ScriptedApplication::stream(exchange, nullptr, "block,");
-    }
-    all_made.wait();
-  });
-  RunningServer server(application);
-  FrontSocket front = server.connect();
-  REQUIRE(front.send(request(Speech::scgi, {"/quick"})));
-  REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-  const StoppedLoop stopped(server);
-  application.gate.open();
-  REQUIRE(eventually([&] { return all_made.waiting() == 1; }));
-  std::string got;
-  while (!front.silent()) {
-    got += front.receive([](const std::string& part) { return !part.empty(); });
-  }
-  all_made.open();
-  return response_in(Speech::scgi, got).body().size() / 6;
-}
-
-std::size_t spool_files_in(const TemporaryFolder& folder) {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code error;
-    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
-    if (target.find(folder.path() + "/") == 0) ++count;
-  }
-  return count;
-}
-
 /// Responses from bytes of its own that may only go once they are sent.
 struct OwnedBytes {
   std::shared_ptr<std::string> bytes = std::make_shared<std::string>(6 << 20, 'o');
@@ -105,131 +56,6 @@ struct OwnedBytes {
 }  // namespace
 
 TEST_SUITE("wire exchange") {
-  TEST_CASE("a broken-off response is shown to each front in the way it understands") {
-    ScriptedApplication application;
-    application.on("/announced", breaking(true));
-    application.on("/open", breaking(false));
-    RunningServer server(application);
-    const auto ask = [&](Speech speech, const std::string& path, const std::string& software) {
-      Asked asked{path};
-      asked.software = software;
-      FrontSocket front = server.connect();
-      REQUIRE(front.send(request(speech, asked)));
-      std::string bytes = front.receive();
-      CHECK(front.ended());
-      return bytes;
-    };
-    for (const Speech speech : {Speech::fastcgi_kept, Speech::fastcgi_closed}) {
-      CAPTURE(name(speech));
-      FastcgiResponses nginx(ask(speech, "/announced", "nginx/1.22"));
-      CHECK(nginx.by_id[1].body() == "part");
-      CHECK(nginx.by_id[1].ends == 1);
-      CHECK_FALSE(nginx.by_id[1].stdout_ended);
-      FastcgiResponses corrupt(ask(speech, "/open", "nginx/1.22"));
-      CHECK(corrupt.by_id[1].body() == "part");
-      CHECK(corrupt.corrupt);
-      for (const std::string path : {"/announced", "/open"}) {
-        FastcgiResponses other(ask(speech, path, "Apache/2.4"));
-        CHECK(other.by_id[1].body() == "part");
-        CHECK(other.by_id[1].ends == 0);
-        CHECK_FALSE(other.by_id[1].stdout_ended);
-        CHECK_FALSE(other.corrupt);
-      }
-    }
-    for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
-      CHECK(response_in(speech, ask(speech, "/open", "nginx/1.22")).body() == "part");
-    }
-  }
-
-  TEST_CASE("over TCP a broken-off response ends in a reset, and the next one in order") {
-    ScriptedApplication application;
-    application.on("/open", breaking(false));
-    application.on("/hello", [](gateway::Exchange& exchange) {
-      ScriptedApplication::respond(exchange, "hello");
-    });
-    ServerSetup setup;
-    setup.tcp = true;
-    RunningServer server(application, setup);
-    for (const Speech speech : {Speech::uwsgi, Speech::scgi}) {
-      CAPTURE(name(speech));
-      for (const bool breaks : {true, false, true, false}) {
-        FrontSocket front = server.connect();
-        REQUIRE(front.send(request(speech, {breaks ? "/open" : "/hello"})));
-        const std::string got = front.receive();
-        CHECK(front.ended());
-        CHECK(front.was_reset() == breaks);
-        if (!breaks) CHECK(response_in(speech, got).body() == "hello");
-      }
-    }
-  }
-
-  TEST_CASE("beside other requests a broken-off response leaves the connection open") {
-    ScriptedApplication application;
-    application.on("/announced", breaking(true));
-    application.on("/wait", [&](gateway::Exchange& exchange) {
-      application.gate.wait();
-      ScriptedApplication::respond(exchange, "other");
-    });
-    RunningServer server(application);
-    FrontSocket front = server.connect();
-    Asked second{"/wait"};
-    second.id = 3;
-    REQUIRE(front.send(request(Speech::fastcgi_kept, second)));
-    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/announced"})));
-    const FastcgiResponses broken(front.receive(ended_responses(1)));
-    CHECK(broken.by_id.at(1).body() == "part");
-    CHECK_FALSE(broken.by_id.at(1).stdout_ended);
-    application.gate.open();
-    const FastcgiResponses other(front.receive(ended_responses(1)));
-    CHECK(other.by_id.at(3).body() == "other");
-  }
-
-  TEST_CASE("an earlier request of a kept connection does not count, also while its call goes on") {
-    ScriptedApplication application;
-    application.on("/announced", breaking(true));
-    application.on("/hello", [&](gateway::Exchange& exchange) {
-      ScriptedApplication::respond(exchange, "hi");
-      application.gate.wait();
-    });
-    RunningServer server(application);
-    FrontSocket front = server.connect();
-    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/hello"})));
-    front.receive(ended_responses(1));
-    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-    Asked asked{"/announced"};
-    asked.software = "Apache/2.4";
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
-    std::string bytes = front.receive(
-        [](std::string_view got) { return got.find("part") != std::string_view::npos; });
-    application.gate.open();
-    bytes += front.receive();
-    CHECK(front.ended());
-    CHECK(FastcgiResponses(bytes).by_id[1].ends == 0);
-  }
-
-  TEST_CASE("a second upload on a kept connection waits for its reader like the first") {
-    ScriptedApplication application;
-    application.on("/wait", [&](gateway::Exchange& exchange) {
-      application.gate.wait();
-      ScriptedApplication::respond(exchange, ScriptedApplication::read_all(exchange));
-    });
-    net::ServerOptions options;
-    options.body_buffer = 1000;
-    RunningServer server(application, {options});
-    FrontSocket front = server.connect();
-    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/none"})));
-    front.receive(ended_responses(1));
-    const Asked asked{"/wait", "POST", std::string(100'000, 'b')};
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asked)));
-    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-    server.on_loop([] {});
-    CHECK(spool_files_in(server.folder()) == 0);
-    application.gate.open();
-    CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
-          asked.body);
-  }
-
   TEST_CASE("files are sent as they are, over every protocol") {
     TemporaryFolder folder;
     const std::string content = file_in(folder, 3'000'000);
@@ -297,112 +123,6 @@ TEST_SUITE("wire exchange") {
     }
   }
 
-  TEST_CASE("each block of a stream has arrived when the next but one is asked for") {
-    for (const Speech speech : kSpeeches) {
-      CAPTURE(name(speech));
-      ScriptedApplication application;
-      std::atomic<std::size_t> arrived{0};
-      int late = 0;
-      application.on("/stream", [&](gateway::Exchange& exchange) {
-        const gateway::ResponseHead head{"200 OK", {}};
-        ScriptedApplication::stream(exchange, &head, "block,");
-        for (std::size_t i = 1; i < 200; ++i) {
-          // In haste but once in a while.
-          if (i >= 2 && i % 20 < 2 && !eventually([&] { return arrived >= i - 1; })) ++late;
-          ScriptedApplication::stream(exchange, nullptr, "block,");
-        }
-        ScriptedApplication::end(exchange);
-      });
-      RunningServer server(application);
-      FrontSocket front = server.connect();
-      REQUIRE(front.send(request(speech, {"/stream"})));
-      const std::string got = front.receive([&](const std::string& bytes) {
-        arrived = response_in(speech, bytes).body().size() / 6;
-        return arrived == 200;
-      });
-      CHECK(arrived == 200);
-      CHECK(late == 0);
-    }
-  }
-
-  TEST_CASE("a block that comes at once goes out with the next one") {
-    // Whoever makes haste may be kept from it, so there are several tries.
-    constexpr std::size_t kBlocks = 42;
-    CHECK(eventually([] { return arrived_without_the_loop(kBlocks) == kBlocks - 1; }));
-  }
-
-  TEST_CASE("blocks that are made slowly are sent at once") {
-    ScriptedApplication application;
-    std::atomic<std::size_t> arrived{0};
-    application.on("/slow", [&](gateway::Exchange& exchange) {
-      application.gate.wait();
-      const gateway::ResponseHead head{"200 OK", {}};
-      ScriptedApplication::stream(exchange, &head, "block,");
-      for (std::size_t i = 1; i < 40 && eventually([&] { return arrived == i; }); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        ScriptedApplication::stream(exchange, nullptr, "block,");
-      }
-    });
-    RunningServer server(application);
-    FrontSocket front = server.connect();
-    REQUIRE(front.send(request(Speech::scgi, {"/slow"})));
-    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-    const StoppedLoop stopped(server);
-    application.gate.open();
-    front.receive([&](const std::string& bytes) {
-      arrived = response_in(Speech::scgi, bytes).body().size() / 6;
-      return arrived == 40;
-    });
-    CHECK(arrived == 40);
-  }
-
-  TEST_CASE("an application that waits for its body has sent what it gave") {
-    for (const Speech speech : kSpeeches) {
-      for (const int blocks : {41, 42}) {
-        CAPTURE(name(speech));
-        CAPTURE(blocks);
-        std::string expected;
-        for (int i = 0; i < blocks; ++i) expected += "block,";
-        ScriptedApplication application;
-        application.on("/echo", [&](gateway::Exchange& exchange) {
-          application.gate.wait();
-          const gateway::ResponseHead head{"200 OK", {}};
-          ScriptedApplication::stream(exchange, &head, "block,");
-          for (int i = 1; i < blocks; ++i) {
-            ScriptedApplication::stream(exchange, nullptr, "block,");
-          }
-          ScriptedApplication::stream(exchange, nullptr, ScriptedApplication::read_all(exchange));
-          ScriptedApplication::end(exchange);
-        });
-        net::ServerOptions options;
-        options.body_buffer = 1000;
-        RunningServer server(application, {options});
-        const auto read_body = [&](FrontSocket& front, std::string got) {
-          got += front.receive([&](const std::string& part) {
-            return response_in(speech, got + part).body() == expected;
-          });
-          CHECK(response_in(speech, got).body() == expected);
-          return got;
-        };
-        Asked asked{"/echo"};
-        asked.method = "POST";
-        asked.body = std::string(1100, 'b');
-        const std::string bytes = request(speech, asked);
-        const std::size_t most = bytes.size() - 18;  // not the body's last bytes, nor FastCGI's end
-        FrontSocket front = server.connect();
-        REQUIRE(front.send(std::string_view(bytes).substr(0, most)));
-        REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
-        std::optional<StoppedLoop> stopped(server);
-        application.gate.open();
-        const std::string before = read_body(front, {});
-        stopped.reset();
-        REQUIRE(front.send(std::string_view(bytes).substr(most)));
-        expected += asked.body;
-        read_body(front, before);
-      }
-    }
-  }
-
   TEST_CASE("a call whose bytes were refused knows that its front is gone before the loop does") {
     ScriptedApplication application;
     std::atomic<bool> refused{false};
@@ -466,49 +186,6 @@ TEST_SUITE("wire exchange") {
         CHECK(file.errors_ended == (wanted && is_fastcgi(speech)));
       }
     }
-  }
-
-  TEST_CASE("a spool that fails while the application reads is told to it and to the log") {
-    ScriptedApplication application;
-    application.on("/late", [&](gateway::Exchange& exchange) {
-      // Nothing is read until the response has made the loop spool, and fail.
-      const gateway::ResponseHead head{"200 OK", {}};
-      ScriptedApplication::stream(exchange, &head, std::string(4 << 20, 'a'));
-      const std::string body = ScriptedApplication::read_all(exchange);
-      ScriptedApplication::stream(exchange, nullptr, body.substr(body.size() - 5));
-      ScriptedApplication::end(exchange);
-    });
-    net::ServerOptions options;
-    options.body_buffer = 10'000;
-    options.spool_dir = "/nowhere/at-all";
-    RunningServer server(application, {options});
-    Asked asked{"/late", "POST", std::string(4 << 20, 'b')};
-    FrontSocket front = server.connect();
-    REQUIRE(front.send(request(Speech::uwsgi, asked)));
-    CHECK(front.receive().ends_with("(cut)"));
-    CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 1);
-    // Of unknown length: it has to be spooled before the application runs.
-    asked.length = "";
-    const FrontResponse refused = server.ask(Speech::fastcgi_kept, asked);
-    CHECK(refused.status() == "500");
-    CHECK(refused.body().find("/nowhere") == std::string::npos);
-    CHECK(server.reporter().count(LogEvent::body_not_stored, {"/nowhere/at-all"}) == 2);
-  }
-
-  TEST_CASE("an answered request gives its spool file back though its connection is kept") {
-    ScriptedApplication application;
-    application.on("/ignore", [](gateway::Exchange& exchange) {
-      ScriptedApplication::respond(exchange, "not read");
-    });
-    net::ServerOptions options;
-    options.body_buffer = 1000;
-    options.spool_bodies = true;
-    RunningServer server(application, {options});
-    FrontSocket front = server.connect();
-    REQUIRE(front.send(request(Speech::fastcgi_kept, {"/ignore", "POST", std::string(9999, 'b')})));
-    CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
-          "not read");
-    CHECK(eventually([&] { return spool_files_in(server.folder()) == 0; }));
   }
 
   TEST_CASE("a head too large for nginx is warned of once, with the directive to change") {
