@@ -4,111 +4,27 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
-#include <atomic>
-#include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "fakes/eventually.hpp"
 #include "fakes/no_descriptors.hpp"
-#include "fakes/recording_taker.hpp"
 #include "fakes/wired.hpp"
-#include "runtime/ipc/scoreboard.hpp"
-#include "runtime/peers/handover.hpp"
+#include "runtime/peers/connection_channel.hpp"
 #include "runtime/peers/inboxes.hpp"
+#include "team.hpp"
 
 using namespace appd;
 using namespace appd::test;
-using ipc::Scoreboard;
-using ipc::WorkerLoad;
-using peers::HandoverQueue;
 using peers::Inboxes;
-using peers::PeerWorkers;
-using support::UniqueFd;
-using namespace std::chrono_literals;
 
 namespace {
 
 constexpr std::size_t kMostBytes = net::Peers::kMostBytes;
-
-/// A worker as far as its peers know it; it stands still but for `turn`.
-class Member {
- public:
-  Member(unsigned index, std::span<WorkerLoad> loads, const Inboxes& boxes,
-         const HandoverQueue& queue, unsigned threads)
-      : peers(loop_, index, loads, boxes.boxes(), queue, threads) {}
-
-  void open() {
-    peers.open(taker, [this] { ++asked; });
-  }
-  /// Begins to close.
-  void close() {
-    peers.close([this] { ++closed; });
-  }
-  /// Closes, and waits for it with the loop.
-  bool close_all() {
-    close();
-    return eventually([this] {
-      if (closed == 0) turn();
-      return closed == 1;
-    });
-  }
-  /// Lets its loop do one thing that is due, if there is any.
-  void turn() {
-    loop_.wake();
-    loop_.run_one();
-  }
-  void turns(int count) {
-    for (int i = 0; i < count; ++i) turn();
-  }
-
- private:
-  net::EventLoop loop_;
-
- public:
-  RecordingTaker taker;
-  std::vector<RecordingTaker::Taken>& adopted = taker.adopted;
-  PeerWorkers peers;
-  int asked = 0;   // to share
-  int closed = 0;  // how often it has closed
-};
-
-/// Workers of one application, all open.
-struct Team {
-  explicit Team(unsigned workers, unsigned threads = 1)
-      : thread_count(threads), board(workers, threads), boxes(workers) {
-    for (unsigned i = 0; i < workers; ++i) begin(i);
-  }
-  void begin(unsigned index) {
-    auto& member = index < members.size() ? members[index] : members.emplace_back();
-    member = std::make_unique<Member>(index, board.loads(), boxes, queue, thread_count);
-    member->open();
-  }
-  /// Its worker dies; nobody hears of it but the master.
-  void kill(unsigned index) {
-    members[index].reset();
-    board.clear(index);
-  }
-  Member& operator[](unsigned index) { return *members[index]; }
-  WorkerLoad& load(unsigned index) { return board.loads()[index]; }
-  bool give(unsigned from, std::string_view bytes = {}) {
-    const Wired wired;
-    return members[from]->peers.give(wired.server.get(), bytes);
-  }
-
-  const unsigned thread_count;
-  Scoreboard board;
-  Inboxes boxes;
-  HandoverQueue queue;
-  std::vector<std::unique_ptr<Member>> members;
-};
 
 }  // namespace
 
@@ -262,129 +178,6 @@ TEST_SUITE("peers") {
     CHECK(team.give(0));
   }
 
-  TEST_CASE("a worker that has not opened, or has closed, is given nothing") {
-    Team team(2);
-    CHECK(team.give(0));
-    team[1].close();
-    CHECK(team[1].closed == 1);
-    CHECK_FALSE(team[0].peers.any_idle());
-    CHECK_FALSE(team.give(0));
-    CHECK(team.load(1).incoming == 0);
-    Team fresh(2);
-    fresh.members[1] =
-        std::make_unique<Member>(1, fresh.board.loads(), fresh.boxes, fresh.queue, 1);
-    fresh.load(1).open = false;
-    CHECK_FALSE(fresh.give(0));
-  }
-
-  TEST_CASE("closing takes all that lies in the box") {
-    Team team(2, 10);
-    for (const char* bytes : {"one", "two", "three"}) REQUIRE(team.give(0, bytes));
-    team[1].close();
-    CHECK(team[1].closed == 1);
-    REQUIRE(team[1].adopted.size() == 3);
-    CHECK(team[1].adopted[0].second == "one");
-    CHECK(team[1].adopted[2].second == "three");
-    CHECK(team.load(1).incoming == 0);
-  }
-
-  TEST_CASE("nothing that is given while a worker closes is left in its box") {
-    constexpr int kRounds = 300;
-    const Wired wired;
-    for (int round = 0; round < kRounds; ++round) {
-      CAPTURE(round);
-      Team team(2, 1000);
-      std::atomic<int> given{0};
-      std::thread giver([&] {
-        while (team[0].peers.give(wired.server.get(), "x") && given < 100) ++given;
-      });
-      while (given < round % 50) std::this_thread::yield();
-      REQUIRE(team[1].close_all());
-      const std::size_t adopted = team[1].adopted.size();
-      giver.join();
-      REQUIRE(adopted >= static_cast<std::size_t>(given));
-      team[1].turns(3);
-      REQUIRE(team[1].adopted.size() == adopted);
-      REQUIRE(team.load(1).incoming == 0);
-    }
-  }
-
-  TEST_CASE("a connection that a peer is about to put into the box is waited for by the loop") {
-    Team team(2);
-    ++team.load(1).incoming;  // counted, and not sent
-    team[1].close();
-    CHECK(team[1].closed == 0);
-    team[1].turn();
-    CHECK(team[1].closed == 0);
-    const Wired wired;
-    REQUIRE(team.boxes.boxes()[1].send(wired.server.get(), "late"));
-    REQUIRE(eventually([&] {
-      team[1].turn();
-      return team[1].closed == 1;
-    }));
-    REQUIRE(team[1].adopted.size() == 1);
-    CHECK(team[1].adopted[0].second == "late");
-    CHECK(team.load(1).incoming == 0);
-  }
-
-  TEST_CASE("a peer that had counted itself in and changes its mind is not waited for") {
-    Team team(2);
-    ++team.load(1).incoming;
-    team[1].close();
-    const auto begun = std::chrono::steady_clock::now();
-    --team.load(1).incoming;  // it has seen that the worker is closed
-    REQUIRE(eventually([&] {
-      team[1].turn();
-      return team[1].closed == 1;
-    }));
-    CHECK(std::chrono::steady_clock::now() - begun < 100ms);
-  }
-
-  TEST_CASE("closing waits for a tenth of a second for a peer that died while it gave") {
-    Team team(2);
-    ++team.load(1).incoming;
-    const auto begun = std::chrono::steady_clock::now();
-    REQUIRE(team[1].close_all());
-    CHECK(std::chrono::steady_clock::now() - begun >= 100ms);
-    CHECK(team[1].adopted.empty());
-    team[1].close();  // an order may come twice
-    CHECK(team[1].closed == 2);
-  }
-
-  TEST_CASE("each order to close is told when nothing is on its way any more") {
-    Team team(2);
-    ++team.load(1).incoming;
-    team[1].close();
-    team[1].close();
-    CHECK(team[1].closed == 0);
-    const Wired wired;
-    REQUIRE(team.boxes.boxes()[1].send(wired.server.get()));
-    REQUIRE(eventually([&] {
-      team[1].turn();
-      return team[1].closed == 2;
-    }));
-  }
-
-  TEST_CASE("what comes too late for a worker that closes is its own until it ends") {
-    Team team(2);
-    team.load(1).incoming = 3;
-    REQUIRE(team[1].close_all());
-    const peers::ConnectionChannel& box = team.boxes.boxes()[1];
-    const Wired late, later, last;
-    REQUIRE(box.send(late.server.get()));
-    team[1].turns(2);
-    CHECK(team[1].adopted.size() == 1);
-    // The one that is taken is the last of the server's, which has drained then.
-    team[1].taker.on_taken = [&] { team[1].peers.end(); };
-    REQUIRE(box.send(later.server.get()));
-    REQUIRE(box.send(last.server.get()));
-    team[1].turns(5);
-    CHECK(team[1].adopted.size() == 2);
-    // The rest is the master's.
-    const HandoverQueue queue;
-    CHECK(peers::recover(box.out.get(), queue) == 1);
-  }
-
   TEST_CASE("a connection for whichever worker serves next goes into the handover queue") {
     Team team(1);
     Wired wired;
@@ -398,15 +191,6 @@ TEST_SUITE("peers") {
     CHECK(heard(wired.front, message.socket, "from the next") == "from the next");
     peers::end_channel(team.queue.in.get());
     CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get()));
-  }
-
-  TEST_CASE("a worker that ends while it closes takes nothing more") {
-    Team team(2, 10);
-    for (const char* bytes : {"one", "two", "three"}) REQUIRE(team.give(0, bytes));
-    team[1].taker.on_taken = [&] { team[1].peers.end(); };
-    team[1].close();
-    CHECK(team[1].closed == 1);
-    CHECK(team[1].adopted.size() == 1);
   }
 
   TEST_CASE("what lies in the box of a worker that died is its replacement's") {
