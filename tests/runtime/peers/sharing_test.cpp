@@ -1,130 +1,24 @@
-// Tests of load sharing between two running servers.
+// Tests of requests that go from one running server to another, and of servers that drain.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <random>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "fakes/running_server.hpp"
 #include "fakes/wired.hpp"
+#include "two_workers.hpp"
 
 using namespace appd;
 using namespace appd::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// What one of the workers answers, by path.
-struct Scripts : ScriptedApplication {
-  explicit Scripts(std::string name) : name_(std::move(name)) {
-    on("/who", [this](gateway::Exchange& exchange) { respond(exchange, name_); });
-    // Who it was, and the body.
-    on("/echo", [this](gateway::Exchange& exchange) {
-      note(exchange);
-      respond(exchange, name_ + ":" + read_all(exchange));
-    });
-    on("/wait", [this](gateway::Exchange& exchange) {
-      gate.wait();
-      respond(exchange, "waited");
-    });
-    on("/answer-and-wait", [this](gateway::Exchange& exchange) {
-      respond(exchange, "answered");
-      gate.wait();
-    });
-    on("/wait-again", [this](gateway::Exchange& exchange) {
-      second_gate.wait();
-      respond(exchange, "waited again");
-    });
-    on("/large", [](gateway::Exchange& exchange) { respond(exchange, std::string(8 << 20, 'l')); });
-    on("/slow", [](gateway::Exchange& exchange) {
-      const std::string body = read_all(exchange);
-      std::this_thread::sleep_for(5ms);
-      respond(exchange, body);
-    });
-    on("/fast", [](gateway::Exchange& exchange) { respond(exchange, read_all(exchange)); });
-  }
-  ~Scripts() { second_gate.open(); }
-
-  Gate second_gate;
-
-  std::vector<std::string> order() {
-    const std::lock_guard lock(mutex_);
-    return order_;
-  }
-
- private:
-  void note(const gateway::Exchange& exchange) {
-    const std::lock_guard lock(mutex_);
-    order_.emplace_back(exchange.request().find("CONTENT_LENGTH"));
-  }
-
-  const std::string name_;
-  std::mutex mutex_;
-  std::vector<std::string> order_;
-};
-
-Asked asking(const std::string& path, std::string body = {}, unsigned id = 1) {
-  Asked asked;
-  asked.path = path;
-  asked.method = "POST";
-  asked.body = std::move(body);
-  asked.id = id;
-  return asked;
-}
-
-/// Two workers of one thread each that share what would have to wait. Each has a socket of its own,
-/// so that a test knows whose a connection is at first.
-struct Two {
-  explicit Two(net::ServerOptions options = {}, unsigned threads = 1)
-      : a(in_a, {options, threads, 1000, false, &share, 0}),
-        b(in_b, {options, threads, 1000, false, &share, 1}) {}
-  ~Two() {
-    in_a.second_gate.open();
-    in_b.second_gate.open();
-  }
-
-  /// A connection that is this worker's.
-  static FrontSocket connect(RunningServer& server) {
-    const std::size_t before = server.connections();
-    FrontSocket front = server.connect();
-    REQUIRE(eventually([&] { return server.connections() == before + 1; }));
-    return front;
-  }
-  /// Its only thread is in a call until the gate opens.
-  static FrontSocket block(RunningServer& server, Scripts& scripts) {
-    FrontSocket front = connect(server);
-    REQUIRE(front.send(request(Speech::uwsgi, asking("/wait"))));
-    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
-    return front;
-  }
-  static void finish(FrontSocket& blocked, Scripts& scripts) {
-    scripts.gate.open();
-    CHECK(response_in(Speech::uwsgi, blocked.receive()).body() == "waited");
-  }
-  /// The worker's thread has come back from its call; before that connections may go over.
-  bool is_idle(unsigned index) const { return share.loads[index].running.load() == 0; }
-  /// True when requests of `a` that were queued before this one have had their chance to go over,
-  /// since this one went.
-  bool another_goes_over(FrontSocket& front) {
-    return front.send(request(Speech::scgi, asking("/who"))) &&
-           response_in(Speech::scgi, front.receive()).body() == "b";
-  }
-
-  Share share{2};
-  Scripts in_a{"a"};
-  Scripts in_b{"b"};
-  RunningServer a;
-  RunningServer b;
-};
-
-std::string receive_response(FrontSocket& front, Speech speech) {
-  return response_in(speech, speech == Speech::fastcgi_kept ? front.receive(ended_responses(1))
-                                                            : front.receive())
-      .body();
-}
-
-}  // namespace
 
 TEST_SUITE("sharing") {
   TEST_CASE("a request that waits is answered by the worker that has time, on its connection") {
@@ -196,127 +90,6 @@ TEST_SUITE("sharing") {
     for (int i = 0; i < 20; ++i) CHECK(two.a.ask(Speech::uwsgi, asking("/who")).body() == "a");
     Two::finish(blocked, two.in_a);
     CHECK(two.in_b.calls() == 0);
-  }
-
-  TEST_CASE("requests that share their connection stay, and are answered when there is time") {
-    Two two;
-    FrontSocket front = Two::connect(two.a);
-    FrontSocket other = Two::connect(two.a);
-    FrontSocket blocked = Two::block(two.a, two.in_a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "one", 1)) +
-                       request(Speech::fastcgi_kept, asking("/echo", "three", 2))));
-    REQUIRE(two.another_goes_over(other));
-    CHECK(front.silent());
-    CHECK(two.a.connections() == 2);
-    Two::finish(blocked, two.in_a);
-    FastcgiResponses responses(front.receive(ended_responses(2)));
-    CHECK(responses.by_id[1].body() == "a:one");
-    CHECK(responses.by_id[2].body() == "a:three");
-  }
-
-  TEST_CASE("a request stays while the next one on its connection has begun to come") {
-    Two two;
-    FrontSocket front = Two::connect(two.a);
-    FrontSocket other = Two::connect(two.a);
-    FrontSocket blocked = Two::block(two.a, two.in_a);
-    const std::string next = request(Speech::fastcgi_kept, asking("/echo", "next", 2));
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "one")) + next.substr(0, 5)));
-    REQUIRE(two.another_goes_over(other));
-    CHECK(front.silent());
-    REQUIRE(front.send(next.substr(5)));
-    Two::finish(blocked, two.in_a);
-    FastcgiResponses responses(front.receive(ended_responses(2)));
-    CHECK(responses.by_id[1].body() == "a:one");
-    CHECK(responses.by_id[2].body() == "a:next");
-  }
-
-  TEST_CASE("a body that is not all in memory stays where it is, and is not lost") {
-    const std::string body(50'000, 'b');
-    for (const bool spool : {false, true}) {
-      for (const Speech speech : kSpeeches) {
-        CAPTURE(spool);
-        CAPTURE(name(speech));
-        net::ServerOptions options;
-        options.body_buffer = 1000;
-        options.spool_bodies = spool;
-        Two two(options);
-        FrontSocket front = Two::connect(two.a);
-        FrontSocket other = Two::connect(two.a);
-        FrontSocket blocked = Two::block(two.a, two.in_a);
-        const std::string bytes = request(speech, asking("/echo", body));
-        // What the socket takes of it; the rest when it is read.
-        const std::size_t taken = front.send_what_fits(std::string_view(bytes).substr(0, 20'000));
-        REQUIRE(two.another_goes_over(other));
-        CHECK(front.silent());
-        CHECK(two.a.connections() == 2);
-        two.in_a.gate.open();
-        const std::string rest = bytes.substr(taken);
-        const std::string got = speech == Speech::fastcgi_kept
-                                    ? front.exchange(rest, ended_responses(1))
-                                    : front.exchange(rest);
-        CHECK(response_in(speech, got).body() == "a:" + body);
-      }
-    }
-  }
-
-  TEST_CASE("a connection whose last response is not all sent stays") {
-    Two two;
-    FrontSocket front = Two::connect(two.a);
-    FrontSocket other = Two::connect(two.a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/large"))));
-    REQUIRE(eventually([&] { return two.in_a.ended() == 1 && two.is_idle(0); }));
-    FrontSocket blocked = Two::block(two.a, two.in_a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "body", 2))));
-    REQUIRE(two.another_goes_over(other));
-    Two::finish(blocked, two.in_a);
-    FastcgiResponses responses(front.receive(ended_responses(2)));
-    CHECK(responses.by_id[1].body() == std::string(8 << 20, 'l'));
-    CHECK(responses.by_id[2].body() == "a:body");
-  }
-
-  TEST_CASE("what is too large to go over stays, and keeps nobody behind it from going") {
-    const std::string large(70'000, 'l');
-    Asked many = asking("/echo");
-    many.software = large;
-    for (const Asked& too_large : {asking("/echo", large), many}) {
-      CAPTURE(too_large.body.size());
-      Two two;
-      FrontSocket front = Two::connect(two.a);
-      FrontSocket other = Two::connect(two.a);
-      FrontSocket blocked = Two::block(two.a, two.in_a);
-      REQUIRE(front.send(request(Speech::scgi, too_large)));
-      two.a.on_loop([] {});
-      REQUIRE(two.another_goes_over(other));
-      CHECK(front.silent());
-      Two::finish(blocked, two.in_a);
-      CHECK(receive_response(front, Speech::scgi) == "a:" + too_large.body);
-    }
-  }
-
-  TEST_CASE("those that stay keep their order") {
-    Two two;
-    FrontSocket front = Two::connect(two.a);
-    std::vector<FrontSocket> others;
-    for (int i = 0; i < 5; ++i) others.push_back(Two::connect(two.a));
-    FrontSocket blocked = Two::block(two.a, two.in_a);
-    std::vector<std::string> expected;
-    for (unsigned i = 0; i < 10; ++i) {
-      const std::string body(i + 1, 'n');
-      // Alone on its connection the first one would go.
-      if (i == 0) REQUIRE(front.send(wire::begin(99, wire::kKeep)));
-      REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", body, i + 1))));
-      expected.push_back(std::to_string(i + 1));
-      if (i % 2 == 1) REQUIRE(two.another_goes_over(others[i / 2]));
-    }
-    {
-      // Not while the loop has some of them in its hands, to give them away.
-      const StoppedLoop stopped(two.a);
-      two.in_a.gate.open();
-      REQUIRE(eventually([&] { return two.in_a.order().size() == 10; }));
-    }
-    CHECK(two.in_a.order() == expected);
-    CHECK(response_in(Speech::uwsgi, blocked.receive()).body() == "waited");
-    CHECK(FastcgiResponses(front.receive(ended_responses(10))).ended() == 10);
   }
 
   TEST_CASE("while all workers are busy nothing moves; then the oldest goes first") {
