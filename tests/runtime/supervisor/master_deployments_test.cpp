@@ -20,10 +20,6 @@ namespace {
 
 constexpr unsigned kThreads = 1;
 
-int serve_all(unsigned, WorkerLink link, Scoreboard&) {
-  return serve(std::move(link));
-}
-
 }  // namespace
 
 TEST_SUITE("master and deployments") {

@@ -1,12 +1,20 @@
-// Tests of a master with real processes: starts, signals, reloads and deaths.
+// Tests of a master with real processes: starts, stops, and what its children see of it.
 
 #include "runtime/supervisor/master.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <chrono>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/support/exit_code.hpp"
@@ -26,29 +34,6 @@ using Kind = ipc::WorkerMessage::Kind;
 namespace {
 
 constexpr unsigned kThreads = 2;
-
-int serve_all(unsigned, WorkerLink link, Scoreboard&) {
-  return serve(std::move(link));
-}
-
-// How often a worker of this place has been started, from 1; counters outlive the worker.
-std::uint64_t count_start(Scoreboard& scoreboard, unsigned index) {
-  ipc::ThreadSlot& slot = scoreboard.worker(index)[0];
-  slot.end();
-  return slot.requests.load();
-}
-
-// Ready, but what comes next waits for the test's signal.
-void ready_until_usr1(WorkerLink& link) {
-  sigset_t usr1;
-  ::sigemptyset(&usr1);
-  ::sigaddset(&usr1, SIGUSR1);
-  ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
-  link.send({Kind::step, StartStep::warm_up, {}});
-  link.send({Kind::ready, {}, {}});
-  int signal = 0;
-  ::sigwait(&usr1, &signal);
-}
 
 bool is_link_or_signalfd(int fd) {
   std::array<char, 256> target{};
@@ -153,145 +138,6 @@ TEST_SUITE("master") {
     CHECK(master.wait_for_end() == support::exit_code::kStart);
   }
 
-  TEST_CASE("a crashed worker is replaced, and the log says what it was serving") {
-    Supervised master({2, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-      if (index == 0 || count_start(board, index) > 1) return serve(std::move(link));
-      ready_until_usr1(link);
-      board.worker(index)[1].begin(support::monotonic_ns(), "GET", "/crash?x=1");
-      std::abort();
-    });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 2"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    const std::string line =
-        master.wait_for(LogEvent::worker_died, {"worker 2", named(pid), "SIGABRT"});
-    CHECK(line.ends_with("; examined 1, signal 6"));
-    CHECK(test::has_fields(line, {"GET /crash?x=1", "thread 2, 0."}));
-    CHECK(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 2"})) != pid);
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_started) == 3);
-    CHECK(master.count(LogEvent::worker_backoff) == 0);
-  }
-
-  TEST_CASE("a worker that ends on its own is replaced even when it says that all is well") {
-    Supervised master({1, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-      if (count_start(board, index) > 1) return serve(std::move(link));
-      ready_until_usr1(link);
-      return 0;
-    });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    master.wait_for(LogEvent::worker_exited, {"code 0"});
-    master.wait_for(LogEvent::worker_ready, {"worker 1"});
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-  }
-
-  TEST_CASE(
-      "a worker that keeps dying is started after pauses, and a stop does not wait for its pause") {
-    Supervised master({1, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-      if (count_start(board, index) > 1) {
-        link.send({Kind::failed, StartStep::import_application, "broken since"});
-        return support::exit_code::kStart;
-      }
-      ready_until_usr1(link);
-      return 5;
-    });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    master.wait_for(LogEvent::worker_start_failed,
-                    {"worker 1", "import_application", "broken since"});
-    for (const char* pause : {"1.0 s", "2.0 s", "4.0 s"}) {
-      CHECK(test::has_fields(master.wait_for(LogEvent::worker_backoff), {"worker 1", pause}));
-    }
-    const auto before = Clock::now();
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(Clock::now() - before < 3s);
-    CHECK(master.count(LogEvent::server_start_failed) == 0);
-    CHECK(master.count(Level::debug, {"code 4"}) == 0);  // the reason has been told
-  }
-
-  TEST_CASE("more deaths than are borne stop the others in order, with an exit code of its own") {
-    Supervised master(
-        {.workers = 2, .max_crashes = config::MaxCrashes{1, 1h}}, kThreads,
-        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(first, SIGKILL);
-    ::kill(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 1"})), SIGKILL);
-    master.wait_for(LogEvent::server_crash_limit, {"1", "3600.0 s", "--max-crashes"});
-    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count(LogEvent::worker_started) == 3);
-    CHECK(master.count_notes("on_stopping") == 1);
-    CHECK(master.count(LogEvent::worker_killed) == 0);
-  }
-
-  TEST_CASE("a failure at a later start is a death too; an exit with 0 is none") {
-    Supervised master({.max_crashes = config::MaxCrashes{0, 1h}}, kThreads,
-                      [](unsigned index, WorkerLink link, Scoreboard& board) {
-                        if (count_start(board, index) > 1) {
-                          link.send({Kind::failed, StartStep::import_application, "broken since"});
-                          return support::exit_code::kStart;
-                        }
-                        ready_until_usr1(link);
-                        return 0;
-                      });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    master.wait_for(LogEvent::worker_exited, {"code 0"});
-    master.wait_for(LogEvent::worker_start_failed, {"broken since"});
-    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count(LogEvent::worker_started) == 2);
-  }
-
-  TEST_CASE("a death that the master has ordered is no crash") {
-    Supervised master({.graceful_timeout = 100ms, .max_crashes = config::MaxCrashes{0, 1h}},
-                      kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-                        if (count_start(board, index) > 1) return serve(std::move(link));
-                        ready_until_usr1(link);
-                        link.close();
-                        for (;;) ::pause();
-                      });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    master.wait_for(LogEvent::worker_killed, {"worker 1"});
-    master.wait_for(LogEvent::worker_ready, {"worker 1"});
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-  }
-
-  TEST_CASE("a reload that fails is no crash, and a new generation is counted anew") {
-    Supervised failing(
-        {.workers = 2, .broken_worker = 1, .max_crashes = config::MaxCrashes{0, 1h}}, kThreads,
-        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    failing.wait_for_start();
-    failing.send(SIGHUP);
-    failing.wait_for_note("on_reloaded: given up");
-    failing.send(SIGTERM);
-    CHECK(failing.wait_for_end() == support::exit_code::kOk);
-
-    Supervised master(
-        {.max_crashes = config::MaxCrashes{1, 1h}}, kThreads,
-        [](unsigned, WorkerLink link, Scoreboard&) { return serve(std::move(link)); });
-    const pid_t first = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(first, SIGKILL);
-    master.wait_for(LogEvent::worker_ready, {"worker 1"});
-    master.send(SIGHUP);
-    const pid_t second = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
-    master.wait_for_note("on_reloaded: taken over");
-    ::kill(second, SIGKILL);
-    ::kill(pid_in(master.wait_for(LogEvent::worker_ready, {"worker 1"})), SIGKILL);
-    CHECK(master.wait_for_end() == support::exit_code::kCrashes);
-    CHECK(master.count(LogEvent::worker_started) == 4);
-  }
-
   TEST_CASE("what does not drain within the graceful timeout is killed, and named") {
     Supervised master({2, 200ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
       if (index == 0) return serve(std::move(link));
@@ -355,199 +201,11 @@ TEST_SUITE("master") {
     std::fclose(file);
   }
 
-  TEST_CASE("a new worker's place forgets what the dead one was serving") {
-    Supervised master({1, 100ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-      if (count_start(board, index) > 1) return hang(std::move(link));
-      board.worker(index)[1].begin(support::monotonic_ns(), "GET", "/crash");
-      ready_until_usr1(link);
-      return 1;
-    });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    master.wait_for(LogEvent::worker_died, {"GET /crash"});
-    master.wait_for(LogEvent::worker_ready, {"worker 1"});
-    master.send(SIGTERM);
-    CHECK(master.wait_for(LogEvent::worker_killed).find("GET /crash") == std::string::npos);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-  }
-
-  TEST_CASE("SIGHUP: the next generation is ready before the present one drains") {
-    Supervised master({2, 30s}, kThreads, serve_all);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_started);
-    master.wait_for_note("on_reloading");
-    master.wait_for(LogEvent::worker_prepared);
-    master.wait_for(LogEvent::worker_prepared);
-    CHECK(master.count_ends_so_far() == 0);
-    master.wait_for(LogEvent::worker_stopped, {"code 0"});
-    master.wait_for(LogEvent::worker_stopped, {"code 0"});
-    master.wait_for(LogEvent::reload_finished, {"generation 2", "2 workers"});
-    master.wait_for_note("on_reloaded: taken over");
-    CHECK(master.count_notes("on_stopping") == 0);
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_started) == 4);
-    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 4);
-    CHECK(master.count(LogEvent::worker_killed) == 0);
-    CHECK(master.count(Level::warning) == 0);
-  }
-
-  TEST_CASE("a generation that cannot start is discarded, and the present one goes on") {
-    Supervised master({2, 30s, config::ReloadStrategy::overlap, false, 1}, kThreads, serve_all);
-    const pid_t first = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
-    master.wait_for_start();
-    master.send(SIGHUP);
-    CHECK(master
-              .wait_for(LogEvent::worker_start_failed,
-                        {"worker 2", "import_application", "No module named 'app'"})
-              .ends_with("\nTraceback: a line"));
-    master.wait_for(LogEvent::reload_refused,
-                    {"generation 1", "worker 2", "import_application", "No module named 'app'"});
-    master.wait_for_note("on_reloaded: given up");
-    master.wait_for(LogEvent::worker_stopped, {"code 0"});  // the one that could start
-    CHECK(::kill(first, 0) == 0);
-    master.send(SIGHUP);
-    master.wait_for_note("on_reloaded: given up");
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_started) == 6);
-    CHECK(master.count(LogEvent::worker_backoff) == 0);
-  }
-
-  TEST_CASE("a configuration that is refused changes nothing") {
-    Supervised master({2, 30s, config::ReloadStrategy::overlap, true}, kThreads, serve_all);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_refused, {"a bad configuration"});
-    master.wait_for_note("on_reloaded: given up");
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_started) == 2);
-  }
-
-  TEST_CASE("a rolling reload has one worker more than usual") {
-    Supervised master({3, 30s, config::ReloadStrategy::rolling}, kThreads, serve_all);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    for (int i = 0; i < 2; ++i) {
-      master.wait_for(LogEvent::worker_started);
-      master.wait_for(LogEvent::worker_prepared);
-      master.wait_for(LogEvent::worker_stopped, {"code 0"});
-    }
-    master.wait_for(LogEvent::worker_started);
-    master.wait_for(LogEvent::worker_prepared);
-    master.wait_for(LogEvent::reload_finished);
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_started) == 6);
-    CHECK(master.count(LogEvent::worker_stopped, {"code 0"}) == 6);
-  }
-
-  TEST_CASE("a rolling reload that fails half-way brings the replaced workers back") {
-    Supervised master({3, 30s, config::ReloadStrategy::rolling, false, 1}, kThreads, serve_all);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::worker_stopped, {"code 0"});
-    master.wait_for(LogEvent::reload_refused);
-    master.wait_for_note("on_reloaded: given up");
-    master.wait_for(LogEvent::worker_ready);
-    master.wait_for_note("on_turn: 3 ready");
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    // Three, one of the second generation, the broken one, and one that came back.
-    CHECK(master.count(LogEvent::worker_started) == 6);
-  }
-
-  TEST_CASE("a reload is told when the former workers take no more connections") {
-    const auto says_late = [](unsigned, WorkerLink link, Scoreboard&) {
-      sigset_t usr1;
-      ::sigemptyset(&usr1);
-      ::sigaddset(&usr1, SIGUSR1);
-      ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
-      link.send({Kind::ready, {}, {}});
-      if (wait_for_order(link) != 0) return 1;
-      int signal = 0;
-      ::sigwait(&usr1, &signal);
-      link.send({Kind::retired, {}, {}});
-      ::sigwait(&usr1, &signal);
-      return 0;
-    };
-    Supervised master({}, kThreads, says_late);
-    const pid_t former = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
-    master.wait_for_start();
-    master.send(SIGHUP);
-    const pid_t latter = pid_in(master.wait_for(LogEvent::worker_started, {"worker 1"}));
-    master.wait_for(LogEvent::worker_prepared);
-    ::usleep(300'000);  // which the reload is to take
-    ::kill(former, SIGUSR1);
-    const double seconds = test::numbers_in(master.wait_for(LogEvent::reload_finished), "s").at(0);
-    CHECK(seconds >= 0.3);
-    CHECK(seconds < 4.9);                    // otherwise it was patience
-    CHECK(master.count_ends_so_far() == 0);  // what still runs is not waited for
-    ::kill(former, SIGUSR1);
-    master.send(SIGTERM);
-    for (int i = 0; i < 2; ++i) ::kill(latter, SIGUSR1);
-    master.wait_for(LogEvent::worker_stopped, {"code 0"});
-    master.send(SIGQUIT);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-  }
-
-  TEST_CASE("SIGHUP during a reload leads to one more") {
-    Supervised master({1, 30s}, kThreads, serve_all);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_started);
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_finished, {"generation 2"});
-    master.wait_for(LogEvent::reload_finished, {"generation 3"});
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::reload_started) == 2);
-  }
-
-  TEST_CASE("SIGTERM during a reload ends both generations, killing what hangs") {
-    const auto never_end = [](unsigned, WorkerLink link, Scoreboard&) {
-      link.send({Kind::ready, {}, {}});
-      wait_for_order(link);
-      link.send({Kind::retired, {}, {}});
-      return hang(std::move(link));
-    };
-    Supervised master({1, 100ms}, kThreads, never_end);
-    master.wait_for_start();
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_finished);  // the retired worker hangs
-    master.send(SIGHUP);
-    master.wait_for(LogEvent::reload_finished);
-    CHECK(master.count(LogEvent::worker_killed) == 0);  // it may take as long as it needs
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count(LogEvent::worker_killed) == 3);
-  }
-
   TEST_CASE("workers see the end of a master that was killed") {
     Supervised master({3, 30s}, kThreads, serve_all);
     master.wait_for_start();
     master.send(SIGKILL);
     CHECK(master.wait_for_end() == -1);
-  }
-
-  TEST_CASE("a worker that has lost its link and goes on is killed and replaced") {
-    Supervised master({1, 100ms}, kThreads, [](unsigned index, WorkerLink link, Scoreboard& board) {
-      if (count_start(board, index) > 1) return serve(std::move(link));
-      ready_until_usr1(link);
-      link.close();
-      for (;;) ::pause();
-    });
-    const pid_t pid = pid_in(master.wait_for(LogEvent::worker_prepared, {"worker 1"}));
-    master.wait_for_start();
-    ::kill(pid, SIGUSR1);
-    const std::string line = master.wait_for(LogEvent::worker_killed);
-    CHECK(line.ends_with(fmt::format("worker 1 (pid {})", pid)));  // and it served nothing
-    master.wait_for(LogEvent::worker_ready, {"worker 1"});
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
   }
 
   TEST_CASE("a worker has no descriptor of its master's but its own link") {

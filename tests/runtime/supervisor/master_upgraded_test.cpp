@@ -15,14 +15,6 @@ using gateway::LogEvent;
 using ipc::Scoreboard;
 using ipc::WorkerLink;
 
-namespace {
-
-int serve_all(unsigned, WorkerLink link, Scoreboard&) {
-  return serve(std::move(link));
-}
-
-}  // namespace
-
 TEST_SUITE("master after an upgrade") {
   TEST_CASE("the workers that are there serve until the next generation does") {
     Supervised master({.workers = 3, .inherited = {{.ready = 2}}}, 1, serve_all);

@@ -12,8 +12,8 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,9 +22,14 @@
 #include <vector>
 
 #include "fake_deployment.hpp"
+#include "fake_service.hpp"
 #include "fakes/log_fields.hpp"
+#include "inherited_workers.hpp"
+#include "master_options.hpp"
+#include "pipe_reporter.hpp"
 #include "runtime/supervisor/master.hpp"
 #include "runtime/support/signals.hpp"
+#include "scripted_workers.hpp"
 
 namespace appd::supervisor {
 
@@ -41,184 +46,6 @@ inline pid_t pid_in(const std::string& line) {
 inline std::string named(pid_t pid) {
   return "pid " + std::to_string(pid);
 }
-
-/// A reporter whose lines come out of a pipe, so that they cross process borders: "info
-/// worker.ready: text". Each ends with a zero byte, as a text may have several lines.
-class PipeReporter final : public gateway::Reporter {
- public:
-  explicit PipeReporter(int fd) : fd_(fd) {}
-
-  /// What a line begins with that tells this event.
-  static std::string head_of(gateway::LogEvent event) {
-    static constexpr std::array<const char*, 4> kLevels{"debug ", "info ", "warning ", "error "};
-    const gateway::LogEventFacts& told = facts(event);
-    return std::string(kLevels[static_cast<std::size_t>(told.level)]).append(told.name) + ": ";
-  }
-  /// What a line of the test's own begins with, which is no event.
-  static constexpr std::string_view kNote = "note: ";
-
-  bool wants(gateway::Level) const noexcept override { return true; }
-  void report(gateway::LogEvent event, std::string_view message) noexcept override {
-    write(head_of(event).append(message));
-  }
-  void note(std::string_view text) noexcept { write(std::string(kNote).append(text)); }
-  bool wants_access() const noexcept override { return false; }
-  void access(const gateway::AccessRecord&) noexcept override {}
-
- private:
-  void write(const std::string& line) noexcept {
-    if (::write(fd_, line.c_str(), line.size() + 1) < 0) std::abort();
-  }
-
-  int fd_;
-};
-
-/// A worker's end as it should be: waits for its order, or for the end of its master.
-inline int wait_for_order(ipc::WorkerLink& link) {
-  for (;;) {
-    pollfd waited{link.fd(), POLLIN, 0};
-    ::poll(&waited, 1, -1);
-    const auto [got, order] = link.receive_order();
-    if (got == ipc::WorkerLink::Got::closed) return 0;
-    if (got == ipc::WorkerLink::Got::message && order.kind != ipc::MasterOrder::serve) return 0;
-  }
-}
-
-inline int serve(ipc::WorkerLink link) {
-  link.send({ipc::WorkerMessage::Kind::ready, {}, {}});
-  return wait_for_order(link);
-}
-
-/// A worker that ignores its orders.
-inline int hang(ipc::WorkerLink link) {
-  link.send({ipc::WorkerMessage::Kind::ready, {}, {}});
-  for (;;) ::pause();
-}
-
-/// A worker whose application is broken.
-inline int fail(ipc::WorkerLink link) {
-  using ipc::StartStep;
-  link.send({ipc::WorkerMessage::Kind::step, StartStep::import_application, {}});
-  link.send({ipc::WorkerMessage::Kind::failed, StartStep::import_application,
-             "No module named 'app'\nTraceback: a line"});
-  return support::exit_code::kStart;
-}
-
-/// What the generations of such a master are to be.
-struct MasterOptions {
-  unsigned workers = 1;
-  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
-  config::ReloadStrategy strategy = config::ReloadStrategy::overlap;
-  bool broken_reloads = false;  ///< no deployment but the first can be made
-  /// From the second generation on the worker of this index cannot import.
-  std::optional<unsigned> broken_worker{};
-  std::optional<config::MaxCrashes> max_crashes{};
-  /// Those of another program in this process; then none is the first.
-  struct Inherited {
-    unsigned starting = 0;
-    unsigned ready = 0;
-    unsigned retired = 0;
-  };
-  std::optional<Inherited> inherited{};
-  unsigned failing_plans = 0;  ///< so many reloads get no deployment
-};
-
-/// The generation that inherited workers are of.
-inline constexpr unsigned kInheritedNumber = 7;
-
-/// What a test's processes run, put into each generation's deployment. `first` is true for the one
-/// that the master starts with.
-using Fill = std::function<void(FakeDeployment& deployment, bool first)>;
-
-/// A service of a test: deploys what the options say, and notes what it is told.
-class FakeService final : public Service {
- public:
-  FakeService(const MasterOptions& options, unsigned threads, Fill fill,
-              std::function<void()> on_ready, PipeReporter& reporter)
-      : options_(options),
-        threads_(threads),
-        fill_(std::move(fill)),
-        on_ready_(std::move(on_ready)),
-        reporter_(reporter) {}
-
-  std::unique_ptr<Deployment> deploy(bool first) {
-    auto deployment = std::make_unique<FakeDeployment>(options_.workers + 1, threads_);
-    deployment->numbers.workers = options_.workers;
-    deployment->numbers.graceful_timeout = options_.graceful_timeout;
-    deployment->numbers.strategy = options_.strategy;
-    deployment->numbers.max_crashes = options_.max_crashes;
-    deployment->numbers.origin = Origin::master;
-    deployment->examined = examined;
-    deployment->told = teller();
-    fill_(*deployment, first);
-    return deployment;
-  }
-  std::unique_ptr<Deployment> inherit(const UpgradeState& left) {
-    const auto workers = static_cast<unsigned>(left.workers.size());
-    auto deployment = std::make_unique<FakeDeployment>(std::max(workers, 1u));
-    deployment->numbers.workers = workers;
-    deployment->numbers.heartbeat = left.heartbeat;
-    deployment->told = teller();
-    return deployment;
-  }
-
-  std::unique_ptr<Deployment> deploy_next() override {
-    if (options_.broken_reloads || refused_++ < options_.failing_plans) {
-      throw std::runtime_error("a bad configuration");
-    }
-    return deploy(false);
-  }
-  void on_ready(const Deployment&) override {
-    note("on_ready");
-    if (on_ready_) on_ready_();
-  }
-  void on_start_failed(const std::string&) override { note("on_start_failed"); }
-  void on_reloading() override { note("on_reloading"); }
-  void on_reloaded(const Deployment&) override { note("on_reloaded: taken over"); }
-  void on_reload_refused() override { note("on_reloaded: given up"); }
-  void on_stopping() override { note("on_stopping"); }
-  /// Notes each change in the number of ready workers, and when a turn was in time.
-  std::optional<std::chrono::nanoseconds> on_turn(unsigned ready) override {
-    if (ready_ != ready) {
-      ready_ = ready;
-      note("on_turn: " + std::to_string(ready) + " ready");
-      turn_due_ = Clock::now() + std::chrono::milliseconds(50);
-    }
-    if (turn_due_ && Clock::now() >= *turn_due_) {
-      note("on_turn: as asked for");
-      turn_due_.reset();
-    }
-    return turn_due_ ? std::optional(*turn_due_ - Clock::now()) : std::nullopt;
-  }
-  std::string upgrade(UpgradeState) override { return "there is no other program"; }
-  void reopen_logs() override { note("reopens the logs"); }
-  std::string describe() const override { return "the test's master"; }
-  void close_after_fork() noexcept override {}
-
- private:
-  void note(const std::string& text) { reporter_.note(text); }
-  /// Names deployments in the order in which they are made: "deployment 1 takes over".
-  std::function<void(const char*)> teller() {
-    return [this, number = ++deployed_](const char* what) {
-      note("deployment " + std::to_string(number) + " " + what);
-    };
-  }
-  /// What is added to a death: "; examined 2, signal 6".
-  static std::string examined(std::optional<unsigned> worker, int wait_status) {
-    return "; examined " + (worker ? std::to_string(*worker) : "zygote") + ", signal " +
-           std::to_string(WTERMSIG(wait_status));
-  }
-
-  const MasterOptions options_;
-  const unsigned threads_;
-  const Fill fill_;
-  const std::function<void()> on_ready_;
-  PipeReporter& reporter_;
-  unsigned deployed_ = 0;
-  unsigned refused_ = 0;
-  std::optional<unsigned> ready_;
-  std::optional<Clock::time_point> turn_due_;
-};
 
 /// A master in a process of its own, whose log the test reads. Every process of it holds the log's
 /// pipe open, so that the pipe's end proves that none is left.
@@ -402,7 +229,7 @@ class Supervised {
     std::optional<support::BlockedSignals> blocked;
     std::optional<UpgradeState> upgrade_state;
     if (options.inherited) {
-      upgrade_state = leave(*options.inherited, reporter);
+      upgrade_state = leave_workers(*options.inherited, reporter);
       // As an execve leaves them.
       blocked.emplace({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD});
     }
@@ -413,51 +240,6 @@ class Supervised {
     } catch (const std::exception& error) {
       reporter.note(error.what());
       return 99;
-    }
-  }
-
-  /// Starts workers as another program would have left them. They note their orders:
-  /// "inherited 1 hears retire".
-  static UpgradeState leave(const MasterOptions::Inherited& found, PipeReporter& reporter) {
-    UpgradeState upgrade_state;
-    upgrade_state.generation = kInheritedNumber;
-    const unsigned all = found.starting + found.ready + found.retired;
-    for (unsigned index = 0; index < all; ++index) {
-      const bool ready = index >= found.starting && index < found.starting + found.ready;
-      const bool retired = index >= found.starting + found.ready;
-      auto [master_end, worker_end] = ipc::WorkerLink::make_pair();
-      const pid_t pid = ::fork();
-      if (pid == 0) {
-        ::alarm(120);
-        master_end.close();
-        for (const auto& earlier : upgrade_state.workers) ::close(earlier.link);
-        const std::string name = "inherited " + std::to_string(index);
-        if (!ready && !retired) worker_end.send({ipc::WorkerMessage::Kind::ready, {}, {}});
-        ::_exit(obey_inherited(worker_end, name, retired, reporter));
-      }
-      reporter.note("inherited " + std::to_string(index) + " (pid " + std::to_string(pid) + ")");
-      upgrade_state.workers.push_back({index, pid, ::dup(master_end.fd()), ready, retired});
-    }
-    return upgrade_state;
-  }
-
-  /// One that is retired already goes on until it is told to drain.
-  static int obey_inherited(ipc::WorkerLink& link, const std::string& name, bool retired,
-                            PipeReporter& reporter) {
-    using ipc::MasterOrder;
-    for (;;) {
-      pollfd waited{link.fd(), POLLIN, 0};
-      ::poll(&waited, 1, -1);
-      const auto [got, order] = link.receive_order();
-      if (got == ipc::WorkerLink::Got::closed) return 0;
-      if (got != ipc::WorkerLink::Got::message) continue;
-      const char* const what = order.kind == MasterOrder::serve    ? " hears serve"
-                               : order.kind == MasterOrder::retire ? " hears retire"
-                                                                   : " hears drain";
-      reporter.note(name + what);
-      if (order.kind == MasterOrder::drain || (order.kind == MasterOrder::retire && !retired)) {
-        return 0;
-      }
     }
   }
 
