@@ -11,10 +11,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
-#include <iterator>
 #include <string>
 #include <vector>
 
+#include "fakes/file_text.hpp"
 #include "fakes/in_process.hpp"
 #include "fakes/temporary_folder.hpp"
 
@@ -22,6 +22,7 @@ using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
 using appd::test::in_process;
+using appd::test::read;
 using appd::test::TemporaryFolder;
 using support::UniqueFd;
 
@@ -49,11 +50,6 @@ class CommandLine {
 void install(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
   REQUIRE(::chmod(path.c_str(), 0755) == 0);
-}
-
-std::string read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string refusal(const std::string& program, std::chrono::milliseconds time = 30s) {
