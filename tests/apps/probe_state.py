@@ -1,4 +1,4 @@
-"""What the routes of wsgi_probe.py and wsgi_cases.py share: counters, gates, short responses.
+"""What wsgi_probe.py and the applications of wsgi_*_cases.py share: counters, gates, short responses.
 
 The directory PROBE_DIR holds files and gates: named pipes that a route opens for reading, so that a test
 knows when the route runs and decides when it goes on.
@@ -9,6 +9,7 @@ import os
 import threading
 from urllib.parse import parse_qsl
 
+TEXT = [("Content-Type", "text/plain")]
 _counters = {}
 _lock = threading.Lock()
 
@@ -50,6 +51,23 @@ def respond(start_response, body, content_type="application/json", status="200 O
         body = json.dumps(body).encode()
     start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *fields])
     return [body]
+
+
+def raised_by(function, *arguments):
+    """The name of the exception that a call raises, or "nothing"."""
+    try:
+        function(*arguments)
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
+
+
+class Cases(dict):
+    """Applications by the names of their functions."""
+
+    def add(self, function):
+        self[function.__name__] = function
+        return function
 
 
 class Chunks:

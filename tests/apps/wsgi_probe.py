@@ -1,7 +1,7 @@
 """A WSGI application that shows a test what it was given, and answers in every shape that PEP 3333 allows.
 
 The first segment of the path names the route; the query string its options. What the tests of PEP 3333
-need, right and wrong, is in wsgi_cases.py and reached the same way. `validated` is the same application
+need, right and wrong, is in wsgi_*_cases.py and reached the same way. `validated` is the same application
 inside wsgiref.validate, which raises wherever server or application breaks the rules.
 """
 
@@ -14,9 +14,14 @@ import time
 from urllib.parse import parse_qsl
 from wsgiref.validate import validator
 
-import wsgi_cases
+import wsgi_body_cases
+import wsgi_file_cases
+import wsgi_request_cases
+import wsgi_start_response_cases
 from probe_state import Chunks, respond, counted, options, probe_path, token, wait_gate
 
+CASES = {**wsgi_request_cases.CASES, **wsgi_start_response_cases.CASES, **wsgi_body_cases.CASES,
+         **wsgi_file_cases.CASES}
 BLOCK = 1 << 16
 PATTERN = bytes(range(256)) * (BLOCK // 256)
 
@@ -233,7 +238,7 @@ ROUTES = {
 def application(environ, start_response):
     name, _, rest = environ["PATH_INFO"].lstrip("/").partition("/")
     if name == "case":
-        return wsgi_cases.CASES[rest](environ, start_response)
+        return CASES[rest](environ, start_response)
     route = ROUTES.get(name)
     if route is None:
         return respond(start_response, {"no route": name}, status="404 Not Found")
