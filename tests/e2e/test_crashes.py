@@ -9,9 +9,9 @@ import pytest
 
 import wire
 from appd import Appd, parse_log, select_events
+from applications import with_and_without_preload
 from processes import alive, give_away, unique, wait_until
 
-with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 EXIT_START = 4
 EXIT_CRASHES = 5
 

@@ -7,9 +7,8 @@ import signal
 import pytest
 
 import wire
+from applications import with_and_without_preload
 from processes import alive, children, unique, wait_until
-
-with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 
 HANDLED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP}
 

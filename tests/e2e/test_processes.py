@@ -11,16 +11,8 @@ import pytest
 
 import wire
 from appd import Appd
-from processes import alive, children, stop_process, unique, wait_until
-
-with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
-
-
-def application(place, text) -> tuple:
-    """Options for a server with an application of the test's own."""
-    name = unique("app").replace("-", "_")
-    place.write(f"{name}.py", text)
-    return ("--pythonpath", place.path), f"{name}:application"
+from applications import application, with_and_without_preload
+from processes import alive, children, stop_process, wait_until
 
 
 def processes() -> dict:

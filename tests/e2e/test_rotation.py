@@ -6,9 +6,9 @@ import signal
 import pytest
 
 from appd import READY
+from applications import with_and_without_preload
 from processes import children, unique, wait_until
 
-with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user: needs root")
 
 SITE = """

@@ -6,9 +6,8 @@ import signal
 import pytest
 
 from appd import READY
+from applications import with_and_without_preload
 from processes import alive, unique, wait_until
-
-with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 
 # All whose default is to end or stop a process, but for faults, limits, job control, and what appd obeys.
 HARMLESS = sorted({signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT,
