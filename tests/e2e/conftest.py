@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-pytest.register_assert_rewrite("bad_input", "front_matrix", "preloaded", "wild", "wild_kinds", "wire", "wsgi_calls")
+pytest.register_assert_rewrite("bad_input", "front_matrix", "preloaded", "wild", "wild_debian", "wild_frameworks",
+                               "wild_services", "wire", "wsgi_calls")
 
 import processes
 import wire

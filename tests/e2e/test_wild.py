@@ -3,7 +3,7 @@
 import pytest
 
 import wild
-from wild_kinds import OF_DEBIAN, Lxml, Multiprocessing, Numpy
+from wild_debian import OF_DEBIAN, Lxml, Multiprocessing, Numpy
 
 
 @pytest.fixture(params=OF_DEBIAN, ids=lambda kind: kind.__name__)

@@ -1,9 +1,10 @@
-"""Real applications on appd: what each must answer (`Kind`), and what holds for all of them (`Life`).
+"""Real applications on appd: what each must answer (`Kind`, in wild_*.py), and what holds for all of them (`Life`).
 
 The applications are in tests/apps/wild. Those that Debian has the packages of run with all other tests
 (test_wild.py); all of them by hand, with packages from PyPI (tests/apps/wild/run).
 """
 
+import json
 import os
 import re
 import signal
@@ -17,12 +18,18 @@ from appd import APPS, Appd
 from processes import Place, clean_environment, unprivileged, wait_until
 
 EXIT_START = 4
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 VENV = os.environ.get("APPD_WILD_VENV")  # made by tests/apps/wild/run; without it, Debian's packages
 PACKAGES = ("--virtualenv", VENV) if VENV else ()
 THREADS = 4
 WORKERS = 2
 VISITS = 24
 RELOADS = 2
+
+
+def dumped(value) -> bytes:
+    return json.dumps(value).encode()
 
 
 class Kind:
