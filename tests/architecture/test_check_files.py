@@ -28,7 +28,9 @@ def complaints(tmp_path, name: str, text: str) -> list:
     ("src/CMakeLists.txt", "project(clock)\n", "src/CMakeLists.txt:1: no line that says what the file is (# …)"),
     ("configs/clock.conf", "server {\n", "configs/clock.conf:1: no line that says what the file is (# …)"),
     ("src/clock.cpp", LINE + "\n" * 450, "src/clock.cpp: 451 lines, more than 450"),
-    ("src/net/option_table.cpp", LINE + "\n" * 450, "src/net/option_table.cpp: 451 lines, more than 450"),
+    ("tests/clock_test.cpp", LINE + "\n" * 450, "tests/clock_test.cpp: 451 lines, more than 450"),
+    ("tests/clock", "#!/bin/bash\n# Reads a clock that never stops.\n" + "\n" * 449, "tests/clock: 451 lines"),
+    ("docs/clock.md", "# Clocks\n" + "\n" * 450, "docs/clock.md: 451 lines, more than 450"),
 ])
 def test_notices(tmp_path, name, text, complaint):
     found = complaints(tmp_path, name, text)
@@ -37,18 +39,24 @@ def test_notices(tmp_path, name, text, complaint):
 
 @pytest.mark.parametrize("name, text", [
     ("src/clock.cpp", LINE + "\n" * 449),
-    ("src/runtime/config/option_table.cpp", LINE + "\n" * 900),
-    ("tests/clock_test.cpp", LINE + "\n" * 900),
+    ("tests/clock_test.cpp", LINE + "\n" * 449),
+    ("docs/clock.md", "# Clocks\n" + "\n" * 449),
     ("src/clock.cpp", LINE + "// It counts seconds.\n"),
     ("tests/clock.py", '"""Reads a clock that never stops."""\nimport time\n'),
     ("tests/clock.py", '"""Reads a clock that never stops\n\nIt counts seconds."""\n'),
     ("tests/__init__.py", ""),
     ("deploy/clock", "#!/bin/bash\n# Reads a clock that never stops.\nset -e\n"),
-    ("tests/data/clock.conf", "server {\n"),
-    ("tests/page.html", "<p>\n"),
+    ("tests/data/clock.conf", "server {\n" * 451),
+    ("tests/page.html", "<p>\n" * 451),
 ])
 def test_lets_these_pass(tmp_path, name, text):
     assert complaints(tmp_path, name, text) == []
+
+
+def test_lets_a_picture_pass(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/clock.png").write_bytes(b"\x89PNG\r\n" * 451)
+    assert complaints(tmp_path, "docs/clock.md", "# Clocks\n") == []
 
 
 def test_a_tree_without_files_is_wrong(tmp_path):
