@@ -42,11 +42,10 @@ inline std::string error_of(std::vector<std::string> arguments) {
 inline std::string error_of_file(std::string_view content, std::vector<std::string> more = {}) {
   const TemporaryFile file(content);
   more.insert(more.begin(), {"--config", file.path()});
-  std::string text = error_of(more);
-  if (const std::size_t at = text.find(file.path()); at != std::string::npos) {
-    text.replace(at, file.path().size(), "F");
-  }
-  return text;
+  const std::string text = error_of(more);
+  const std::size_t at = text.find(file.path());
+  if (at == std::string::npos) return text;
+  return text.substr(0, at) + "F" + text.substr(at + file.path().size());
 }
 
 inline void check_mentions(const std::string& text, std::string_view part) {
