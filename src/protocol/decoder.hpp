@@ -17,8 +17,8 @@ enum class Wire : std::uint8_t { fastcgi, uwsgi, scgi };
 using RequestId = std::uint16_t;
 
 struct DecoderLimits {
-  std::size_t max_params = 256 * 1024;  ///< bytes of variables in one request, as on the wire
-  std::size_t max_requests = 64;        ///< requests at once on one connection (FastCGI)
+  std::size_t max_params = 0;     ///< bytes of variables in one request, as on the wire
+  std::size_t max_requests = 64;  ///< requests at once on one connection (FastCGI)
 
   /// Bytes of variables that a connection's incomplete requests may have together.
   std::size_t max_arriving() const noexcept { return 16 * max_params; }

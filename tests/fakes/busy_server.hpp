@@ -14,6 +14,7 @@
 #include "fakes/front_socket.hpp"
 #include "fakes/recording_reporter.hpp"
 #include "fakes/temporary_folder.hpp"
+#include "fakes/usual_options.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/net/connection.hpp"
 #include "runtime/net/event_loop.hpp"
@@ -79,7 +80,7 @@ struct BusyPool final : net::Dispatcher {
 /// A server on one thread: the test's, which runs the loop.
 struct BusyServer {
   explicit BusyServer(std::size_t most_connections = 100)
-      : server(loop, at_most(most_connections), pool, reporter, &peers) {
+      : server(loop, options_for(most_connections), pool, reporter, &peers) {
     server.listen(socket.take_fd());
   }
   ~BusyServer() {
@@ -89,9 +90,10 @@ struct BusyServer {
     pool.holding.clear();
   }
 
-  static net::ServerOptions at_most(std::size_t connections) {
-    net::ServerOptions options;
+  UsualOptions options_for(std::size_t connections) const {
+    UsualOptions options;
     options.max_connections = connections;
+    options.spool_dir = folder.path();
     return options;
   }
   FrontSocket connect() const { return FrontSocket::to_unix(socket.name()); }

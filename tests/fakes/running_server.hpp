@@ -13,6 +13,7 @@
 #include "fakes/recording_reporter.hpp"
 #include "fakes/scripted_application.hpp"
 #include "fakes/temporary_folder.hpp"
+#include "fakes/usual_options.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/peers.hpp"
 #include "runtime/net/server.hpp"
@@ -55,7 +56,7 @@ class PeersWithWayOut final : public net::Peers {
 };
 
 struct ServerSetup {
-  net::ServerOptions options{};
+  UsualOptions options{};
   unsigned threads = 2;
   std::size_t queue = 100;
   bool tcp = false;
@@ -228,8 +229,8 @@ class RunningServer {
                                          : sockets::Address{sockets::UnixPath{folder / "socket"}};
     return sockets::ListeningSocket::open(address, {});
   }
-  static net::ServerOptions with_spool(net::ServerOptions options, const TemporaryFolder& folder) {
-    if (options.spool_dir == net::ServerOptions{}.spool_dir) options.spool_dir = folder.path();
+  static UsualOptions with_spool(UsualOptions options, const TemporaryFolder& folder) {
+    if (options.spool_dir.empty()) options.spool_dir = folder.path();
     return options;
   }
   static std::string after_colon(const std::string& name) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "fakes/front_protocols.hpp"
+#include "fakes/usual_options.hpp"
 #include "fuzz/choices.hpp"
 #include "fuzz/hand_worked.hpp"
 #include "fuzz/scripted_front.hpp"
@@ -63,8 +64,9 @@ class ConnectionScript {
   static constexpr std::array<std::size_t, 4> kSome{1, 200, 3000, 60'000};
   static constexpr std::array<std::size_t, 5> kResponses{0, 100, 3000, 100'000, 700'000};
 
-  net::ServerOptions choose_options() {
-    net::ServerOptions options;
+  test::UsualOptions choose_options() {
+    test::UsualOptions options;
+    options.spool_dir = "/tmp";
     speech_ = script_.of(test::kSpeeches);
     options.body_buffer = script_.of(std::array<std::size_t, 3>{100, 2000, 1 << 20});
     const unsigned bits = script_.byte();
@@ -371,7 +373,7 @@ class ConnectionScript {
   Choices script_;
   test::Speech speech_ = test::Speech::fastcgi_kept;
   bool ends_friendly_ = true;
-  net::ServerOptions options_;
+  test::UsualOptions options_;
   net::EventLoop loop_;
   HandWorked pool_;
   Silent reporter_;

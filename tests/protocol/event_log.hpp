@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/make_decoder.hpp"
+#include "protocol/usual_limits.hpp"
 
 namespace appd::protocol::testing {
 
@@ -22,7 +23,7 @@ struct Driving {
     at_once,  ///< as soon as the variables are there
     never,    ///< not at all, as while the application works
   };
-  DecoderLimits limits{};
+  DecoderLimits limits = kUsualLimits;
   Release release = Release::at_end;
 };
 

@@ -10,6 +10,7 @@
 #include "fakes/counting_new.hpp"
 #include "protocol/fastcgi_decoder.hpp"
 #include "protocol/fastcgi_heads.hpp"
+#include "protocol/usual_limits.hpp"
 #include "protocol/wire_bytes.hpp"
 
 namespace appd::protocol {
@@ -27,7 +28,7 @@ TEST_SUITE("fastcgi decoder") {
     }
     const auto bytes = head(1, kKeep, pairs) + stdin_of(1, "");
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     gateway::VariableBlock block;
     const auto serve = [&] {
       std::string_view input = bytes;
@@ -50,8 +51,8 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("the memory of a head serves the next connection once it is taken or refused") {
     gateway::BlockPool blocks;
-    FastcgiDecoder first{DecoderLimits{}, blocks};
-    FastcgiDecoder second{DecoderLimits{}, blocks};
+    FastcgiDecoder first{kUsualLimits, blocks};
+    FastcgiDecoder second{kUsualLimits, blocks};
     gateway::VariableBlock block;
     block.bytes.assign(100, 'x');
     const char* const memory = block.bytes.data();
@@ -74,7 +75,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("a large request's memory is not kept for the next") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     std::string half;
     for (int i = 0; i < 500; ++i) half += fastcgi_pairs({{"A", std::string(120, 'v')}});
     const auto bytes = begin(1, kKeep) + params(1, half) + params(1, half) + params(1, "") +
@@ -93,7 +94,7 @@ TEST_SUITE("fastcgi decoder") {
   TEST_CASE("what a front owes of old requests does not make new ones slower") {
     const auto time_with = [](unsigned owed) {
       gateway::BlockPool blocks;
-      FastcgiDecoder decoder{DecoderLimits{}, blocks};
+      FastcgiDecoder decoder{kUsualLimits, blocks};
       const auto begin_and_end = [&](unsigned id) {
         const auto bytes = begin(id, kKeep, kAuthorizer);
         std::string_view input = bytes;
@@ -114,7 +115,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("what is owed is forgotten with the end of each STDIN") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     std::string bytes;
     for (unsigned id = 1; id <= 65535; ++id) bytes += begin(id, kKeep, kAuthorizer);
     std::string_view input = bytes;

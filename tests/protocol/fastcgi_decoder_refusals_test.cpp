@@ -8,6 +8,7 @@
 #include "protocol/decoder_cases.hpp"
 #include "protocol/fastcgi_decoder.hpp"
 #include "protocol/fastcgi_heads.hpp"
+#include "protocol/usual_limits.hpp"
 #include "protocol/wire_bytes.hpp"
 
 namespace appd::protocol {
@@ -114,7 +115,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("the variables that arrive at once on a connection are bounded together") {
     gateway::BlockPool blocks;
-    DecoderLimits limits;
+    DecoderLimits limits = kUsualLimits;
     limits.max_params = 40'000;
     FastcgiDecoder decoder{limits, blocks};
     int refused = 0;

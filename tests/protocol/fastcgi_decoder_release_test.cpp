@@ -13,6 +13,7 @@
 #include "protocol/decoder_cases.hpp"
 #include "protocol/fastcgi_decoder.hpp"
 #include "protocol/fastcgi_heads.hpp"
+#include "protocol/usual_limits.hpp"
 #include "protocol/wire_bytes.hpp"
 
 namespace appd::protocol {
@@ -23,7 +24,7 @@ using namespace testing;
 TEST_SUITE("fastcgi decoder") {
   TEST_CASE("an id released early begins again, and late records are not its new request's") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto first = head(1, kKeep, announcing("10"));
     std::string_view input = first;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -51,7 +52,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("each released request owes its own end of STDIN") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto bytes = head(1, kKeep) + head(3, kKeep);
     std::string_view input = bytes;
     for (const RequestId id : std::initializer_list<RequestId>{1, 3}) {
@@ -69,7 +70,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("a release before the end of an empty body takes the end back") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto bytes = head(1, kKeep) + stdin_of(1, "") + head(1, kKeep);
     std::string_view input = bytes;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -80,7 +81,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("the release of a request leaves the others as they are") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto heads = head(1, kKeep) + head(3, kKeep) + head(5, kKeep);
     std::string_view input = heads;
     for (const RequestId id : std::initializer_list<RequestId>{1, 3, 5}) {
@@ -102,7 +103,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("inside_head is true from a request's first byte to the end of its variables") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto bytes = head(1, kKeep);
     CHECK_FALSE(decoder.inside_head());
     for (std::size_t i = 0; i + 1 < bytes.size(); ++i) {
@@ -125,7 +126,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("bytes that a released request still owes are no head") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto bytes = head(1, kKeep) + stdin_of(1, "late").substr(0, 5);
     std::string_view input = bytes;
     REQUIRE_EQ(decoder.next(input).kind, Event::Kind::request);
@@ -163,7 +164,7 @@ TEST_SUITE("fastcgi decoder") {
 
   TEST_CASE("a request is not held alone while another, released, owes the end of its STDIN") {
     gateway::BlockPool blocks;
-    FastcgiDecoder decoder{DecoderLimits{}, blocks};
+    FastcgiDecoder decoder{kUsualLimits, blocks};
     const auto feed = [&](std::string_view bytes) {
       while (decoder.next(bytes).kind != Event::Kind::starved) continue;
     };

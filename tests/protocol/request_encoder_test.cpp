@@ -9,6 +9,7 @@
 
 #include "protocol/captures.hpp"
 #include "protocol/decoder_cases.hpp"
+#include "protocol/usual_limits.hpp"
 #include "protocol/wire_bytes.hpp"
 
 namespace appd::protocol {
@@ -27,7 +28,7 @@ struct Parts {
 /// The parts of the only request in `bytes`; std::nullopt if there are more, or it is incomplete.
 std::optional<Parts> take_apart(Wire wire, std::string_view bytes) {
   gateway::BlockPool blocks;
-  const auto decoder = make_decoder(wire, {}, blocks);
+  const auto decoder = make_decoder(wire, kUsualLimits, blocks);
   Parts parts;
   int requests = 0;
   int ended = 0;

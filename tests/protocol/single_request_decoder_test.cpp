@@ -7,6 +7,7 @@
 #include <string>
 
 #include "protocol/decoder_cases.hpp"
+#include "protocol/usual_limits.hpp"
 #include "protocol/uwsgi_decoder.hpp"
 #include "protocol/wire_bytes.hpp"
 
@@ -25,7 +26,7 @@ struct Begun {
   Event next(std::string_view input) { return decoder.next(input); }
 
   gateway::BlockPool blocks;
-  UwsgiDecoder decoder{DecoderLimits{}, blocks};
+  UwsgiDecoder decoder{kUsualLimits, blocks};
 };
 
 TEST_SUITE("single request decoder") {
@@ -46,7 +47,7 @@ TEST_SUITE("single request decoder") {
     block.bytes.assign(100, 'x');
     const char* const memory = block.bytes.data();
     begun.decoder.take_variables(0, block);
-    UwsgiDecoder next{DecoderLimits{}, begun.blocks};
+    UwsgiDecoder next{kUsualLimits, begun.blocks};
     const auto head = uwsgi_packet(uwsgi_block({{"A", "1"}}));
     std::string_view input = head;
     REQUIRE_EQ(next.next(input).kind, Event::Kind::request);

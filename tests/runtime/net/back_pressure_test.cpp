@@ -6,6 +6,7 @@
 
 #include "fakes/pattern.hpp"
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 #include "runtime/net/connection.hpp"
 
 using namespace appd;
@@ -77,8 +78,8 @@ struct Scripts : ScriptedApplication {
   }
 };
 
-net::ServerOptions small_buffer() {
-  net::ServerOptions options;
+UsualOptions small_buffer() {
+  UsualOptions options;
   options.body_buffer = 10'000;
   return options;
 }
@@ -258,7 +259,7 @@ TEST_SUITE("back-pressure") {
 
   TEST_CASE("no time of the front's runs while appd does not read") {
     Scripts scripts;
-    net::ServerOptions options = small_buffer();
+    UsualOptions options = small_buffer();
     options.header_timeout = 1s;
     options.body_timeout = 1s;
     RunningServer server(scripts, {options, 2});

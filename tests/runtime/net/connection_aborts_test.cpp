@@ -10,6 +10,7 @@
 
 #include "connection_scripts.hpp"
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -19,7 +20,7 @@ using Scripts = ConnectionScripts;
 TEST_SUITE("connection") {
   TEST_CASE("a front that goes away is noticed in every phase") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     for (const bool tcp : {false, true}) {
       CAPTURE(tcp);
@@ -86,7 +87,7 @@ TEST_SUITE("connection") {
     scripts.on("/read", [](gateway::Exchange& exchange) {
       ScriptedApplication::respond(exchange, ScriptedApplication::read_all(exchange));
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     RunningServer server(scripts, {options, 1});
     const auto abort = [&](const std::string& sent, int calls) {

@@ -8,6 +8,7 @@
 #include "connection_scripts.hpp"
 #include "fakes/open_files.hpp"
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -21,7 +22,7 @@ TEST_SUITE("connection") {
       const std::string body = ScriptedApplication::read_all(exchange, 1000);
       ScriptedApplication::respond(exchange, body);
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 64 * 1024;
     RunningServer server(scripts, {options});
     for (const Speech speech : kSpeeches) {
@@ -39,7 +40,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a body that nobody reads makes the front wait") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 64 * 1024;
     RunningServer server(scripts, {options});
     for (const Speech speech : kSpeeches) {
@@ -60,7 +61,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a body of unknown length is spooled and its true length told") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 10'000;
     RunningServer server(scripts, {options});
     for (const std::string announced : {"", "-1"}) {
@@ -77,7 +78,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a spooled body waits whole before the application runs") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     options.spool_bodies = true;
     RunningServer server(scripts, {options});
@@ -94,7 +95,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a call that ends after its front has gone leaves no file open") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     options.spool_bodies = true;
     RunningServer server(scripts, {options});
@@ -116,7 +117,7 @@ TEST_SUITE("connection") {
       const std::string body = ScriptedApplication::read_all(exchange);
       if (ScriptedApplication::stream(exchange, nullptr, body)) ScriptedApplication::end(exchange);
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 100'000;
     RunningServer server(scripts, {options});
     const std::string body = pattern(8 << 20, 7);
@@ -134,7 +135,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("an early response reaches a front that is still sending the body") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.max_body = 8 << 20;
     for (const bool tcp : {false, true}) {
       CAPTURE(tcp);
@@ -158,7 +159,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a kept connection goes on after a body that was not read") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.max_body = 1 << 20;
     options.body_buffer = 10'000;
     RunningServer server(scripts, {options});
@@ -176,7 +177,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a body of unknown length is measured against --max-body as a whole") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.max_body = 200'000;  // more than a read or a record brings
     RunningServer server(scripts, {options});
     for (const std::size_t size : {200'000u, 200'001u}) {
@@ -190,7 +191,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a front that ends its body early gets 400, or its reader is told") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     RunningServer server(scripts, {options});
     Asked asked = post("/echo", "short");

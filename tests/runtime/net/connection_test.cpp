@@ -13,6 +13,7 @@
 
 #include "connection_scripts.hpp"
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -127,7 +128,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("a connection ends whose response can be kept nowhere") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.outgoing_memory = 1000;
     options.spool_dir = "/dev/null/none";
     RunningServer server(scripts, {options});
@@ -220,7 +221,7 @@ TEST_SUITE("connection") {
 
   TEST_CASE("heads that overlap on a busy connection are timed each by itself") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.header_timeout = 500ms;
     RunningServer server(scripts, {options});
     FrontSocket front = server.connect();

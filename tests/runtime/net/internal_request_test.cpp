@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "protocol/make_decoder.hpp"
+#include "protocol/usual_limits.hpp"
 #include "runtime/gateway/block_pool.hpp"
 #include "runtime/gateway/request.hpp"
 
@@ -27,7 +28,7 @@ constexpr std::array kWires{Wire::fastcgi, Wire::uwsgi, Wire::scgi};
 struct Received {
   explicit Received(Wire wire, std::string_view bytes) {
     gateway::BlockPool blocks;
-    const auto decoder = protocol::make_decoder(wire, {}, blocks);
+    const auto decoder = protocol::make_decoder(wire, protocol::testing::kUsualLimits, blocks);
     const Event event = decoder->next(bytes);
     REQUIRE(event.kind == Event::Kind::request);
     kept = event.keep_connection;

@@ -9,6 +9,7 @@
 
 #include "fakes/busy_server.hpp"
 #include "fakes/front_protocols.hpp"
+#include "fakes/usual_options.hpp"
 #include "fakes/wired.hpp"
 #include "runtime/net/connection.hpp"
 
@@ -78,7 +79,7 @@ TEST_SUITE("peers of a server") {
     RecordingReporter reporter;
     BusyPool pool;
     net::EventLoop loop;
-    net::Server alone(loop, {}, pool, reporter);
+    net::Server alone(loop, UsualOptions(), pool, reporter);
     Wired wired;
     alone.adopt(std::move(wired.server), {});
     bool done = false;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 #include "fakes/wired.hpp"
 #include "server_scripts.hpp"
 
@@ -47,7 +48,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a full queue is answered with 503 and Retry-After") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.retry_after = 7s;
     RunningServer server(scripts, {options, 1, 2});
     std::vector<FrontSocket> accepted;
@@ -126,7 +127,7 @@ TEST_SUITE("server") {
   TEST_CASE("HTTP and TLS get a plain response that says what the socket speaks") {
     Scripts scripts;
     for (const bool pinned : {false, true}) {
-      net::ServerOptions options;
+      UsualOptions options;
       if (pinned) options.pinned = protocol::Wire::scgi;
       RunningServer server(scripts, {options});
       for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -163,7 +164,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("what comes after the last response is no request") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     RunningServer server(scripts, {options, 1});
     FrontSocket front = server.connect();
@@ -193,7 +194,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a pinned protocol is spoken even where the bytes look like another") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.pinned = protocol::Wire::uwsgi;
     RunningServer server(scripts, {options});
     CHECK(server.ask(Speech::uwsgi, {"/hello"}).body() == "hello");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 #include "server_scripts.hpp"
 
 using namespace appd;
@@ -19,7 +20,7 @@ using Scripts = ServerScripts;
 TEST_SUITE("server") {
   TEST_CASE("a request's head that does not go on is closed after --header-timeout") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.header_timeout = 300ms;
     RunningServer server(scripts, {options});
     for (const Speech speech : kSpeeches) {
@@ -35,7 +36,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a request's head has its time as a whole, however it trickles") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.header_timeout = 300ms;
     RunningServer server(scripts, {options});
     for (const Speech speech : kSpeeches) {
@@ -57,7 +58,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a kept connection's time is watched again after it has been idle") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.header_timeout = 1s;
     RunningServer server(scripts, {options});
     FrontSocket kept = server.connect();
@@ -76,7 +77,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("an idle kept connection outlives every timeout") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.header_timeout = options.body_timeout = options.write_timeout = 100ms;
     RunningServer server(scripts, {options});
     FrontSocket silent = server.connect();
@@ -98,7 +99,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a body that does not go on is refused with 408, or its reader is told") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_timeout = 300ms;
     options.body_buffer = 1000;
     RunningServer server(scripts, {options});
@@ -119,7 +120,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a front that takes nothing of its response is closed after --write-timeout") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.write_timeout = 300ms;
     RunningServer server(scripts, {options});
     for (const Speech speech : kSpeeches) {
@@ -136,7 +137,7 @@ TEST_SUITE("server") {
 
   TEST_CASE("a slow but steady front is not timed out") {
     Scripts scripts;
-    net::ServerOptions options;
+    UsualOptions options;
     options.write_timeout = 400ms;
     RunningServer server(scripts, {options});
     FrontSocket front = server.connect();

@@ -6,6 +6,7 @@
 
 #include "fakes/open_files.hpp"
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -18,7 +19,7 @@ TEST_SUITE("wire exchange") {
       application.gate.wait();
       ScriptedApplication::respond(exchange, ScriptedApplication::read_all(exchange));
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     RunningServer server(application, {options});
     FrontSocket front = server.connect();
@@ -44,7 +45,7 @@ TEST_SUITE("wire exchange") {
       ScriptedApplication::stream(exchange, nullptr, body.substr(body.size() - 5));
       ScriptedApplication::end(exchange);
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 10'000;
     options.spool_dir = "/nowhere/at-all";
     RunningServer server(application, {options});
@@ -66,7 +67,7 @@ TEST_SUITE("wire exchange") {
     application.on("/ignore", [](gateway::Exchange& exchange) {
       ScriptedApplication::respond(exchange, "not read");
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 1000;
     options.spool_bodies = true;
     RunningServer server(application, {options});

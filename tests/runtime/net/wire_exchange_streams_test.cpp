@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -126,7 +127,7 @@ TEST_SUITE("wire exchange") {
           ScriptedApplication::stream(exchange, nullptr, ScriptedApplication::read_all(exchange));
           ScriptedApplication::end(exchange);
         });
-        net::ServerOptions options;
+        UsualOptions options;
         options.body_buffer = 1000;
         RunningServer server(application, {options});
         const auto read_body = [&](FrontSocket& front, std::string got) {

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 
 using namespace appd;
 using namespace appd::test;
@@ -167,7 +168,7 @@ TEST_SUITE("wire exchange") {
       sending_file(folder / "file", 0, content.size())(exchange);
     });
     for (const bool wanted : {false, true}) {
-      net::ServerOptions options;
+      UsualOptions options;
       options.send_error_text = wanted;
       RunningServer server(application, {options});
       for (const Speech speech : kSpeeches) {
@@ -216,7 +217,7 @@ TEST_SUITE("wire exchange") {
 
   TEST_CASE("what cannot be served is refused with a status, and the worker goes on") {
     ScriptedApplication application;
-    net::ServerOptions options;
+    UsualOptions options;
     options.decoder.max_params = 2000;
     RunningServer server(application, {options});
     for (const Speech speech : kSpeeches) {
@@ -234,7 +235,7 @@ TEST_SUITE("wire exchange") {
 
   TEST_CASE("a refused HEAD request has no body in its response") {
     ScriptedApplication application;
-    net::ServerOptions options;
+    UsualOptions options;
     options.max_body = 10;
     RunningServer server(application, {options});
     for (const Speech speech : kSpeeches) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fakes/running_server.hpp"
+#include "fakes/usual_options.hpp"
 #include "two_workers.hpp"
 
 using namespace appd;
@@ -52,7 +53,7 @@ TEST_SUITE("sharing") {
       for (const Speech speech : kSpeeches) {
         CAPTURE(spool);
         CAPTURE(name(speech));
-        net::ServerOptions options;
+        UsualOptions options;
         options.body_buffer = 1000;
         options.spool_bodies = spool;
         Two two(options);

@@ -16,6 +16,7 @@
 #include "fakes/front_socket.hpp"
 #include "fakes/running_server.hpp"
 #include "fakes/scripted_application.hpp"
+#include "fakes/usual_options.hpp"
 
 namespace appd::test {
 
@@ -75,7 +76,7 @@ inline Asked asking(const std::string& path, std::string body = {}, unsigned id 
 /// Two workers of one thread each that share what would have to wait. Each has a socket of its own,
 /// so that a test knows whose a connection is at first.
 struct Two {
-  explicit Two(net::ServerOptions options = {}, unsigned threads = 1)
+  explicit Two(UsualOptions options = {}, unsigned threads = 1)
       : a(in_a, {options, threads, 1000, false, &share, 0}),
         b(in_b, {options, threads, 1000, false, &share, 1}) {}
   ~Two() {

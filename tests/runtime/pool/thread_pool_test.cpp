@@ -19,6 +19,7 @@
 #include "fakes/front_socket.hpp"
 #include "fakes/running_server.hpp"
 #include "fakes/scripted_application.hpp"
+#include "fakes/usual_options.hpp"
 #include "runtime/pool/pool_scripts.hpp"
 
 using namespace appd;
@@ -201,7 +202,7 @@ TEST_SUITE("pool") {
       }
       ScriptedApplication::respond(exchange, body);
     });
-    net::ServerOptions options;
+    UsualOptions options;
     options.body_buffer = 4096;
     for (const unsigned threads : {1u, 2u, 5u}) {
       CAPTURE(threads);
