@@ -17,14 +17,14 @@ enum class Origin : std::uint8_t {
   zygote,     ///< the master forks a zygote, and that forks them
 };
 
-/// What the configuration says of a generation.
+/// What the configuration says of a generation. The defaults are in the option table alone.
 struct GenerationPlan {
   unsigned workers = 1;       ///< at the start, and at least
   unsigned most_workers = 1;  ///< when requests wait
   unsigned threads = 1;       ///< in each worker
   unsigned queue = 0;         ///< requests that may wait for a thread in each worker
-  std::chrono::nanoseconds scale_down_idle = std::chrono::seconds(60);
-  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
+  std::chrono::nanoseconds scale_down_idle{0};
+  std::chrono::nanoseconds graceful_timeout{0};
   /// A worker that has not exited this long after its last request is killed. 0 disables the limit.
   std::chrono::nanoseconds exit_timeout{0};
   /// A process that is not ready after this time is killed. 0 disables the limit.

@@ -1,6 +1,7 @@
 // A deployment of a test, whose processes run what the test says.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,9 @@
 #include "runtime/supervisor/deployment.hpp"
 
 namespace appd::supervisor {
+
+/// How long a worker has for its last requests, where a test does not measure that.
+inline constexpr std::chrono::seconds kUsualGrace{30};
 
 /// Has no sockets, logs or inboxes of its own. What is public is set before a generation gets it.
 class FakeDeployment : public Deployment {
@@ -39,7 +43,7 @@ class FakeDeployment : public Deployment {
   int run_zygote(ipc::WorkerLink link) override { return zygote(std::move(link)); }
   void close_after_fork() noexcept override { tell("is another's"); }
 
-  GenerationPlan numbers;
+  GenerationPlan numbers{.graceful_timeout = kUsualGrace};
   const std::shared_ptr<ipc::Scoreboard> board;
   std::function<int(unsigned index, ipc::WorkerLink link)> worker;
   std::function<int(ipc::WorkerLink link)> zygote;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "fake_deployment.hpp"
 #include "runtime/config/settings.hpp"
 
 namespace appd::supervisor {
@@ -11,7 +12,7 @@ namespace appd::supervisor {
 /// What the generations of a test's master are to be.
 struct MasterOptions {
   unsigned workers = 1;
-  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(30);
+  std::chrono::nanoseconds graceful_timeout = kUsualGrace;
   config::ReloadStrategy strategy = config::ReloadStrategy::overlap;
   bool broken_reloads = false;  ///< no deployment but the first can be made
   /// From the second generation on the worker of this index cannot import.
