@@ -33,7 +33,7 @@ void set_umask(const config::Settings& settings);
 sockets::SocketFileOptions socket_file_options(const config::Settings& settings,
                                                const std::optional<support::Account>& account);
 
-/// Null for std::nullopt.
+/// A pointer to the account; null if there is none.
 const support::Account* pointer_to(const std::optional<support::Account>& account) noexcept;
 
 /// Throws config::ConfigError: "--option: why".

@@ -5,6 +5,7 @@
 - Each link leads to a file, and to a heading where it names one; each page can be reached from README.md.
 - Each file, option, event and name of the code between backticks is there, and each option, file and preset in a
   command. Blocks of code are fenced, so that they can be looked into.
+- Each table has a head.
 - README.md is a page that can be skimmed. CONTRIBUTING.md's map has every folder, and the diagram of the code
   every arrow between those of src/.
 - Each decision says context, decision and consequences.
@@ -48,6 +49,11 @@ def complaints_about_links(page: Page):
 def complaints_about_blocks(page: Page):
     for line in page.indented_blocks:
         yield f"a block of code without a fence: {line}"
+
+
+def complaints_about_tables(page: Page):
+    for line in page.tables_without_head:
+        yield f"a table without a head: {line}"
 
 
 def complaints_about_reach(pages: list, root: Path):
@@ -117,7 +123,8 @@ def all_complaints(root: Path, help_text: str):
     yield from options_table.complaints((root / options_table.PAGE).read_text(), help_text)
     tree = references.Tree(root, options_table.names(help_text))
     for page in pages:
-        found = [*complaints_about_links(page), *complaints_about_blocks(page), *references.complaints(page, tree)]
+        found = [*complaints_about_links(page), *complaints_about_blocks(page), *complaints_about_tables(page),
+                 *references.complaints(page, tree)]
         for complaint in found:
             yield f"{page.path.relative_to(root)}: {complaint}"
     yield from complaints_about_reach(pages, root)

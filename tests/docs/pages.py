@@ -9,6 +9,7 @@ HEADING = re.compile(r"^#{1,6} (.*)$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)", re.DOTALL)
 REFERENCE = re.compile(r"^\[[^\]]+\]:\s*(\S+)\s*$", re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+DASHES = re.compile(r"^\|(?::?-+:?\|)+$")
 LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
 
@@ -56,6 +57,13 @@ class Page:
                 found.append(line.strip())
             before = line
         return found
+
+    @property
+    def tables_without_head(self) -> list:
+        """The first row of each table that has no line of dashes below it: its rows are shown as they are written."""
+        lines = ["", *self.prose.splitlines(), ""]
+        return [line for before, line, after in zip(lines, lines[1:], lines[2:])
+                if line.startswith("|") and not before.startswith("|") and not DASHES.match(after)]
 
     @property
     def headings(self) -> list:

@@ -107,6 +107,7 @@ def test_what_is_there_is_found(tmp_path, text):
     ("```sh\ncmake --build --preset relase\n```", "no such preset: relase"),
     ("```sh\ntests/run-all --preset relase\n```", "no such preset: relase"),
     ("    appd --nothing", "a block of code without a fence: appd --nothing"),
+    ("| a | b |\n|---|---|\n| c | d |\n\n| e | f |\n| g | h |", "a table without a head: | e | f |"),
     ("`worker.dead`", "no such event: worker.dead"),
     ("`inbox.yml`", "no such file: inbox.yml"),
     ("```sh\nbuild/debug/src/appd --nothing\n```", "no such option: --nothing"),

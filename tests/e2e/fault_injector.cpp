@@ -23,9 +23,9 @@ namespace {
 struct Order {
   char call[24];
   std::int32_t error;
-  std::int32_t master;             ///< its process id
-  std::int32_t of_master;          ///< not 0: in the master, else in all other processes
-  std::atomic<std::int32_t> left;  ///< so many calls are to fail yet; 0: there is no order
+  std::int32_t master;     ///< its process id
+  std::int32_t of_master;  ///< 0 lets it fail in all processes but the master, else in the master
+  std::atomic<std::int32_t> left;  ///< calls that are still to fail; 0 if there is no order
   std::atomic<std::int64_t> seen;
   std::atomic<std::int64_t> failed;
 };

@@ -35,7 +35,7 @@ def dual_port():
 
 
 def ask(host, port, source=None):
-    """The status of a request from `source`; None: the connection was closed unanswered."""
+    """The status of a request from `source`, or None if the connection was closed without a response."""
     try:
         return wire.call("uwsgi", (host, port.number, *filter(None, [source])), "/hello").status
     except (ConnectionError, ValueError):

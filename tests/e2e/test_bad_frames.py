@@ -150,7 +150,7 @@ def test_several_requests_at_once_on_one_connection_are_answered_under_their_ids
         assert connection.read_response(request_id=5).json()["held"] is True
 
 
-def test_an_abort_ends_the_request_and_leaves_its_siblings(server):
+def test_an_abort_ends_the_request_and_leaves_the_others(server):
     with wire.FastCgi(server.address) as connection:
         token = unique("aborted")
         connection.begin(1)

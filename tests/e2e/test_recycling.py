@@ -29,8 +29,8 @@ def application(environ, start_response):
 
 @pytest.fixture
 def site(start, place):
-    place.write("site_that_wears.py", SITE)
-    return lambda *options, **rest: start("--pythonpath", place.path, *options, module="site_that_wears", **rest)
+    place.write("recycled_site.py", SITE)
+    return lambda *options, **rest: start("--pythonpath", place.path, *options, module="recycled_site", **rest)
 
 
 class Kept(wire.FastCgi):
@@ -70,7 +70,7 @@ def test_the_replacement_is_ready_before_the_old_one_ends_and_takes_its_connecti
 def test_never_more_than_a_quarter_at_the_same_time(site, place):
     """Replacements that do not get ready: one of four waits for each, so only one is asked for."""
     server = site("--max-lifetime", "500ms", workers=4)
-    place.write("site_that_wears.py", "import time; time.sleep(1000)")
+    place.write("recycled_site.py", "import time; time.sleep(1000)")
     wait_until(lambda: len(children(server.pid)) == 5, "one more is started")
     end = time.monotonic() + 1
     wait_until(lambda: time.monotonic() > end, "several looks at all that are as old")
@@ -81,12 +81,12 @@ def test_never_more_than_a_quarter_at_the_same_time(site, place):
 def test_a_replacement_that_cannot_start_leaves_the_old_worker_serving(site, place):
     server = site("--max-requests", 3)
     (first,) = children(server.pid)
-    place.write("site_that_wears.py", "raise RuntimeError('broken meanwhile')")
+    place.write("recycled_site.py", "raise RuntimeError('broken meanwhile')")
     for _ in range(5):
         assert server.call("scgi", "/").body == b"%d" % first
     server.wait_event("worker.backoff")
     assert server.call("scgi", "/").body == b"%d" % first
-    place.write("site_that_wears.py", SITE)
+    place.write("recycled_site.py", SITE)
     wait_until(lambda: not alive(first), "it has been replaced in the end")
     assert server.call("scgi", "/").status == 200
 
@@ -170,7 +170,7 @@ def test_what_a_retired_worker_was_given_and_never_took_goes_to_the_next_generat
 
 
 def test_what_the_application_does_at_its_exit_may_take_longer_than_a_sign_of_life(site, place):
-    place.write("site_that_wears.py", SITE + """
+    place.write("recycled_site.py", SITE + """
 import atexit, time
 
 def end():

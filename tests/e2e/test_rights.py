@@ -159,7 +159,7 @@ def test_no_worker_can_make_its_master_wait(start, installed, place, workers):
 
 
 def session(pid) -> tuple:
-    """(session, controlling terminal); 0: none."""
+    """(session, controlling terminal); 0 means none."""
     fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return int(fields[3]), int(fields[4])
 

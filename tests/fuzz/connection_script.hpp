@@ -185,7 +185,7 @@ class ConnectionScript {
   void read(std::size_t most) {
     if (Call* one = call()) read_of(*one, most);
   }
-  /// False: there is nothing to read now.
+  /// Returns false if there is nothing to read now.
   bool read_of(Call& one, std::size_t most) {
     buffer_.resize(most);
     const gateway::BodyRead got = one.exchange->try_read_body(buffer_);
@@ -343,7 +343,7 @@ class ConnectionScript {
       }
     } while (!pool_.queued.empty());
   }
-  /// Of a front that does nothing any more, nothing is waited for for ever.
+  /// Lets hours pass. No wait for an idle front is endless.
   void pass_time() {
     const auto connection = pool_.seen.lock();
     if (!connection) return;

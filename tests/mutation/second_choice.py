@@ -91,7 +91,7 @@ SECOND_CHOICE = [
     removed("an import that sets SIGPIPE to kill leaves it so", f"{PYTHON}/import_guard.cpp",
             "  ignore_sigpipe();\n", "python: *", "python_lifecycle: *",
             "e2e: test_hard_imports.py", "e2e: test_signals.py"),
-    removed("who asked for the interpreter once seems to wait for it ever since", f"{PYTHON}/interrupter.cpp",
+    removed("a thread that once asked for the interpreter seems to wait for ever", f"{PYTHON}/interrupter.cpp",
             "      waits_since_.store({});\n",
             "python: *", "python_lifecycle: *", "pool: *", "e2e: test_interpreter.py", "e2e: test_deadlines.py"),
     changed("after many slow requests none says where it is", f"{PYTHON}/thread_stacks.cpp",
@@ -150,7 +150,7 @@ SECOND_CHOICE = [
     changed("--env does not replace what the environment has", f"{WORKER}/environment.cpp",
             "::setenv(name.c_str(), value.c_str(), 1);", "::setenv(name.c_str(), value.c_str(), 0);",
             "worker: *", "e2e: test_config.py", "e2e: test_daemon.py"),
-    changed("who waits for a call that was given up waits without a limit", f"{WORKER}/deadline_guard.cpp",
+    changed("a request that waits for a call that was given up waits without a limit", f"{WORKER}/deadline_guard.cpp",
             "*keeper_ != python::kOtherThread && !watches_[*keeper_].stuck();", "*keeper_ != python::kOtherThread;",
             "worker: *", "e2e: test_interpreter.py", "e2e: test_deadlines.py"),
 
@@ -163,7 +163,7 @@ SECOND_CHOICE = [
     changed("appd upgrades to what cannot start", f"{SUPERVISOR}/upgrader.cpp",
             "if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return \"\";", "if (WIFEXITED(status)) return \"\";",
             "supervisor: *", "e2e: test_upgrade.py"),
-    removed("started by who ignores SIGCHLD appd sees no worker die", f"{SUPERVISOR}/master_signals.cpp",
+    removed("appd sees no worker die when its starter ignores SIGCHLD", f"{SUPERVISOR}/master_signals.cpp",
             "  set_disposition(SIGCHLD, SIG_DFL);  // if it were inherited as ignored, exit codes would be lost\n",
             "supervisor: *", "e2e: test_signals.py"),
     changed("appd reload says by its exit code that a failed reload has gone well",
@@ -191,7 +191,7 @@ SECOND_CHOICE = [
             "std::getenv(\"TMPDIR\"); directory && *directory)", "std::getenv(\"TMPDIR\"))",
             "config: *", "e2e: test_config.py"),
 
-    # -- observe
+    # -- logging and ipc
     changed("a start writes over the access log that is there", f"{LOGGING}/access_log.cpp",
             "constexpr int kFlags = O_APPEND | O_CREAT | O_NONBLOCK;", "constexpr int kFlags = O_CREAT | O_NONBLOCK;",
             "logging: *", "e2e: test_logs.py", "e2e: test_rotation.py"),

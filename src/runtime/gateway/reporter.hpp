@@ -44,9 +44,8 @@ class Reporter {
   virtual bool wants(Level level) const noexcept = 0;
   /// Ask before making an expensive text.
   bool wants(LogEvent event) const noexcept { return wants(facts(event).level); }
-  /// Further lines of `message` (a traceback) stay together with the first. Of an event that
-  /// clients can cause as often as they like, at most one line per second is written; then one that
-  /// counts the others.
+  /// Further lines of `message` (a traceback) stay together with the first. An event that
+  /// clients can cause at will gets at most one line per second. Another line then counts the rest.
   virtual void report(LogEvent event, std::string_view message) noexcept = 0;
 
   virtual bool wants_access() const noexcept = 0;

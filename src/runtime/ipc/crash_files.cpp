@@ -38,7 +38,7 @@ CrashFiles::CrashFiles(unsigned places) {
   }
   own_.reset(::fcntl(files_.front().get(), F_DUPFD_CLOEXEC, 0));
   if (!own_) support::throw_errno("fcntl", "F_DUPFD_CLOEXEC");
-  own_.leave_to_forks();  // as for stderr, see write_to_stderr
+  own_.keep_in_forks();  // as for stderr, see write_to_stderr
 }
 
 void CrashFiles::enter(unsigned place) {

@@ -31,7 +31,7 @@ class CrashFiles {
   /// After `enter`: closes the files of the other places. No process forked from this one may enter
   /// a place then.
   void close_others_after_fork() noexcept { files_.clear(); }
-  /// For a process that has no place here.
+  /// Closes all files, in a process that has no place here.
   void close_after_fork() noexcept {
     files_.clear();
     own_.reset();

@@ -81,7 +81,7 @@ Log::Log(Level threshold, std::string role, AccessLog* access, int fd)
       access_(access),
       journal_(is_journal(fd)),
       sink_(fd) {
-  sink_.leave_to_forks();
+  sink_.keep_in_forks();
 }
 
 Log::~Log() {

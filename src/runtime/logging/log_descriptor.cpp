@@ -84,8 +84,8 @@ void LogDescriptor::open_own_pipe() {
   in_.reset(ends[1]);
 }
 
-void LogDescriptor::leave_to_forks() const noexcept {
-  for (const support::UniqueFd* each : {&own_, &in_, &out_}) each->leave_to_forks();
+void LogDescriptor::keep_in_forks() const noexcept {
+  for (const support::UniqueFd* each : {&own_, &in_, &out_}) each->keep_in_forks();
 }
 
 LogDescriptor::Written LogDescriptor::try_write(std::string_view bytes) noexcept {

@@ -42,7 +42,7 @@ class LogDescriptor {
   void wait(int milliseconds) noexcept;
 
   /// Lets processes that the application forks write, too.
-  void leave_to_forks() const noexcept;
+  void keep_in_forks() const noexcept;
 
   bool never_waits_for_readers() const noexcept { return way_ == Way::direct; }
   Way way() const noexcept { return way_; }

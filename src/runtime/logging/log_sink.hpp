@@ -43,7 +43,7 @@ class LogSink {
   /// called in any thread, with locks held, but not after the next `on_behind`. Null removes it.
   void on_behind(std::function<void()> told);
   /// Lets processes that the application forks write lines, each at once or not at all.
-  void leave_to_forks() const noexcept { descriptor_.leave_to_forks(); }
+  void keep_in_forks() const noexcept { descriptor_.keep_in_forks(); }
   /// In a forked child that has one thread: makes the sink this process's own.
   void adopt() noexcept;
 

@@ -41,7 +41,7 @@ LogEvent event_of(unsigned refusal) noexcept {
 // -- Input ----------------------------------------------------------------------------------------
 
 bool Session::feed(std::string_view bytes) {
-  if (input_ == Input::foreign) return false;
+  if (input_ == Input::wrong_protocol) return false;
   forget_answered();
   std::string kept;
   if (!decoder_) {
@@ -64,10 +64,10 @@ bool Session::choose_protocol(std::string_view bytes) {
   using Kind = protocol::Sniffed::Kind;
   if (found.kind == Kind::undecided) return false;
   const std::optional<protocol::Wire> pinned = context().options.pinned;
-  const bool foreign = found.kind == Kind::http || found.kind == Kind::tls ||
-                       (!pinned && found.kind == Kind::unknown);
-  if (foreign) {
-    refuse_foreign(found.kind);
+  const bool wrong_protocol = found.kind == Kind::http || found.kind == Kind::tls ||
+                              (!pinned && found.kind == Kind::unknown);
+  if (wrong_protocol) {
+    refuse_wrong_protocol(found.kind);
     return false;
   }
   wire_ = pinned.value_or(found.wire);
@@ -75,7 +75,7 @@ bool Session::choose_protocol(std::string_view bytes) {
   return true;
 }
 
-void Session::refuse_foreign(protocol::Sniffed::Kind found) {
+void Session::refuse_wrong_protocol(protocol::Sniffed::Kind found) {
   if (found == protocol::Sniffed::Kind::unknown) {
     context().reporter.report(
         LogEvent::connection_unknown_protocol,
@@ -83,12 +83,12 @@ void Session::refuse_foreign(protocol::Sniffed::Kind found) {
     input_ = Input::failed;
     return;
   }
-  const std::string advice = foreign_advice(found, context().options.pinned);
+  const std::string advice = wrong_protocol_advice(found, context().options.pinned);
   context().reporter.report(LogEvent::connection_wrong_protocol,
                             "a request was refused with 400: " + advice);
   channel_.outbox().write_always(wrong_protocol_reply(advice));
   first_bytes_.take();
-  input_ = Input::foreign;
+  input_ = Input::wrong_protocol;
   channel_.end();
 }
 
@@ -423,7 +423,7 @@ bool Session::has_full_body() const noexcept {
 
 bool Session::owes_input() const noexcept {
   if (input_ended()) return false;
-  return decoder_ ? decoder_->owes_body() : input_ == Input::foreign;
+  return decoder_ ? decoder_->owes_body() : input_ == Input::wrong_protocol;
 }
 
 std::string_view Session::protocol_name() const noexcept {

@@ -87,13 +87,13 @@ class Session {
 
   enum class Input : std::uint8_t {
     open,
-    foreign,  ///< HTTP or TLS, which was answered
-    ended,    ///< the front has ended its sending side
+    wrong_protocol,  ///< HTTP or TLS, which was answered
+    ended,           ///< the front has ended its sending side
     failed,
   };
 
   bool choose_protocol(std::string_view bytes);
-  void refuse_foreign(protocol::Sniffed::Kind found);
+  void refuse_wrong_protocol(protocol::Sniffed::Kind found);
 
   void on_event(const protocol::Event& event);
   void on_request(const protocol::Event& event);

@@ -346,7 +346,7 @@ WireExchange::Instead WireExchange::try_respond_instead() {
     report_access(head_.status(), body_bytes_.load(std::memory_order_relaxed));
     return how == protocol::Break::end_and_keep ? Instead::ended : Instead::broken;
   }
-  const ErrorResponse response(504, "the application did not answer in time");
+  const ErrorResponse response(504, "the application did not respond in time");
   std::string head;
   framer.write_head(response.head(), head);
   const std::string_view piece = response.body();

@@ -6,7 +6,8 @@
 
 namespace appd::net {
 
-std::string foreign_advice(protocol::Sniffed::Kind found, std::optional<protocol::Wire> pinned) {
+std::string wrong_protocol_advice(protocol::Sniffed::Kind found,
+                                  std::optional<protocol::Wire> pinned) {
   return fmt::format(
       "this socket speaks {}, not {}; in nginx use fastcgi_pass, uwsgi_pass or scgi_pass "
       "instead of proxy_pass, in Apache ProxyPass with fcgi://, uwsgi:// or scgi://",

@@ -11,7 +11,8 @@ namespace appd::net {
 /// One sentence for log and response: what is wrong with HTTP or TLS bytes on such a socket, and
 /// what to write in the front's configuration instead. `pinned` is the socket's only protocol;
 /// std::nullopt if it has several.
-std::string foreign_advice(protocol::Sniffed::Kind found, std::optional<protocol::Wire> pinned);
+std::string wrong_protocol_advice(protocol::Sniffed::Kind found,
+                                  std::optional<protocol::Wire> pinned);
 
 /// The HTTP/1.1 400 response with that advice as its text.
 std::string wrong_protocol_reply(const std::string& advice);

@@ -24,7 +24,7 @@ std::string_view name(ControlVerb verb) noexcept;
 std::optional<ControlVerb> parse_verb(std::string_view word) noexcept;
 
 /// The control socket's messages, one a datagram (SOCK_SEQPACKET). A caller sends a verb's name.
-/// The master answers with any number of texts, then an outcome. `stop` has no outcome: the
+/// The master replies with any number of texts, then an outcome. `stop` has no outcome: the
 /// connection ends when the process does.
 struct ControlMessage {
   enum class Kind : char {
@@ -42,7 +42,7 @@ support::UnixAddress control_address(const std::string& path);
 /// A longer text is cut.
 inline constexpr std::size_t kMostControlText = 64 * 1024;
 
-/// Asks the master behind `path`, and prints its answers until the outcome is there: to stdout, a
+/// Asks the master behind `path`, and prints its replies until the outcome is there: to stdout, a
 /// failure to stderr. Returns the exit code. Throws std::runtime_error if there is no master.
 int ask_master(const std::string& path, ControlVerb verb);
 

@@ -48,7 +48,7 @@ support::UniqueFd open_socket() {
 
 support::SocketFile bind(int socket, const std::string& path, const support::Account* account) {
   support::SocketFile::Wanted wanted{0600};
-  // Whoever makes it: it is for root.
+  // It belongs to root, whoever makes it.
   if (account != nullptr) wanted = {0600, ::geteuid(), ::getegid()};
   return support::SocketFile::bind(socket, path, wanted, account);
 }
@@ -158,7 +158,7 @@ void ControlSocket::pause(Clock::time_point now, gateway::Reporter& reporter) {
   accept_due_ = now + kAcceptPause;
 }
 
-/// Who has asked keeps its place; of the others the oldest makes room.
+/// A caller that has asked keeps its place. The oldest of the others makes room.
 bool ControlSocket::make_room() {
   if (callers_.size() < kMostCallers) return true;
   const auto silent = std::find_if(callers_.begin(), callers_.end(),

@@ -131,7 +131,7 @@ void Generation::tick() {
     perform(*slot, slot->life.on_tick(Clock::now(), launcher_.can_start(*slot)));
     order_again(*slot);
   }
-  if (const auto now = Clock::now(); upkeep_.is_look_due(now)) inspect(now);
+  if (const auto now = Clock::now(); upkeep_.is_look_due(now)) check_workers(now);
 }
 
 void Generation::order_again(Slot& slot) {
@@ -278,7 +278,7 @@ std::optional<Clock::time_point> Generation::due() const {
 
 // -- Looks
 
-void Generation::inspect(Clock::time_point now) {
+void Generation::check_workers(Clock::time_point now) {
   if (zygote_) check_zygote(now);
   if (in_office()) {
     if (Slot* const worker = upkeep_.find_superfluous(now)) retire(*worker);

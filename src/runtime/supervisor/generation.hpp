@@ -134,7 +134,7 @@ class Generation final : public WorkerGroup {
   /// Whether it serves, or did until it was retired. False while it starts, and if it was
   /// discarded.
   bool in_office() const noexcept { return established_ && serving_; }
-  void inspect(Clock::time_point now);
+  void check_workers(Clock::time_point now);
   void on_silence(Slot& worker, Clock::duration silence);
   void check_zygote(Clock::time_point now);
   static void order_to_serve(Slot& worker);

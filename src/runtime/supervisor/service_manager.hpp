@@ -20,7 +20,7 @@ class ServiceManager {
 
   /// The first start has succeeded.
   void on_ready();
-  /// It has failed. That and the reason is the last status.
+  /// The first start has failed. The last status says so, and why.
   void on_start_failed(std::string_view why);
   /// The same before there is anything to serve.
   static void tell_failure(std::string_view why);

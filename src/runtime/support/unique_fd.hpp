@@ -8,7 +8,7 @@
 namespace appd::support {
 
 /// Owns one file descriptor and closes it. Move-only; −1 means "none". The descriptor is appd's
-/// own: processes that the application forks do not keep it, unless `leave_to_forks` is called.
+/// own: processes that the application forks do not keep it, unless `keep_in_forks` is called.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
@@ -28,7 +28,7 @@ class UniqueFd {
   void reset(int fd = -1) noexcept;
 
   /// Lets processes that the application forks keep it, such as the log's: they write to it too.
-  void leave_to_forks() const noexcept { disown_descriptor(fd_); }
+  void keep_in_forks() const noexcept { disown_descriptor(fd_); }
 
  private:
   void close_and_keep(int fd) noexcept;

@@ -356,7 +356,8 @@ static bool answer_request(int connection, Bytes request) {
   return send(connection, response, response_size, MSG_NOSIGNAL) == (ssize_t)response_size;
 }
 
-/// Serves the request that has come, if any. False: the connection waits for the next one.
+/// Serves the request that has come, if any. Returns false if the connection waits for the next
+/// one.
 static bool serve(int connection) {
   static char input[65536];
   const ssize_t size = recv(connection, input, sizeof input, 0);

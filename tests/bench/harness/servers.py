@@ -41,7 +41,7 @@ class Server(Process):
 
     @staticmethod
     def lacking(stage: Stage) -> str:
-        """Why it cannot take part; "": it can."""
+        """The reason why it cannot take part, or an empty string if it can."""
         return ""
 
     def __init__(self, stage: Stage, job: Job):

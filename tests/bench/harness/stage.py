@@ -27,7 +27,7 @@ class Application:
     module: str
     path: str = "/"
     contains: bytes = b""
-    length: int | None = None  # of the response's body; None: whatever the first response has
+    length: int | None = None  # of the response's body; None takes that of the first response
     body: int = 0  # bytes to send
     prepare: Callable | None = None
 

@@ -15,7 +15,7 @@ class CgiContent {
   explicit CgiContent(bool head_only) : head_only_(head_only) {}
 
   void clear();
-  /// The next bytes. False: the head is none.
+  /// Takes the next bytes. Returns false if the head is malformed.
   bool take(std::string_view bytes);
 
   /// Why what came is not a whole response; empty if it is one.

@@ -12,7 +12,7 @@ namespace appd::load {
 
 /// What a process and its descendants have used up to one moment.
 ///
-/// A process' own time comes from its CPU clock (clock_getcpuclockid), which counts nanoseconds,
+/// A process's own time comes from its CPU clock (clock_getcpuclockid), which counts nanoseconds,
 /// user and system, of all its threads, ended ones too; /proc/PID/stat counts in ticks of 10 ms,
 /// and /proc/PID/task/*/schedstat forgets a thread when it ends. The time of a process that ended
 /// is found again in what its parent has reaped (cutime and cstime of /proc/PID/stat, in ticks).

@@ -110,7 +110,7 @@ constexpr nanoseconds kTolerance = 45ms;
 }  // namespace
 
 TEST_SUITE("process tree") {
-  TEST_CASE("a process' own time is exact, and time asleep does not count") {
+  TEST_CASE("a process's own time is exact, and time asleep does not count") {
     Child child([](int step) {
       if (step == 0) burn(20ms);
       if (step == 1) std::this_thread::sleep_for(20ms);

@@ -12,7 +12,7 @@ namespace appd::load {
 struct RequestShape {
   std::string path = "/bench/path?a=1&b=2";  ///< with its query, if any
   std::string method = "GET";
-  std::size_t body = 0;  ///< bytes; 0: the request has none
+  std::size_t body = 0;  ///< bytes; 0 if the request has none
 };
 
 /// The whole request as it goes over the wire: head, 25 variables as nginx sends them (HTTP: the

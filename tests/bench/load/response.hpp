@@ -22,9 +22,11 @@ class Response {
 
   /// A new request was sent.
   virtual void begin() = 0;
-  /// Bytes that came. False: they cannot belong to a right response; complaint() says why.
+  /// Takes bytes that came. Returns false if they cannot belong to a right response; complaint()
+  /// says why.
   virtual bool take(std::string_view bytes) = 0;
-  /// The server closed the connection. False: the response was not complete; complaint() says why.
+  /// The server closed the connection. Returns false if the response was not complete;
+  /// complaint() says why.
   virtual bool take_end() = 0;
 
   /// The response is complete, by what came so far.

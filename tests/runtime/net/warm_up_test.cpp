@@ -20,7 +20,7 @@ namespace {
 
 /// What a warm-up over SCGI says when the application answers with `head`.
 struct Outcome {
-  std::string failure;  ///< "": it passed
+  std::string failure;  ///< empty if it passed
   std::vector<std::string> warnings;
 };
 

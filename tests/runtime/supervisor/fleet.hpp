@@ -77,9 +77,9 @@ inline int obey(const Diary& diary, unsigned index, ipc::WorkerLink link, bool s
   }
 }
 
-/// So many workers that one request uses up, and places for their replacements: none of those in a
-/// place that was free gets ready.
-struct Wearing {
+/// Workers that are due for recycling after one request. A replacement in a slot that was free
+/// never becomes ready.
+struct ShortLived {
   unsigned workers;
   unsigned places;
 };
@@ -99,7 +99,7 @@ class Fleet final : public ForkHandler {
     };
     generation_.emplace(1, std::move(deployment), reporter, *this);
   }
-  explicit Fleet(Wearing fleet) {
+  explicit Fleet(ShortLived fleet) {
     auto deployment = deployed(fleet.places, kGrace);
     deployment->numbers.recycling.requests = 1;
     deployment->worker = [this, workers = fleet.workers](unsigned index, ipc::WorkerLink link) {

@@ -262,7 +262,7 @@ TEST_SUITE("generation") {
       const unsigned workers = row.first;
       const unsigned at_once = row.second;
       CAPTURE(workers);
-      Fleet fleet(Wearing{workers, 2 * workers});
+      Fleet fleet(ShortLived{workers, 2 * workers});
       for (unsigned index = 0; index < workers; ++index) fleet.use_up(index);
       REQUIRE(
           fleet.lives_until([&] { return fleet.reporter.count(LogEvent::worker_recycled) > 0; }));
@@ -276,7 +276,7 @@ TEST_SUITE("generation") {
   }
 
   TEST_CASE("a worker that dies before its replacement is ready is being replaced no longer") {
-    Fleet fleet(Wearing{5, 7});
+    Fleet fleet(ShortLived{5, 7});
     fleet.use_up(0);
     REQUIRE(fleet.lives_until([&] { return fleet.state(6) == "starting"; }));
     ::kill(fleet.pid(1), SIGKILL);

@@ -141,7 +141,7 @@ class Supervised {
     }
     return all;
   }
-  /// Of those up to the one that was waited for last: more may have been read.
+  /// Counts only up to the event that was waited for last; more may have been read.
   unsigned count_so_far(gateway::LogEvent event, Fields fields = {}) const {
     return count_told(next_, event, fields);
   }

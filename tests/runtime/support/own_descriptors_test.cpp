@@ -61,7 +61,7 @@ TEST_SUITE("own descriptors") {
     UniqueFd released(open_null());
     const int raw = released.release();
     const UniqueFd left(open_null());
-    left.leave_to_forks();
+    left.keep_in_forks();
     const int never = open_null();
     UniqueFd closed(open_null());
     const int number = closed.get();
