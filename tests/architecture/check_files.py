@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-FOLDERS = ("src", "tests", "docs", "cmake", "configs", "deploy", ".ci")
+FOLDERS = (".", "src", "tests", "docs", "cmake", "configs", "deploy", ".ci")
 DATA = ("tests/data/", "tests/fuzz/seeds/")
 SLASHES = (".c", ".cpp", ".hpp", ".in")
 HASHES = (".txt", ".cmake", ".conf", ".ini", ".service", ".socket", ".supp")
@@ -61,7 +61,8 @@ def complaint_about_length(name: str, text: str):
 
 def complaints(root: Path):
     for folder in FOLDERS:
-        found = {path.relative_to(root).as_posix(): path for path in (root / folder).rglob("*") if path.is_file()}
+        inside = (root / folder).glob("*") if folder == "." else (root / folder).rglob("*")
+        found = {path.relative_to(root).as_posix(): path for path in inside if path.is_file()}
         if not found:
             yield f"{folder}: no files"
         for name, path in sorted(found.items()):

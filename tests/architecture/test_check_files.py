@@ -31,6 +31,7 @@ def complaints(tmp_path, name: str, text: str) -> list:
     ("tests/clock_test.cpp", LINE + "\n" * 450, "tests/clock_test.cpp: 451 lines, more than 450"),
     ("tests/clock", "#!/bin/bash\n# Reads a clock that never stops.\n" + "\n" * 449, "tests/clock: 451 lines"),
     ("docs/clock.md", "# Clocks\n" + "\n" * 450, "docs/clock.md: 451 lines, more than 450"),
+    ("README.md", "# Clocks\n" + "\n" * 450, "README.md: 451 lines, more than 450"),
 ])
 def test_notices(tmp_path, name, text, complaint):
     found = complaints(tmp_path, name, text)

@@ -1,4 +1,4 @@
-"""PEP 3333, sentence by sentence over the real wire: the iterable that the application returns.
+"""PEP 3333, sentence by sentence over the real wire: the iterable that the application returns, and its end.
 
 The applications are in tests/apps/wsgi_*_cases.py, reached under /case/; the numbers only keep the order of
 the PEP.

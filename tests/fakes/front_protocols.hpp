@@ -40,7 +40,7 @@ struct Asked {
 };
 
 /// A POST request with this body.
-inline Asked post(std::string path, std::string body, unsigned id = 1) {
+inline Asked post(std::string path, std::string body = {}, unsigned id = 1) {
   Asked asked;
   asked.path = std::move(path);
   asked.method = "POST";

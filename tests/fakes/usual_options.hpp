@@ -8,7 +8,7 @@
 
 namespace appd::test {
 
-/// Options that stand in no test's way. The server of the test adds a spool folder.
+/// Options that stand in no test's way. A test that spools adds a folder.
 struct UsualOptions : net::ServerOptions {
   UsualOptions() {
     decoder = protocol::testing::kUsualLimits;

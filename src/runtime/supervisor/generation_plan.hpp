@@ -17,7 +17,7 @@ enum class Origin : std::uint8_t {
   zygote,     ///< the master forks a zygote, and that forks them
 };
 
-/// What the configuration says of a generation. The defaults are in the option table alone.
+/// What the configuration says of a generation. The default times are in the option table alone.
 struct GenerationPlan {
   unsigned workers = 1;       ///< at the start, and at least
   unsigned most_workers = 1;  ///< when requests wait

@@ -12,8 +12,7 @@ namespace appd::supervisor {
 struct ScalingLimits {
   unsigned least = 1;
   unsigned most = 1;
-  std::chrono::nanoseconds idle =
-      std::chrono::seconds(60);  ///< how long one fewer must have been enough
+  std::chrono::nanoseconds idle{0};  ///< how long one fewer must have been enough
 };
 
 /// How busy the workers are at a moment.

@@ -1,4 +1,4 @@
-// Tests of connections over every wire: whole responses, kept and half-closed connections.
+// Tests of connections over every wire: responses, kept, shared and half-closed connections.
 
 #include "runtime/net/connection.hpp"
 

@@ -23,11 +23,11 @@ using protocol::Wire;
 TEST_SUITE("outbox") {
   TEST_CASE("a file's range follows what waits, plain or in FastCGI records") {
     TemporaryFolder folder;
-    const std::string content = pattern(3'000'000);
+    const std::string content = letters(3'000'000);
     for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
       Pair pair;
       const protocol::ResponseFramer framer(protocol, 5);
-      const std::string before = wire::record(6, 5, pattern(60'000));
+      const std::string before = wire::record(6, 5, letters(60'000));
       CHECK(pair.write(before) == Outbox::Status::queued);
       CHECK(pair.outbox->write_file(file_of(folder, content, 1000, 2'500'000), framer, protocol,
                                     kNeverCancelled) == Outbox::Status::queued);
@@ -38,7 +38,7 @@ TEST_SUITE("outbox") {
         CHECK(pair.drain() == before + body + after);
       } else {
         const FastcgiResponses responses(pair.drain());
-        CHECK(responses.by_id.at(5).stdout_bytes == pattern(60'000) + body);
+        CHECK(responses.by_id.at(5).stdout_bytes == letters(60'000) + body);
         CHECK(responses.by_id.at(5).stdout_ended);
         CHECK(responses.by_id.at(5).ends == 1);
         CHECK_FALSE(responses.by_id.at(5).late_bytes);
@@ -106,7 +106,7 @@ TEST_SUITE("outbox") {
 
   TEST_CASE("one flush sends about a megabyte, however fast the front reads") {
     TemporaryFolder folder;
-    const std::string content = pattern(8 << 20);
+    const std::string content = letters(8 << 20);
     for (const Wire protocol : {Wire::scgi, Wire::fastcgi}) {
       Pair pair;
       const int large = 64 << 20;

@@ -32,9 +32,9 @@ TEST_SUITE("outbox") {
   }
 
   TEST_CASE("nothing holds back what was held, however the next write looks") {
-    const std::string small = pattern(2000, 'A');
-    const std::string medium = pattern(3000);
-    const std::string large = pattern(300'000);
+    const std::string small = letters(2000, 'A');
+    const std::string medium = letters(3000);
+    const std::string large = letters(300'000);
     CountingKeeper keeper;
     struct Next {
       const char* name;
@@ -68,7 +68,7 @@ TEST_SUITE("outbox") {
         std::string expected;
         std::string got;
         for (int i = 0; i < 2000; ++i) {
-          const std::string bytes = pattern(1 + static_cast<std::size_t>(i) * 271 % 2000,
+          const std::string bytes = letters(1 + static_cast<std::size_t>(i) * 271 % 2000,
                                             static_cast<char>('a' + i % 20));
           expected += bytes;
           const Outbox::Status status = pair.hold(bytes);
@@ -93,7 +93,7 @@ TEST_SUITE("outbox") {
       CountingKeeper keeper;
       std::string expected = pair.fill();
       CHECK(pair.hold("held,") == Outbox::Status::first_held);
-      const std::string next = pattern(size);
+      const std::string next = letters(size);
       CHECK(pair.write(next, &keeper) == Outbox::Status::queued);
       CHECK(pair.outbox->waiting() == size + 5);
       CHECK_FALSE(pair.outbox->release_held());
@@ -106,9 +106,9 @@ TEST_SUITE("outbox") {
 
   TEST_CASE("a large write is not held") {
     Pair pair;
-    CHECK(pair.hold(pattern(2048)) == Outbox::Status::first_held);
-    CHECK(pair.hold(pattern(1)) == Outbox::Status::sent);
-    CHECK(pair.hold(pattern(2049)) == Outbox::Status::sent);
+    CHECK(pair.hold(letters(2048)) == Outbox::Status::first_held);
+    CHECK(pair.hold(letters(1)) == Outbox::Status::sent);
+    CHECK(pair.hold(letters(2049)) == Outbox::Status::sent);
     CHECK(pair.read_now().size() == 2048 + 1 + 2049);
   }
 

@@ -104,7 +104,7 @@ struct Pair {
   }
 };
 
-inline std::string pattern(std::size_t size, char first = 'a') {
+inline std::string letters(std::size_t size, char first = 'a') {
   std::string bytes(size, '\0');
   for (std::size_t i = 0; i < size; ++i)
     bytes[i] = static_cast<char>(first + static_cast<char>((i ^ i >> 9) % 23));

@@ -56,7 +56,7 @@ TEST_SUITE("outbox") {
     Pair pair;
     std::string expected;
     for (int i = 0; i < 20; ++i) {
-      const std::string bytes = pattern(30'000, static_cast<char>('a' + i));
+      const std::string bytes = letters(30'000, static_cast<char>('a' + i));
       expected += bytes;
       const Outbox::Status status = pair.write(bytes);
       CHECK(status == Outbox::Status::queued);
@@ -79,12 +79,12 @@ TEST_SUITE("outbox") {
     CountingKeeper keeper;
     CHECK(pair.write("fits", &keeper) == Outbox::Status::sent);
     CHECK(keeper.made == 0);
-    std::string small = pattern(40'000);
+    std::string small = letters(40'000);
     std::string expected = "fits" + small;
     CHECK(pair.write(small, &keeper) == Outbox::Status::queued);
     CHECK(keeper.made == 0);
     small.assign(small.size(), '!');  // the outbox has its own
-    const std::string large = pattern(2'000'000);
+    const std::string large = letters(2'000'000);
     CHECK(pair.write(large, &keeper) == Outbox::Status::queued);
     CHECK(keeper.made == 1);
     CHECK(keeper.alive == 1);
@@ -97,7 +97,7 @@ TEST_SUITE("outbox") {
   TEST_CASE("shut lets go of what waits and refuses the rest") {
     Pair pair;
     CountingKeeper keeper;
-    const std::string large = pattern(2'000'000);
+    const std::string large = letters(2'000'000);
     CHECK(pair.write(large, &keeper) == Outbox::Status::queued);
     CHECK(keeper.alive == 1);
     pair.outbox->shut();
@@ -114,7 +114,7 @@ TEST_SUITE("outbox") {
     CHECK(direct.write("x") == Outbox::Status::gone);
     CHECK(direct.write("x") == Outbox::Status::gone);
     Pair queued;
-    CHECK(queued.write(pattern(500'000)) == Outbox::Status::queued);
+    CHECK(queued.write(letters(500'000)) == Outbox::Status::queued);
     queued.front.close();
     CHECK(queued.outbox->flush() == Outbox::Flushed::broken);
     CHECK_FALSE(queued.outbox->blocked());
@@ -147,9 +147,9 @@ TEST_SUITE("outbox") {
       if (!woken) pair.outbox->shut();
       waiter.join();
     };
-    pair.write(pattern(300'000));
+    pair.write(letters(300'000));
     wait_until([&] { pair.drain(); });
-    pair.write(pattern(300'000));
+    pair.write(letters(300'000));
     wait_until([&] {
       cancelled.on_front_gone();
       pair.outbox->wake();
@@ -167,7 +167,7 @@ TEST_SUITE("outbox") {
     for (unsigned id = 1; id <= kWriters; ++id) {
       writers.emplace_back([&, id] {
         for (int i = 0; i < kWrites; ++i) {
-          const std::string content = pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
+          const std::string content = letters(1 + static_cast<std::size_t>(i) * 37 % 5000);
           const std::string head = wire::record(6, id, content).substr(0, 8);
           iovec parts[2]{{const_cast<char*>(head.data()), head.size()},
                          {const_cast<char*>(content.data()), content.size()}};
@@ -190,7 +190,7 @@ TEST_SUITE("outbox") {
     for (std::thread& writer : writers) writer.join();
     std::string expected;
     for (int i = 0; i < kWrites; ++i) {
-      expected += pattern(1 + static_cast<std::size_t>(i) * 37 % 5000);
+      expected += letters(1 + static_cast<std::size_t>(i) * 37 % 5000);
     }
     const FastcgiResponses responses(got);
     REQUIRE(responses.by_id.size() == kWriters);

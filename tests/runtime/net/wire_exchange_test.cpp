@@ -1,4 +1,4 @@
-// Tests of exchanges: files, bytes with an owner, text for wsgi.errors, refusals, the access log.
+// Tests of exchanges: files, bytes with an owner, wsgi.errors, refusals, the access log, the queue.
 
 #include "runtime/net/wire_exchange.hpp"
 

@@ -20,8 +20,8 @@ TEST_SUITE("sharing") {
     FrontSocket front = Two::connect(two.a);
     FrontSocket other = Two::connect(two.a);
     FrontSocket blocked = Two::block(two.a, two.in_a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "one", 1)) +
-                       request(Speech::fastcgi_kept, asking("/echo", "three", 2))));
+    REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "one", 1)) +
+                       request(Speech::fastcgi_kept, post("/echo", "three", 2))));
     REQUIRE(two.another_goes_over(other));
     CHECK(front.silent());
     CHECK(two.a.connections() == 2);
@@ -36,8 +36,8 @@ TEST_SUITE("sharing") {
     FrontSocket front = Two::connect(two.a);
     FrontSocket other = Two::connect(two.a);
     FrontSocket blocked = Two::block(two.a, two.in_a);
-    const std::string next = request(Speech::fastcgi_kept, asking("/echo", "next", 2));
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "one")) + next.substr(0, 5)));
+    const std::string next = request(Speech::fastcgi_kept, post("/echo", "next", 2));
+    REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "one")) + next.substr(0, 5)));
     REQUIRE(two.another_goes_over(other));
     CHECK(front.silent());
     REQUIRE(front.send(next.substr(5)));
@@ -60,7 +60,7 @@ TEST_SUITE("sharing") {
         FrontSocket front = Two::connect(two.a);
         FrontSocket other = Two::connect(two.a);
         FrontSocket blocked = Two::block(two.a, two.in_a);
-        const std::string bytes = request(speech, asking("/echo", body));
+        const std::string bytes = request(speech, post("/echo", body));
         // What the socket takes of it; the rest when it is read.
         const std::size_t taken = front.send_what_fits(std::string_view(bytes).substr(0, 20'000));
         REQUIRE(two.another_goes_over(other));
@@ -80,10 +80,10 @@ TEST_SUITE("sharing") {
     Two two;
     FrontSocket front = Two::connect(two.a);
     FrontSocket other = Two::connect(two.a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/large"))));
+    REQUIRE(front.send(request(Speech::fastcgi_kept, post("/large"))));
     REQUIRE(eventually([&] { return two.in_a.ended() == 1 && two.is_idle(0); }));
     FrontSocket blocked = Two::block(two.a, two.in_a);
-    REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "body", 2))));
+    REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "body", 2))));
     REQUIRE(two.another_goes_over(other));
     Two::finish(blocked, two.in_a);
     FastcgiResponses responses(front.receive(ended_responses(2)));
@@ -93,9 +93,9 @@ TEST_SUITE("sharing") {
 
   TEST_CASE("what is too large to go over stays, and keeps nobody behind it from going") {
     const std::string large(70'000, 'l');
-    Asked many = asking("/echo");
+    Asked many = post("/echo");
     many.software = large;
-    for (const Asked& too_large : {asking("/echo", large), many}) {
+    for (const Asked& too_large : {post("/echo", large), many}) {
       CAPTURE(too_large.body.size());
       Two two;
       FrontSocket front = Two::connect(two.a);
@@ -121,7 +121,7 @@ TEST_SUITE("sharing") {
       const std::string body(i + 1, 'n');
       // Alone on its connection the first one would go.
       if (i == 0) REQUIRE(front.send(wire::begin(99, wire::kKeep)));
-      REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", body, i + 1))));
+      REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", body, i + 1))));
       expected.push_back(std::to_string(i + 1));
       if (i % 2 == 1) REQUIRE(two.another_goes_over(others[i / 2]));
     }

@@ -30,14 +30,14 @@ TEST_SUITE("sharing") {
         Two two;
         FrontSocket front = Two::connect(two.a);
         FrontSocket blocked = Two::block(two.a, two.in_a);
-        REQUIRE(front.send(request(speech, asking("/echo", body))));
+        REQUIRE(front.send(request(speech, post("/echo", body))));
         CHECK(receive_response(front, speech) == "b:" + body);
         CHECK(two.a.connections() == 1);
         if (speech == Speech::fastcgi_kept) {
           // It is the other's from now on, also when its first worker has time again.
           CHECK(two.b.connections() == 1);
           Two::finish(blocked, two.in_a);
-          REQUIRE(front.send(request(speech, asking("/echo", "next", 2))));
+          REQUIRE(front.send(request(speech, post("/echo", "next", 2))));
           CHECK(FastcgiResponses(front.receive(ended_responses(1))).by_id[2].body() == "b:next");
         } else {
           CHECK(front.ended());
@@ -66,7 +66,7 @@ TEST_SUITE("sharing") {
     RunningServer b(in_b, {{}, 1, 100, true, &share, 1});
     FrontSocket front = Two::connect(a);
     FrontSocket blocked = Two::block(a, in_a);
-    REQUIRE(front.send(request(Speech::uwsgi, asking("/echo", "body"))));
+    REQUIRE(front.send(request(Speech::uwsgi, post("/echo", "body"))));
     CHECK(receive_response(front, Speech::uwsgi) == "b:body");
     CHECK(front.ended());
     CHECK_FALSE(front.was_reset());
@@ -79,7 +79,7 @@ TEST_SUITE("sharing") {
     FrontSocket front = two.a.connect();
     CHECK(eventually([&] { return two.b.connections() == 1; }));
     CHECK(two.a.connections() == 1);
-    REQUIRE(front.send(request(Speech::scgi, asking("/who"))));
+    REQUIRE(front.send(request(Speech::scgi, post("/who"))));
     CHECK(receive_response(front, Speech::scgi) == "b");
     Two::finish(blocked, two.in_a);
   }
@@ -87,7 +87,7 @@ TEST_SUITE("sharing") {
   TEST_CASE("while a thread is idle nothing goes over") {
     Two two({}, 2);
     FrontSocket blocked = Two::block(two.a, two.in_a);
-    for (int i = 0; i < 20; ++i) CHECK(two.a.ask(Speech::uwsgi, asking("/who")).body() == "a");
+    for (int i = 0; i < 20; ++i) CHECK(two.a.ask(Speech::uwsgi, post("/who")).body() == "a");
     Two::finish(blocked, two.in_a);
     CHECK(two.in_b.calls() == 0);
   }
@@ -100,7 +100,7 @@ TEST_SUITE("sharing") {
     FrontSocket in_a = Two::block(two.a, two.in_a);
     std::string body;
     for (FrontSocket& front : fronts) {
-      REQUIRE(front.send(request(Speech::uwsgi, asking("/echo", body += 'n'))));
+      REQUIRE(front.send(request(Speech::uwsgi, post("/echo", body += 'n'))));
       two.a.on_loop([] {});
     }
     FrontSocket fresh = two.a.connect();
@@ -124,7 +124,7 @@ TEST_SUITE("sharing") {
       FrontSocket other = Two::connect(two.a);
       FrontSocket in_b = Two::block(two.b, two.in_b);
       FrontSocket in_a = Two::block(two.a, two.in_a);
-      REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo"))));
+      REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo"))));
       two.a.on_loop([] {});
       if (aborts) {
         REQUIRE(front.send(wire::abort_request(1)));
@@ -152,11 +152,11 @@ TEST_SUITE("sharing") {
       FrontSocket again = Two::connect(two.a);
       FrontSocket other = Two::connect(two.a);
       FrontSocket in_b = Two::block(two.b, two.in_b);
-      REQUIRE(front.send(request(last, asking("/answer-and-wait"))));
+      REQUIRE(front.send(request(last, post("/answer-and-wait"))));
       REQUIRE(FastcgiResponses(front.receive(ended_responses(1))).ended() == 1);
-      REQUIRE(again.send(request(Speech::uwsgi, asking("/wait-again"))));
+      REQUIRE(again.send(request(Speech::uwsgi, post("/wait-again"))));
       two.a.on_loop([] {});
-      REQUIRE(front.send(request(Speech::fastcgi_kept, asking("/echo", "body", 2))));
+      REQUIRE(front.send(request(Speech::fastcgi_kept, post("/echo", "body", 2))));
       two.a.on_loop([] {});
       two.in_a.gate.open();
       REQUIRE(eventually([&] { return two.in_a.second_gate.waiting() == 1; }));
@@ -185,7 +185,7 @@ TEST_SUITE("sharing") {
       go_on.get_future().wait_for(kPatience);
     });
     standing.get_future().wait_for(kPatience);
-    REQUIRE(front.send(request(Speech::uwsgi, asking("/echo", "body"))));
+    REQUIRE(front.send(request(Speech::uwsgi, post("/echo", "body"))));
     REQUIRE(eventually([&] { return two.a.connections() == 2; }));
     std::thread drains([&] { two.b.drain(); });
     go_on.set_value();
@@ -193,7 +193,7 @@ TEST_SUITE("sharing") {
     CHECK(receive_response(front, Speech::uwsgi) == "b:body");
     CHECK(eventually([&] { return two.b.drained(); }));
     CHECK_FALSE(two.share.loads[1].open);
-    REQUIRE(stays.send(request(Speech::uwsgi, asking("/echo", "late"))));
+    REQUIRE(stays.send(request(Speech::uwsgi, post("/echo", "late"))));
     two.a.on_loop([] {});
     two.a.drain();
     Two::finish(blocked, two.in_a);
@@ -209,7 +209,7 @@ TEST_SUITE("sharing") {
       Wired wired;
       REQUIRE(::fcntl(wired.server.get(), F_SETFL, O_NONBLOCK) == 0);
       FrontSocket front(std::move(wired.front));
-      REQUIRE(front.send(request(speech, asking("/echo", "given"))));
+      REQUIRE(front.send(request(speech, post("/echo", "given"))));
       two.b.on_loop([&] {
         two.b.begin_drain();
         CHECK_FALSE(two.b.server().draining());
@@ -243,7 +243,7 @@ TEST_SUITE("sharing") {
         while (std::chrono::steady_clock::now() < until) {
           const Speech speech = kSpeeches[random() % kSpeeches.size()];
           const std::string body(random() % 3000, static_cast<char>('a' + n));
-          const Asked asked = asking(random() % 3 == 0 ? "/slow" : "/fast", body);
+          const Asked asked = post(random() % 3 == 0 ? "/slow" : "/fast", body);
           const FrontResponse response =
               speech == Speech::fastcgi_kept
                   ? response_in(speech, kept.exchange(request(speech, asked), ended_responses(1)))

@@ -69,10 +69,6 @@ struct Scripts : ScriptedApplication {
   std::vector<std::string> order_;
 };
 
-inline Asked asking(const std::string& path, std::string body = {}, unsigned id = 1) {
-  return post(path, std::move(body), id);
-}
-
 /// Two workers of one thread each that share what would have to wait. Each has a socket of its own,
 /// so that a test knows whose a connection is at first.
 struct Two {
@@ -94,7 +90,7 @@ struct Two {
   /// Its only thread is in a call until the gate opens.
   static FrontSocket block(RunningServer& server, Scripts& scripts) {
     FrontSocket front = connect(server);
-    REQUIRE(front.send(request(Speech::uwsgi, asking("/wait"))));
+    REQUIRE(front.send(request(Speech::uwsgi, post("/wait"))));
     REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
     return front;
   }
@@ -107,7 +103,7 @@ struct Two {
   /// True when requests of `a` that were queued before this one have had their chance to go over,
   /// since this one went.
   bool another_goes_over(FrontSocket& front) {
-    return front.send(request(Speech::scgi, asking("/who"))) &&
+    return front.send(request(Speech::scgi, post("/who"))) &&
            response_in(Speech::scgi, front.receive()).body() == "b";
   }
 
