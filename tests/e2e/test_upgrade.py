@@ -49,6 +49,11 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 '''
+HANGING_SITE = '''
+import pathlib, threading
+pathlib.Path(__file__).with_name("hangs").touch()
+threading.Event().wait()
+'''
 
 
 @pytest.mark.parametrize("options", [[], ["--preload"]], ids=["plain", "preloaded"])
@@ -247,15 +252,15 @@ def test_a_zygote_that_hangs_is_left_to_nobody(server, place):
                     module="site_under_upgrade")
     zygote = int(re.search(r"\(pid (\d+)\)", server.wait_event("worker.started", r"^zygote\b").text).group(1))
     (worker,) = set(children(server.pid)) - {zygote}
-    place.write("site_under_upgrade.py", "import threading; threading.Event().wait()")
+    place.write("site_under_upgrade.py", HANGING_SITE)
     os.kill(zygote, signal.SIGKILL)
-    wait_until(lambda: len(set(children(server.pid)) - {zygote}) == 2, "the next one hangs in its import")
+    wait_until((place / "hangs").exists, "the next one hangs in its import")
     (hanging,) = set(children(server.pid)) - {worker, zygote}
+    place.write("site_under_upgrade.py", SITE)  # which the reload after the upgrade imports at once
     server.install()
     server.send_signal(signal.SIGUSR2)
     server.wait_event("upgrade.started", within=30)
     assert not alive(hanging)
-    place.write("site_under_upgrade.py", SITE)
     server.wait_event("reload.finished", r"\bgeneration \d+\b", within=60)
     assert server.call("uwsgi", "/").body == b"one"
 
