@@ -111,7 +111,8 @@ std::map<std::string, std::string, std::less<>> take_actions(std::vector<Given>&
 }
 
 bool finds_master(const Given& given) {
-  return given.name == "control" || given.name == "pidfile";
+  const Option* const option = find_option(given.name);
+  return option != nullptr && option->finds_master && !option->is_action();
 }
 
 /// Errors in other lines are only warnings.

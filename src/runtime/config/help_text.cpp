@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "runtime/config/option_table.hpp"
+#include "runtime/config/verbs.hpp"
 
 namespace appd::config {
 namespace {
@@ -42,22 +43,28 @@ void describe_option(const Option& option, std::string& out) {
   } else {
     out.append("\n").append(kIndent, ' ');
   }
-  std::string text(option.help);
-  if (option.required) text += " Required.";
-  if (option.takes_value() && !option.fallback.empty()) {
-    fmt::format_to(std::back_inserter(text), " Default: {}.", option.fallback);
+  wrap(full_help(option), out);
+}
+
+/// "reload | upgrade | stop | status"
+std::string verb_list() {
+  std::string list;
+  for (const Verb& verb : verbs()) {
+    if (!list.empty()) list += " | ";
+    list += verb.name;
   }
-  wrap(text, out);
+  return list;
 }
 
 }  // namespace
 
 std::string help_text() {
-  std::string out =
+  std::string out = fmt::format(
       "Usage: appd --socket ADDRESS --module APP [options]\n"
-      "       appd reload | upgrade | stop | status  --control PATH\n"
+      "       appd {}  --control PATH\n"
       "\n"
-      "Runs a WSGI application behind a web server that speaks FastCGI, uwsgi or SCGI.\n";
+      "Runs a WSGI application behind a web server that speaks FastCGI, uwsgi or SCGI.\n",
+      verb_list());
   std::optional<Group> group;
   for (const Option& option : option_table()) {
     if (option.group != group) {

@@ -2,6 +2,8 @@
 
 #include "runtime/config/option_table.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "runtime/config/value_formats.hpp"
@@ -25,9 +27,16 @@ constexpr Option describe(Group group, const Words& words) {
           .help = words.help};
 }
 
+template <typename Format>
+constexpr std::span<const std::string_view> words_of() {
+  if constexpr (requires { Format::kWords; }) return Format::kWords;
+  return {};
+}
+
 template <auto Member, typename Format>
 Option single(Group group, const Words& words) {
   Option option = describe(group, words);
+  option.words = words_of<Format>();
   option.assign = [](Settings& settings, std::string_view text) {
     settings.*Member = Format::parse(text);
   };
@@ -66,6 +75,11 @@ Option required(Option option) {
   return option;
 }
 
+Option finds_master(Option option) {
+  option.finds_master = true;
+  return option;
+}
+
 Option action(std::string_view name, std::string_view argument, std::string_view help) {
   return describe(Group::actions, {name, argument, "", help});
 }
@@ -90,7 +104,7 @@ std::vector<Option> make_table() {
                                       "Group of Unix socket files, such as that of the front "
                                       "server. Default: the group that the workers run as."}),
       list<&S::allow, Network>(
-          sockets, {"allow", "ADDRESS", "",
+          sockets, {"allow", "NETWORK", "",
                     "IP address or network, such as 192.0.2.7 or 10.0.0.0/8, that may connect to "
                     "TCP sockets. All others are refused, even this machine. May be given several "
                     "times. Default: the addresses in $FCGI_WEB_SERVER_ADDRS, or everyone."}),
@@ -225,14 +239,15 @@ std::vector<Option> make_table() {
       single<&S::umask, FileMask>(processes, {"umask", "MASK", "",
                                               "Permission bits that new files do not get, in "
                                               "octal, such as 0027. Default: unchanged."}),
-      single<&S::pidfile, Text>(processes,
-                                {"pidfile", "FILE", "",
-                                 "File for the process id of the master. The master locks it: a "
-                                 "second start with the same file is refused."}),
-      single<&S::control, Text>(
-          processes, {"control", "PATH", "",
-                      "Unix socket for appd reload, upgrade, stop and status. Default: the pid "
-                      "file's name with .control at its end, or $RUNTIME_DIRECTORY/appd.control."}),
+      finds_master(single<&S::pidfile, Text>(
+          processes, {"pidfile", "FILE", "",
+                      "File for the process id of the master. The master locks it: a "
+                      "second start with the same file is refused."})),
+      finds_master(single<&S::control, Text>(
+          processes,
+          {"control", "PATH", "",
+           "Unix socket for appd reload, upgrade, stop and status. Default: the pid "
+           "file's name with .control at its end, or $RUNTIME_DIRECTORY/appd.control."})),
       single<&S::touch_reload, Text>(
           processes, {"touch-reload", "FILE", "", "Reload when this file is touched or replaced."}),
 
@@ -308,9 +323,10 @@ std::vector<Option> make_table() {
                                "Also send the front what the application writes to wsgi.errors. "
                                "FastCGI only; HAProxy 2.6 crashes on it."),
 
-      action("config", "FILE",
-             "Read options from the section [appd] of this file: the same names, without dashes. "
-             "The command line wins. ${NAME} in a value stands for that environment variable."),
+      finds_master(action(
+          "config", "FILE",
+          "Read options from the section [appd] of this file: the same names, without dashes. "
+          "The command line wins. ${NAME} in a value stands for that environment variable.")),
       action(
           "check", "",
           "Validate the configuration, import the application, have it answer --warmup, and exit."),
@@ -353,6 +369,15 @@ std::string_view title(Group group) noexcept {
       return "Configuration and information";
   }
   return "";
+}
+
+std::string full_help(const Option& option) {
+  std::string text(option.help);
+  if (option.required) text += " Required.";
+  if (option.takes_value() && !option.fallback.empty()) {
+    text += fmt::format(" Default: {}.", option.fallback);
+  }
+  return text;
 }
 
 }  // namespace appd::config

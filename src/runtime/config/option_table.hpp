@@ -24,6 +24,10 @@ struct Option {
   std::string_view help;  ///< one or more sentences; the help wraps them
   bool required = false;
   bool repeatable = false;
+  /// Tells a command for a running appd, such as `appd reload`, which one is meant.
+  bool finds_master = false;
+  /// Values that are words. The option may take other values as well.
+  std::span<const std::string_view> words{};
 
   /// Sets the value, or adds one if the option is repeatable. Throws BadValue.
   void (*assign)(Settings&, std::string_view text) = nullptr;
@@ -44,5 +48,8 @@ std::span<const Option> option_table();
 const Option* find_option(std::string_view name);
 
 std::string_view title(Group group) noexcept;
+
+/// The help, with what else the table says: "Required.", "Default: 4.".
+std::string full_help(const Option& option);
 
 }  // namespace appd::config

@@ -84,6 +84,18 @@ StatusRange parse_status(std::string_view text) {
   return {static_cast<unsigned>(*number), static_cast<unsigned>(*number)};
 }
 
+/// "debug, info or error"
+std::string alternatives(std::span<const std::string_view> words) {
+  const std::span<const std::string_view> first = words.first(words.size() - 1);
+  return fmt::format("{} or {}", fmt::join(first, ", "), words.back());
+}
+
+std::size_t place_of(std::string_view text, std::span<const std::string_view> words) {
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found == words.end()) throw BadValue(alternatives(words));
+  return static_cast<std::size_t>(found - words.begin());
+}
+
 std::string show_quantity(std::uint64_t value, std::span<const Unit> largest_first) {
   for (const Unit& unit : largest_first) {
     if (value != 0 && value % unit.factor == 0) {
@@ -131,7 +143,7 @@ bool Flag::parse(std::string_view text) {
   for (const char* no : {"false", "no", "off", "0"}) {
     if (lower == no) return false;
   }
-  throw BadValue("true or false");
+  throw BadValue(alternatives(kWords));
 }
 
 namespace {
@@ -209,23 +221,12 @@ std::string CrashesWithin::show(const std::optional<MaxCrashes>& value) {
   return value ? fmt::format("{}/{}", value->crashes, SomeDuration::show(value->within)) : "";
 }
 
-namespace {
-constexpr std::pair<std::string_view, ProtocolChoice> kProtocols[] = {
-    {"auto", ProtocolChoice::automatic},
-    {"fastcgi", ProtocolChoice::fastcgi},
-    {"uwsgi", ProtocolChoice::uwsgi},
-    {"scgi", ProtocolChoice::scgi}};
-}  // namespace
-
 ProtocolChoice Protocol::parse(std::string_view text) {
-  for (const auto& [name, choice] : kProtocols) {
-    if (name == text) return choice;
-  }
-  throw BadValue("auto, fastcgi, uwsgi or scgi");
+  return static_cast<ProtocolChoice>(place_of(text, kWords));
 }
 
 std::string Protocol::show(ProtocolChoice value) {
-  return std::string(kProtocols[static_cast<std::size_t>(value)].first);
+  return std::string(kWords[static_cast<std::size_t>(value)]);
 }
 
 WorkerRange Workers::parse(std::string_view text) {
@@ -255,13 +256,11 @@ std::uint64_t Number::parse(std::string_view text) {
 }
 
 ReloadStrategy Strategy::parse(std::string_view text) {
-  if (text == "overlap") return ReloadStrategy::overlap;
-  if (text == "rolling") return ReloadStrategy::rolling;
-  throw BadValue("overlap or rolling");
+  return static_cast<ReloadStrategy>(place_of(text, kWords));
 }
 
 std::string Strategy::show(ReloadStrategy value) {
-  return value == ReloadStrategy::rolling ? "rolling" : "overlap";
+  return std::string(kWords[static_cast<std::size_t>(value)]);
 }
 
 WarmUp WarmUpTarget::parse(std::string_view text) {
@@ -316,7 +315,7 @@ Preload PreloadMode::parse(std::string_view text) {
   try {
     return Flag::parse(text) ? Preload::on : Preload::off;
   } catch (const BadValue&) {
-    throw BadValue("true, false or force");
+    throw BadValue(alternatives(kWords));
   }
 }
 
@@ -325,10 +324,7 @@ std::string PreloadMode::show(Preload value) {
 }
 
 std::string LogLevel::parse(std::string_view text) {
-  for (const char* level : {"debug", "info", "warning", "error"}) {
-    if (text == level) return level;
-  }
-  throw BadValue("debug, info, warning or error");
+  return std::string(kWords[place_of(text, kWords)]);
 }
 
 }  // namespace appd::config

@@ -1,6 +1,7 @@
 // How each kind of option value is read from text and shown as text.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -23,7 +24,8 @@ class BadValue : public std::runtime_error {
 std::uint64_t parse_number(std::string_view text, std::uint64_t least, std::uint64_t most);
 
 // Each format reads a value from text and shows it as text, so that parse(show(x)) == x. `parse`
-// throws BadValue. Its texts are not empty and contain no control characters.
+// throws BadValue. Its texts are not empty and contain no control characters. `kWords` are values
+// that are words, if there are any: what the help of a shell offers.
 
 struct Text {
   static std::string parse(std::string_view text) { return std::string(text); }
@@ -45,6 +47,7 @@ struct Prefix {
 
 /// true, yes, on, 1; or false, no, off, 0.
 struct Flag {
+  static constexpr std::array<std::string_view, 2> kWords{"true", "false"};
   static bool parse(std::string_view text);
   static std::string show(bool value) { return value ? "true" : "false"; }
 };
@@ -66,6 +69,7 @@ struct Number {
 /// N, MIN..MAX, or "auto", which is 0..0 until the machine is known.
 struct Workers {
   static constexpr unsigned kMost = 1024;
+  static constexpr std::array<std::string_view, 1> kWords{"auto"};
   static WorkerRange parse(std::string_view text);
   static std::string show(WorkerRange value);
 };
@@ -117,17 +121,22 @@ struct CrashesWithin {
 };
 
 struct Protocol {
+  /// In the order of ProtocolChoice.
+  static constexpr std::array<std::string_view, 4> kWords{"auto", "fastcgi", "uwsgi", "scgi"};
   static ProtocolChoice parse(std::string_view text);
   static std::string show(ProtocolChoice value);
 };
 
 /// The values of Flag, or "force".
 struct PreloadMode {
+  static constexpr std::array<std::string_view, 3> kWords{"true", "false", "force"};
   static Preload parse(std::string_view text);
   static std::string show(Preload value);
 };
 
 struct Strategy {
+  /// In the order of ReloadStrategy.
+  static constexpr std::array<std::string_view, 2> kWords{"overlap", "rolling"};
   static ReloadStrategy parse(std::string_view text);
   static std::string show(ReloadStrategy value);
 };
@@ -145,6 +154,7 @@ struct Statuses {
 };
 
 struct LogLevel {
+  static constexpr std::array<std::string_view, 4> kWords{"debug", "info", "warning", "error"};
   static std::string parse(std::string_view text);
   static std::string show(const std::string& value) { return value; }
 };

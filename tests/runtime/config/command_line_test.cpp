@@ -50,16 +50,17 @@ TEST_CASE("a first word without dashes is a verb, and needs no application") {
 TEST_CASE("who asks a running appd needs no more of the file than where it is") {
   const TemporaryFile file(
       "threads = 1\n[apd]\npidfile = /wrong\n[appd]\nthraeds = 4\nthreads = many\nno entry\n"
-      "group = staff\npidfile = /run/x/app.pid\nmax-body = 1M\n");
+      "group = staff\npidfile = /run/x/app.pid\nmax-body = 1M\nconfig = /y\n");
   const Command command = parse({"stop", "--config", file.path()});
   CHECK(command.settings.control == "/run/x/app.control");
-  REQUIRE(command.warnings.size() == 6);
+  REQUIRE(command.warnings.size() == 7);
   check_mentions(command.warnings[0], "threads: must come after");
   check_mentions(command.warnings[1], ":2: unknown section [apd]");
   check_mentions(command.warnings[2], ":3: pidfile: must come after");
   check_mentions(command.warnings[3], ":7: expected key = value");
   check_mentions(command.warnings[4], ":5: thraeds: unknown option; did you mean threads?");
   check_mentions(command.warnings[5], ":6: threads: bad value");
+  check_mentions(command.warnings[6], ":11: config:");
   check_mentions(error_of({"--config", file.path()}), ":1: threads");
 }
 

@@ -12,6 +12,8 @@
 #include "runtime/config/config_file.hpp"
 #include "runtime/config/help_text.hpp"
 #include "runtime/config/temporary_file.hpp"
+#include "runtime/config/value_formats.hpp"
+#include "runtime/config/verbs.hpp"
 
 namespace appd::config {
 namespace {
@@ -44,6 +46,28 @@ TEST_CASE("rows are complete, and names are unique") {
     CHECK_FALSE((option.required && !option.fallback.empty()));
   }
   CHECK(find_option("thread") == nullptr);
+}
+
+TEST_CASE("every option takes its words, and names them when it refuses another") {
+  for (const Option& option : option_table()) {
+    CAPTURE(option.name);
+    if (option.words.empty()) continue;
+    Settings settings;
+    for (const std::string_view word : option.words) option.assign(settings, word);
+    CHECK(option.show(settings) == std::vector{std::string(option.words.back())});
+    try {
+      option.assign(settings, "another");
+      FAIL("takes any word");
+    } catch (const BadValue& bad) {
+      for (const std::string_view word : option.words) {
+        CHECK(std::string_view(bad.what()).find(word) != std::string_view::npos);
+      }
+    }
+  }
+  CHECK(find_option("reload-strategy")->words.size() == 2);
+  CHECK(find_option("preload")->words.size() == 3);
+  CHECK(find_option("spool-bodies")->words.size() == 2);
+  CHECK(find_option("threads")->words.empty());
 }
 
 TEST_CASE("the sample as it is changes nothing") {
@@ -92,6 +116,10 @@ TEST_CASE("help has every option with its argument and default, in lines that fi
     if (option.takes_value()) left += " " + std::string(option.argument);
     CHECK(help.find(left) != std::string::npos);
     CHECK(help.find(std::string(title(option.group)) + ":\n") != std::string::npos);
+  }
+  for (const Verb& verb : verbs()) {
+    CHECK(help.substr(0, help.find("\n\n")).find(verb.name) != std::string::npos);
+    CHECK(verb.help.ends_with('.'));
   }
   CHECK(help.find("Default: 256K.") != std::string::npos);
   CHECK(help.find("Default: false.") == std::string::npos);
