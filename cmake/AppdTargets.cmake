@@ -39,10 +39,11 @@ if(APPD_FUZZERS)
 endif()
 
 # appd_library(<folder's library> DEPENDS <libraries>): one static library for the folder, made of
-# all .cpp files in it. The DEPENDS lines are the architecture: arrows point downward only.
+# all .cpp files in it but main.cpp. The DEPENDS lines are the architecture: arrows point downward only.
 function(appd_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS")
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)

@@ -27,7 +27,7 @@ from pages import Page, all_pages
 MOST_LINES_OF_README = 150
 FOLDER_MAP = "CONTRIBUTING.md"
 # Folders of tests/ that mirror src/.
-MIRRORS = {"daemon", "protocol", "runtime"}
+MIRRORS = {"daemon", "protocol", "reference", "runtime"}
 DIAGRAM = "docs/architecture/README.md"
 LIBRARY = re.compile(r"^appd_library\(appd_(\w+)(?:\s+DEPENDS\s+([^)]*))?\)", re.MULTILINE)
 ARROW = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)
