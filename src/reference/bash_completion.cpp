@@ -39,7 +39,7 @@ std::string commands(const Option& option) {
 std::string branches(bool of_flags) {
   std::map<std::string, std::string> names;
   for (const Option& option : config::option_table()) {
-    if (option.takes_value() == of_flags || (of_flags && option.is_action())) continue;
+    if (option.takes_value() == of_flags) continue;
     std::string& pattern = names[commands(option)];
     if (!pattern.empty()) pattern += " | ";
     pattern += fmt::format("--{}", option.name);

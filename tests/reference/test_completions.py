@@ -59,6 +59,7 @@ def test_a_command_takes_the_options_that_find_a_running_appd(shell, verb):
     ("appd --preload --lo", {"--log-level"}),
     ("appd --config site.ini --lo", {"--log-level"}),
     ("appd --user stop --lo", {"--log-level"}),
+    ("appd --env A=1 --en", {"--env", "--env-file"}),
     ("appd --threads ", set()),
     ("appd --threads=", set()),
     ("appd --allow ", set()),

@@ -52,6 +52,21 @@ TEST_CASE("sizes are shown in the largest unit that fits") {
   CHECK(Size::show(5368709120) == "5G");
 }
 
+TEST_CASE("a word stands for what it says") {
+  CHECK(Protocol::parse("auto") == ProtocolChoice::automatic);
+  CHECK(Protocol::parse("fastcgi") == ProtocolChoice::fastcgi);
+  CHECK(Protocol::parse("uwsgi") == ProtocolChoice::uwsgi);
+  CHECK(Protocol::parse("scgi") == ProtocolChoice::scgi);
+  CHECK(Protocol::show(ProtocolChoice::uwsgi) == "uwsgi");
+  CHECK(Strategy::parse("overlap") == ReloadStrategy::overlap);
+  CHECK(Strategy::parse("rolling") == ReloadStrategy::rolling);
+  CHECK(Strategy::show(ReloadStrategy::rolling) == "rolling");
+  CHECK(LogLevel::parse("warning") == "warning");
+  CHECK(refuses<Protocol>("http"));
+  CHECK(refuses<Strategy>("Overlap"));
+  CHECK(refuses<LogLevel>("warn"));
+}
+
 TEST_CASE("a warm-up's target is a path or a whole URL") {
   const auto made = [](const char* text) { return WarmUpTarget::parse(text); };
   CHECK(made("/") == WarmUp{false, "", "/"});
