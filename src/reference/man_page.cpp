@@ -14,7 +14,7 @@ namespace {
 using config::Option;
 
 std::string on_command_line(const Option& option) {
-  const std::string name = fmt::format("\\fB\\-\\-{}\\fR", escape(option.name));
+  std::string name = fmt::format("\\fB\\-\\-{}\\fR", escape(option.name));
   if (!option.takes_value()) return name;
   return fmt::format("{} \\fI{}\\fR", name, escape(option.argument));
 }

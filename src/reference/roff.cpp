@@ -37,7 +37,7 @@ std::string mark(std::string_view word, Form form) {
 }
 
 /// A line that begins with one of these characters would be a request.
-std::string protect(std::string word) {
+std::string protect(const std::string& word) {
   return word.starts_with('.') || word.starts_with('\'') ? "\\&" + word : word;
 }
 
