@@ -88,7 +88,8 @@ def test_the_files_page_has_every_option_that_a_file_may_have(file):
     written = file.paragraphs["OPTIONS"]
     assert {tag.partition(" = ")[0] for tag in written} == names and len(names) > 55
     assert written["protocol = NAME"].endswith(" Default: auto.")
-    assert written["preload = true | false | force"].endswith(" with preload = force appd starts anyway. Default: false.")
+    preload = written["preload = true | false | force"]
+    assert preload.endswith(" with preload = force appd starts anyway. Default: false.")
     assert written["no-new-privs = true | false"].endswith(" Default: true.")
 
 
@@ -123,7 +124,8 @@ def test_the_page_has_the_signals_that_the_documents_have(program):
 
 
 def test_the_page_has_the_variables_of_the_source(program):
-    source = "".join((ROOT / "src" / "runtime" / "config" / f"environment.{kind}").read_text() for kind in ("cpp", "hpp"))
+    folder = ROOT / "src" / "runtime" / "config"
+    source = "".join((folder / f"environment.{kind}").read_text() for kind in ("cpp", "hpp"))
     assert set(program.paragraphs["ENVIRONMENT"]) == set(re.findall(r'"([A-Z_]{5,})"', source))
 
 
