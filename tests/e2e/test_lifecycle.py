@@ -157,11 +157,6 @@ def test_all_workers_serve(start):
     wait_until(ask_several, "a response of each worker")
 
 
-def test_workers_are_as_many_as_cpus_by_default(start):
-    server = start(workers="auto")
-    assert len(server.worker_pids()) == len(os.sched_getaffinity(0))
-
-
 @pytest.mark.parametrize("query, cause", [
     ("signal=SIGKILL", "SIGKILL"),
     ("signal=SIGSEGV", "SIGSEGV"),

@@ -1,23 +1,17 @@
-// Reads the affinity mask and the environment's variables.
+// Reads the number of CPUs and the environment's variables.
 
 #include "runtime/config/environment.hpp"
 
-#include <sched.h>
-
-#include <algorithm>
 #include <cstdlib>
 #include <string_view>
-#include <thread>
+
+#include "runtime/support/usable_cpus.hpp"
 
 namespace appd::config {
 
 Environment read_environment() {
   Environment environment;
-  cpu_set_t set;
-  const bool known = ::sched_getaffinity(0, sizeof(set), &set) == 0;
-  const auto cpus =
-      known ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
-  environment.cpus = std::max(cpus, 1u);
+  environment.cpus = support::usable_cpus();
   if (const char* directory = std::getenv("TMPDIR"); directory && *directory) {
     environment.temporary_directory = directory;
   }

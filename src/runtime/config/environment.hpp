@@ -10,7 +10,7 @@ inline constexpr const char* kWebServers = "FCGI_WEB_SERVER_ADDRS";
 
 /// Properties of the machine and the environment that some defaults depend on.
 struct Environment {
-  unsigned cpus = 1;                             ///< CPUs that this process may run on
+  unsigned cpus = 1;                             ///< CPUs that this process may use
   std::string temporary_directory = "/var/tmp";  ///< for data that does not fit in memory
   /// Made by a service manager for this process; "" if there is none.
   std::string runtime_directory{};
@@ -18,7 +18,7 @@ struct Environment {
   std::string web_servers{};
 };
 
-/// Reads this process's environment: the CPUs of its affinity mask; TMPDIR, or else /var/tmp; the
+/// Reads this process's environment: the CPUs that it may use now; TMPDIR, or else /var/tmp; the
 /// first RUNTIME_DIRECTORY; FCGI_WEB_SERVER_ADDRS.
 Environment read_environment();
 

@@ -157,7 +157,8 @@ std::vector<Option> make_table() {
       single<&S::workers, Workers>(
           processes, {"workers", "N", "auto",
                       "Number of worker processes. MIN..MAX starts and stops workers as the load "
-                      "requires. auto means one for each CPU that appd may use."}),
+                      "requires; MAX may be auto. auto means one for each CPU that appd may use, "
+                      "by its affinity and its control group's quota, counted at each reload."}),
       single<&S::threads, Count<1, 1024>>(processes,
                                           {"threads", "N", "4", "Threads in each worker."}),
       single<&S::queue, Count<0, 1'000'000>>(

@@ -21,7 +21,8 @@ enum class Preload : std::uint8_t {
   force,  ///< start even then
 };
 
-/// Bounds for the number of workers; the load decides within them.
+/// Bounds for the number of workers; the load decides within them. 0 stands for the number of CPUs
+/// until that is known.
 struct WorkerRange {
   unsigned least = 0;
   unsigned most = 0;

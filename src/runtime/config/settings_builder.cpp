@@ -186,7 +186,7 @@ void SettingsBuilder::settle_slow_request() {
 
 void SettingsBuilder::finish(const Environment& environment) {
   take_web_servers(environment.web_servers);
-  if (settings_.workers == WorkerRange{}) settings_.workers = {environment.cpus, environment.cpus};
+  settings_.workers = Workers::settle(settings_.workers, environment.cpus);
   if (settings_.spool_dir.empty()) settings_.spool_dir = environment.temporary_directory;
   find_control(environment);
   settle_slow_request();

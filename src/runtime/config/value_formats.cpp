@@ -235,17 +235,26 @@ WorkerRange Workers::parse(std::string_view text) {
     const std::size_t dots = text.find("..");
     const unsigned least = Count<1, kMost>::parse(text.substr(0, dots));
     if (dots == std::string_view::npos) return {least, least};
-    const WorkerRange range{least, Count<1, kMost>::parse(text.substr(dots + 2))};
-    if (range.least <= range.most) return range;
+    const std::string_view most = text.substr(dots + 2);
+    const WorkerRange range{least, most == "auto" ? 0 : Count<1, kMost>::parse(most)};
+    if (range.most == 0 || range.least <= range.most) return range;
   } catch (const BadValue&) {
   }
-  throw BadValue(fmt::format("a number from 1 to {}, a range such as 2..8, or auto", kMost));
+  throw BadValue(
+      fmt::format("a number from 1 to {}, a range such as 2..8 or 2..auto, or auto", kMost));
+}
+
+WorkerRange Workers::settle(WorkerRange value, unsigned cpus) noexcept {
+  const unsigned automatic = std::min(cpus, kMost);
+  if (value.least == 0) value.least = automatic;
+  if (value.most == 0) value.most = std::max(value.least, automatic);
+  return value;
 }
 
 std::string Workers::show(WorkerRange value) {
-  if (value == WorkerRange{}) return "auto";
-  if (value.least == value.most) return std::to_string(value.least);
-  return fmt::format("{}..{}", value.least, value.most);
+  const auto show_bound = [](unsigned n) { return n == 0 ? "auto" : std::to_string(n); };
+  const std::string least = show_bound(value.least);
+  return value.least == value.most ? least : fmt::format("{}..{}", least, show_bound(value.most));
 }
 
 std::uint64_t Number::parse(std::string_view text) {

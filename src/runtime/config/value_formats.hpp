@@ -66,11 +66,13 @@ struct Number {
   static std::string show(std::uint64_t value) { return std::to_string(value); }
 };
 
-/// N, MIN..MAX, or "auto", which is 0..0 until the machine is known.
+/// N, MIN..MAX, MIN..auto, or "auto". "auto" is 0 until the machine is known.
 struct Workers {
   static constexpr unsigned kMost = 1024;
   static constexpr std::array<std::string_view, 1> kWords{"auto"};
   static WorkerRange parse(std::string_view text);
+  /// Puts the number of CPUs in the place of "auto": kMost at most, and in MIN..auto MIN at least.
+  static WorkerRange settle(WorkerRange value, unsigned cpus) noexcept;
   static std::string show(WorkerRange value);
 };
 

@@ -217,6 +217,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"trust-uwsgi-scheme", "2"},
       {"drop-remote-user", "2"},
       {"workers", "0"},
+      {"workers", "auto..2"},
       {"warmup-accept", "2x"},
       {"threads", "0"},
       {"queue", "-1"},

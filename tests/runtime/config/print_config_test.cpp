@@ -46,6 +46,12 @@ TEST_CASE("each value is below the place it came from") {
   check_mentions(text, "# default: not set\n#env =\n");
 }
 
+TEST_CASE("the number of workers that auto gave is printed") {
+  check_mentions(print_config(parse_more({"--workers=auto"})), "# command line\nworkers = 7\n");
+  check_mentions(print_config(parse_more({"--workers=2..auto"})),
+                 "# command line\nworkers = 2..7\n");
+}
+
 TEST_CASE("every option of the table is printed, and no action") {
   const std::string text = print_config(parse({"--print-config"}));
   for (const Option& option : option_table()) {

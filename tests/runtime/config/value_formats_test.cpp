@@ -143,13 +143,25 @@ TEST_CASE("workers are a number, a range, or left to the machine") {
   CHECK(Workers::parse("3") == WorkerRange{3, 3});
   CHECK(Workers::parse("2..8") == WorkerRange{2, 8});
   CHECK(Workers::parse("4..4") == WorkerRange{4, 4});
-  for (const char* bad : {"", "0", "-1", "x", "2..", "..8", "8..2", "2...8", "1..1025", "0..3"}) {
+  CHECK(Workers::parse("2..auto") == WorkerRange{2, 0});
+  for (const char* bad : {"", "0", "-1", "x", "2..", "..8", "8..2", "2...8", "1..1025", "0..3",
+                          "2..0", "auto..8", "auto..auto", "0..auto", "2..automatic", "Auto"}) {
     CAPTURE(bad);
     CHECK(refuses<Workers>(bad));
   }
   CHECK(Workers::show({}) == "auto");
   CHECK(Workers::show({3, 3}) == "3");
   CHECK(Workers::show({2, 8}) == "2..8");
+  CHECK(Workers::show({2, 0}) == "2..auto");
+}
+
+TEST_CASE("the machine decides about workers where it was asked to") {
+  CHECK(Workers::settle({}, 7) == WorkerRange{7, 7});
+  CHECK(Workers::settle({2, 0}, 7) == WorkerRange{2, 7});
+  CHECK(Workers::settle({8, 0}, 7) == WorkerRange{8, 8});
+  CHECK(Workers::settle({3, 3}, 7) == WorkerRange{3, 3});
+  CHECK(Workers::settle({2, 8}, 1) == WorkerRange{2, 8});
+  CHECK(Workers::settle({}, 5000) == WorkerRange{Workers::kMost, Workers::kMost});
 }
 
 TEST_CASE("numbers have no bounds, signs or units") {
