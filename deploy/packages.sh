@@ -9,7 +9,7 @@ build_packages=(
   python3 python3-dev
 )
 site_packages=(nginx python3-flask curl)
-test_packages=(apache2-bin lighttpd haproxy caddy python3-pytest python3-django python3-venv systemd
+test_packages=(apache2-bin lighttpd haproxy caddy iproute2 python3-pytest python3-django python3-venv systemd
   python3-gevent python3-eventlet python3-numpy libopenblas0-pthread python3-bottle python3-falcon python3-lxml
   bash-completion zsh fish man-db groff-base mandoc)
 bench_packages=(
