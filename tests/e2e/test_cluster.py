@@ -114,6 +114,18 @@ def test_a_reload_and_an_upgrade_of_each_host_lose_nothing(cluster, front):
     assert load.wrong == []
 
 
+def test_a_host_that_is_stopped_finishes_what_it_has_and_comes_back(cluster, front):
+    host = cluster.hosts[0]
+    with ClusterLoad(front) as load:
+        load.wait_served_by(host.name)
+        asked = host.appd.ask("stop")
+        assert (asked.returncode, asked.stderr) == (0, "")
+        load.wait_more(200)
+        host.appd.stop()  # removes its folder
+        revive(load, host)
+    assert load.wrong == []
+
+
 def test_haproxy_gives_up_what_is_on_a_host_that_is_cut_off(cluster):
     front = cluster.fronts["haproxy"]
     with ClusterLoad(front) as load:
