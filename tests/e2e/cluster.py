@@ -122,6 +122,10 @@ class ClusterHaProxy(Front):
 
 
 class ClusterNginx(Front):
+    def count_disabled(self) -> int:
+        """How often it has given up to connect to a host, and left it alone then."""
+        return self.process.log().count("temporarily disabled while connecting to upstream")
+
     def start_process(self) -> Process:
         place = Place()
         place.folder("snippets")

@@ -74,6 +74,17 @@ def test_requests_are_spread_over_all_hosts(cluster, front):
     assert min(load.bodies[name] for name in NAMES) > sum(load.bodies.values()) / 10, load.bodies
 
 
+def test_a_host_that_is_busy_gets_no_more_while_others_are_not(cluster, front):
+    held = [Held(cluster, front, "POST") for _ in range(2)]
+    busy = {each.host.name for each in held}
+    with front.client() as client:
+        answered = {client.request("GET", "/").body.decode() for _ in range(10)}
+    for each in held:
+        each.release()
+        assert each.reply().status == 200
+    assert len(busy) == 2 and answered == NAMES - busy
+
+
 def test_only_what_a_host_was_serving_is_lost_with_it_and_it_comes_back(cluster, front):
     with ClusterLoad(front) as load:
         load.wait_more(100)
@@ -148,13 +159,17 @@ def test_haproxy_gives_up_what_is_on_a_host_that_is_cut_off(cluster):
 
 def test_nginx_goes_round_a_host_that_is_cut_off(cluster):
     """What that host has already waits for it, and is not lost if it comes back in time."""
-    with ClusterLoad(cluster.fronts["nginx"]) as load:
+    front = cluster.fronts["nginx"]
+    noticed = front.count_disabled()
+    with ClusterLoad(front) as load:
         load.wait_served_by("host2")
         cluster.lan.pull("host2")
-        load.wait_more(600)
-        cluster.lan.plug("host2")
+        with ClusterLoad(front, connections=16) as more:  # more than nginx has kept connections to the host
+            wait_until(lambda: front.count_disabled() > noticed, "nginx has noticed", within=20)
+            more.wait_more(600)
+            cluster.lan.plug("host2")
         load.wait_served_by("host2")
-    assert load.wrong == []
+    assert load.wrong == more.wrong == []
 
 
 def test_only_the_fronts_may_connect(cluster):
