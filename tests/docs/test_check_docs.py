@@ -29,7 +29,7 @@ PROJECT = {
                        f"{TABLE}\n<!-- end of options -->\n\n## By name\n",
     "docs/architecture/README.md": "# Code\n\n### Arrows\n\n"
                                    "```mermaid\nflowchart TD\n    main --> net\n    net --> support\n```\n",
-    "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  appd_systemd)\n"
+    "src/CMakeLists.txt": "appd_library(appd_net DEPENDS appd_support Boost::headers\n  fmt::fmt)\n"
                           "appd_library(appd_support)\n",
     "docs/decisions/README.md": "# Decisions\n\n[One](one.md)\n",
     "docs/decisions/one.md": "# One\n\n## Context\n\n## Decision\n\n## Consequences\n",

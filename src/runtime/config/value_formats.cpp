@@ -12,6 +12,7 @@
 #include <span>
 
 #include "runtime/support/ascii.hpp"
+#include "runtime/support/whole_number.hpp"
 
 namespace appd::config {
 namespace {
@@ -35,18 +36,10 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
-std::optional<std::uint64_t> to_number(std::string_view text, int base = 10) {
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
-}
-
 // Digits followed by one of the units; the result is in the smallest unit.
 std::optional<std::uint64_t> to_quantity(std::string_view text, std::span<const Unit> units) {
   const auto digits = std::find_if_not(text.begin(), text.end(), support::is_digit);
-  const auto number = to_number({text.begin(), digits});
+  const auto number = support::whole_number({text.begin(), digits});
   const std::string name = to_lower({digits, text.end()});
   const auto unit = std::find_if(units.begin(), units.end(),
                                  [&](const Unit& candidate) { return candidate.name == name; });
@@ -66,14 +59,14 @@ bool is_host(std::string_view text) {
   if (end == 0 || !std::all_of(text.begin(), text.end(), named)) return false;
   const std::string_view port = text.substr(end);
   if (port.empty()) return true;
-  const std::uint64_t number = to_number(port.substr(1)).value_or(0);
+  const std::uint64_t number = support::whole_number(port.substr(1)).value_or(0);
   return port.front() == ':' && number > 0 && number <= kMostPort;
 }
 
 /// "404" or "3xx".
 StatusRange parse_status(std::string_view text) {
   const bool whole_class = text.size() == 3 && to_lower(text.substr(1)) == "xx";
-  const auto number = to_number(whole_class ? text.substr(0, 1) : text);
+  const auto number = support::whole_number(whole_class ? text.substr(0, 1) : text);
   if (whole_class && number && *number >= 1 && *number <= 5) {
     const auto first = static_cast<unsigned>(*number * 100);
     return {first, first + 99};
@@ -108,7 +101,7 @@ std::string show_quantity(std::uint64_t value, std::span<const Unit> largest_fir
 }  // namespace
 
 std::uint64_t parse_number(std::string_view text, std::uint64_t least, std::uint64_t most) {
-  const auto number = to_number(text);
+  const auto number = support::whole_number(text);
   if (!number || *number < least || *number > most) {
     throw BadValue(fmt::format("a number from {} to {}", least, most));
   }
@@ -148,7 +141,7 @@ bool Flag::parse(std::string_view text) {
 
 namespace {
 unsigned parse_permissions(std::string_view text, const char* example) {
-  const auto bits = to_number(text, 8);
+  const auto bits = support::whole_number(text, 8);
   if (!bits || *bits > 0777)
     throw BadValue(fmt::format("permission bits in octal, such as {}", example));
   return static_cast<unsigned>(*bits);

@@ -2,16 +2,23 @@
 
 #include "runtime/sockets/passed_sockets.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "runtime/support/whole_number.hpp"
 
 namespace appd::sockets {
 namespace {
@@ -37,21 +44,68 @@ std::string how_to_pass_one() {
       service_name());
 }
 
+/// Removes the variable from the environment.
+std::optional<std::string> take_variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  std::string taken = value;
+  ::unsetenv(name);
+  return taken;
+}
+
+[[noreturn]] void throw_error(int code, const std::string& what) {
+  throw std::system_error(code, std::generic_category(),
+                          "cannot take the sockets that the service manager passes: " + what);
+}
+
+std::uint64_t to_number(const char* name, const std::string& value) {
+  if (const auto number = support::whole_number(value)) return *number;
+  throw_error(EINVAL, fmt::format("{}={}", name, value));
+}
+
+/// How many were passed to this process. Those of its parent, as LISTEN_PID tells, do not count.
+std::uint64_t count_passed(const std::optional<std::string>& process,
+                           const std::optional<std::string>& count) {
+  if (!process || !count) return 0;
+  if (to_number("LISTEN_PID", *process) != static_cast<std::uint64_t>(::getpid())) return 0;
+  return to_number("LISTEN_FDS", *count);
+}
+
+std::vector<std::string> split_names(std::string_view joined) {
+  std::vector<std::string> names;
+  for (std::size_t end = 0; (end = joined.find(':')) != joined.npos;
+       joined.remove_prefix(end + 1)) {
+    names.emplace_back(joined.substr(0, end));
+  }
+  names.emplace_back(joined);
+  return names;
+}
+
+support::UniqueFd take_descriptor(std::uint64_t index) {
+  constexpr int kFirst = 3;  // SD_LISTEN_FDS_START of sd_listen_fds(3)
+  const int fd = kFirst + static_cast<int>(index);
+  const int flags = ::fcntl(fd, F_GETFD);
+  if (flags < 0 || ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC) != 0) {
+    throw_error(errno, fmt::format("LISTEN_FDS counts descriptor {}", fd));
+  }
+  return support::UniqueFd(fd);
+}
+
 }  // namespace
 
 PassedSockets PassedSockets::receive() {
-  char** names = nullptr;
-  const int count = ::sd_listen_fds_with_names(1, &names);
-  if (count < 0) {
-    throw std::system_error(-count, std::generic_category(),
-                            "cannot take the sockets that the service manager passes");
-  }
+  const auto process = take_variable("LISTEN_PID");
+  const auto count = take_variable("LISTEN_FDS");
+  const auto joined = take_variable("LISTEN_FDNAMES");
   PassedSockets sockets;
-  for (int i = 0; i < count; ++i) {
-    sockets.passed_.push_back({support::UniqueFd(SD_LISTEN_FDS_START + i), names[i]});
-    std::free(names[i]);
+  const std::uint64_t passed = count_passed(process, count);
+  for (std::uint64_t i = 0; i < passed; ++i) {
+    sockets.passed_.push_back({take_descriptor(i), "unknown"});
   }
-  std::free(names);
+  if (passed == 0 || !joined) return sockets;
+  std::vector<std::string> names = split_names(*joined);
+  if (names.size() != passed) throw_error(EINVAL, "LISTEN_FDNAMES=" + *joined);
+  for (std::size_t i = 0; i < passed; ++i) sockets.passed_[i].name = std::move(names[i]);
   return sockets;
 }
 

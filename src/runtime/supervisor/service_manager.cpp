@@ -3,25 +3,51 @@
 #include "runtime/supervisor/service_manager.hpp"
 
 #include <fmt/format.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
 
 #include "runtime/support/lines.hpp"
+#include "runtime/support/unique_fd.hpp"
+#include "runtime/support/unix_address.hpp"
+#include "runtime/support/whole_number.hpp"
 
 namespace appd::supervisor {
 namespace {
 
-void tell(const std::string& message) {
-  // If this fails, the manager treats the service as a silent one.
-  ::sd_notify(0, message.c_str());
+/// The manager's socket: a path, or a name in the abstract namespace behind an @. std::nullopt if
+/// it is neither of them, or too long.
+std::optional<support::UnixAddress> manager_address(std::string_view name) {
+  if (name.starts_with('/')) return support::path_address(name);
+  if (name.starts_with('@')) return support::abstract_address(name.substr(1));
+  return std::nullopt;
 }
 
+// If this fails, the manager treats the service as a silent one.
+void tell(const std::string& message) {
+  const char* name = std::getenv("NOTIFY_SOCKET");
+  if (name == nullptr) return;
+  const auto address = manager_address(name);
+  if (!address) return;
+  // The kernel adds who has sent it.
+  const support::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ::sendto(socket.get(), message.data(), message.size(), MSG_NOSIGNAL, address->get(),
+           address->size);
+}
+
+// Longer than this is no watchdog; infinity is the greatest number of 64 bits.
+constexpr std::uint64_t kLongestWatchdog = std::chrono::microseconds(std::chrono::years(1)).count();
+
+/// std::nullopt without a watchdog, or if it watches another process.
 std::optional<std::chrono::microseconds> read_feed_interval() {
-  std::uint64_t timeout = 0;
-  if (::sd_watchdog_enabled(0, &timeout) <= 0) return std::nullopt;
+  const char* process = std::getenv("WATCHDOG_PID");
+  if (process != nullptr && support::whole_number(process) != ::getpid()) return std::nullopt;
+  const char* text = std::getenv("WATCHDOG_USEC");
+  const std::uint64_t timeout = text == nullptr ? 0 : support::whole_number(text).value_or(0);
+  if (timeout == 0 || timeout > kLongestWatchdog) return std::nullopt;
   return std::chrono::microseconds(timeout / 2);
 }
 

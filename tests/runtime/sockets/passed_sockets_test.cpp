@@ -11,8 +11,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "fakes/front_socket.hpp"
@@ -41,6 +44,24 @@ int with_passed(const std::vector<int>& sockets, const char* names,
     ::setenv("LISTEN_FDNAMES", names, 1);
     return body();
   });
+}
+
+/// The same with LISTEN_FDS or another of the variables changed. std::nullopt leaves one out.
+int with_variable(int socket, const char* variable, const std::optional<std::string>& value,
+                  const std::function<int()>& body) {
+  return with_passed({socket}, "web", [&] {
+    value ? ::setenv(variable, value->c_str(), 1) : ::unsetenv(variable);
+    return body();
+  });
+}
+
+std::string problem_of_receiving() {
+  try {
+    PassedSockets::receive();
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+  return "none";
 }
 
 std::string problem_with(PassedSockets& sockets, const PassedName& wanted) {
@@ -156,6 +177,55 @@ TEST_SUITE("passed sockets") {
     CHECK(with_passed({socket.fd()}, "web", [] {
             ::setenv("LISTEN_PID", "1", 1);
             return PassedSockets::receive().left().empty() ? 42 : 1;
+          }) == 42);
+  }
+
+  TEST_CASE("without one of the two numbers nothing was passed") {
+    const auto socket = ListeningSocket::open(TcpEndpoint{"127.0.0.1", "0"}, {});
+    for (const char* variable : {"LISTEN_PID", "LISTEN_FDS"}) {
+      CAPTURE(variable);
+      CHECK(with_variable(socket.fd(), variable, std::nullopt,
+                          [] { return PassedSockets::receive().left().empty() ? 42 : 1; }) == 42);
+    }
+    CHECK(with_variable(socket.fd(), "LISTEN_FDS", "0",
+                        [] { return PassedSockets::receive().left().empty() ? 42 : 1; }) == 42);
+  }
+
+  TEST_CASE("sockets without names are unknown, and a name may be empty") {
+    const auto socket = ListeningSocket::open(TcpEndpoint{"127.0.0.1", "0"}, {});
+    CHECK(with_variable(socket.fd(), "LISTEN_FDNAMES", std::nullopt, [] {
+            return PassedSockets::receive().left() == Names{"unknown"} ? 42 : 1;
+          }) == 42);
+    CHECK(with_passed({socket.fd(), socket.fd(), socket.fd()}, "a::b", [] {
+            return PassedSockets::receive().left() == Names{"a", "", "b"} ? 42 : 1;
+          }) == 42);
+  }
+
+  TEST_CASE("what cannot be true is an error that names the variable, and no child sees it again") {
+    const auto socket = ListeningSocket::open(TcpEndpoint{"127.0.0.1", "0"}, {});
+    const std::pair<const char*, const char*> wrong[] = {
+        {"LISTEN_PID", "me"},          {"LISTEN_PID", ""},
+        {"LISTEN_FDS", "-1"},          {"LISTEN_FDS", "1 "},
+        {"LISTEN_FDS", "2000000000"},  {"LISTEN_FDS", "18446744073709551616"},
+        {"LISTEN_FDNAMES", "web:tcp"}, {"LISTEN_FDNAMES", ":"}};
+    for (const auto& [variable, value] : wrong) {
+      CAPTURE(variable);
+      CAPTURE(value);
+      CHECK(with_variable(socket.fd(), variable, value, [name = variable] {
+              ::closefrom(4);
+              const std::string problem = problem_of_receiving();
+              if (!has(problem, "sockets that the service manager passes: ")) return 1;
+              if (!has(problem, name)) return 2;
+              return std::getenv(name) == nullptr ? 42 : 3;
+            }) == 42);
+    }
+  }
+
+  TEST_CASE("a descriptor that is counted and not there is an error that names it") {
+    const auto socket = ListeningSocket::open(TcpEndpoint{"127.0.0.1", "0"}, {});
+    CHECK(with_variable(socket.fd(), "LISTEN_FDS", "2", [] {
+            ::closefrom(4);
+            return has(problem_of_receiving(), "LISTEN_FDS counts descriptor 4: Bad file") ? 42 : 1;
           }) == 42);
   }
 }

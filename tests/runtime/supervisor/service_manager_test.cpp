@@ -3,19 +3,21 @@
 #include "runtime/supervisor/service_manager.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "fakes/temporary_folder.hpp"
 #include "runtime/support/unique_fd.hpp"
+#include "runtime/support/unix_address.hpp"
 
+using namespace appd;
 using namespace appd::supervisor;
 using namespace std::chrono_literals;
 using Messages = std::vector<std::string>;
@@ -25,14 +27,13 @@ namespace {
 /// The manager's end, and what it puts into the environment, for as long as it lives.
 class Manager {
  public:
-  explicit Manager(const char* watchdog_usec = nullptr) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
+  explicit Manager(const char* watchdog_usec = nullptr, bool abstract = false) {
     const std::string path = folder_ / "notify";
-    std::memcpy(address.sun_path, path.c_str(), path.size());
+    const auto address = abstract ? support::abstract_address(path) : support::path_address(path);
+    REQUIRE(address);
     socket_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    REQUIRE(::bind(socket_.get(), address->get(), address->size) == 0);
+    ::setenv("NOTIFY_SOCKET", ((abstract ? "@" : "") + path).c_str(), 1);
     if (watchdog_usec != nullptr) ::setenv("WATCHDOG_USEC", watchdog_usec, 1);
   }
   ~Manager() {
@@ -130,6 +131,65 @@ TEST_SUITE("service manager") {
     ServiceManager service("app", 1);
     CHECK(service.on_turn(kStart, 1) == std::nullopt);
     CHECK(manager.told() == Messages{"STATUS=app: 1 of 1 workers ready"});
+  }
+
+  TEST_CASE("a watchdog that names this process is its own") {
+    Manager manager("4000000");
+    ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+    CHECK(ServiceManager("app", 1).on_turn(kStart, 1) == kStart + 2s);
+  }
+
+  TEST_CASE("a watchdog whose time or process is no number is none, and so is one of centuries") {
+    for (const char* time : {"", "0", "-4000000", "4s", "4000000 ", "31556953000000",
+                             "9223372036854775807", "18446744073709551615"}) {
+      CAPTURE(time);
+      Manager manager(time);
+      CHECK(ServiceManager("app", 1).on_turn(kStart, 1) == std::nullopt);
+    }
+    Manager year("31556952000000");
+    CHECK(ServiceManager("app", 1).on_turn(kStart, 1).has_value());
+    ::setenv("WATCHDOG_PID", "mine", 1);
+    CHECK(ServiceManager("app", 1).on_turn(kStart, 1) == std::nullopt);
+  }
+
+  TEST_CASE("its socket may have a name in the abstract namespace") {
+    Manager manager(nullptr, true);
+    ServiceManager("app", 1).on_ready();
+    CHECK(manager.told() == Messages{"READY=1"});
+  }
+
+  TEST_CASE("a manager that cannot be reached, or has no such address, is none") {
+    const test::TemporaryFolder folder;
+    for (const std::string& address :
+         {std::string(), std::string("@"), std::string("vsock:2:9"), folder / "nobody",
+          "@" + (folder / "nobody"), "/" + std::string(support::kMostUnixName, 'a'),
+          "@" + std::string(support::kMostUnixName + 1, 'a')}) {
+      CAPTURE(address);
+      Manager manager("4000000");
+      ::setenv("NOTIFY_SOCKET", address.c_str(), 1);
+      ServiceManager service("app", 1);
+      service.on_ready();
+      CHECK(service.on_turn(kStart, 1) == kStart + 2s);
+      CHECK(manager.told() == Messages{});
+    }
+  }
+
+  TEST_CASE("a path that is not absolute is no address") {
+    Manager manager;
+    const auto relative = std::filesystem::relative(std::getenv("NOTIFY_SOCKET"));
+    ::setenv("NOTIFY_SOCKET", relative.c_str(), 1);
+    ServiceManager("app", 1).on_ready();
+    CHECK(manager.told() == Messages{});
+  }
+
+  TEST_CASE("a descriptor is open only while a message is sent") {
+    Manager manager;
+    const auto lowest_free = [] {
+      return support::UniqueFd(::open("/", O_PATH | O_CLOEXEC)).get();
+    };
+    const int before = lowest_free();
+    ServiceManager("app", 1).on_ready();
+    CHECK(lowest_free() == before);
   }
 
   TEST_CASE("a start that has failed is the last status, without further lines of the reason") {
