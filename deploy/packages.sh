@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034  # used by those who source this
 build_packages=(
   g++ cmake ninja-build
-  libboost1.81-dev libboost-program-options1.81-dev libfmt-dev doctest-dev
+  libboost-dev libboost-program-options-dev libfmt-dev doctest-dev
   python3 python3-dev
 )
 site_packages=(nginx python3-flask curl)

@@ -90,9 +90,10 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
 /// Writes what is held and `parts`, except the first `taken` bytes, which the socket has already.
 Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t taken,
                                   gateway::Keeper* keeper) {
-  Parts unsent;
-  if (!held_.empty()) unsent.push_back(held_.part());
-  unsent.insert(unsent.end(), parts.begin(), parts.end());
+  Parts all;
+  if (!held_.empty()) all.push_back(held_.part());
+  all.insert(all.end(), parts.begin(), parts.end());
+  const std::span<iovec> unsent(all.data(), all.size());  // Boost 1.74 does not convert it
   std::size_t first = 0;
   advance(unsent, first, taken);
   const Sending result = queue_.empty() ? send_parts(socket_, unsent, first) : Sending::some;
@@ -101,7 +102,7 @@ Outbox::Status Outbox::write_rest(std::span<const iovec> parts, std::size_t take
     return Status::gone;
   }
   if (result != Sending::all) {
-    return keep_rest(std::span(unsent).subspan(first), keeper) ? Status::queued : Status::gone;
+    return keep_rest(unsent.subspan(first), keeper) ? Status::queued : Status::gone;
   }
   held_.size = 0;
   return Status::sent;

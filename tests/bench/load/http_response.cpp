@@ -6,6 +6,8 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
+#include <cstdint>
+#include <limits>
 
 namespace appd::load {
 
@@ -14,7 +16,8 @@ namespace http = boost::beast::http;
 void HttpResponse::begin() {
   parser_.emplace();
   parser_->eager(true);
-  parser_->body_limit(boost::none);
+  // Beast of Boost 1.74 takes boost::none for a limit of 0 bytes.
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
   parser_->skip(head_only_);
   unparsed_.clear();
 }
