@@ -8,7 +8,7 @@ find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter Development.Embed)
 
 # As a part of the binary, as in the distribution's own python3, CPython runs code about a tenth faster than as
 # a shared library: its parts call each other directly. The sanitizers want position-independent programs.
-option(APPD_STATIC_PYTHON "Link CPython into the binary, where its static library is installed" ON)
+option(APPD_STATIC_PYTHON "Link CPython into the binary, where its static library is installed and links" ON)
 
 # appd_python_config(<result> <variable of Python's sysconfig>)
 function(appd_python_config result variable)
@@ -18,22 +18,42 @@ function(appd_python_config result variable)
   set(${result} ${value} PARENT_SCOPE)
 endfunction()
 
-# What links with CPython, statically or not.
-add_library(appd_cpython INTERFACE)
 appd_python_config(appd_python_folder LIBPL)
 appd_python_config(appd_python_archive LIBRARY)
+appd_python_config(appd_python_modules MODLIBS)
+appd_python_config(appd_python_libraries LIBS)
+appd_python_config(appd_python_system SYSLIBS)
 set(appd_python_archive "${appd_python_folder}/${appd_python_archive}")
-if(APPD_STATIC_PYTHON AND EXISTS ${appd_python_archive} AND NOT APPD_SANITIZE AND NOT APPD_FUZZERS)
+separate_arguments(appd_python_needs UNIX_COMMAND
+  "${appd_python_modules} ${appd_python_libraries} ${appd_python_system}")
+list(REMOVE_DUPLICATES appd_python_needs)
+# Whole and exported, since extension modules may call any of it.
+set(appd_python_whole -Wl,--whole-archive ${appd_python_archive} -Wl,--no-whole-archive ${appd_python_needs})
+
+# The archive may need libraries that only the build of CPython had, as Debian 13's does. Only a trial shows it.
+function(appd_try_static_python result)
+  set(${result} FALSE PARENT_SCOPE)
+  if(NOT APPD_STATIC_PYTHON OR NOT EXISTS ${appd_python_archive} OR APPD_SANITIZE OR APPD_FUZZERS)
+    return()
+  endif()
+  try_compile(links
+    SOURCE_FROM_CONTENT trial.c "#include <Python.h>\nint main(void) { return Py_IsInitialized(); }\n"
+    CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${Python3_INCLUDE_DIRS}"
+    LINK_OPTIONS -no-pie -rdynamic
+    LINK_LIBRARIES ${appd_python_whole}
+    NO_CACHE)
+  if(NOT links)
+    message(STATUS "CPython ${Python3_VERSION}: ${appd_python_archive} does not link")
+  endif()
+  set(${result} ${links} PARENT_SCOPE)
+endfunction()
+
+# What links with CPython, statically or not.
+add_library(appd_cpython INTERFACE)
+appd_try_static_python(appd_python_is_static)
+if(appd_python_is_static)
   message(STATUS "CPython ${Python3_VERSION}: ${appd_python_archive}")
-  appd_python_config(appd_python_modules MODLIBS)
-  appd_python_config(appd_python_libraries LIBS)
-  appd_python_config(appd_python_system SYSLIBS)
-  separate_arguments(appd_python_needs UNIX_COMMAND
-    "${appd_python_modules} ${appd_python_libraries} ${appd_python_system}")
-  list(REMOVE_DUPLICATES appd_python_needs)
-  # Whole and exported, since extension modules may call any of it.
-  target_link_libraries(appd_cpython INTERFACE
-    -Wl,--whole-archive ${appd_python_archive} -Wl,--no-whole-archive ${appd_python_needs})
+  target_link_libraries(appd_cpython INTERFACE ${appd_python_whole})
   target_link_options(appd_cpython INTERFACE -rdynamic)
   target_include_directories(appd_cpython SYSTEM INTERFACE ${Python3_INCLUDE_DIRS})
   target_compile_options(appd_build_flags INTERFACE -fno-pie)
