@@ -10,6 +10,9 @@
 #if PY_VERSION_HEX < 0x030B0000
 #error "CPython 3.11 or newer is needed"
 #endif
+#ifdef Py_GIL_DISABLED
+#error "free-threaded builds of CPython are not supported: build with one that has a GIL"
+#endif
 
 namespace appd::python::compat {
 
