@@ -2,9 +2,9 @@
 # The default is the distribution's, whose modules its package manager installs, and not whatever a version
 # manager puts first in PATH.
 
-set(APPD_PYTHON "/usr/bin/python3" CACHE FILEPATH "Interpreter whose library is embedded (3.11 or newer)")
+set(APPD_PYTHON "/usr/bin/python3" CACHE FILEPATH "Interpreter whose library is embedded (3.10 or newer)")
 set(Python3_EXECUTABLE ${APPD_PYTHON})
-find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter Development.Embed)
+find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter Development.Embed)
 
 # As a part of the binary, as in the distribution's own python3, CPython runs code about a tenth faster than as
 # a shared library: its parts call each other directly. The sanitizers want position-independent programs.

@@ -2,13 +2,13 @@
 #pragma once
 
 /// The only way to Python.h, and the only place that knows the minor version in which a function
-/// appeared. Uses CPython's public C API only, 3.11 and newer; the one exception says so.
+/// appeared. Uses CPython's public C API only, 3.10 and newer; the one exception says so.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#if PY_VERSION_HEX < 0x030B0000
-#error "CPython 3.11 or newer is needed"
+#if PY_VERSION_HEX < 0x030A0000
+#error "CPython 3.10 or newer is needed"
 #endif
 #ifdef Py_GIL_DISABLED
 #error "free-threaded builds of CPython are not supported: build with one that has a GIL"

@@ -5,6 +5,7 @@
 
 #include "child_process.hpp"
 #include "fakes/sanitizers.hpp"
+#include "runtime/python/python_compat.hpp"
 
 TEST_SUITE_BEGIN("preload check");
 
@@ -69,12 +70,16 @@ TEST_CASE("a thread is named with its target's module and function") {
 }
 
 TEST_CASE("a thread without a target is named by what it runs") {
-  CHECK(
-      findings("class Poller(threading.Thread):\n"
-               "  def run(self): threading.Event().wait()\n"
-               "Poller(name='poller', daemon=True).start()") ==
-      "a thread is left running by the module site_one: \"poller\", in Poller.run(); in workers it "
-      "does not run, and the work of Poller.run() is not done\n");
+  const std::string found = findings(
+      "class Poller(threading.Thread):\n"
+      "  def run(self): threading.Event().wait()\n"
+      "Poller(name='poller', daemon=True).start()");
+  const auto text = [](const std::string& function) {
+    return "a thread is left running by the module site_one: \"poller\", in " + function +
+           "; in workers it does not run, and the work of " + function + " is not done\n";
+  };
+  // CPython 3.10 does not know the class.
+  CHECK(found == text(PY_VERSION_HEX < 0x030B0000 ? "run()" : "Poller.run()"));
 }
 
 TEST_CASE("a thread that threading does not know is found once") {
