@@ -208,15 +208,17 @@ TEST_SUITE("passed sockets") {
         {"LISTEN_FDS", "-1"},          {"LISTEN_FDS", "1 "},
         {"LISTEN_FDS", "2000000000"},  {"LISTEN_FDS", "18446744073709551616"},
         {"LISTEN_FDNAMES", "web:tcp"}, {"LISTEN_FDNAMES", ":"}};
-    for (const auto& [variable, value] : wrong) {
+    for (const auto& each : wrong) {
+      const char* variable = each.first;
+      const char* value = each.second;
       CAPTURE(variable);
       CAPTURE(value);
-      CHECK(with_variable(socket.fd(), variable, value, [name = variable] {
+      CHECK(with_variable(socket.fd(), variable, value, [variable] {
               ::closefrom(4);
               const std::string problem = problem_of_receiving();
               if (!has(problem, "sockets that the service manager passes: ")) return 1;
-              if (!has(problem, name)) return 2;
-              return std::getenv(name) == nullptr ? 42 : 3;
+              if (!has(problem, variable)) return 2;
+              return std::getenv(variable) == nullptr ? 42 : 3;
             }) == 42);
     }
   }
