@@ -30,8 +30,13 @@ as_root() {
   fi
 }
 
+# Where a version of Boost is installed that is not the default, as libboost1.81-dev, it counts: apt would refuse to
+# put the default beside it. CMake checks whether it is new enough.
 is_installed() {
-  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+  local names=("$1") statuses
+  [[ $1 != libboost*-dev ]] || names+=("${1%-dev}[0-9].[0-9][0-9]-dev")
+  statuses=$(dpkg-query -W -f ' ${db:Status-Status} ' "${names[@]}" 2>/dev/null || true)  # fails for an unknown name
+  [[ $statuses == *" installed "* ]]
 }
 
 # Installs those of the named packages that are missing. Their services are not started: a policy file

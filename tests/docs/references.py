@@ -118,7 +118,8 @@ def complaints_about_command(words: list, tree: Tree):
             yield f"no such preset: {preset}"
     if program in FOREIGN_PROGRAMS:
         return
-    is_ours = "/" in program and not program.startswith("build/")  # where the program itself is, if it is built
+    # In these folders the program itself is, if it is built or installed.
+    is_ours = "/" in program and not program.startswith(("build/", "/"))
     script = tree.root / program if is_ours else None
     source = script.read_text() if script and script.is_file() else None
     for option in OPTION.findall(text):

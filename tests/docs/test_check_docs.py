@@ -115,6 +115,7 @@ def test_what_is_there_is_found(tmp_path, text):
     ("[x](../options.md#by-size)", "no such heading: ../options.md#by-size"),
     ("[x](#nothing)", "no such heading: #nothing"),
     ("```sh\nappd --nothing\n```", "no such option: --nothing"),
+    ("```sh\n/bin/sh --nothing\n```", "no such option: --nothing"),
     ("```sh\ncd / && runuser -u x -- appd --nothing\n```", "no such option: --nothing"),
     ("```sh\ncp configs/nothing.conf /etc\n```", "no such file: configs/nothing.conf"),
     ("```sh\ntests/run-all --nothing\n```", "no such option: --nothing"),
