@@ -28,11 +28,7 @@ def give_up():
     os.abort()
 
 def use_up_the_stack():
-    sys.setrecursionlimit(10**8)
-    nested = []
-    for _ in range(10**6):
-        nested = [nested]
-    repr(nested)
+    faulthandler._stack_overflow()  # as C code without a limit does
 
 def fork_and_crash():
     pid = os.fork()
@@ -107,12 +103,12 @@ def test_a_crash_tells_where_the_python_code_was(crashes, preload, path, signal_
 
 
 @pytest.mark.parametrize("number, what", [
-    (signal.SIGBUS, "Bus error"), (signal.SIGFPE, "Floating point exception"), (signal.SIGILL, "Illegal instruction"),
+    (signal.SIGBUS, "Bus error"), (signal.SIGFPE, "Floating.point exception"), (signal.SIGILL, "Illegal instruction"),
 ], ids=lambda value: getattr(value, "name", ""))
 def test_so_does_each_signal_of_a_broken_program(crashes, number, what):
     server = crashes()
     die(server, "/signal", int(number))
-    assert f"\nFatal Python error: {what}\n" in death(server, number.name).text
+    assert re.search(f"\nFatal Python error: {what}\n", death(server, number.name).text)
 
 
 @with_and_without_preload

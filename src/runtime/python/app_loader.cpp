@@ -147,15 +147,23 @@ void require_callable(const ApplicationName& name, PyObject* object, const char*
                   "");
 }
 
+/// functools.partial. Null if nobody has imported it, so that there are no objects of it.
+Ref partial_type() {
+  const Ref name = checked(PyUnicode_FromString("functools"));
+  const Ref functools = Ref::steal(PyImport_GetModule(name.get()));
+  if (functools) return checked(PyObject_GetAttrString(functools.get(), "partial"));
+  PyErr_Clear();
+  return {};
+}
+
 /// The function inside bound methods and functools.partial objects.
 Ref unwrap(PyObject* callable) {
-  const Ref functools = checked(PyImport_ImportModule("functools"));
-  const Ref partial = checked(PyObject_GetAttrString(functools.get(), "partial"));
+  const Ref partial = partial_type();
   Ref inner = Ref::borrow(callable);
   for (;;) {
     if (PyMethod_Check(inner.get())) {
       inner = Ref::borrow(PyMethod_Function(inner.get()));
-    } else if (checked(PyObject_IsInstance(inner.get(), partial.get())) != 0) {
+    } else if (partial && checked(PyObject_IsInstance(inner.get(), partial.get())) != 0) {
       inner = checked(PyObject_GetAttrString(inner.get(), "func"));
     } else {
       return inner;
