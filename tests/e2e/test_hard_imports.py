@@ -91,8 +91,9 @@ def start(self, *rest):
     return real(self, *rest)
 threading.Thread.start = start
 threading.Thread = Thread
-spawn = threading._start_new_thread
-threading._start_new_thread = lambda *rest: spawn(*rest)
+name = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"  # 3.13
+spawn = getattr(threading, name)
+setattr(threading, name, lambda *rest, **named: spawn(*rest, **named))
 """
 
 
