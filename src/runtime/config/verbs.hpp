@@ -12,8 +12,7 @@ struct Verb {
   std::string_view help;  ///< one sentence
 };
 
-/// All verbs, for the help and what is made from it. The master's own table of them is in
-/// supervisor/control_protocol.
+/// All verbs, in the order of supervisor::ControlVerb.
 std::span<const Verb> verbs() noexcept;
 
 }  // namespace appd::config

@@ -5,27 +5,20 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
+#include "runtime/config/verbs.hpp"
 #include "runtime/logging/line.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::supervisor {
 namespace {
-
-constexpr std::array<std::pair<ControlVerb, std::string_view>, 4> kVerbs{{
-    {ControlVerb::reload, "reload"},
-    {ControlVerb::stop, "stop"},
-    {ControlVerb::status, "status"},
-    {ControlVerb::upgrade, "upgrade"},
-}};
 
 support::UniqueFd connect_to(const std::string& path) {
   const support::UnixAddress address = control_address(path);
@@ -63,14 +56,15 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 std::string_view name(ControlVerb verb) noexcept {
-  return kVerbs[static_cast<std::size_t>(verb)].second;
+  return config::verbs()[static_cast<std::size_t>(verb)].name;
 }
 
 std::optional<ControlVerb> parse_verb(std::string_view word) noexcept {
-  for (const auto& [verb, text] : kVerbs) {
-    if (text == word) return verb;
-  }
-  return std::nullopt;
+  const auto verbs = config::verbs();
+  const auto found = std::find_if(verbs.begin(), verbs.end(),
+                                  [word](const config::Verb& verb) { return verb.name == word; });
+  if (found == verbs.end()) return std::nullopt;
+  return static_cast<ControlVerb>(found - verbs.begin());
 }
 
 support::UnixAddress control_address(const std::string& path) {

@@ -10,12 +10,12 @@
 
 namespace appd::supervisor {
 
-/// What can be asked of a running master.
+/// What can be asked of a running master, in the order of config::verbs, which has the names.
 enum class ControlVerb : std::uint8_t {
   reload,
+  upgrade,
   stop,
   status,
-  upgrade,
 };
 
 /// "reload"

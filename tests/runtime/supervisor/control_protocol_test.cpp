@@ -11,12 +11,14 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control_caller.hpp"
 #include "fakes/eventually.hpp"
 #include "fakes/file_text.hpp"
 #include "fakes/temporary_folder.hpp"
+#include "runtime/config/verbs.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/support/exit_code.hpp"
 
@@ -71,11 +73,13 @@ Asked ask(ControlVerb verb, Master master) {
 
 TEST_SUITE("control protocol") {
   TEST_CASE("verbs have names") {
-    for (const ControlVerb verb :
-         {ControlVerb::reload, ControlVerb::stop, ControlVerb::status, ControlVerb::upgrade}) {
-      CHECK(parse_verb(name(verb)) == verb);
+    CHECK(config::verbs().size() == 4);
+    for (const auto& [verb, word] :
+         {std::pair(ControlVerb::reload, "reload"), std::pair(ControlVerb::upgrade, "upgrade"),
+          std::pair(ControlVerb::stop, "stop"), std::pair(ControlVerb::status, "status")}) {
+      CHECK(name(verb) == word);
+      CHECK(parse_verb(word) == verb);
     }
-    CHECK(name(ControlVerb::reload) == "reload");
     CHECK_FALSE(parse_verb(""));
     CHECK_FALSE(parse_verb("reloads"));
   }
