@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from web import Client
 
 FILES = ROOT / "deploy" / "cluster"
 PORT = 80
+ADMIN = "/run/haproxy/admin.sock"
 SITE = '''
 import hashlib, os, pathlib
 
@@ -110,8 +112,17 @@ class Front:
 class ClusterHaProxy(Front):
     def start_process(self) -> Process:
         place = Place()
-        configuration = place.copy(FILES / "haproxy.cfg")
+        text = (FILES / "haproxy.cfg").read_text()
+        assert ADMIN in text
+        configuration = place.write("haproxy.cfg", text.replace(ADMIN, str(place / "admin.sock")))
         return Process("haproxy", ["/usr/sbin/haproxy", "-db", "-f", configuration], place, as_root=True)
+
+    def set_state(self, host, state):
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(self.process.place / "admin.sock"))
+            admin.sendall(f"set server site/{host} state {state}\n".encode())
+            answer = admin.recv(4096)
+        assert answer.strip() == b"", answer
 
     def count_said(self, host, state) -> int:
         """How often it has found a host UP or DOWN so far."""

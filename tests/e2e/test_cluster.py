@@ -134,6 +134,21 @@ def test_a_host_that_is_stopped_finishes_what_it_has_and_comes_back(cluster, fro
         load.wait_more(200)
         host.appd.stop()  # removes its folder
         revive(load, host)
+    # A front may just be sending on a kept connection that ends. It repeats what may be done twice.
+    assert len(load.wrong) == len(load.failures)
+    assert all(lost.method == "POST" and lost.status in LOST for lost in load.failures)
+
+
+def test_a_host_that_haproxy_takes_out_before_it_stops_loses_nothing(cluster):
+    front, host = cluster.fronts["haproxy"], cluster.hosts[0]
+    with ClusterLoad(front) as load:
+        load.wait_served_by(host.name)
+        front.set_state(host.name, "drain")
+        assert host.appd.ask("stop").returncode == 0
+        load.wait_more(200)
+        host.appd.stop()  # removes its folder
+        front.set_state(host.name, "ready")
+        revive(load, host)
     assert load.wrong == []
 
 
