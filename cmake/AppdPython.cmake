@@ -1,10 +1,13 @@
-# The CPython to embed.
+# The CPython that appd-worker embeds and the module is built for.
 # The default is the distribution's, whose modules its package manager installs, and not whatever a version
 # manager puts first in PATH.
 
 set(APPD_PYTHON "/usr/bin/python3" CACHE FILEPATH "Interpreter whose library is embedded (3.10 or newer)")
-set(Python3_EXECUTABLE ${APPD_PYTHON})
-find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter Development.Embed)
+if(NOT APPD_WHEEL)  # for which pip names its own
+  set(Python3_EXECUTABLE ${APPD_PYTHON})
+  set(appd_python_library Development.Embed)
+endif()
+find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter Development.Module ${appd_python_library})
 
 # As a part of the binary, as in the distribution's own python3, CPython runs code about a tenth faster than as
 # a shared library: its parts call each other directly. The sanitizers want position-independent programs.
@@ -33,7 +36,7 @@ set(appd_python_whole -Wl,--whole-archive ${appd_python_archive} -Wl,--no-whole-
 # The archive may need libraries that only the build of CPython had, as Debian 13's does. Only a trial shows it.
 function(appd_try_static_python result)
   set(${result} FALSE PARENT_SCOPE)
-  if(NOT APPD_STATIC_PYTHON OR NOT EXISTS ${appd_python_archive} OR APPD_SANITIZE OR APPD_FUZZERS)
+  if(APPD_WHEEL OR NOT APPD_STATIC_PYTHON OR NOT EXISTS ${appd_python_archive} OR APPD_SANITIZE OR APPD_FUZZERS)
     return()
   endif()
   try_compile(links
@@ -48,17 +51,18 @@ function(appd_try_static_python result)
   set(${result} ${links} PARENT_SCOPE)
 endfunction()
 
+# What includes Python.h. It leaves CPython's functions to the program that loads or links it.
+add_library(appd_python_headers INTERFACE)
+target_include_directories(appd_python_headers SYSTEM INTERFACE ${Python3_INCLUDE_DIRS})
+
 # What links with CPython, statically or not.
 add_library(appd_cpython INTERFACE)
 appd_try_static_python(appd_python_is_static)
 if(appd_python_is_static)
   message(STATUS "CPython ${Python3_VERSION}: ${appd_python_archive}")
   target_link_libraries(appd_cpython INTERFACE ${appd_python_whole})
-  target_link_options(appd_cpython INTERFACE -rdynamic)
-  target_include_directories(appd_cpython SYSTEM INTERFACE ${Python3_INCLUDE_DIRS})
-  target_compile_options(appd_build_flags INTERFACE -fno-pie)
-  target_link_options(appd_build_flags INTERFACE -no-pie)
-else()
+  target_link_options(appd_cpython INTERFACE -rdynamic -no-pie)
+elseif(NOT APPD_WHEEL)
   message(STATUS "CPython ${Python3_VERSION}: ${Python3_LIBRARIES}")
   target_link_libraries(appd_cpython INTERFACE Python3::Python)
 endif()

@@ -15,6 +15,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/setting_values.hpp"
 #include "daemon/start_checks.hpp"
+#include "daemon/worker_launch.hpp"
 #include "runtime/config/command_line.hpp"
 #include "runtime/config/env_file.hpp"
 #include "runtime/config/help_text.hpp"
@@ -26,9 +27,7 @@
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/leave_terminal.hpp"
-#include "runtime/support/privileges.hpp"
 #include "runtime/support/process_title.hpp"
-#include "runtime/worker/worker.hpp"
 
 namespace {
 
@@ -46,10 +45,7 @@ int check(const Settings& settings) {
   for (const std::string& warning : find_warnings(settings)) {
     log.report(gateway::LogEvent::config_warning, warning);
   }
-  if (settings.no_new_privs) support::forbid_new_privileges();
-  if (account) support::become(*account);
-  check_as_user(settings);
-  const int code = worker::check_application(settings, log);
+  const int code = run_worker_program(settings, account, launch::Role::check);
   if (code == exit_code::kOk) {
     fmt::print("the configuration is valid; {} can be imported{}\n", settings.module,
                settings.warmups.empty() ? "" : " and answers --warmup");
@@ -57,9 +53,18 @@ int check(const Settings& settings) {
   return code;
 }
 
-std::string version_text() {
-  return fmt::format("appd {}\nPython {}\nBoost {}.{}.{}\n", APPD_VERSION, worker::python_version(),
-                     BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+/// The worker's line comes from its program, which may be missing.
+int print_version(const Settings& settings) {
+  fmt::print("appd {}\nBoost {}.{}.{}\n", APPD_VERSION, BOOST_VERSION / 100000,
+             BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+  run_worker_program(settings, find_account(settings), launch::Role::version);
+  return exit_code::kOk;
+}
+
+int show_config(const config::Command& command) {
+  fmt::print("# Workers run {}\n{}", WorkerProgram::choose(command.settings).path,
+             config::print_config(command));
+  return exit_code::kOk;
 }
 
 /// With what --env-file names.
@@ -115,7 +120,7 @@ int ask(const config::Command& command) {
 
 int run(int argc, char** argv) {
   supervisor::Inherited inherited = supervisor::take_inherited(argc, argv);
-  if (inherited.trial) supervisor::ServiceManager::close_after_fork();
+  if (inherited.trial) supervisor::ServiceManager::drop_variables();
   const config::Command command =
       config::parse_command_line(argc, argv, config::read_environment());
   switch (command.action) {
@@ -123,11 +128,9 @@ int run(int argc, char** argv) {
       fmt::print("{}", config::help_text());
       return exit_code::kOk;
     case config::Action::version:
-      fmt::print("{}", version_text());
-      return exit_code::kOk;
+      return print_version(command.settings);
     case config::Action::print_config:
-      fmt::print("{}", config::print_config(command));
-      return exit_code::kOk;
+      return show_config(command);
     case config::Action::check:
       return check(make_complete(command.settings));
     case config::Action::ask:

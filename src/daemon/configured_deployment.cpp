@@ -11,17 +11,8 @@
 #include "runtime/supervisor/plan_settings.hpp"
 #include "runtime/support/aside.hpp"
 #include "runtime/support/process_title.hpp"
-#include "runtime/worker/zygote.hpp"
 
 namespace appd {
-
-namespace {
-
-std::string worker_role(unsigned index) {
-  return fmt::format("worker {}", index + 1);
-}
-
-}  // namespace
 
 void set_title(std::string_view role, const config::Settings& settings) {
   support::set_process_title(fmt::format("appd: {} {}", role, settings.module));
@@ -33,8 +24,8 @@ ConfiguredDeployment::ConfiguredDeployment(config::Settings settings, Deployment
       account_(find_account(settings_)),
       admission_(make_admission(settings_)),
       plan_(supervisor::make_plan(settings_)),
+      program_(WorkerProgram::choose(settings_)),
       access_log_(open_access_log(settings_, account_)),
-      log_(threshold(settings_), "master", access_log_.get()),
       scoreboard_(supervisor::places(settings_), settings_.threads),
       inboxes_(supervisor::places(settings_)),
       crash_files_(supervisor::places(settings_) + 1) {}
@@ -81,55 +72,33 @@ unsigned ConfiguredDeployment::zygotes_place() const noexcept {
 }
 
 int ConfiguredDeployment::run_worker(unsigned index, ipc::WorkerLink link) {
-  enter(worker_role(index), index, support::Dumpable::yes);
-  const int code = live_as_worker(index, std::move(link), nullptr);
-  log_.finish();
-  return code;
+  launch::WorkerStart start = make_start(launch::Role::worker);
+  start.index = index;
+  start.crash_files = {crash_files_.file(index)};
+  return become_worker(program_, settings_, account_, std::move(start), link);
 }
 
 int ConfiguredDeployment::run_zygote(ipc::WorkerLink link) {
+  launch::WorkerStart start = make_start(launch::Role::zygote);
+  for (unsigned place = 0; place <= zygotes_place(); ++place) {
+    start.crash_files.push_back(crash_files_.file(place));
+  }
   // It passes on the links of workers. These run as the same user, and may not reach into it for
   // the links of others.
-  enter("zygote", zygotes_place(), support::Dumpable::no);
-  const int code =
-      worker::run_zygote(settings_, crash_files_, log_, std::move(link),
-                         [this](unsigned index, ipc::WorkerLink own, worker::Preloaded preloaded) {
-                           log_.set_role(worker_role(index));
-                           set_title(worker_role(index), settings_);
-                           if (account_) support::set_dumpable(support::Dumpable::yes);
-                           return live_as_worker(index, std::move(own), std::move(preloaded));
-                         });
-  log_.finish();
-  return code;
+  start.dumpable = !account_;
+  return become_worker(program_, settings_, account_, std::move(start), link);
 }
 
-int ConfiguredDeployment::live_as_worker(unsigned index, ipc::WorkerLink link,
-                                         worker::Preloaded preloaded) {
-  crash_files_.close_others_after_fork();
-  return worker::run_worker(
-      {settings_, admission_, sockets_, scoreboard_.worker(index), index, scoreboard_.loads(),
-       inboxes_, context_.handover_queue, crash_files_.descriptor(), log_},
-      std::move(link), std::move(preloaded));
-}
-
-/// Becomes a process of this deployment: takes its title and place, and gives up rights.
-void ConfiguredDeployment::enter(std::string role, unsigned place, support::Dumpable dumpable) {
-  set_title(role, settings_);
-  log_.set_role(std::move(role));
-  crash_files_.enter(place);
-  set_umask(settings_);
-  if (settings_.no_new_privs) {
-    support::forbid_new_privileges();
-    if (account_) support::empty_bounding_set();
-  }
-  if (account_) support::become(*account_, dumpable);
-}
-
-void ConfiguredDeployment::close_after_fork() noexcept {
-  sockets_.clear();
-  inboxes_.close();
-  access_log_.reset();
-  crash_files_.close_after_fork();
+launch::WorkerStart ConfiguredDeployment::make_start(launch::Role role) const {
+  launch::WorkerStart start = make_worker_start(settings_, role);
+  start.allowed_users = admission_.users;
+  start.places = scoreboard_.workers();
+  start.scoreboard = scoreboard_.file();
+  start.access_log = access_log_ ? access_log_->fd() : -1;
+  for (const auto& socket : sockets_) start.sockets.push_back(socket->fd());
+  for (const auto& box : inboxes_.boxes()) start.inboxes.push_back({box.in.get(), box.out.get()});
+  start.handover = {context_.handover_queue.in.get(), context_.handover_queue.out.get()};
+  return start;
 }
 
 }  // namespace appd

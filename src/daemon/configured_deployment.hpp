@@ -9,25 +9,22 @@
 
 #include "daemon/deployment_context.hpp"
 #include "daemon/listeners.hpp"
+#include "daemon/worker_launch.hpp"
 #include "runtime/config/settings.hpp"
 #include "runtime/ipc/crash_files.hpp"
 #include "runtime/ipc/scoreboard.hpp"
 #include "runtime/logging/access_log.hpp"
-#include "runtime/logging/log.hpp"
 #include "runtime/peers/inboxes.hpp"
 #include "runtime/sockets/admission.hpp"
 #include "runtime/supervisor/deployment.hpp"
 #include "runtime/support/account.hpp"
-#include "runtime/support/privileges.hpp"
-#include "runtime/worker/worker.hpp"
 
 namespace appd {
 
 /// The title of a process as ps shows it: "appd: worker 1 app:application".
 void set_title(std::string_view role, const config::Settings& settings);
 
-/// What a generation of one configuration is made of. The master's copy belongs to the generation.
-/// A worker or zygote has a copy of its own, by its fork.
+/// What a generation of one configuration is made of.
 class ConfiguredDeployment final : public supervisor::Deployment {
  public:
   /// Opens all but the sockets. Throws config::ConfigError, std::system_error.
@@ -55,12 +52,10 @@ class ConfiguredDeployment final : public supervisor::Deployment {
 
   int run_worker(unsigned index, ipc::WorkerLink link) override;
   int run_zygote(ipc::WorkerLink link) override;
-  void close_after_fork() noexcept override;
 
  private:
   unsigned zygotes_place() const noexcept;
-  void enter(std::string role, unsigned place, support::Dumpable dumpable);
-  int live_as_worker(unsigned index, ipc::WorkerLink link, worker::Preloaded preloaded);
+  launch::WorkerStart make_start(launch::Role role) const;
 
   // Set once.
   const config::Settings settings_;
@@ -68,9 +63,9 @@ class ConfiguredDeployment final : public supervisor::Deployment {
   const std::optional<support::Account> account_;
   const sockets::Admission admission_;
   const supervisor::GenerationPlan plan_;
+  const WorkerProgram program_;
 
   std::unique_ptr<logging::AccessLog> access_log_;  ///< null if it is off
-  logging::Log log_;                                ///< of its processes
   ipc::Scoreboard scoreboard_;
   peers::Inboxes inboxes_;
   ipc::CrashFiles crash_files_;  ///< one for each worker, then the zygote's

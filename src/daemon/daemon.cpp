@@ -19,7 +19,6 @@
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/support/release_pages.hpp"
-#include "runtime/worker/worker.hpp"
 
 namespace appd {
 
@@ -183,16 +182,15 @@ Daemon::DeploymentPtr Daemon::deploy_next() {
   return deployment;
 }
 
-void Daemon::on_ready(const supervisor::Deployment& present) {
+void Daemon::on_ready(const supervisor::Deployment& present, const std::string& program) {
   support::release_unchanged_file_pages();
   const supervisor::GenerationPlan& plan = present.plan();
   logs_.log().report(
       LogEvent::server_ready,
-      fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}, Python {})",
-                  APPD_VERSION, present.describe(),
-                  config::Workers::show({plan.workers, plan.most_workers}),
+      fmt::format("appd {} is ready: {} (workers: {}{}, threads in each: {}; {})", APPD_VERSION,
+                  present.describe(), config::Workers::show({plan.workers, plan.most_workers}),
                   plan.origin == supervisor::Origin::zygote ? ", preloaded" : "", plan.threads,
-                  worker::python_version()));
+                  program));
   service_manager_->on_ready();
 }
 
@@ -238,12 +236,6 @@ void Daemon::reopen_logs() {
 
 std::string Daemon::describe() const {
   return fmt::format("appd {} (pid {})", APPD_VERSION, ::getpid());
-}
-
-/// The children must neither lock the pid file nor speak for the service.
-void Daemon::close_after_fork() noexcept {
-  if (pid_file_) pid_file_->close_after_fork();
-  supervisor::ServiceManager::close_after_fork();
 }
 
 }  // namespace appd

@@ -56,7 +56,7 @@ class Daemon final : private supervisor::Service {
   DeploymentContext context() noexcept;
 
   DeploymentPtr deploy_next() override;
-  void on_ready(const supervisor::Deployment& present) override;
+  void on_ready(const supervisor::Deployment& present, const std::string& program) override;
   void on_start_failed(const std::string& why) override;
   void on_reloading() override;
   void on_reloaded(const supervisor::Deployment& present) override;
@@ -66,7 +66,6 @@ class Daemon final : private supervisor::Service {
   std::string upgrade(supervisor::UpgradeState upgrade_state) override;
   void reopen_logs() override;
   std::string describe() const override;
-  void close_after_fork() noexcept override;
 
   /// Before all that its end has to undo.
   supervisor::MasterSignals signals_;

@@ -78,10 +78,4 @@ int InheritedDeployment::run_zygote(ipc::WorkerLink) {
   refuse_to_start();
 }
 
-void InheritedDeployment::close_after_fork() noexcept {
-  sockets_.clear();
-  inboxes_.clear();
-  access_log_.reset();
-}
-
 }  // namespace appd

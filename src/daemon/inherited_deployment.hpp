@@ -43,7 +43,6 @@ class InheritedDeployment final : public supervisor::Deployment {
 
   int run_worker(unsigned index, ipc::WorkerLink link) override;
   int run_zygote(ipc::WorkerLink link) override;
-  void close_after_fork() noexcept override;
 
  private:
   // Set once.

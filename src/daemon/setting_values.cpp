@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -81,6 +82,11 @@ std::optional<support::Account> find_account(const Settings& settings) {
   } catch (const std::invalid_argument& error) {
     reject("user", error.what());
   }
+}
+
+std::string spool_folder(const Settings& settings) {
+  std::error_code ignored;
+  return std::filesystem::current_path(ignored) / settings.chdir / settings.spool_dir;
 }
 
 Level threshold(const Settings& settings) {

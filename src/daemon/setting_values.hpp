@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,9 @@ std::unique_ptr<logging::AccessLog> open_access_log(const config::Settings& sett
                                                     const std::optional<support::Account>& account);
 /// The account of the workers; std::nullopt if they keep that of the user that starts appd.
 std::optional<support::Account> find_account(const config::Settings& settings);
+
+/// --spool-dir as an absolute path, from the working directory at the start and --chdir.
+std::string spool_folder(const config::Settings& settings);
 
 gateway::Level threshold(const config::Settings& settings);
 void set_umask(const config::Settings& settings);

@@ -6,19 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
 #include <variant>
 
 #include "daemon/setting_values.hpp"
-#include "runtime/net/spool_file.hpp"
+#include "daemon/worker_launch.hpp"
+#include "runtime/config/config_error.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/privileges.hpp"
-#include "runtime/worker/environment.hpp"
-#include "runtime/worker/worker.hpp"
 
 namespace appd {
 
@@ -69,7 +66,7 @@ void check_socket_files(const Settings& settings, const std::vector<sockets::Add
 }
 
 void check_spool_folder(const Settings& settings) {
-  const std::filesystem::path folder = worker::spool_folder(settings);
+  const std::filesystem::path folder = spool_folder(settings);
   std::error_code why;
   const auto status = std::filesystem::status(folder, why);
   // The workers' user may see a folder that the master cannot see.
@@ -82,6 +79,29 @@ void check_spool_folder(const Settings& settings) {
   }
 }
 
+/// A Python that cannot be executed is found by the workers' user; one that is not there, here.
+void check_python(const Settings& settings) {
+  const WorkerProgram program = WorkerProgram::choose(settings);
+  std::error_code why;
+  const std::filesystem::path path =
+      std::filesystem::current_path(why) / settings.chdir / program.path;
+  if (std::filesystem::status(path, why).type() != std::filesystem::file_type::not_found) return;
+  if (std::filesystem::is_symlink(path, why)) {
+    reject(settings.python.empty() ? "virtualenv" : "python",
+           fmt::format("{} leads to a Python that is not there: {}", path.string(),
+                       std::filesystem::read_symlink(path, why).string()));
+  }
+  if (!settings.virtualenv.empty()) {
+    reject("virtualenv", fmt::format("{} is not a virtual environment: it has no bin/python",
+                                     settings.virtualenv));
+  }
+  if (!settings.python.empty()) reject("python", fmt::format("{} does not exist", path.string()));
+  throw config::ConfigError(
+      fmt::format("no worker program was installed with this appd, neither {} nor "
+                  "../libexec/appd/appd-worker beside it; name a Python with --python",
+                  program.path));
+}
+
 }  // namespace
 
 void check(const Settings& settings) {
@@ -90,6 +110,7 @@ void check(const Settings& settings) {
   find_account(settings);
   check_socket_files(settings, addresses);
   check_spool_folder(settings);
+  check_python(settings);
 }
 
 std::vector<std::string> find_warnings(const Settings& settings) {
@@ -99,16 +120,7 @@ std::vector<std::string> find_warnings(const Settings& settings) {
         "started as root without --user: the application, and anyone who exploits it, has root's "
         "rights on this machine; run it as another user with --user www-data");
   }
-  std::string warning = worker::virtualenv_warning(settings);
-  if (!warning.empty()) warnings.push_back(std::move(warning));
   return warnings;
-}
-
-void check_as_user(const Settings& settings) {
-  const std::string folder = worker::spool_folder(settings);
-  if (net::open_spool_file(folder)) return;
-  reject("spool-dir", fmt::format("user {} cannot create a file in {}: {}",
-                                  support::user_name(::geteuid()), folder, std::strerror(errno)));
 }
 
 }  // namespace appd

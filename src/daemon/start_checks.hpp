@@ -15,8 +15,4 @@ void check(const config::Settings& settings);
 /// Warnings of what works but is probably a mistake.
 std::vector<std::string> find_warnings(const config::Settings& settings);
 
-/// For --check, as the workers' user: checks what only that user can see. Throws
-/// config::ConfigError.
-void check_as_user(const config::Settings& settings);
-
 }  // namespace appd

@@ -3,6 +3,7 @@
 #include "reference/bash_completion.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 

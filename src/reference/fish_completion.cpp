@@ -3,6 +3,7 @@
 #include "reference/fish_completion.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "reference/completion.hpp"
 #include "runtime/config/verbs.hpp"

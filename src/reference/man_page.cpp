@@ -3,6 +3,7 @@
 #include "reference/man_page.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <optional>
 

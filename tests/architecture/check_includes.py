@@ -20,8 +20,8 @@ PYTHON_FOLDER = "runtime/python"
 PYTHON_HEADERS = re.compile(r"^(Python|frameobject|structmember|datetime|cpython/.*)\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 LIBRARY = re.compile(r"^appd_library\((\w+)(?:\s+DEPENDS\s+([^)]*))?\)", re.MULTILINE)
-# main.cpp starts what the daemon is made of. It may see all that the daemon's library may see.
-MAIN = "appd_daemon"
+# The files beside the folders start what is composed in two of them: they may see all that these may see.
+MAINS = ("appd_daemon", "appd_worker_program")
 
 
 def read_libraries(source: Path):
@@ -57,7 +57,7 @@ def allowed_folders(folders: dict, depends: dict) -> dict:
     """What each folder of src/ may include from."""
     allowed = {folder: {folder} | {folders[each] for each in reachable(name, depends)}
                for name, folder in folders.items()}
-    allowed["."] = {".", folders[MAIN]} | allowed[folders[MAIN]]
+    allowed["."] = {"."}.union(*(allowed[folders[main]] for main in MAINS if main in folders))
     return allowed
 
 

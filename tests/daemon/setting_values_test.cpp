@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -95,6 +96,15 @@ TEST_SUITE("setting values") {
     settings.socket_group = "adm";
     CHECK(socket_file_options(settings, account).owner == "root");
     CHECK(socket_file_options(settings, account).group == "adm");
+  }
+
+  TEST_CASE("a relative spool folder is one of the application's directory") {
+    Settings settings;
+    settings.chdir = "/srv/site";
+    settings.spool_dir = "spool";
+    CHECK(spool_folder(settings) == "/srv/site/spool");
+    settings.chdir = "";
+    CHECK(spool_folder(settings) == (std::filesystem::current_path() / "spool").string());
   }
 
   TEST_CASE("a log level that is unknown is info, and no umask leaves the process's") {

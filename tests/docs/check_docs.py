@@ -6,8 +6,8 @@
 - Each file, option, event and name of the code between backticks is there, and each option, file and preset in a
   command. Blocks of code are fenced, so that they can be looked into.
 - Each table has a head.
-- README.md is a page that can be skimmed. CONTRIBUTING.md's map has every folder, and the diagram of the code
-  every arrow between those of src/.
+- README.md is a page that can be skimmed. docs/installation.md names the packages of deploy/packages.sh.
+- CONTRIBUTING.md's map has every folder, and the diagram of the code every arrow between those of src/.
 - Each decision says context, decision and consequences.
 - docs/events.md has each event of the source once, with its level, and says of each what the front logs.
   docs/troubleshooting.md has each error. Examples of log lines have an event's name.
@@ -29,6 +29,7 @@ FOLDER_MAP = "CONTRIBUTING.md"
 # Folders of tests/ that mirror src/.
 MIRRORS = {"daemon", "protocol", "reference", "runtime"}
 DIAGRAM = "docs/architecture/README.md"
+FROM_SOURCE = "docs/installation.md"
 LIBRARY = re.compile(r"^appd_library\(appd_(\w+)(?:\s+DEPENDS\s+([^)]*))?\)", re.MULTILINE)
 ARROW = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)
 DECISION = ["Context", "Decision", "Consequences"]
@@ -101,14 +102,19 @@ def complaints_about_readme(root: Path):
     text = (root / "README.md").read_text()
     if (lines := text.count("\n")) > MOST_LINES_OF_README:
         yield f"README.md: {lines} lines are more than {MOST_LINES_OF_README}"
+
+
+def complaints_about_packages(root: Path):
+    """The way from source names what deploy/packages.sh has."""
     packages = (root / "deploy" / "packages.sh").read_text()
-    named = re.search(r"apt install ((?:.*\\\n)*.*)", text)
+    section = (root / FROM_SOURCE).read_text().partition("\n## From source\n")[2]
+    named = re.search(r"apt install ((?:.*\\\n)*.*)", section)
     listed = set(named.group(1).replace("\\", "").split()) if named else set()
     for kind in ("build", "site"):
         wanted = re.search(rf"^{kind}_packages=\(([^)]*)\)", packages, re.MULTILINE).group(1).split()
         for package in wanted:
             if package not in listed:
-                yield f"README.md: the packages lack {package}, which deploy/packages.sh has"
+                yield f"{FROM_SOURCE}: the packages lack {package}, which deploy/packages.sh has"
 
 
 def complaints_about_decisions(pages: list):
@@ -131,6 +137,7 @@ def all_complaints(root: Path, help_text: str):
     yield from complaints_about_folders(root)
     yield from complaints_about_arrows(root)
     yield from complaints_about_readme(root)
+    yield from complaints_about_packages(root)
     yield from complaints_about_decisions(pages)
     yield from events_table.complaints(pages, root)
 

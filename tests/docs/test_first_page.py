@@ -1,7 +1,7 @@
 """The first page of README.md, command by command: a machine with a real systemd and a real nginx.
 
-Its first block, which builds and installs, is a stage of .ci/run. docs.check compares the block's packages with
-deploy/packages.sh.
+Its first block gets appd with pip. In its place, what pip would install is put where pip would put it; tests/wheel/run
+tries pip itself.
 """
 
 import re
@@ -23,20 +23,28 @@ pytestmark = pytest.mark.skipif(bool(systemd.why_not()) or is_sanitized(find_bin
                                 reason=systemd.why_not() or "a sanitizer needs what the unit forbids")
 
 UNIT_OF_NGINX = Path("/lib/systemd/system/nginx.service")
+AS_PIP_DOES = """
+python3 -m venv --without-pip --system-site-packages /srv/site/venv
+mv /usr/local/bin/appd /srv/site/venv/bin/
+mv /usr/local/libexec/appd/python/appd /srv/site/venv/lib/python3*/site-packages/
+rm -r /usr/local/libexec/appd
+mkdir -p /srv/site/venv/share/appd
+mv /srv/project/configs /srv/deploy/systemd /srv/site/venv/share/appd/
+"""
 
 
 def first_page() -> list:
-    """The blocks of commands, without the first, which installs packages and builds."""
-    build, *blocks = [block.text for block in Page.read(ROOT / "README.md").blocks if block.language == "sh"
-                      and "deploy/quickstart" not in block.text]
-    assert "cmake --install build/release" in build and len(blocks) == 4
-    return blocks
+    """The blocks of commands, without the one that installs packages."""
+    _, install, *blocks, _ = [block.text for block in Page.read(ROOT / "README.md").blocks if block.language == "sh"]
+    *_, link = install.splitlines()
+    assert "pip install appd" in install and link.startswith("ln -s ") and len(blocks) == 4
+    return [link, *blocks]
 
 
 @pytest.fixture
 def machine():
-    """With the project's folder in /srv, where commands are given, and what Debian's nginx has installed and
-    started. Its network is its own, so port 80 is free."""
+    """With appd as pip has installed it, and what Debian's nginx has installed and started. Its network is its own, so
+    port 80 is free."""
     installed, place = Installation(find_binary()), Place()
     project = place.folder("project")
     for folder in ("configs", "deploy"):
@@ -44,11 +52,12 @@ def machine():
     made = systemd.Systemd(place, installed.binary, project / "deploy")
     try:
         for file in (project / "configs").rglob("*.conf"):
-            made.write(f"/srv/{file.relative_to(project)}", file.read_text())
+            made.write(f"/srv/project/{file.relative_to(project)}", file.read_text())
         made.write("/etc/systemd/system/nginx.service", UNIT_OF_NGINX.read_text())
         made.do("mount -t tmpfs tmpfs /var/log/nginx; ip link set lo up; rm -rf /etc/appd /srv/site; "
                 "ln -sf ../sites-available/default /etc/nginx/sites-enabled/default; "
                 "systemctl daemon-reload; systemctl start nginx")
+        made.do(AS_PIP_DOES)
         yield made
     finally:
         made.stop()
@@ -57,7 +66,8 @@ def machine():
 
 
 def test_the_first_page_ends_in_a_site_that_can_be_deployed_to(machine):
-    write, start, connect, deploy = first_page()
+    link, write, start, connect, deploy = first_page()
+    machine.do(link)
     machine.do(write)
     assert re.search(r"app:application on /run/appd/app.sock: \d+ of \d+ workers ready", machine.do(start))
     answer = machine.do(connect)

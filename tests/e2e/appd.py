@@ -65,6 +65,7 @@ class Installation:
         self.place = Place()
         self.place.path.chmod(0o755)
         self.binary = self.place.copy(binary, "appd")
+        self.libexec = self.place.copy(binary.parent / "libexec", "libexec")
         self.apps = self.place.copy(APPS, "apps")
         self.configs = self.place.copy(ROOT / "configs", "configs")
         # Memory that CPython keeps until the process ends is not a leak of appd (see the file).
@@ -185,6 +186,7 @@ class FromOwnBinary(Appd):
     def command(self, arguments, environment):
         self.binary = os.path.join(os.path.dirname(self.address), "appd")
         shutil.copy(arguments[0], self.binary)
+        os.symlink(self.installed.libexec, os.path.join(os.path.dirname(self.binary), "libexec"))
         give_away(self.binary)
         return [self.binary, *arguments[1:]]
 

@@ -13,7 +13,7 @@ from soak_trouble import WORKERS
 
 ZOMBIE_AFTER = 1.0  # a child that has just died is a zombie until the master's next turn
 CALM_WITHIN = 60.0
-_WORKER = re.compile(r"  worker \d+ \(pid (\d+)\): ready.*?, (\d+) requests answered(?: \(.*\))?$", re.MULTILINE)
+_WORKER = re.compile(r"  worker \d+ \(pid (\d+)\): ready.*?, (\d+) requests answered\b", re.MULTILINE)
 
 
 def stat(pid) -> list:

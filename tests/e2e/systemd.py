@@ -28,6 +28,8 @@ exec unshare %s --fork --kill-child --mount-proc sh -ec '
     mount -t overlay -o lowerdir=/$each,upperdir=/run/scratch/$each/upper,workdir=/run/scratch/$each/work overlay /$each
   done
   install -D -m 755 "$1" /usr/local/bin/appd
+  mkdir -p /usr/local/libexec
+  cp -r "$(dirname "$1")/libexec" /usr/local/libexec/appd
   cp -r "$2" /srv/deploy
   for each in /etc/systemd/system /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $each; done
   umount -R /sys/fs/cgroup

@@ -86,7 +86,7 @@ class Site:
         assert [event.level for event in told] == ["debug"]
         assert "Traceback" not in self.server.log()
         said = installed.run("status", "--control", self.control).stdout
-        assert re.search(r"(?m), 1 requests answered \(1 when the front had gone away\)$", said.rstrip()), said
+        assert re.search(r"(?m), 1 requests answered \(1 when the front had gone away\); ", said), said
 
 
 @pytest.fixture

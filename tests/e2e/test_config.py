@@ -5,7 +5,6 @@ import json
 import os
 import pwd
 import re
-import sys
 
 import pytest
 
@@ -16,7 +15,7 @@ from processes import Process, unprivileged
 EXIT_CONFIGURATION = 2
 EXIT_START = 4
 OPTIONS = (
-    "socket socket-mode socket-owner socket-group allow allow-user protocol module chdir pythonpath virtualenv env env-file mount "
+    "socket socket-mode socket-owner socket-group allow allow-user protocol module chdir pythonpath virtualenv python env env-file mount "
     "workers threads queue graceful-timeout max-crashes user group umask pidfile max-params max-body body-buffer spool-dir spool-limit spool-bodies "
     "header-timeout body-timeout log-level access-log config check print-config help version"
 ).split()
@@ -148,13 +147,22 @@ def test_a_folder_that_may_not_be_entered_is_named_with_the_user(run, place):
     assert f"user {USER} cannot enter --chdir locked: Permission denied" in ended.stderr
 
 
-def test_a_virtual_environment_of_another_micro_version_is_a_warning(run, place):
-    minor, venv = f"3.{sys.version_info.minor}", place.folder("venv")
-    (venv / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
-    place.write("venv/pyvenv.cfg", f"home = /usr/bin\nversion = {minor}.99\n")
-    ended = run(*GOOD, "--check", "--virtualenv", venv)
-    assert ended.returncode == 0
-    assert f"was made for Python {minor}.99, and appd runs Python {minor}." in ended.stderr
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
+@pytest.mark.parametrize("option, named", [("--virtualenv", "has no bin/python"), ("--python", "does not exist")])
+def test_a_python_that_is_not_there_is_a_mistake_of_the_configuration(run, place, action, option, named):
+    ended = run(*GOOD, *action, option, place / "nothing")
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert option in ended.stderr and f"{place / 'nothing'}" in ended.stderr and named in ended.stderr
+
+
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
+def test_a_python_without_the_worker_of_this_appd_comes_with_the_command_that_mends_it(run, place, action):
+    # As that of an environment for which this installation has no module.
+    python = place.write("python", '#!/bin/sh\nexec /usr/bin/python3 -c "$2" "$3" "$4" "$5" "" "$7"\n')
+    python.chmod(0o755)
+    ended = run(*GOOD, *action, "--python", python)
+    assert ended.returncode == EXIT_START
+    assert "has no worker of appd" in ended.stderr and "-m pip install appd==" in ended.stderr
 
 
 def test_the_environment_is_expanded_in_the_file_and_again_at_a_reload_and_an_upgrade(installed, place):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import re
 import signal
 import socket
 import stat
@@ -108,6 +109,8 @@ def test_status_tells_what_is_served_and_by_whom(controlled):
     pids = children(server.pid)
     assert [line.split(",")[0] for line in workers] == [f"  worker {i + 1} (pid {pids[i]}): ready" for i in range(2)]
     assert sum(int(line.split(", ")[1].split()[0]) for line in workers) == 3
+    program = rf"; {server.installed.libexec}/appd-worker, CPython 3\.\d+\.\d+\w*"
+    assert all(re.search(program + "$", line) for line in workers)
     assert queue == "  queue: 0 (of at most 512 in each worker)"
 
 

@@ -15,12 +15,12 @@ from appd import find_binary
 from processes import Gate, stop_process, unique, wait_until
 
 
-def embedded_python() -> tuple:
+def pythons_version() -> tuple:
     said = subprocess.run([find_binary(), "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(int(part) for part in re.search(r"^Python (\d+)\.(\d+)", said, re.MULTILINE).groups())
+    return tuple(int(part) for part in re.search(r", CPython (\d+)\.(\d+)", said).groups())
 
 
-needs_the_holder = pytest.mark.skipif(embedded_python() >= (3, 12),
+needs_the_holder = pytest.mark.skipif(pythons_version() >= (3, 12),
                                       reason="CPython 3.12 and newer does not tell who has the interpreter")
 
 NO_PROGRESS = ("request.slow", "request.deadline", "request.stuck")

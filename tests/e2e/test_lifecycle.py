@@ -232,7 +232,7 @@ def test_an_application_that_cannot_be_imported_stops_the_start(installed, place
     ended = run_broken(installed, place, "broken:application", text)
     assert ended.returncode == EXIT_START
     assert select_events(parse_log(ended.stderr), "worker.start_failed", "import_application: .*broken",
-                         r"Traceback \(most recent call last\)", shown), ended.stderr
+                         r'\n +File ".*broken\.py", line ', shown), ended.stderr
     assert not (place / "app.sock").exists()
 
 

@@ -250,8 +250,8 @@ FIRST_CHOICE = [
             "support: *", "e2e: test_freezes.py"),
 
     # -- the program
-    removed("the application is told how to reach systemd in appd's name", "src/daemon/daemon.cpp",
-            "  supervisor::ServiceManager::close_after_fork();\n", "e2e: test_service_manager.py", "e2e: test_systemd.py"),
+    removed("the application is told how to reach systemd in appd's name", "src/daemon/worker_launch.cpp",
+            "  supervisor::ServiceManager::drop_variables();\n", "e2e: test_service_manager.py", "e2e: test_systemd.py"),
     changed("a stop during a reload leaves new sockets open", f"{SUPERVISOR}/master.cpp",
             "  for (const auto& generation : generations_) generation->close_listeners();\n",
             "  if (present_) present_->close_listeners();\n",
@@ -266,7 +266,7 @@ FIRST_CHOICE = [
     changed("after an upgrade the stop leaves the socket file", "src/daemon/listeners.cpp",
             "if (owns_file) socket.own_file(account);", "if (!owns_file) socket.own_file(account);",
             "e2e: test_upgrade.py", "e2e: test_sockets.py"),
-    removed("--check imports the application as root", "src/main.cpp",
+    removed("workers, and --check, run the application as root", "src/daemon/worker_launch.cpp",
             "  if (account) support::become(*account);\n", "e2e: test_rights.py", "e2e: test_config.py"),
     removed("systemd is not told why a start has failed", "src/main.cpp",
             "  supervisor::ServiceManager::tell_failure(error.what());\n",

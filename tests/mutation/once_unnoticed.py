@@ -48,7 +48,7 @@ ONCE_UNNOTICED = [
             "  plan.graceful_timeout = settings.graceful_timeout;\n",
             "supervisor: what runs already has the times that are set now, and is not replaced",
             "e2e: test_upgrade.py::test_a_stop_gives_workers_of_the_old_binary_the_time_that_is_set"),
-    removed("the umask after a reload is the start's", "src/daemon/configured_deployment.cpp", "  set_umask(settings_);\n",
+    removed("the umask after a reload is the start's", "src/daemon/worker_launch.cpp", "  set_umask(settings);\n",
             "e2e: test_reload.py::test_a_reload_changes_the_umask_of_the_workers_and_not_of_their_master"),
     removed("a thread that is missed after the drain holds up its worker", f"{WORKER}/worker.cpp",
             "    if (has_reached(Milestone::stuck, Milestone::drained)) leave_stuck();\n",

@@ -151,7 +151,6 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
   std::vector<Given> given = asks ? read_arguments(argc - 1, argv + 1) : read_arguments(argc, argv);
   const auto actions = take_actions(given);
   if (actions.contains("help")) return {.action = Action::help};
-  if (actions.contains("version")) return {.action = Action::version};
 
   const auto file = actions.find("config");
   const std::string* const config = file == actions.end() ? nullptr : &file->second;
@@ -164,7 +163,8 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
 
   Action action = actions.contains("check") ? Action::check : Action::run;
   if (actions.contains("print-config")) action = Action::print_config;
-  if (action != Action::print_config) builder.require();
+  if (actions.contains("version")) action = Action::version;
+  if (action == Action::run || action == Action::check) builder.require();
   return {action, "", builder.take_settings(), builder.take_origins()};
 }
 

@@ -130,7 +130,13 @@ std::vector<Option> make_table() {
                                  {"pythonpath", "DIR", "",
                                   "Directory to search for modules. May be given several times."}),
       single<&S::virtualenv, Text>(
-          application, {"virtualenv", "DIR", "", "Virtual environment with the packages to use."}),
+          application, {"virtualenv", "DIR", "",
+                        "Virtual environment of the application. Its Python runs the workers."}),
+      single<&S::python, Text>(application,
+                               {"python", "FILE", "",
+                                "Python interpreter that runs the workers, such as "
+                                "/usr/bin/python3.13. Default: that of "
+                                "--virtualenv, or the one that appd was installed for."}),
       list<&S::env, Assignment>(
           application, {"env", "NAME=VALUE", "",
                         "Environment variable for the application. May be given several times."}),

@@ -81,6 +81,7 @@ struct Settings {
   std::string module;
   std::string chdir;
   std::vector<std::string> pythonpath;
+  std::string python;
   std::string virtualenv;
   std::vector<std::string> env_files;
   std::vector<std::pair<std::string, std::string>> env;  ///< a later entry wins

@@ -193,6 +193,9 @@ void SettingsBuilder::finish(const Environment& environment) {
   if (!settings_.group.empty() && settings_.user.empty()) {
     throw error_at(origins_.at("group").front(), "group", "requires --user");
   }
+  if (!settings_.python.empty() && !settings_.virtualenv.empty()) {
+    throw error_at(origins_.at("python").front(), "python", "cannot be combined with virtualenv");
+  }
   if (settings_.trust_script_name && !settings_.mount.empty()) {
     throw error_at(origins_.at("mount").front(), "mount",
                    "cannot be combined with trust-script-name");

@@ -3,6 +3,7 @@
 #include "runtime/config/value_formats.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

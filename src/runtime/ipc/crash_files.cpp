@@ -1,4 +1,4 @@
-// Memory files for crash reports, reachable by the same descriptor number in every process.
+// Memory files for crash reports, and the one descriptor by which a process reaches its own.
 
 #include "runtime/ipc/crash_files.hpp"
 
@@ -29,14 +29,21 @@ void keep_forked_processes_out(int descriptor) {
   }
 }
 
+std::vector<support::UniqueFd> make_files(unsigned places) {
+  std::vector<support::UniqueFd> files;
+  for (unsigned place = 0; place < places; ++place) {
+    files.emplace_back(::memfd_create("appd-crash", MFD_CLOEXEC));
+    if (!files.back()) support::throw_errno("memfd_create");
+  }
+  return files;
+}
+
 }  // namespace
 
-CrashFiles::CrashFiles(unsigned places) {
-  for (unsigned place = 0; place < places; ++place) {
-    files_.emplace_back(::memfd_create("appd-crash", MFD_CLOEXEC));
-    if (!files_.back()) support::throw_errno("memfd_create");
-  }
-  own_.reset(::fcntl(files_.front().get(), F_DUPFD_CLOEXEC, 0));
+CrashFiles::CrashFiles(unsigned places) : CrashFiles(make_files(places)) {}
+
+CrashFiles::CrashFiles(std::vector<support::UniqueFd> files) : files_(std::move(files)) {
+  own_.reset(::fcntl(files_.at(0).get(), F_DUPFD_CLOEXEC, 0));
   if (!own_) support::throw_errno("fcntl", "F_DUPFD_CLOEXEC");
   own_.keep_in_forks();  // as for stderr, see write_to_stderr
 }

@@ -2,14 +2,18 @@
 
 #include "runtime/ipc/scoreboard.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "runtime/support/monotonic.hpp"
@@ -30,6 +34,20 @@ std::size_t append(Text& text, std::size_t at, std::string_view part) noexcept {
 
 constexpr std::size_t words_of(std::size_t bytes) noexcept {
   return (bytes + 7) / 8;
+}
+
+/// A worker may write what it likes into the file, but could end its master by cutting it short:
+/// the kernel sends SIGBUS to a process that reads beyond the end.
+support::UniqueFd make_file(std::size_t size) {
+  support::UniqueFd file(::memfd_create("appd-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) support::throw_errno("memfd_create", "scoreboard");
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) {
+    support::throw_errno("ftruncate", "scoreboard");
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    support::throw_errno("fcntl", "F_ADD_SEALS");
+  }
+  return file;
 }
 
 std::string read_text(const ThreadSlot& slot) {
@@ -91,14 +109,29 @@ void ThreadSlot::end(bool front_lost) noexcept {
   if (front_lost) lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-Scoreboard::Scoreboard(unsigned workers, unsigned threads) : workers_(workers), threads_(threads) {
+Scoreboard::Scoreboard(unsigned workers, unsigned threads)
+    : workers_(workers), threads_(threads), file_(make_file(size())) {
   assert(workers > 0 && threads > 0);
-  void* memory = ::mmap(nullptr, size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) support::throw_errno("mmap", "scoreboard");
-  loads_ = static_cast<WorkerLoad*>(memory);
-  slots_ = reinterpret_cast<ThreadSlot*>(loads_ + workers);
+  map(file_);
   std::uninitialized_default_construct_n(loads_, workers);
   std::uninitialized_default_construct_n(slots_, std::size_t{workers} * threads);
+}
+
+Scoreboard::Scoreboard(const support::UniqueFd& file, unsigned workers, unsigned threads)
+    : workers_(workers), threads_(threads) {
+  struct stat found {};
+  if (::fstat(file.get(), &found) != 0) support::throw_errno("fstat", "scoreboard");
+  if (found.st_size < static_cast<off_t>(size())) {
+    throw std::runtime_error("the scoreboard is too short");
+  }
+  map(file);
+}
+
+void Scoreboard::map(const support::UniqueFd& file) {
+  void* memory = ::mmap(nullptr, size(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (memory == MAP_FAILED) support::throw_errno("mmap", "scoreboard");
+  loads_ = static_cast<WorkerLoad*>(memory);
+  slots_ = reinterpret_cast<ThreadSlot*>(loads_ + workers_);
 }
 
 Scoreboard::~Scoreboard() {

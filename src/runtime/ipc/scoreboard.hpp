@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/gateway/progress.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 namespace appd::ipc {
 
@@ -97,16 +98,21 @@ struct WaitingRequests {
 };
 
 /// The shared mapping: a row of thread slots for each worker. Workers can write anything there, so
-/// readers read each value once and trust no range. The master makes it before it forks. It
-/// survives a worker's death, so the master can say what the worker was serving.
+/// readers read each value once and trust no range. The master makes it, and hands its file to the
+/// workers. It survives a worker's death, so the master can say what the worker was serving.
 class Scoreboard {
  public:
   /// Both numbers are at least 1. Throws std::system_error if there is no memory for the mapping.
   Scoreboard(unsigned workers, unsigned threads);
+  /// Maps the file of another process's scoreboard with the same numbers. Throws std::system_error,
+  /// and std::runtime_error if the file is too short for them.
+  Scoreboard(const support::UniqueFd& file, unsigned workers, unsigned threads);
   ~Scoreboard();
   Scoreboard(const Scoreboard&) = delete;
   Scoreboard& operator=(const Scoreboard&) = delete;
 
+  /// For the process that is to map it, too; close-on-exec. Nobody can cut it short.
+  int file() const noexcept { return file_.get(); }
   /// The slots of a worker's pool threads. `index` counts from 0.
   std::span<ThreadSlot> worker(unsigned index) noexcept;
   unsigned workers() const noexcept { return workers_; }
@@ -131,10 +137,13 @@ class Scoreboard {
  private:
   std::span<const ThreadSlot> row(unsigned index) const noexcept;
 
-  WorkerLoad* loads_;  // the mapping begins here
-  ThreadSlot* slots_;
-  unsigned workers_;
-  unsigned threads_;
+  void map(const support::UniqueFd& file);
+
+  const unsigned workers_;
+  const unsigned threads_;
+  const support::UniqueFd file_;  // empty in a process that has not made it
+  WorkerLoad* loads_ = nullptr;   // the mapping begins here
+  ThreadSlot* slots_ = nullptr;
 };
 
 }  // namespace appd::ipc

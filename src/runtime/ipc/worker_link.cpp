@@ -244,7 +244,7 @@ std::pair<WorkerLink::Got, WorkerMessage> WorkerLink::receive_message() noexcept
   const auto step = static_cast<StartStep>(bytes[1]);
   // The application can write to any descriptor of its process. A datagram that is not a message is
   // skipped.
-  if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::exiting ||
+  if (datagram.size < kHeadSize || kind > WorkerMessage::Kind::program ||
       step > StartStep::warm_up) {
     return {Got::nothing, {}};
   }

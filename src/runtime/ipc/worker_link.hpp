@@ -17,8 +17,8 @@ namespace appd::ipc {
 /// The steps of a worker's start, in order. A failure is reported with the step in which it
 /// happened.
 enum class StartStep : std::uint8_t {
-  enter_directory,
-  start_interpreter,
+  enter_directory,    ///< and take the user's rights
+  start_interpreter,  ///< execute the worker program
   import_application,
   run_fork_hooks,  ///< in a worker forked by a zygote: hooks of Python and the application
   start_threads,
@@ -45,6 +45,7 @@ struct WorkerMessage {
     exiting,     ///< its requests are done and it exits; `text` has a line for each thread of the
                  ///< application that Python waits for: "0x00007f2a4c1ff6c0 name", with the number
                  ///< as in the stacks that a signal leaves
+    program,     ///< `text` names what it runs: "/srv/venv/bin/python, CPython 3.13.5"
   };
   Kind kind = Kind::step;
   StartStep step = StartStep::enter_directory;

@@ -44,6 +44,11 @@ AccessLog::AccessLog(const std::string& target, std::string_view format,
       fd_(open_target(target, account)),
       sink_(fd_.get()) {}
 
+AccessLog::AccessLog(support::UniqueFd fd, std::string_view format)
+    : format_(format.empty() ? kDefaultAccessFormat : format),
+      fd_(std::move(fd)),
+      sink_(fd_.get()) {}
+
 void AccessLog::write(const gateway::AccessRecord& record) noexcept {
   try {
     Line line;

@@ -22,6 +22,9 @@ class AccessLog {
   /// std::system_error, std::runtime_error, std::invalid_argument (see AccessFormat).
   AccessLog(const std::string& target, std::string_view format,
             const support::Account* account = nullptr);
+  /// Goes on in what another process has opened. It cannot be opened anew here. Throws
+  /// std::invalid_argument.
+  AccessLog(support::UniqueFd fd, std::string_view format);
 
   void write(const gateway::AccessRecord& record) noexcept;
   /// Opens the target anew and continues there, if old and new are regular files: the old one may
@@ -30,6 +33,7 @@ class AccessLog {
   void reopen();
   /// Continues in a copy of `fd`.
   void go_on_in(int fd) noexcept;
+  int fd() const noexcept { return fd_.get(); }
   /// −1 if it is not a regular file.
   int file() const noexcept;
   LogSink& sink() noexcept { return sink_; }

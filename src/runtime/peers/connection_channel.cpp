@@ -84,6 +84,9 @@ ConnectionChannel::ConnectionChannel() {
 ConnectionChannel::ConnectionChannel(support::UniqueFd in_end, support::UniqueFd out_end) noexcept
     : in(std::move(in_end)), out(std::move(out_end)) {}
 
+ConnectionChannel::ConnectionChannel(ConnectionChannel&& other) noexcept
+    : ConnectionChannel(std::move(other.in), std::move(other.out)) {}
+
 bool ConnectionChannel::send(int socket, std::string_view bytes) const noexcept {
   Datagram datagram({const_cast<char*>(bytes.data()), bytes.size()});
   datagram.kind = Kind::connection;

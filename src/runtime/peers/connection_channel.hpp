@@ -12,11 +12,13 @@
 namespace appd::peers {
 
 /// A box for connections. Any process that has the ends open may put connections in, and take them
-/// out. What lies in it outlives the process that put it in. Made before the first fork.
+/// out. What lies in it outlives the process that put it in.
 struct ConnectionChannel {
   /// Throws std::system_error.
   ConnectionChannel();
   ConnectionChannel(support::UniqueFd in_end, support::UniqueFd out_end) noexcept;
+  /// Before anybody reads.
+  ConnectionChannel(ConnectionChannel&& other) noexcept;
 
   /// Puts a copy of the descriptor in, with bytes that have been read of the connection and are to
   /// be read again. False if there is no room or no memory now: nothing has happened. Never waits.

@@ -6,21 +6,19 @@
 
 namespace appd::peers {
 
-Inboxes::Inboxes(unsigned workers)
-    : count_(workers > 1 ? workers : 0), boxes_(std::make_unique<ConnectionChannel[]>(count_)) {}
-
-void Inboxes::close() noexcept {
-  count_ = 0;
-  boxes_.reset();
+Inboxes::Inboxes(unsigned workers) {
+  const unsigned count = workers > 1 ? workers : 0;
+  boxes_.reserve(count);
+  for (unsigned i = 0; i < count; ++i) boxes_.emplace_back();
 }
 
 std::vector<support::UniqueFd> Inboxes::release() {
   std::vector<support::UniqueFd> ends;
-  for (std::size_t i = 0; i < count_; ++i) {
-    ends.push_back(std::move(boxes_[i].in));
-    ends.push_back(std::move(boxes_[i].out));
+  for (ConnectionChannel& box : boxes_) {
+    ends.push_back(std::move(box.in));
+    ends.push_back(std::move(box.out));
   }
-  close();
+  boxes_.clear();
   return ends;
 }
 

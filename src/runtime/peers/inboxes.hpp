@@ -1,8 +1,8 @@
 // The inboxes of a generation's workers.
 #pragma once
 
-#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/peers/connection_channel.hpp"
@@ -11,23 +11,22 @@
 namespace appd::peers {
 
 /// Holds the connections that workers give to each other. Each worker has an inbox: a channel that
-/// is open in all workers, and that its owner empties. Made before the first fork. When a worker
-/// dies, the master gives what lies in its inbox to any worker that serves (`recover`), since not
-/// every worker is replaced.
+/// is open in all workers, and that its owner empties. The master makes them and hands them to each
+/// worker. When a worker dies, the master gives what lies in its inbox to any worker that serves
+/// (`recover`), since not every worker is replaced.
 class Inboxes {
  public:
   /// Throws std::system_error. One worker needs none.
   explicit Inboxes(unsigned workers);
+  /// Takes those that another process has made.
+  explicit Inboxes(std::vector<ConnectionChannel> boxes) noexcept : boxes_(std::move(boxes)) {}
 
-  std::span<const ConnectionChannel> boxes() const noexcept { return {boxes_.get(), count_}; }
-  /// Closes all ends, in a process that has nothing to do with these workers.
-  void close() noexcept;
+  std::span<const ConnectionChannel> boxes() const noexcept { return boxes_; }
   /// Gives all ends away.
   std::vector<support::UniqueFd> release();
 
  private:
-  std::size_t count_;
-  std::unique_ptr<ConnectionChannel[]> boxes_;
+  std::vector<ConnectionChannel> boxes_;
 };
 
 }  // namespace appd::peers

@@ -5,19 +5,21 @@
 
 namespace appd::python {
 
-/// The module `appd`, which applications may import. It exists before they do, and replaces any
-/// module of theirs with that name.
+/// The module `appd`, which applications may import (python/appd/__init__.py.in). A Python that has
+/// been executed as a worker has imported it already. Otherwise it is made from its text, which is
+/// built in, before the application is imported; so no module of the application's has that name.
 class AppdModule {
  public:
-  /// Makes the module and puts it into sys.modules. Construct and destroy it holding the
-  /// interpreter. Throws StartError.
+  /// Construct, use and destroy it holding the interpreter. Throws StartError.
   AppdModule();
 
-  /// The exception raised in an interrupted call. It derives from BaseException: frameworks turn
-  /// each Exception into a response, and a call that is given up should not go on.
+  /// The exception raised in an interrupted call.
   const Ref& request_timeout() const noexcept { return request_timeout_; }
+  /// What `appd.worker()` returns from now on. Throws PythonError.
+  void set_worker(unsigned number);
 
  private:
+  Ref module_;
   Ref request_timeout_;
 };
 

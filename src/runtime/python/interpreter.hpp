@@ -1,29 +1,25 @@
-// The embedded CPython interpreter.
+// The interpreter of a worker, whichever program has started it.
 #pragma once
 
 #include <string>
 
 #include "runtime/python/python_options.hpp"
-#include "runtime/python/ref.hpp"
 
 namespace appd::python {
 
-/// CPython as python(1) would start it, with these differences: there are no signal handlers,
-/// sys.argv is ["appd"], sys.executable is the python of the virtual environment or the one that
-/// appd was built with, stdout is line-buffered, threads switch every millisecond instead of every
-/// five, faulthandler is enabled, and sys.path begins with the given entries and the working
-/// directory. PYTHON* variables of the environment count, since an operator sets them on purpose.
-class Interpreter {
- public:
-  /// Makes the calling thread Python's main thread, holding the interpreter. Throws StartError.
-  explicit Interpreter(const PythonOptions& options);
-  Interpreter(const Interpreter&) = delete;
-  Interpreter& operator=(const Interpreter&) = delete;
+/// Prepares the interpreter for an application: sys.argv is ["appd"], stdout is line-buffered,
+/// threads switch every millisecond instead of every five, faulthandler is enabled, and sys.path
+/// begins with the given entries and the working directory. All else is as python(1) has it. On
+/// Python's main thread, holding the interpreter. Throws StartError.
+void prepare_interpreter(const PythonOptions& options);
 
-  /// Ends CPython; holding the interpreter. False if flushing failed.
-  bool finalize() noexcept;
+/// Takes Python's own handler of SIGINT away, so that an application finds the default action, as
+/// it does for all other signals. Call it before appd installs handlers: an application could not
+/// restore a handler that Python has not set. On Python's main thread, holding the interpreter.
+/// Throws StartError.
+void leave_interrupts_to_the_system();
 
-  static std::string version();
-};
+/// "3.11.2"
+std::string interpreter_version();
 
 }  // namespace appd::python

@@ -10,7 +10,6 @@ namespace appd::python {
 struct PythonOptions {
   std::string module;                   ///< which application: see `load_application`
   std::vector<std::string> pythonpath;  ///< put in front of sys.path, in this order
-  std::string virtualenv;               ///< "" if there is none
   bool multithread = false;             ///< wsgi.multithread: this process has several pool threads
   bool multiprocess = false;            ///< wsgi.multiprocess: there are other workers
   int crash_descriptor = -1;  ///< where the stacks of all threads go when a signal such as

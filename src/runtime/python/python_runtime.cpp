@@ -31,7 +31,9 @@ using support::ForkSide;
 
 struct PythonRuntime::Impl {
   Impl(PythonOptions given, gateway::Reporter& reports)
-      : options(std::move(given)), reporter(reports), interpreter(options) {}
+      : options(std::move(given)), reporter(reports) {
+    prepare_interpreter(options);
+  }
 
   /// Processes that the import forks may return from it.
   Ref import_application() {
@@ -54,7 +56,6 @@ struct PythonRuntime::Impl {
   LiveCounters live;  // outlives the interpreter, whose last objects count in it
   const std::shared_ptr<DeferredDecrefs> deferred_decrefs =
       std::make_shared<DeferredDecrefs>(live.kept_bodies);
-  Interpreter interpreter;
   std::optional<AppdModule> module{std::in_place};
   std::optional<WsgiApplication> application;
   std::optional<PoolThreads> pool;
@@ -74,6 +75,14 @@ PythonRuntime::~PythonRuntime() {
   // Without the interpreter these references cannot be released. They stay, as the interpreter
   // does.
   if (!impl_->finalized) static_cast<void>(impl_.release());
+}
+
+void PythonRuntime::set_worker(unsigned number) {
+  try {
+    impl_->module->set_worker(number);
+  } catch (const PythonError&) {
+    throw StartError("cannot number the worker: " + take_failure().line);
+  }
 }
 
 void PythonRuntime::load_application() {
@@ -217,17 +226,13 @@ bool PythonRuntime::finalize() {
   impl_->module.reset();
   impl_->deferred_decrefs->clear();
   impl_->finalized = true;
-  const bool flushed = impl_->interpreter.finalize();
+  const bool flushed = Py_FinalizeEx() == 0;
   if (support::forked_by_application()) end_forked_child(impl_->reporter, "exit handlers");
   return flushed;
 }
 
 LiveObjects PythonRuntime::live_objects() const noexcept {
   return impl_->live.snapshot();
-}
-
-std::string PythonRuntime::version() {
-  return Interpreter::version();
 }
 
 }  // namespace appd::python

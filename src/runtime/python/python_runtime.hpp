@@ -26,17 +26,21 @@ namespace appd::python {
 /// those that it includes, is all that a worker sees of Python.
 ///
 /// Made and used on the worker's main thread, in the order of the members. That thread holds the
-/// interpreter from construction to `release_main`, and again after `take_main` or `join_pool`. The
-/// working directory must be the application's already, and the environment (PYTHON* and others)
-/// final. Once per process: CPython cannot reliably start twice.
+/// interpreter from construction to `release_main`, and again after `take_main` or `join_pool`.
+/// CPython has started, by itself or by start_embedded_python, and the working directory is the
+/// application's. Once per process: CPython cannot reliably start twice.
 class PythonRuntime {
  public:
-  /// Starts CPython. Throws StartError. The reporter must outlive the runtime.
+  /// Prepares the interpreter (prepare_interpreter). Throws StartError. The reporter must outlive
+  /// the runtime.
   PythonRuntime(PythonOptions options, gateway::Reporter& reporter);
   /// Does not finalise: a process whose pool threads do not end leaves by `_exit` without that.
   ~PythonRuntime();
   PythonRuntime(const PythonRuntime&) = delete;
   PythonRuntime& operator=(const PythonRuntime&) = delete;
+
+  /// The number that `appd.worker()` gives the application, from 1. Throws StartError.
+  void set_worker(unsigned number);
 
   /// Imports the application. Throws LoadError. The forms are `module:callable`,
   /// `module:object.attribute`, `module:factory()`, `module` (its `application`, else its `app`),
@@ -99,9 +103,6 @@ class PythonRuntime {
   bool finalize();
 
   LiveObjects live_objects() const noexcept;
-
-  /// The version of the embedded library: "3.11.2". Needs no interpreter.
-  static std::string version();
 
  private:
   struct Impl;

@@ -74,12 +74,6 @@ ControlSocket::ControlSocket(const std::string& path, support::UniqueFd listener
   watch_listener();
 }
 
-void ControlSocket::close_after_fork() noexcept {
-  epoll_.reset();
-  listener_.reset();
-  callers_.clear();
-}
-
 bool ControlSocket::watch(int operation, int fd, Caller caller, std::uint32_t events) noexcept {
   epoll_event event{};
   event.events = events;

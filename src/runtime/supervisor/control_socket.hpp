@@ -46,9 +46,6 @@ class ControlSocket {
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
-  /// Closes all descriptors, in a forked child.
-  void close_after_fork() noexcept;
-
   /// To be polled for reading.
   int fd() const noexcept { return epoll_.get(); }
   /// What has been asked since. Callers that are gone are forgotten.

@@ -12,8 +12,7 @@
 namespace appd::supervisor {
 
 /// What a generation is made of: settings, sockets, scoreboard, logs. The master knows no more of
-/// it than this. Its generation owns it, so it lives until the last process of that has ended. Each
-/// of these processes has a copy, by its fork.
+/// it than this. Its generation owns it, so it lives until the last process of that has ended.
 class Deployment {
  public:
   Deployment() = default;
@@ -53,15 +52,13 @@ class Deployment {
 
   // -- In a forked child
 
-  /// A worker's life; returns the process's exit code. `index` counts from 0 (logs say "worker 1").
-  /// The worker becomes ready, serves when its master orders so, drains and returns when that
-  /// orders so or is gone (the end of `link`).
+  /// Becomes a worker, by the execution of its program; returns the exit code if that cannot be.
+  /// `index` counts from 0 (logs say "worker 1"). The worker becomes ready, serves when its master
+  /// orders so, drains and ends when that orders so or is gone (the end of `link`).
   virtual int run_worker(unsigned index, ipc::WorkerLink link) = 0;
-  /// A zygote's life, the same way: it forks each worker that the master orders, as a child of the
-  /// master's. It returns when its master orders so or is gone, and in each of those workers.
+  /// Becomes a zygote, the same way. It forks each worker that the master orders, as a child of the
+  /// master's, and ends when its master orders so or is gone.
   virtual int run_zygote(ipc::WorkerLink link) = 0;
-  /// In a process of another generation: closes all that it has.
-  virtual void close_after_fork() noexcept = 0;
 };
 
 }  // namespace appd::supervisor

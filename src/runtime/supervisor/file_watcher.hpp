@@ -21,8 +21,6 @@ class FileWatcher {
   int fd() const noexcept { return inotify_.get(); }
   /// Whether the file was touched since the last look. Removing it does not count.
   bool look();
-  /// In a forked child.
-  void close_after_fork() noexcept { inotify_.reset(); }
 
  private:
   struct Seen {

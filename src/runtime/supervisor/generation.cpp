@@ -135,11 +135,12 @@ void Generation::tick() {
 }
 
 void Generation::order_again(Slot& slot) {
-  if (!slot.process || !slot.process->owes_orders()) return;
+  if (!slot.process || !slot.process->owed.any()) return;
+  Process& process = *slot.process;
   const Clock::time_point now = Clock::now();
-  if (now < slot.process->resend_due) return;
-  if (slot.process->logs_unsent) slot.process->order_reopen(deployment_->logs(), now);
-  if (slot.process->unsent) slot.process->order(*slot.process->unsent, now);
+  if (now < process.owed.due) return;
+  if (process.owed.reopen_logs) process.order_reopen(deployment_->logs(), now);
+  if (process.owed.order) process.order(*process.owed.order, now);
 }
 
 void Generation::reopen_logs() {
@@ -192,10 +193,11 @@ bool Generation::export_to(UpgradeState& upgrade_state) const {
   return true;
 }
 
-void Generation::close_links() noexcept {
-  for (Slot* slot : slots_) {
-    if (slot->process) slot->process->link.close();
-  }
+std::string Generation::program() const {
+  const auto known = std::find_if(slots_.begin(), slots_.end(), [](const Slot* slot) {
+    return slot->process && !slot->process->program.empty();
+  });
+  return known == slots_.end() ? "" : (*known)->process->program;
 }
 
 /// The process tells where it is as it ends, and its end is the failure.
@@ -269,7 +271,7 @@ std::optional<Clock::time_point> Generation::due() const {
   };
   for (const Slot* slot : slots_) {
     consider(slot->life.due(launcher_.can_start(*slot)));
-    if (slot->process && slot->process->owes_orders()) consider(slot->process->resend_due);
+    if (slot->process && slot->process->owed.any()) consider(slot->process->owed.due);
   }
   consider(upkeep_.due());
   consider(workers_.ending_due(Clock::now(), plan_.graceful_timeout));

@@ -36,9 +36,7 @@ enum class ProcessEnd : std::uint8_t {
 
 /// The workers of one configuration and of the code as it was when they started, with their zygote
 /// if they have one. Forks them, gives them orders, kills them and waits for them. SlotLifecycle
-/// decides on each slot. Single-threaded; the process must have no other thread, since it forks
-/// without exec. What workers share, such as listening sockets, is simply open when they are
-/// started.
+/// decides on each slot. Single-threaded; the process must have no other thread, as for Master.
 ///
 /// If there is a zygote, it forks the workers, and starts wait while it is away. It is kept alive
 /// as they are, and ends when all of them are retired.
@@ -94,10 +92,11 @@ class Generation final : public WorkerGroup {
   /// Adds what another program in this process needs to know of the workers. Returns false if that
   /// is not possible now: a worker is not known yet, or the zygote starts or ends.
   bool export_to(UpgradeState& upgrade_state) const;
-  /// In a forked child: closes what is the master's.
-  void close_links() noexcept;
 
   // -- State
+
+  /// "/srv/venv/bin/python, CPython 3.13.5": what its processes run. "" before one has said so.
+  std::string program() const override;
 
   unsigned number() const noexcept override { return number_; }
   Deployment& deployment() const noexcept { return *deployment_; }

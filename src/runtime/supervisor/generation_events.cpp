@@ -73,6 +73,9 @@ void Generation::on_message(Slot& slot, const WorkerMessage& message) {
     case WorkerMessage::Kind::step:
       slot.process->step = message.step;
       return;
+    case WorkerMessage::Kind::program:
+      slot.process->program = message.text;
+      return;
     case WorkerMessage::Kind::ready:
       return on_ready(slot);
     case WorkerMessage::Kind::overloaded:

@@ -36,10 +36,7 @@ void Launcher::fork_child(Slot& slot) {
   std::fflush(nullptr);  // otherwise parent and child would both write what stdio holds
   const pid_t pid = ::fork();
   if (pid < 0) support::throw_errno("fork");
-  if (pid == 0) {
-    master_end.close();
-    live_as_child(slot, std::move(child_end));
-  }
+  if (pid == 0) live_as_child(slot, std::move(child_end));
   slot.process = Process{pid, std::move(master_end), Clock::now(), std::nullopt};
   reporter_.report(LogEvent::worker_started, fmt::format("{} started (pid {})", slot.name, pid));
 }
@@ -52,12 +49,12 @@ void Launcher::order_worker(Slot& worker) {
 }
 
 // A worker learns of its master's death from the end of its link, and drains then. So no worker may
-// keep the master's end of another worker's link, and none returns into the master's code. Why not
-// otherwise: docs/decisions/no-parent-death-signal.md.
+// have the master's end of another worker's link: all that is the master's is close-on-exec. Why
+// not otherwise: docs/decisions/no-parent-death-signal.md.
 void Launcher::live_as_child(const Slot& slot, WorkerLink link) noexcept {
   int code = support::exit_code::kFailure;
   try {
-    fork_handler_.enter_child(deployment_);
+    fork_handler_.enter_child();
     code = slot.is_worker() ? deployment_.run_worker(*slot.index, std::move(link))
                             : deployment_.run_zygote(std::move(link));
   } catch (const std::exception& error) {

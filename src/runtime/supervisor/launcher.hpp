@@ -13,9 +13,8 @@ namespace appd::supervisor {
 /// Prepares a process that the master has forked.
 class ForkHandler {
  public:
-  /// In the child, before it runs what its deployment says: closes what is the master's or another
-  /// generation's. `own` is the deployment of the child's generation.
-  virtual void enter_child(const Deployment& own) = 0;
+  /// In the child, before it becomes what its deployment says.
+  virtual void enter_child() = 0;
 
  protected:
   ~ForkHandler() = default;

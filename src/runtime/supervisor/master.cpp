@@ -106,7 +106,7 @@ void Master::advance_start() {
   present_->establish();
   present_->serve();
   follow(*present_);
-  service_.on_ready(present_->deployment());
+  service_.on_ready(present_->deployment(), present_->program());
 }
 
 void Master::try_upgrade() {
@@ -187,17 +187,9 @@ void Master::remove_finished() {
   });
 }
 
-void Master::enter_child(const Deployment& own) {
-  sources_.signals.close_after_fork();
-  if (sources_.control) sources_.control->close_after_fork();
-  if (sources_.file_watcher) sources_.file_watcher->close_after_fork();
-  for (const auto& generation : generations_) {
-    generation->close_links();
-    if (&generation->deployment() != &own) generation->deployment().close_after_fork();
-  }
-  service_.close_after_fork();
+void Master::enter_child() {
   support::leave_terminal();
-  support::enter_worker_signals(sources_.signals.mask_for_children(upgrade_state_.has_value()));
+  sources_.signals.prepare_child(upgrade_state_.has_value());
 }
 
 // -- The end

@@ -28,8 +28,9 @@ struct EventSources {
 };
 
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.
-/// Single-threaded; the process must have no other thread while it exists, since it forks without
-/// exec. After an upgrade it begins with the workers of the program from before, and a reload.
+/// Single-threaded; the process must have no other thread while it exists, since a forked child
+/// runs code of its own before it executes a program. After an upgrade it begins with the workers
+/// of the program from before, and a reload.
 ///
 /// - First start: if one worker cannot start, all are stopped.
 /// - SIGHUP reloads. If the next generation cannot start, it is discarded, and the present one goes
@@ -88,7 +89,7 @@ class Master final : private ForkHandler {
   const char* describe_role(const Generation& generation) const noexcept;
   void reap();
   void on_crash();
-  void enter_child(const Deployment& own) override;
+  void enter_child() override;
 
   void abandon_start();
   void stop(std::string_view reason);

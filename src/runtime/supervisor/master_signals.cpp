@@ -3,6 +3,7 @@
 #include "runtime/supervisor/master_signals.hpp"
 
 #include "runtime/support/harmless_signals.hpp"
+#include "runtime/support/worker_signals.hpp"
 
 namespace appd::supervisor {
 namespace {
@@ -54,13 +55,14 @@ MasterSignals::~MasterSignals() {
   }
 }
 
-sigset_t MasterSignals::mask_for_children(bool upgraded) const noexcept {
+void MasterSignals::prepare_child(bool upgraded) const noexcept {
   sigset_t mask = blocked_.previous();
-  if (!upgraded) return mask;
+  const sigset_t left = support::signals_left_to_master();
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-    if (is_masters(signal)) ::sigdelset(&mask, signal);
+    if (upgraded && is_masters(signal)) ::sigdelset(&mask, signal);
+    if (::sigismember(&left, signal) == 1) ::sigaddset(&mask, signal);
   }
-  return mask;
+  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 }  // namespace appd::supervisor

@@ -23,11 +23,11 @@ class MasterSignals {
 
   /// To be read with support::try_read_signal.
   const support::UniqueFd& fd() const noexcept { return fd_; }
-  /// In a forked child, which goes on with `mask_for_children`.
-  void close_after_fork() noexcept { fd_.reset(); }
-  /// The mask that a child gets: the one from before. After an upgrade (`upgraded`) that one has
-  /// these signals blocked, since execve keeps the mask; they are taken out of it.
-  sigset_t mask_for_children(bool upgraded) const noexcept;
+  /// In a forked child, before it executes a worker's program: puts the mask from before in force,
+  /// with the signals blocked that a worker leaves to its master; it unblocks them when it has
+  /// handlers. After an upgrade (`upgraded`) the mask from before has all of the master's signals
+  /// blocked, since execve keeps the mask; they are taken out of it.
+  void prepare_child(bool upgraded) const noexcept;
 
  private:
   support::BlockedSignals blocked_;

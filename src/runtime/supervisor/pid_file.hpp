@@ -29,10 +29,9 @@ class PidFile {
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
+  /// Close-on-exec. With it, an application could write another process id there, for whoever
+  /// signals the master by this file.
   int fd() const noexcept { return fd_.get(); }
-  /// In a forked child: closes the descriptor. With it, an application could write another process
-  /// id there, for whoever signals the master by this file.
-  void close_after_fork() noexcept { fd_.reset(); }
 
  private:
   void open_locked(const support::Account* account);

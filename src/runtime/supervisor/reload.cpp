@@ -81,8 +81,8 @@ Reload::Progress Reload::take_over(Clock::time_point now) {
 Reload::Progress Reload::await_former(Clock::time_point now) {
   if (former_.any_accepting() && now < *patience_) return Progress::under_way;
   const std::string what =
-      fmt::format("reloaded in {}: generation {} serves ({})", describe_duration(now - began_),
-                  next_.number(), describe_workers(wanted_));
+      fmt::format("reloaded in {}: generation {} serves ({}); {}", describe_duration(now - began_),
+                  next_.number(), describe_workers(wanted_), next_.program());
   reporter_.report(LogEvent::reload_finished, what);
   callers_.succeed(what);
   former_.close_listeners();

@@ -18,8 +18,8 @@ class Service {
   /// Deploys the configuration as it is now, for a reload. What it throws says why that cannot be.
   virtual std::unique_ptr<Deployment> deploy_next() = 0;
 
-  /// The first generation serves. Told once.
-  virtual void on_ready(const Deployment& present) = 0;
+  /// The first generation serves, and its workers run `program`. Told once.
+  virtual void on_ready(const Deployment& present, const std::string& program) = 0;
   /// Told instead if the first generation cannot serve; the end begins. `why` may have several
   /// lines.
   virtual void on_start_failed(const std::string& why) = 0;
@@ -42,8 +42,6 @@ class Service {
   virtual void reopen_logs() = 0;
   /// How a status begins: "appd 1.0 (pid 812)".
   virtual std::string describe() const = 0;
-  /// In a forked child: gives up what is the master's alone.
-  virtual void close_after_fork() noexcept = 0;
 
  protected:
   ~Service() = default;

@@ -108,7 +108,7 @@ std::optional<ServiceManager::Clock::time_point> ServiceManager::on_turn(Clock::
   return next_feed_;
 }
 
-void ServiceManager::close_after_fork() noexcept {
+void ServiceManager::drop_variables() noexcept {
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
 }
 

@@ -38,9 +38,9 @@ class ServiceManager {
   /// Returns the time by which it needs the next turn; std::nullopt if it needs none.
   std::optional<Clock::time_point> on_turn(Clock::time_point now, unsigned ready_workers);
 
-  /// In a forked child: removes the variables from the environment. So neither the application nor
-  /// a program that it runs speaks for this service.
-  static void close_after_fork() noexcept;
+  /// In a process that is not the service's main one: removes the variables from the environment.
+  /// So neither the application nor a program that it runs speaks for this service.
+  static void drop_variables() noexcept;
 
  private:
   std::string served_;

@@ -12,16 +12,16 @@ constexpr std::chrono::milliseconds kResendPause{50};
 }  // namespace
 
 void Process::order(ipc::MasterOrder what, Clock::time_point now) noexcept {
-  unsent.reset();
+  owed.order.reset();
   // Without a link the process is ending already, and its slot has a deadline for that.
   if (link.fd() < 0 || link.send(what)) return;
-  unsent = what;
-  resend_due = now + kResendPause;
+  owed.order = what;
+  owed.due = now + kResendPause;
 }
 
 void Process::order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept {
-  logs_unsent = link.fd() >= 0 && !link.send_reopen(logs);
-  if (logs_unsent) resend_due = now + kResendPause;
+  owed.reopen_logs = link.fd() >= 0 && !link.send_reopen(logs);
+  if (owed.reopen_logs) owed.due = now + kResendPause;
 }
 
 std::string title(const Slot& slot) {

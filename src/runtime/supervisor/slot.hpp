@@ -22,6 +22,15 @@ struct UsageStart {
   Clock::time_point memory_due{};         ///< when it is measured next
 };
 
+/// Orders that a process's link had no room for. They are sent again at `due`.
+struct OwedOrders {
+  std::optional<ipc::MasterOrder> order;
+  bool reopen_logs = false;
+  Clock::time_point due;
+
+  bool any() const noexcept { return order || reopen_logs; }
+};
+
 /// What is known of a living process.
 struct Process {
   /// std::nullopt while the zygote has been ordered to fork it and it has not said anything yet.
@@ -30,6 +39,7 @@ struct Process {
   Clock::time_point started;
   std::optional<ipc::StartStep> step;
   bool failure_reported = false;
+  std::string program{};  ///< "/srv/venv/bin/python, CPython 3.13.5"; "" before it has said so
   /// Why the master ends it, such as "was not ready within 5.0 s (--start-timeout)". "" if it does
   /// not.
   std::string fault{};
@@ -41,15 +51,11 @@ struct Process {
   UsageStart usage{};            ///< of a worker that is ready
   bool accepting = false;        ///< it takes connections, as far as the master knows
   Clock::time_point heard_at{};  ///< when it last said that it knows of its retirement
-  /// An order that its link had no room for; it is sent again at `resend_due`.
-  std::optional<ipc::MasterOrder> unsent{};
-  bool logs_unsent = false;  ///< the same for the order to reopen logs
-  Clock::time_point resend_due{};
+  OwedOrders owed{};
 
   /// Sends an order, now or later. An order that still waits is replaced by a newer one.
   void order(ipc::MasterOrder what, Clock::time_point now) noexcept;
   void order_reopen(const gateway::LogStreams& logs, Clock::time_point now) noexcept;
-  bool owes_orders() const noexcept { return unsent || logs_unsent; }
 };
 
 /// The place of a process that the master keeps alive: a worker's or the zygote's.

@@ -18,10 +18,12 @@ std::string describe_work(const Slot& slot, const ipc::Scoreboard& scoreboard,
 std::string describe_status(const Slot& slot, const ipc::Scoreboard& scoreboard) {
   std::string text = fmt::format("{}: {}{}", title(slot), name(slot.life.state()),
                                  describe_work(slot, scoreboard, ", serving "));
-  if (!slot.is_worker()) return text;
-  text += fmt::format(", {} requests answered", scoreboard.answered(*slot.index));
-  const auto lost = scoreboard.lost(*slot.index);
-  if (lost > 0) text += fmt::format(" ({} when the front had gone away)", lost);
+  if (slot.is_worker()) {
+    text += fmt::format(", {} requests answered", scoreboard.answered(*slot.index));
+    const auto lost = scoreboard.lost(*slot.index);
+    if (lost > 0) text += fmt::format(" ({} when the front had gone away)", lost);
+  }
+  if (slot.process && !slot.process->program.empty()) text += "; " + slot.process->program;
   return text;
 }
 

@@ -3,10 +3,7 @@
 #include "runtime/supervisor/upgrade_state.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <array>
 #include <functional>
 #include <iomanip>
 #include <istream>
@@ -16,7 +13,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "runtime/support/throw_errno.hpp"
+#include "runtime/support/memory_file.hpp"
 
 namespace appd::supervisor {
 namespace {
@@ -108,24 +105,11 @@ void set_close_on_exec(int fd, bool close) noexcept {
 support::UniqueFd store(const UpgradeState& upgrade_state) {
   std::ostringstream text;
   write(text, upgrade_state);
-  const std::string bytes = text.str();
-  support::UniqueFd file(::memfd_create("appd-upgrade", MFD_CLOEXEC));
-  if (!file) support::throw_errno("memfd_create");
-  if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
-    support::throw_errno("write", "upgrade state");
-  }
-  return file;
+  return support::make_memory_file("appd-upgrade", text.str());
 }
 
 UpgradeState load_upgrade_state(const support::UniqueFd& file) {
-  std::string bytes;
-  std::array<char, 4096> buffer;
-  ssize_t got = 0;
-  while ((got = ::pread(file.get(), buffer.data(), buffer.size(),
-                        static_cast<off_t>(bytes.size()))) > 0) {
-    bytes.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  std::istringstream text(bytes);
+  std::istringstream text(support::read_from_start(file));
   try {
     return read(text);
   } catch (const std::runtime_error& error) {

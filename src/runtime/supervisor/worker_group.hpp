@@ -20,6 +20,7 @@ class WorkerGroup {
   virtual bool any_accepting() const noexcept = 0;
   virtual bool any_ending() const noexcept = 0;
   virtual const std::optional<std::string>& failure() const noexcept = 0;
+  virtual std::string program() const = 0;
 
   virtual void grow(unsigned workers) = 0;
   virtual void serve() = 0;

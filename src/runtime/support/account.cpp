@@ -117,7 +117,7 @@ std::optional<Account> account_to_become(const std::string& user, const std::str
                   user, group.empty() ? "" : ":", group, ::geteuid(), ::getegid()));
 }
 
-void become(const Account& account, Dumpable dumpable) {
+void become(const Account& account) {
   if (::setgroups(account.groups.size(), account.groups.data()) != 0) throw_errno("setgroups");
   if (::setresgid(account.group, account.group, account.group) != 0) {
     throw_errno("setresgid", std::to_string(account.group));
@@ -126,8 +126,8 @@ void become(const Account& account, Dumpable dumpable) {
     throw_errno("setresuid", std::to_string(account.user));
   }
   check_become(account);
-  // The change of user forbade core dumps, and the account's own debuggers and profilers.
-  set_dumpable(dumpable);
+  // The change of user does it too, unless the machine is set up otherwise (fs.suid_dumpable).
+  set_dumpable(Dumpable::no);
   set_or_unset("HOME", account.home);
   set_or_unset("USER", account.name);
   set_or_unset("LOGNAME", account.name);

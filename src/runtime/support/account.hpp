@@ -41,9 +41,10 @@ std::optional<Account> account_to_become(const std::string& user, const std::str
 enum class Dumpable : bool { no, yes };
 
 /// Permanently replaces the rights of this process by the account's, and sets HOME, USER and
-/// LOGNAME (a bare number has none of them). The process must have one thread. Throws
+/// LOGNAME (a bare number has none of them). The process must have one thread. Until it executes a
+/// program, it is not dumpable: it still has the memory and descriptors of before. Throws
 /// std::system_error, and std::runtime_error if root's rights turn out not to be gone.
-void become(const Account& account, Dumpable dumpable = Dumpable::yes);
+void become(const Account& account);
 void set_dumpable(Dumpable dumpable) noexcept;
 
 }  // namespace appd::support

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -40,6 +43,35 @@ char* end_of(char** strings, char* end) {
   return end;
 }
 
+/// What the kernel tells of that memory (proc(5), fields 48 to 51 of stat); nothing if /proc is not
+/// mounted.
+Memory memory_by_kernel() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  std::istringstream fields(line.substr(line.rfind(')') + 1));  // the name may contain blanks
+  std::string skipped;
+  constexpr int kBefore = 45;
+  for (int i = 0; i < kBefore; ++i) fields >> skipped;
+  std::uintptr_t begin = 0;
+  std::uintptr_t arguments_end = 0;
+  std::uintptr_t environment = 0;
+  std::uintptr_t end = 0;
+  fields >> begin >> arguments_end >> environment >> end;
+  const bool together = !fields.fail() && begin != 0 && arguments_end == environment;
+  return together ? Memory{reinterpret_cast<char*>(begin), end - begin} : Memory{};
+}
+
+/// Memory that is about to be overwritten has neither the environment nor the program's name.
+void move_out(Copy& variables, char* program) noexcept {
+  environ = variables.pointers.data();
+  // glibc keeps pointers into the first argument.
+  program_invocation_name = program;
+  const char* const slash = std::strrchr(program_invocation_name, '/');
+  program_invocation_short_name =
+      program_invocation_name + (slash != nullptr ? slash + 1 - program_invocation_name : 0);
+}
+
 }  // namespace
 
 char** keep_arguments(int argc, char** argv) {
@@ -48,14 +80,16 @@ char** keep_arguments(int argc, char** argv) {
   if (argc > 0) {
     char* const end = end_of(argv, argv[0]);
     memory = {argv[0], static_cast<std::size_t>(end_of(environ, end) - argv[0])};
-    environ = variables->pointers.data();
-    // glibc keeps pointers into the first argument.
-    program_invocation_name = arguments->pointers.front();
-    const char* const slash = std::strrchr(program_invocation_name, '/');
-    program_invocation_short_name =
-        program_invocation_name + (slash != nullptr ? slash + 1 - program_invocation_name : 0);
+    move_out(*variables, arguments->pointers.front());
   }
   return arguments->pointers.data();
+}
+
+void keep_environment() {
+  static Copy* const variables = new Copy(environ);
+  static std::string* const name = new std::string(program_invocation_name);
+  memory = memory_by_kernel();
+  if (memory.size > 0) move_out(*variables, name->data());
 }
 
 void set_process_title(std::string_view title) noexcept {

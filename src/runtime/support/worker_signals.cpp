@@ -76,10 +76,12 @@ void exchange_handlers(void (*from)(int), void (*to)(int)) noexcept {
 
 }  // namespace
 
-void enter_worker_signals(const sigset_t& mask) noexcept {
+void enter_worker_signals() noexcept {
   inherit_worker_signals();
-  for_each_left_to_master([](int signal) { set_handler(signal, leave_to_master); });
-  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  exchange_handlers(SIG_DFL, leave_to_master);
+  exchange_handlers(SIG_IGN, leave_to_master);
+  const sigset_t blocked = signals_left_to_master();
+  ::pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
 }
 
 void inherit_worker_signals() noexcept {
@@ -95,14 +97,6 @@ sigset_t signals_left_to_master() noexcept {
 
 void renew_worker_signals() noexcept {
   if (worker_pid == ::getpid()) exchange_handlers(SIG_DFL, leave_to_master);
-}
-
-HiddenWorkerSignals::HiddenWorkerSignals() : blocked_(signals_left_to_master()) {
-  exchange_handlers(leave_to_master, SIG_DFL);
-}
-
-HiddenWorkerSignals::~HiddenWorkerSignals() {
-  renew_worker_signals();
 }
 
 void install_own_handler(int signal, const std::function<void()>& install) {

@@ -2,16 +2,7 @@
 
 #include "runtime/worker/environment.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
-
 #include "runtime/config/value_formats.hpp"
-#include "runtime/support/account.hpp"
 
 namespace appd::worker {
 namespace {
@@ -32,21 +23,6 @@ std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
 
 }  // namespace
 
-void enter_environment(const config::Settings& settings) {
-  if (!settings.chdir.empty() && ::chdir(settings.chdir.c_str()) != 0) {
-    const int error = errno;
-    throw std::system_error(error, std::system_category(),
-                            fmt::format("user {} cannot enter --chdir {}",
-                                        support::user_name(::geteuid()), settings.chdir));
-  }
-  for (const auto& [name, value] : settings.env) ::setenv(name.c_str(), value.c_str(), 1);
-}
-
-std::string spool_folder(const config::Settings& settings) {
-  std::error_code ignored;
-  return std::filesystem::current_path(ignored) / settings.chdir / settings.spool_dir;
-}
-
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const sockets::Admission& admission,
                                        net::SpoolQuota* spool_quota) {
@@ -62,7 +38,7 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.environ.drop_remote_user = settings.drop_remote_user;
   options.max_body = settings.max_body;
   options.body_buffer = settings.body_buffer;
-  options.spool_dir = spool_folder(settings);
+  options.spool_dir = settings.spool_dir;
   options.spool_quota = settings.spool_limit > 0 ? spool_quota : nullptr;
   options.spool_bodies = settings.spool_bodies;
   options.send_error_text = settings.fastcgi_stderr;
@@ -96,7 +72,6 @@ python::PythonOptions make_python_options(const config::Settings& settings, int 
   python::PythonOptions options;
   options.module = settings.module;
   options.pythonpath = settings.pythonpath;
-  options.virtualenv = settings.virtualenv;
   options.multithread = settings.threads > 1;
   options.multiprocess = settings.workers.most > 1;
   options.crash_descriptor = crash_descriptor;

@@ -1,4 +1,4 @@
-// Directory, variables and options of a worker's process.
+// The options that a worker's parts get from the settings.
 #pragma once
 
 #include "runtime/config/settings.hpp"
@@ -8,13 +8,6 @@
 #include "runtime/python/python_runtime.hpp"
 
 namespace appd::worker {
-
-/// Enters --chdir and sets --env for this process. Throws a std::system_error that names the
-/// directory.
-void enter_environment(const config::Settings& settings);
-
-/// --spool-dir as an absolute path, from the working directory at the start and --chdir.
-std::string spool_folder(const config::Settings& settings);
 
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const sockets::Admission& admission,

@@ -49,11 +49,8 @@ int StartReport::fail(const std::string& what, const std::string& traceback) {
 }
 
 std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    int crash_descriptor, StartReport& report,
+                                                    int crash_descriptor,
                                                     gateway::Reporter& reporter) {
-  report.begin(StartStep::enter_directory);
-  enter_environment(settings);
-  report.begin(StartStep::start_interpreter);
   return std::make_unique<python::PythonRuntime>(make_python_options(settings, crash_descriptor),
                                                  reporter);
 }

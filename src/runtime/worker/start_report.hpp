@@ -27,12 +27,12 @@ class StartReport {
  private:
   ipc::WorkerLink& link_;
   gateway::Reporter& reporter_;
-  ipc::StartStep step_ = ipc::StartStep::enter_directory;
+  ipc::StartStep step_ = ipc::StartStep::start_interpreter;
 };
 
-/// Takes the steps up to start_interpreter. Pass what they throw to `StartReport::fail`.
+/// Pass what it throws to `StartReport::fail`.
 std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    int crash_descriptor, StartReport& report,
+                                                    int crash_descriptor,
                                                     gateway::Reporter& reporter);
 
 /// Imports the application as a zygote does, and reports what the import has left running. True if

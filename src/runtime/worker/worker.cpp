@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -19,7 +18,6 @@
 #include "runtime/pool/long_responses.hpp"
 #include "runtime/pool/thread_pool.hpp"
 #include "runtime/python/python_runtime.hpp"
-#include "runtime/python/virtualenv.hpp"
 #include "runtime/support/event_fd.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
@@ -80,7 +78,12 @@ class Worker {
  private:
   int start() {
     try {
-      if (!python_) load();
+      const bool preloaded = python_ != nullptr;
+      if (!preloaded) {
+        python_ = start_python(context_.settings, context_.crash_descriptor, context_.reporter);
+      }
+      python_->set_worker(context_.index + 1);
+      if (!preloaded) import_application();
       pool_.set_application(python_->application());
       report_.begin(StartStep::start_threads);
       start_threads();
@@ -96,16 +99,14 @@ class Worker {
     }
   }
 
-  void load() {
-    python_ =
-        start_python(context_.settings, context_.crash_descriptor, report_, context_.reporter);
+  void import_application() {
     report_.begin(StartStep::import_application);
     python_->load_application();
   }
 
   void open_server() {
     if (server_.draining()) return;
-    for (const auto& socket : context_.sockets) server_.listen(socket->take_fd());
+    for (support::UniqueFd& socket : context_.sockets) server_.listen(std::move(socket));
     peers_.open(server_, [this] { pool_.share(); });
     handover_receiver_.open(server_);
     context_.reporter.report(LogEvent::worker_accepting, "accepts connections");
@@ -279,7 +280,6 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
   try {
     // What an import closes is told by appd's own descriptors. A check may have none but this.
     const support::UniqueFd own = support::open_event_fd();
-    enter_environment(settings);
     python::PythonRuntime python(make_python_options(settings), reporter);
     const int code = try_out(python, settings, reporter);
     python.finalize();
@@ -288,17 +288,6 @@ int check_application(const config::Settings& settings, gateway::Reporter& repor
     reporter.report(LogEvent::worker_failed, error.what());
   }
   return exit_code::kStart;
-}
-
-std::string python_version() {
-  return python::PythonRuntime::version();
-}
-
-std::string virtualenv_warning(const config::Settings& settings) {
-  if (settings.virtualenv.empty()) return "";
-  std::error_code ignored;
-  const auto start = std::filesystem::current_path(ignored);
-  return python::virtualenv_warning(start / settings.chdir / settings.virtualenv, python_version());
 }
 
 }  // namespace appd::worker

@@ -1,4 +1,4 @@
-// A worker process, from its fork to its exit.
+// A worker process, from the start of its program to its exit.
 #pragma once
 
 #include <memory>
@@ -13,19 +13,18 @@
 #include "runtime/peers/peer_workers.hpp"
 #include "runtime/python/python_runtime.hpp"
 #include "runtime/sockets/admission.hpp"
-#include "runtime/sockets/listening_socket.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 namespace appd::worker {
 
-/// What a worker process gets from the process that made it.
+/// What a worker process works with. All is borrowed.
 struct WorkerContext {
   const config::Settings& settings;
   const sockets::Admission& admission;
-  /// The worker takes over their descriptors.
-  std::span<const std::shared_ptr<sockets::ListeningSocket>> sockets;
-  std::span<ipc::ThreadSlot> slots;  ///< one for each pool thread
-  unsigned index;                    ///< this worker's place among the others, from 0
-  std::span<ipc::WorkerLoad> loads;  ///< of all workers
+  std::span<support::UniqueFd> sockets;  ///< listening; the worker takes them over
+  std::span<ipc::ThreadSlot> slots;      ///< one for each pool thread
+  unsigned index;                        ///< this worker's place among the others, from 0
+  std::span<ipc::WorkerLoad> loads;      ///< of all workers
   const peers::Inboxes& inboxes;
   const peers::HandoverQueue& handover_queue;
   int crash_descriptor;  ///< where Python's stacks go when a signal ends the process
@@ -35,20 +34,15 @@ struct WorkerContext {
 /// Python with the application imported, in a process that was forked after the import.
 using Preloaded = std::unique_ptr<python::PythonRuntime>;
 
-/// The whole life of a worker process. It starts Python and imports the application, unless a
+/// The whole life of a worker process. It prepares Python and imports the application, unless a
 /// zygote has done both (`preloaded`). It reports that it is ready, and serves when the master
 /// orders it to. It drains when the master orders that or is gone, or at SIGTERM, and ends Python.
-/// Returns the exit code. Call it on the process's main thread, which must be its only one.
+/// Returns the exit code. Call it on the process's main thread, before it has other threads of
+/// appd's.
 int run_worker(const WorkerContext& context, ipc::WorkerLink link, Preloaded preloaded = nullptr);
 
 /// Imports the application as a worker or a zygote would, sends it the requests of --warmup, and
 /// ends Python again. Returns the exit code; reports what is wrong.
 int check_application(const config::Settings& settings, gateway::Reporter& reporter);
-
-/// "3.11.2"
-std::string python_version();
-
-/// A warning about --virtualenv; "" if there is none.
-std::string virtualenv_warning(const config::Settings& settings);
 
 }  // namespace appd::worker

@@ -100,7 +100,7 @@ class Zygote {
   int start() {
     StartReport report(link_, reporter_);
     try {
-      python_ = start_python(settings_, crash_files_.descriptor(), report, reporter_);
+      python_ = start_python(settings_, crash_files_.descriptor(), reporter_);
       report.begin(StartStep::import_application);
       if (preload_application(*python_, settings_, reporter_)) return exit_code::kOk;
       return report.fail("the import has left threads running or sockets open");

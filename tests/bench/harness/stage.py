@@ -46,6 +46,7 @@ class Stage:
         self.place = Place()
         self.place.path.chmod(0o755)
         self.appd = self.place.copy(binary, "appd")
+        self.place.copy(binary.parent / "libexec", "libexec")
         self.floor = self.place.copy(floor, "appd_floor")
         self.load = load
         self.apps = self.place.copy(BENCH / "apps", "apps")

@@ -1,4 +1,4 @@
-// Every option with a value that is not its default.
+// Every option with a value that is not its default (but --python, which excludes --virtualenv).
 #pragma once
 
 #include <chrono>

@@ -124,6 +124,8 @@ TEST_CASE("what warm-up asks for is a path or a URL") {
 }
 
 TEST_CASE("a mount leaves nothing to trust") {
+  CHECK(error_of({"--python=/p", "--virtualenv=/v"}) ==
+        "command line: --python: cannot be combined with virtualenv");
   CHECK(error_of({"--mount=/m", "--trust-script-name"}) ==
         "command line: --mount: cannot be combined with trust-script-name");
   CHECK(error_of_file("[appd]\nmount = /m\n", {"--trust-script-name"}) ==

@@ -3,6 +3,7 @@
 #include "runtime/ipc/scoreboard.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,10 +13,12 @@
 #include <cstdio>
 #include <random>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "runtime/support/monotonic.hpp"
+#include "runtime/support/unique_fd.hpp"
 
 using namespace appd::ipc;
 using appd::support::monotonic_ns;
@@ -220,5 +223,26 @@ TEST_SUITE("scoreboard") {
     writer.join();
     CHECK(seen >= 2000);
     CHECK(mixed == 0);
+  }
+
+  TEST_CASE("another program maps the file and writes what this one reads") {
+    Scoreboard board(2, 3);
+    CHECK((::fcntl(board.file(), F_GETFD) & FD_CLOEXEC) != 0);
+    {
+      const appd::support::UniqueFd passed(::dup(board.file()));
+      Scoreboard other(passed, 2, 3);
+      other.worker(1)[2].begin(monotonic_ns(), "GET", "/from-there");
+      other.loads()[0].waiting.store(7);
+    }
+    REQUIRE(board.running(1).size() == 1);
+    CHECK(board.running(1)[0].text == "GET /from-there");
+    CHECK(board.waiting().count == 7);
+  }
+
+  TEST_CASE("nobody can cut the file short, and a file that is too short is refused") {
+    Scoreboard board(1, 1);
+    CHECK(::ftruncate(board.file(), 0) != 0);
+    const appd::support::UniqueFd passed(::dup(board.file()));
+    CHECK_THROWS_AS(Scoreboard(passed, 2, 1), std::runtime_error);
   }
 }

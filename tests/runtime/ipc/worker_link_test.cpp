@@ -250,7 +250,7 @@ TEST_SUITE("worker link") {
   TEST_CASE("what is no message is passed over") {
     auto [master, worker] = WorkerLink::make_pair();
     for (const std::string& bytes :
-         {std::string("x"), std::string("\0", 1), std::string("\x09\x00", 2),
+         {std::string("x"), std::string("\0", 1), std::string("\x0a\x00", 2),
           std::string("\x00\x06", 2), std::string("\xff\xff text")}) {
       REQUIRE(::send(worker.fd(), bytes.data(), bytes.size(), 0) > 0);
       CHECK(master.receive_message().first == Got::nothing);

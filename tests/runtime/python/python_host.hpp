@@ -16,6 +16,7 @@
 #include "fakes/log_fields.hpp"
 #include "fakes/memory_exchange.hpp"
 #include "fakes/memory_reporter.hpp"
+#include "runtime/python/embedded_python.hpp"
 #include "runtime/python/python_runtime.hpp"
 
 namespace appd::test {
@@ -135,7 +136,7 @@ class PythonHost {
     return text;
   }
 
-  PythonHost() : runtime_(options(), reporter_) {
+  PythonHost() {
     runtime_.load_application();
     runtime_.start_pool(kThreads, [this](unsigned thread) { serve(thread); });
     runtime_.watch_pool();
@@ -160,7 +161,6 @@ class PythonHost {
   static python::PythonOptions options() {
     return {.module = APPD_TEST_SOURCES "/dispatch.py",
             .pythonpath = {},
-            .virtualenv = {},
             .multithread = true,
             .multiprocess = false};
   }
@@ -181,8 +181,14 @@ class PythonHost {
     }
   }
 
+  /// Before the runtime.
+  struct Started {
+    Started() { python::start_embedded_python(); }
+  };
+
   MemoryReporter reporter_;
-  python::PythonRuntime runtime_;
+  const Started started_;
+  python::PythonRuntime runtime_{options(), reporter_};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Batch>> batches_;

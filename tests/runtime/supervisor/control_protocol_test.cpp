@@ -46,7 +46,6 @@ Asked ask(ControlVerb verb, Master master) {
   REQUIRE(pid >= 0);
   if (pid == 0) {
     ::alarm(60);
-    control->close_after_fork();
     ::dup2(::open((folder / "out").c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
     ::dup2(::open((folder / "err").c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
     const int code = ask_master(path, verb);

@@ -1,7 +1,12 @@
 // A deployment of a test, whose processes run what the test says.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,10 +43,13 @@ class FakeDeployment : public Deployment {
   }
 
   int run_worker(unsigned index, ipc::WorkerLink link) override {
+    seem_executed(link);
     return worker(index, std::move(link));
   }
-  int run_zygote(ipc::WorkerLink link) override { return zygote(std::move(link)); }
-  void close_after_fork() noexcept override { tell("is another's"); }
+  int run_zygote(ipc::WorkerLink link) override {
+    seem_executed(link);
+    return zygote(std::move(link));
+  }
 
   GenerationPlan numbers{.graceful_timeout = kUsualGrace};
   const std::shared_ptr<ipc::Scoreboard> board;
@@ -52,6 +60,23 @@ class FakeDeployment : public Deployment {
   int first_inbox = -1;                        ///< −1 if there are none
 
  private:
+  /// What the execution of a program does to the master's links and to signal handlers.
+  static void seem_executed(const ipc::WorkerLink& own) {
+    for (int signal = 1; signal < SIGRTMIN; ++signal) {
+      struct sigaction action {};
+      ::sigaction(signal, nullptr, &action);
+      if (action.sa_handler != SIG_IGN) ::signal(signal, SIG_DFL);
+    }
+    for (int fd = STDERR_FILENO + 1; fd < kMostDescriptors; ++fd) {
+      int kind = 0;
+      socklen_t size = sizeof kind;
+      const bool is_link = ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 &&
+                           kind == SOCK_SEQPACKET && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+      if (is_link && fd != own.fd()) ::close(fd);
+    }
+  }
+  static constexpr int kMostDescriptors = 1024;
+
   void tell(const char* what) const noexcept {
     if (told) told(what);
   }

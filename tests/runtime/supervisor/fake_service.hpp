@@ -63,7 +63,7 @@ class FakeService final : public Service {
     }
     return deploy(false);
   }
-  void on_ready(const Deployment&) override {
+  void on_ready(const Deployment&, const std::string&) override {
     note("on_ready");
     if (on_ready_) on_ready_();
   }
@@ -88,7 +88,6 @@ class FakeService final : public Service {
   std::string upgrade(UpgradeState) override { return "there is no other program"; }
   void reopen_logs() override { note("reopens the logs"); }
   std::string describe() const override { return "the test's master"; }
-  void close_after_fork() noexcept override {}
 
  private:
   void note(const std::string& text) { reporter_.note(text); }

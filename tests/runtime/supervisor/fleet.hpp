@@ -180,7 +180,7 @@ class Fleet final : public ForkHandler {
     return lives_until([&] { return generation_->due() > due; });
   }
   void destroy() { generation_.reset(); }
-  void enter_child(const Deployment&) override {}
+  void enter_child() override {}
 
   Diary diary;
   test::RecordingReporter reporter;

@@ -23,18 +23,6 @@ constexpr unsigned kThreads = 1;
 }  // namespace
 
 TEST_SUITE("master and deployments") {
-  TEST_CASE("a process closes what other generations have, and keeps what its own has") {
-    Supervised master({2, 30s}, kThreads, serve_all);
-    master.wait_for_start();
-    CHECK(master.count_notes("is another's") == 0);
-    master.send(SIGHUP);
-    master.wait_for_note("on_reloaded: taken over");
-    master.send(SIGTERM);
-    CHECK(master.wait_for_end() == support::exit_code::kOk);
-    CHECK(master.count_notes("deployment 1 is another's") == 2);  // to both workers of the second
-    CHECK(master.count_notes("deployment 2 is another's") == 0);
-  }
-
   TEST_CASE("the former generation closes its listeners when the next one has taken over") {
     Supervised master({1, 30s}, kThreads, serve_all);
     master.wait_for_start();

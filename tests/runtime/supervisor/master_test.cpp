@@ -19,6 +19,7 @@
 
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/monotonic.hpp"
+#include "runtime/support/worker_signals.hpp"
 #include "supervised.hpp"
 
 using namespace appd;
@@ -208,11 +209,13 @@ TEST_SUITE("master") {
     CHECK(master.wait_for_end() == -1);
   }
 
-  TEST_CASE("a worker has no descriptor of its master's but its own link") {
+  TEST_CASE("a worker's program gets no descriptor of its master's") {
     Supervised master({2, 30s}, kThreads, [](unsigned index, WorkerLink link, Scoreboard&) {
       std::string others;
       for (int fd = 3; fd < 64; ++fd) {
-        if (fd != link.fd() && is_link_or_signalfd(fd)) others += fmt::format(" {}", fd);
+        const bool passed_on = (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+        if (fd != link.fd() && is_link_or_signalfd(fd) && passed_on)
+          others += fmt::format(" {}", fd);
       }
       if (index == 0 || others.empty()) return serve(std::move(link));
       link.send({Kind::failed, StartStep::warm_up, "left open:" + others});
@@ -226,6 +229,7 @@ TEST_SUITE("master") {
   TEST_CASE("a worker leaves the terminal's signals to its master; what it forks does not") {
     Supervised master({1, 30s}, kThreads, [](unsigned, WorkerLink link, Scoreboard&) {
       for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) ::raise(signal);
+      support::enter_worker_signals();
       const pid_t child = ::fork();
       if (child == 0) {
         ::raise(SIGTERM);

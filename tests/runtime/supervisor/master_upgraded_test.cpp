@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/worker_signals.hpp"
 #include "supervised.hpp"
 
 using namespace appd;
@@ -36,6 +37,7 @@ TEST_SUITE("master after an upgrade") {
 
   TEST_CASE("workers get the signals that they would get without an upgrade") {
     Supervised master({.inherited = {{.ready = 1}}}, 1, [](unsigned, WorkerLink link, Scoreboard&) {
+      support::enter_worker_signals();
       sigset_t blocked;
       ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
       for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD}) {

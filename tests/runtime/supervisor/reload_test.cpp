@@ -42,6 +42,7 @@ class Numbers final : public WorkerGroup {
   bool any_accepting() const noexcept override { return accepting; }
   bool any_ending() const noexcept override { return ending; }
   const std::optional<std::string>& failure() const noexcept override { return failed; }
+  std::string program() const override { return "/srv/venv/bin/python"; }
   void grow(unsigned workers) override { wanted_ += workers; }
   void serve() override { serves = true; }
   void establish() noexcept override { established = true; }

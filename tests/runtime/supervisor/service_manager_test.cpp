@@ -201,10 +201,10 @@ TEST_SUITE("service manager") {
     CHECK(manager.told() == Messages{"STATUS=the start failed: worker 1 failed", "STOPPING=1"});
   }
 
-  TEST_CASE("a child that has left can tell nothing") {
+  TEST_CASE("a child without the variables can tell nothing") {
     Manager manager("4000000");
     ::setenv("WATCHDOG_PID", "1", 1);
-    ServiceManager::close_after_fork();
+    ServiceManager::drop_variables();
     for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
       CHECK(std::getenv(name) == nullptr);
     }

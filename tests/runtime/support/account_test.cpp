@@ -127,7 +127,7 @@ TEST_SUITE("account") {
             if (::setuid(0) == 0 || ::setgid(0) == 0 || ::setgroups(1, roots) == 0) return 4;
             if (variable("HOME") != "/home/somebody" || variable("USER") != "somebody") return 5;
             if (variable("LOGNAME") != "somebody") return 6;
-            return ::prctl(PR_GET_DUMPABLE) == 1 ? 42 : 7;
+            return ::prctl(PR_GET_DUMPABLE) == 0 ? 42 : 7;
           }) == 42);
   }
 

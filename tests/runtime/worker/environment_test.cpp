@@ -106,16 +106,6 @@ TEST_SUITE("environment") {
     CHECK(pinned(config::ProtocolChoice::scgi) == protocol::Wire::scgi);
   }
 
-  TEST_CASE("a relative spool folder is one of the application's directory") {
-    config::Settings settings;
-    settings.chdir = "/srv/site";
-    settings.spool_dir = "spool";
-    CHECK(worker::make_server_options(settings, {}, nullptr).spool_dir == "/srv/site/spool");
-    settings.chdir = "";
-    CHECK(worker::make_server_options(settings, {}, nullptr).spool_dir ==
-          (std::filesystem::current_path() / "spool").string());
-  }
-
   TEST_CASE("each deadline reaches its place") {
     config::Settings settings;
     settings.slow_request = 21ms;
@@ -131,13 +121,11 @@ TEST_SUITE("environment") {
     config::Settings settings;
     settings.module = "site:app";
     settings.pythonpath = {"/one", "/two"};
-    settings.virtualenv = "/venv";
     settings.threads = 1;
     settings.workers = {1, 1};
     auto options = worker::make_python_options(settings, 7);
     CHECK(options.module == "site:app");
     CHECK(options.pythonpath == std::vector<std::string>{"/one", "/two"});
-    CHECK(options.virtualenv == "/venv");
     CHECK(options.crash_descriptor == 7);
     CHECK_FALSE(options.multithread);
     CHECK_FALSE(options.multiprocess);

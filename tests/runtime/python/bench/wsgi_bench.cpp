@@ -10,6 +10,7 @@
 
 #include "fakes/memory_exchange.hpp"
 #include "fakes/memory_reporter.hpp"
+#include "runtime/python/embedded_python.hpp"
 #include "runtime/python/python_runtime.hpp"
 
 namespace {
@@ -103,12 +104,9 @@ int main(int count, char** arguments) {
   const long calls = count > 1 ? std::atol(arguments[1]) : 1'000'000;
   const std::string module = count > 2 ? arguments[2] : APPD_BENCH_SOURCES "/hello.py";
   fakes::MemoryReporter reporter;
-  python::PythonRuntime runtime({.module = module,
-                                 .pythonpath = {},
-                                 .virtualenv = {},
-                                 .multithread = false,
-                                 .multiprocess = false},
-                                reporter);
+  python::start_embedded_python();
+  python::PythonRuntime runtime(
+      {.module = module, .pythonpath = {}, .multithread = false, .multiprocess = false}, reporter);
   runtime.load_application();
   runtime.start_pool(1, [&](unsigned) {
     const auto exchange = std::make_shared<NullExchange>();

@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "fakes/memory_reporter.hpp"
+#include "runtime/python/embedded_python.hpp"
+#include "runtime/python/interpreter.hpp"
 #include "runtime/python/python_runtime.hpp"
 
 namespace appd::test {
@@ -93,6 +95,8 @@ inline int with_runtime(const Directory& directory, const WithRuntime& body,
                         const python::PythonOptions& options = for_module("site_one")) {
   std::filesystem::current_path(directory.path);
   fakes::MemoryReporter reporter;
+  python::start_embedded_python();
+  python::leave_interrupts_to_the_system();
   python::PythonRuntime runtime(options, reporter);
   return body(runtime);
 }

@@ -15,7 +15,6 @@
 
 #include "child_process.hpp"
 #include "fakes/sanitizers.hpp"
-#include "runtime/python/virtualenv.hpp"
 
 TEST_SUITE_BEGIN("python runtime");
 
@@ -78,14 +77,10 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-int shell(const std::string& command) {
-  return std::system(command.c_str());
-}
-
 }  // namespace
 
 TEST_CASE("the version is that of the library") {
-  CHECK(value_of("sys.version.split()[0]") == python::PythonRuntime::version() + "\n");
+  CHECK(value_of("sys.version.split()[0]") == python::interpreter_version() + "\n");
 }
 
 TEST_CASE("sys is as a script would see it") {
@@ -268,100 +263,6 @@ TEST_CASE("a pool thread that has used up its stack tells where") {
   const std::string text = left_by_crash(directory, [](unsigned) { use_up_the_stack(0); });
   CHECK(contains(text, "Fatal Python error: Segmentation fault"));
   CHECK(contains(text, "in _bootstrap\n"));
-}
-
-TEST_CASE("a virtual environment gives sys.prefix and its packages") {
-  const Directory directory;
-  const std::string venv = directory.path + "/venv";
-  for (const bool system : {false, true}) {
-    REQUIRE(shell(std::string(APPD_TEST_PYTHON) + " -m venv --clear --without-pip " +
-                  (system ? "--system-site-packages " : "") + venv) == 0);
-    const std::string minor = python::PythonRuntime::version();
-    const std::string packages =
-        "venv/lib/python" + minor.substr(0, minor.rfind('.')) + "/site-packages";
-    directory.add(packages + "/only_there.py", "value = 'from the environment'\n");
-    directory.add("site_one.py",
-                  "import sys, only_there\n"
-                  "print(sys.prefix, sys.base_prefix != sys.prefix, only_there.value)\n"
-                  "print(sys.executable)\n"
-                  "print(any(path.endswith('-packages') and not path.startswith(sys.prefix) "
-                  "for path in sys.path))\n"
-                  "app = print\n");
-    python::PythonOptions options;
-    options.virtualenv = system ? "venv" : venv;  // relative to the working directory, too
-    const Outcome outcome = run(directory, options);
-    CHECK(outcome.output == venv + " True from the environment\n" + venv + "/bin/python\n" +
-                                (system ? "True\n" : "False\n"));
-  }
-}
-
-TEST_CASE("a virtual environment of another build does not bring its standard library") {
-  const Directory directory;
-  const std::string version = python::PythonRuntime::version();
-  const std::string library = "lib/python" + version.substr(0, version.rfind('.'));
-  directory.add("build/bin/python3", "");
-  directory.add("build/" + library + "/os.py", "raise ImportError('the other build')\n");
-  directory.add("venv/pyvenv.cfg", "home = " + directory.path + "/build/bin\nversion = " + version);
-  directory.add("venv/" + library + "/site-packages/only_there.py", "");
-  directory.add("site_one.py",
-                "import sys, only_there\nprint(sys.prefix)\nimport json, ssl\napp = print\n");
-  python::PythonOptions options;
-  options.virtualenv = "venv";
-  CHECK(run(directory, options).output == directory.path + "/venv\n");
-}
-
-TEST_CASE("a virtual environment that cannot be used stops the start with the reason") {
-  const Directory directory;
-  directory.add("site_one.py", "app = print\n");
-  directory.add("old/pyvenv.cfg", "home = /usr/bin\nversion = 3.9.2\n");
-  directory.add("older/pyvenv.cfg", "home = /usr/bin\nversion_info = 3.8.1.final.0\n");
-  directory.add("empty/pyvenv.cfg", "home = /usr/bin\n");
-  struct Case {
-    const char* virtualenv;
-    const char* message;
-  };
-  for (const Case& one : {
-           Case{"nowhere", "StartError: 'nowhere' is not a virtual environment"},
-           Case{"old",
-                "StartError: the virtual environment 'old' is for Python 3.9, but appd is "
-                "built with Python 3."},
-           Case{"older", "StartError: the virtual environment 'older' is for Python 3.8, but"},
-           Case{"empty", "StartError: the virtual environment 'empty' has no lib/python3."},
-       }) {
-    python::PythonOptions options;
-    options.virtualenv = one.virtualenv;
-    const Outcome outcome = run(directory, options);
-    CAPTURE(outcome.output);
-    CHECK(outcome.output.starts_with(one.message));
-    CHECK(outcome.status == 99);
-  }
-}
-
-TEST_CASE("a virtual environment of another Python comes with its remedy") {
-  const Directory directory;
-  directory.add("old/pyvenv.cfg", "home = /usr/bin\nversion = 3.9.2\n");
-  python::PythonOptions options;
-  options.virtualenv = "old";
-  const std::string output = run(directory, options).output;
-  CHECK(contains(output, " -m venv --clear old) and reinstall its packages"));
-  CHECK(contains(output, "or use an appd that is built with Python 3.9\n"));
-}
-
-TEST_CASE("of a virtual environment only another last part of the version is worth a warning") {
-  const Directory directory;
-  const auto warning = [&](const std::string& version) {
-    directory.add("venv/pyvenv.cfg", version);
-    return python::virtualenv_warning(directory.path + "/venv", "3.11.2");
-  };
-  CHECK(warning("version = 3.11.2\n") == "");
-  CHECK(warning("version_info = 3.11.2.final.0\n") == "");
-  CHECK(warning("version = 3.11\n") == "");
-  CHECK(warning("home = /usr/bin\n") == "");
-  CHECK(warning("version = 3.9.2\n") == "");  // an error already
-  CHECK(contains(warning("version = 3.11.20\n"),
-                 "made for Python 3.11.20, and appd runs Python 3.11.2"));
-  CHECK(contains(warning("version_info = 3.11.9.final.0\n"), "made for Python 3.11.9,"));
-  CHECK(python::virtualenv_warning("/nonexistent", "3.11.2") == "");
 }
 
 TEST_CASE("stdout may be closed") {

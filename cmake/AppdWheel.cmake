@@ -1,0 +1,7 @@
+# What pip installs: the program as a script, and the package appd with its module and the configuration files.
+
+install(TARGETS appd RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR} COMPONENT wheel)
+install(TARGETS appd_module LIBRARY DESTINATION appd COMPONENT wheel)
+install(FILES ${appd_package_folder}/__init__.py python/appd/__main__.py python/appd/_worker.pyi
+  python/appd/py.typed DESTINATION appd COMPONENT wheel)
+install(DIRECTORY configs deploy/systemd DESTINATION ${SKBUILD_DATA_DIR}/share/appd COMPONENT wheel)
