@@ -1,9 +1,7 @@
 """C code that keeps the interpreter: what has not begun goes to other workers, and what has is not blamed."""
 
 import os
-import re
 import signal
-import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,17 +9,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from appd import find_binary
 from processes import Gate, stop_process, unique, wait_until
-
-
-def pythons_version() -> tuple:
-    said = subprocess.run([find_binary(), "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(int(part) for part in re.search(r", CPython (\d+)\.(\d+)", said).groups())
-
-
-needs_the_holder = pytest.mark.skipif(pythons_version() >= (3, 12),
-                                      reason="CPython 3.12 and newer does not tell who has the interpreter")
 
 NO_PROGRESS = ("request.slow", "request.deadline", "request.stuck")
 
@@ -164,7 +152,6 @@ def test_a_worker_serves_again_when_it_has_its_interpreter(pair):
     os.kill(pair.other, signal.SIGCONT)
 
 
-@needs_the_holder
 def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(site, connect):
     server = site("--slow-request", "400ms", threads=4)
     keeper, *waiting = [connect(server) for _ in range(7)]
@@ -180,7 +167,6 @@ def test_requests_that_nobody_else_can_take_begin_when_the_interpreter_is_free(s
     assert len(server.find_events("interpreter.held")) == 1
 
 
-@needs_the_holder
 def test_that_requests_wait_for_the_interpreter_is_said_again_the_next_time(site, connect):
     server = site("--slow-request", "400ms", threads=2)
     keeper, *waiting = [connect(server) for _ in range(5)]
@@ -212,7 +198,6 @@ def test_requests_in_the_queue_are_refused_when_it_is_time(site, connect):
     assert server.call("uwsgi").status == 200
 
 
-@needs_the_holder
 def test_only_who_keeps_the_interpreter_is_overdue(site, connect):
     server = site("--slow-request", "400ms", "--request-timeout", "2s", "--timeout-grace", "1m", threads=4)
     innocents = [connect(server) for _ in range(2)]
@@ -272,7 +257,6 @@ def test_the_loop_does_not_wait_for_the_interpreter_to_release_what_it_has_sent(
     pair.gate.open()
 
 
-@needs_the_holder
 def test_it_is_said_that_a_thread_of_the_applications_own_keeps_the_interpreter(site, connect):
     server = site("--slow-request", "400ms", threads=2)
     keeper, waiting = connect(server), connect(server)

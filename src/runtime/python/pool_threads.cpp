@@ -45,21 +45,28 @@ class EnoughStack {
 /// Registers the calling thread at its place.
 class PoolThreads::Presence {
  public:
-  Presence(Place& place, PoolThread& thread) noexcept : place_(place) {
+  Presence(PoolThreads& pool, std::size_t index, PoolThread& thread) noexcept
+      : place_(pool.places_[index]), state_mutex_(pool.state_mutex_) {
     place_.kernel_id = ::gettid();
-    place_.state = thread.state();
     place_.thread = &thread;
+    set_state(thread.state());
   }
   ~Presence() {
     place_.kernel_id = 0;
-    place_.state = nullptr;
     place_.thread = nullptr;
+    set_state(nullptr);
   }
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
 
  private:
+  void set_state(PyThreadState* state) noexcept {
+    const std::lock_guard lock(state_mutex_);
+    place_.state = state;
+  }
+
   Place& place_;
+  std::mutex& state_mutex_;
 };
 
 PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
@@ -70,7 +77,7 @@ PyObject* PoolThreads::run_slot(PyObject* capsule, PyObject* index) noexcept {
     // For faulthandler, which gives one only to the main thread
     const support::SignalStack signal_stack;
     PoolThread thread(pool->application_.shared());
-    const Presence presence(pool->places_[number], thread);
+    const Presence presence(*pool, number, thread);
     {
       const GilRelease released;
       pool->run_(static_cast<unsigned>(number));
@@ -97,12 +104,12 @@ void PoolThreads::start_one() {
 }
 
 std::optional<unsigned> PoolThreads::holder() const noexcept {
-  const PyThreadState* const holder = compat::interpreter_holder();
-  if (holder == nullptr) return std::nullopt;
+  const std::lock_guard lock(state_mutex_);
   for (unsigned i = 0; i < places_.size(); ++i) {
-    if (places_[i].state.load() == holder) return i;
+    PyThreadState* const state = places_[i].state;
+    if (state != nullptr && compat::has_interpreter(*state)) return i;
   }
-  return kOtherThread;
+  return std::nullopt;
 }
 
 void PoolThreads::interrupt(const RunningCall& call) noexcept {

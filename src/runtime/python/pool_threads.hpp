@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -39,8 +40,8 @@ class PoolThreads {
 
   /// The kernel's id of a thread; 0 if it does not run. Any thread.
   pid_t kernel_id(unsigned index) const noexcept { return places_[index].kernel_id.load(); }
-  /// The thread that has the interpreter now, or kOtherThread if a thread outside the pool has it.
-  /// std::nullopt if no thread has it, or CPython does not tell. Any thread.
+  /// The thread that has the interpreter now. std::nullopt if no thread of the pool has it. Any
+  /// thread, without the interpreter.
   std::optional<unsigned> holder() const noexcept;
   /// Raises appd.RequestTimeout in that call, if it has not ended. Any thread that holds the
   /// interpreter.
@@ -50,8 +51,8 @@ class PoolThreads {
   /// Where to find a thread while it runs.
   struct Place {
     std::atomic<pid_t> kernel_id{0};
-    std::atomic<const PyThreadState*> state{nullptr};
-    PoolThread* thread = nullptr;  // set holding the interpreter
+    PyThreadState* state = nullptr;  // guarded by state_mutex_
+    PoolThread* thread = nullptr;    // set holding the interpreter
   };
   class Presence;
 
@@ -60,6 +61,7 @@ class PoolThreads {
   const WsgiApplication& application_;
   const std::function<void(unsigned)> run_;
   std::vector<Place> places_;
+  mutable std::mutex state_mutex_;  // while it is held, no thread frees its state
   std::vector<Ref> threads_;
 };
 

@@ -7,6 +7,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <atomic>
+
 #if PY_VERSION_HEX < 0x030A0000
 #error "CPython 3.10 or newer is needed"
 #endif
@@ -25,14 +27,22 @@ inline bool interpreter_held() noexcept {
 #endif
 }
 
-/// The thread state that has the interpreter now; null if none has it, or if CPython (3.12 and
-/// newer) does not tell. Any thread, without the interpreter. Use only its address. (Exported, but
-/// not part of the documented API.)
-inline const PyThreadState* interpreter_holder() noexcept {
+/// True if that thread state has the interpreter now. Any thread, without the interpreter; the
+/// state must not be freed meanwhile.
+///
+/// No documented function tells this of another thread. Up to 3.11 an exported one does. Since 3.12
+/// it tells only of the calling thread, but each thread state has a mark: its thread sets it right
+/// after it has taken the interpreter, and clears it right before the release. The mark has the
+/// same name in the public headers of 3.12 to 3.15, so the compiler knows where it is. The table of
+/// offsets for profilers (_Py_DebugOffsets) exists since 3.13 only, and is not in these headers.
+///
+/// CPython writes the mark with a plain store. It lies in one aligned word, so a load on another
+/// thread finds it set or cleared.
+inline bool has_interpreter(PyThreadState& state) noexcept {
 #if PY_VERSION_HEX >= 0x030C0000
-  return nullptr;
+  return std::atomic_ref(state._status).load(std::memory_order_relaxed).active != 0;
 #else
-  return _PyThreadState_UncheckedGet();
+  return _PyThreadState_UncheckedGet() == &state;
 #endif
 }
 

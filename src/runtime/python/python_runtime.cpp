@@ -6,6 +6,7 @@
 #include <cassert>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "runtime/python/app_loader.hpp"
@@ -28,6 +29,13 @@
 namespace appd::python {
 
 using support::ForkSide;
+
+namespace {
+
+/// The interpreter goes from one thread to the next in less time.
+constexpr std::chrono::milliseconds kChange{5};
+
+}  // namespace
 
 struct PythonRuntime::Impl {
   Impl(PythonOptions given, gateway::Reporter& reports)
@@ -194,8 +202,16 @@ std::chrono::nanoseconds PythonRuntime::wait_for_interpreter() {
   return {};
 }
 
-std::optional<unsigned> PythonRuntime::interpreter_holder() const noexcept {
-  return impl_->pool ? impl_->pool->holder() : std::nullopt;
+/// CPython tells of a known thread whether it has the interpreter, but not which one has it. For a
+/// moment between two threads none has it, but then the interrupter's thread may get it.
+std::optional<unsigned> PythonRuntime::interpreter_holder() {
+  if (!impl_->pool) return std::nullopt;
+  const auto pool_thread = [this] { return impl_->pool->holder(); };
+  if (const auto thread = pool_thread()) return thread;
+  std::this_thread::sleep_for(kChange);
+  if (const auto thread = pool_thread()) return thread;
+  if (wait_for_interpreter() <= kChange) return std::nullopt;
+  return kOtherThread;
 }
 
 std::size_t PythonRuntime::interrupts() const noexcept {

@@ -80,9 +80,10 @@ class PythonRuntime {
   /// How long a thread that asks for the interpreter has been waiting. If it has got it meanwhile
   /// it asks again; then this is 0. Same thread as `interrupt`.
   std::chrono::nanoseconds wait_for_interpreter();
-  /// The pool thread that has the interpreter now, or kOtherThread. std::nullopt if no thread has
-  /// it, or CPython does not tell. Same thread as `stack_of`.
-  std::optional<unsigned> interpreter_holder() const noexcept;
+  /// The thread that keeps the interpreter, after `wait_for_interpreter` has shown that one does:
+  /// the pool thread that has it now, or kOtherThread. std::nullopt if no thread keeps it any more.
+  /// May take some milliseconds. Same thread as `interrupt`.
+  std::optional<unsigned> interpreter_holder();
   /// The number of interrupts carried out, including those that came too late.
   std::size_t interrupts() const noexcept;
 

@@ -53,6 +53,38 @@ ExchangePointer interrupted(std::string_view source) {
   return exchange;
 }
 
+/// Keeps the interpreter from other threads, in an application that calls `hold`, until `free`.
+class Keeping {
+ public:
+  Keeping() { REQUIRE(::pipe(ends_.data()) == 0); }
+  ~Keeping() {
+    for (const int end : ends_) ::close(end);
+  }
+  Keeping(const Keeping&) = delete;
+  Keeping& operator=(const Keeping&) = delete;
+
+  std::string application(std::string_view body) const {
+    return fmt::format(R"(
+import ctypes, threading
+def hold():
+    ctypes.PyDLL(None).read({}, ctypes.create_string_buffer(1), 1)
+def application(environ, start_response):
+    {}
+    return respond(start_response, "")
+)",
+                       ends_[0], body);
+  }
+
+  /// Returns when another thread has been waiting for so long that the interpreter counts as kept.
+  static void wait_until_kept() {
+    REQUIRE(eventually([] { return host().runtime().wait_for_interpreter() > 50ms; }));
+  }
+  void free() const { REQUIRE(::write(ends_[1], "x", 1) == 1); }
+
+ private:
+  std::array<int, 2> ends_{};
+};
+
 std::string noted() {
   return host().body_of(
       "def application(environ, start_response):\n"
@@ -167,21 +199,51 @@ def application(environ, start_response):
 }
 
 TEST_CASE("how long the interpreter is waited for is told until it is had") {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe(ends.data()) == 0);
-  const auto exchange = PythonHost::make(fmt::format(R"(
-import ctypes
-def application(environ, start_response):
-    ctypes.PyDLL(None).read({}, ctypes.create_string_buffer(1), 1)
-    return respond(start_response, "")
-)",
-                                                     ends[0]));
-  const auto batch = host().start({exchange});
-  CHECK(eventually([] { return host().runtime().wait_for_interpreter() > 50ms; }));
-  CHECK(::write(ends[1], "x", 1) == 1);
+  const Keeping keeping;
+  const auto batch = host().start({PythonHost::make(keeping.application("hold()"))});
+  Keeping::wait_until_kept();
+  keeping.free();
   host().wait(*batch);
   CHECK(eventually([] { return host().runtime().wait_for_interpreter() == 0ms; }));
-  for (const int end : ends) ::close(end);
+}
+
+TEST_CASE("a pool thread that keeps the interpreter is told from one that waits for it") {
+  const Keeping first;
+  const Keeping second;
+  const auto later = PythonHost::make(first.application("environ[\"wsgi.input\"].read(); hold()"));
+  later->body = {MemoryExchange::Block{}};
+  std::atomic<bool> waiting{false};
+  std::atomic<bool> go_on{false};
+  later->on_wait = [&](std::string_view) {
+    waiting = true;
+    eventually([&] { return go_on.load(); });
+  };
+  const auto last = host().start({later});
+  REQUIRE(eventually([&] { return waiting.load(); }));
+  const auto at_once = host().start({PythonHost::make(second.application("hold()"))});
+  Keeping::wait_until_kept();
+  go_on = true;  // now both threads want it
+  CHECK(host().runtime().interpreter_holder() == at_once->thread.load());
+  second.free();
+  CHECK(eventually([&] { return host().runtime().interpreter_holder() == last->thread.load(); }));
+  first.free();
+  host().wait(*at_once);
+  host().wait(*last);
+}
+
+TEST_CASE("a thread of the application's own that keeps the interpreter is none of the pool") {
+  const Keeping keeping;
+  const auto batch = host().start({PythonHost::make(
+      keeping.application("threading.Thread(target=hold, daemon=True).start()"))});
+  Keeping::wait_until_kept();
+  CHECK(host().runtime().interpreter_holder() == python::kOtherThread);
+  keeping.free();
+  host().wait(*batch);
+}
+
+TEST_CASE("nobody keeps the interpreter while another thread can have it") {
+  REQUIRE(eventually([] { return host().runtime().wait_for_interpreter() == 0ms; }));
+  CHECK(host().runtime().interpreter_holder() == std::nullopt);
 }
 
 TEST_CASE("RequestTimeout that nobody asked for is an error as any other") {
