@@ -114,12 +114,10 @@ class RequestState {
     }
     return end_of(seen) != End::instead;
   }
-  /// Lets go of the request. Returns true if its front was gone before, so that the loop may have
-  /// let go of it earlier. Sequentially consistent, like `free`.
-  bool finish() noexcept {
-    const Word before = word_.fetch_add(kFree - kRunning);
+  /// Lets go of the request. Sequentially consistent, like `free`.
+  void finish() noexcept {
+    [[maybe_unused]] const Word before = word_.fetch_add(kFree - kRunning);
     assert(phase_of(before) == kRunning && end_of(before) != End::open);
-    return (before & kGone) != 0;
   }
 
   // -- The thread that responds

@@ -111,10 +111,12 @@ void WireExchange::finish() noexcept {
   std::shared_ptr<Connection> connection = std::move(connection_);
   Channel& channel = *channel_;
   const bool breaks_off = broken_off() || channel.outbox().gave_up();
+  // Not left to the loop, which may sleep for long: an idle connection or a spare exchange must
+  // hold no spool file.
+  body_.close();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either the connection sees that the exchange is free, or this thread sees that it awaits that.
-  // A loop that gave the exchange back before did not close its body: a spare must hold no file.
-  if (state_.finish()) body_.close();
+  state_.finish();
   if (breaks_off || channel.awaits_responses()) {
     channel.context().dispatcher.notify(std::move(connection));
   } else {

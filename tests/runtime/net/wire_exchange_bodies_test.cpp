@@ -64,7 +64,8 @@ TEST_SUITE("wire exchange") {
 
   TEST_CASE("an answered request gives its spool file back though its connection is kept") {
     ScriptedApplication application;
-    application.on("/ignore", [](gateway::Exchange& exchange) {
+    application.on("/ignore", [&](gateway::Exchange& exchange) {
+      application.gate.wait();
       ScriptedApplication::respond(exchange, "not read");
     });
     UsualOptions options;
@@ -73,6 +74,10 @@ TEST_SUITE("wire exchange") {
     RunningServer server(application, {options});
     FrontSocket front = server.connect();
     REQUIRE(front.send(request(Speech::fastcgi_kept, {"/ignore", "POST", std::string(9999, 'b')})));
+    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+    server.on_loop([] {});  // another thread has the loop, and nothing wakes it again
+    CHECK(open_files(server.folder()) == 1);
+    application.gate.open();
     CHECK(response_in(Speech::fastcgi_kept, front.receive(ended_responses(1))).body() ==
           "not read");
     CHECK(eventually([&] { return open_files(server.folder()) == 0; }));
