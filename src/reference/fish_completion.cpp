@@ -13,7 +13,7 @@ namespace {
 
 using config::Option;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return quote(text, "\\'");
 }
 
@@ -45,7 +45,7 @@ std::string value(const Option& option) {
 std::string describe(const Option& option) {
   const std::string_view condition = option.finds_master ? "" : " -n 'not __appd_asks'";
   return fmt::format("complete -c appd{} -l {}{}{} -d {}\n", condition, option.name, value(option),
-                     offer(option), quoted(summary(option.help)));
+                     offer(option), in_quotes(summary(option.help)));
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ std::string verbs() {
   std::string out;
   for (const config::Verb& verb : config::verbs()) {
     out += fmt::format("complete -c appd -n __appd_begins -a {} -d {}\n", verb.name,
-                       quoted(summary(verb.help)));
+                       in_quotes(summary(verb.help)));
   }
   return out;
 }

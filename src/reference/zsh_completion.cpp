@@ -13,7 +13,7 @@ namespace {
 
 using config::Option;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return quote(text, "'\\''");
 }
 
@@ -63,7 +63,7 @@ std::string list(bool asking) {
   std::string out;
   for (const Option& option : config::option_table()) {
     if (asking && !option.finds_master) continue;
-    out += fmt::format("  {}\n", quoted(describe(option)));
+    out += fmt::format("  {}\n", in_quotes(describe(option)));
   }
   return out;
 }
@@ -73,7 +73,7 @@ std::string list(bool asking) {
 std::string verbs() {
   std::string out;
   for (const config::Verb& verb : config::verbs()) {
-    out += fmt::format("  {}\n", quoted(fmt::format("{}:{}", verb.name, summary(verb.help))));
+    out += fmt::format("  {}\n", in_quotes(fmt::format("{}:{}", verb.name, summary(verb.help))));
   }
   return out;
 }
