@@ -28,6 +28,7 @@
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/leave_terminal.hpp"
 #include "runtime/support/process_title.hpp"
+#include "runtime/support/version.hpp"
 
 namespace {
 

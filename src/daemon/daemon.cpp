@@ -19,6 +19,7 @@
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/support/release_pages.hpp"
+#include "runtime/support/version.hpp"
 
 namespace appd {
 

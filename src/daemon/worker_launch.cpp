@@ -25,6 +25,7 @@
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/privileges.hpp"
 #include "runtime/support/throw_errno.hpp"
+#include "runtime/support/version.hpp"
 
 namespace appd {
 namespace {

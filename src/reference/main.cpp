@@ -16,6 +16,7 @@
 #include "reference/man_page.hpp"
 #include "reference/template.hpp"
 #include "reference/zsh_completion.hpp"
+#include "runtime/support/version.hpp"
 
 namespace {
 

@@ -32,6 +32,7 @@
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
 #include "runtime/support/process_title.hpp"
+#include "runtime/support/version.hpp"
 #include "runtime/support/worker_signals.hpp"
 #include "runtime/worker/worker.hpp"
 #include "runtime/worker/zygote.hpp"

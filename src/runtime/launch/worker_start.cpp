@@ -13,6 +13,7 @@
 
 #include "runtime/config/setting_texts.hpp"
 #include "runtime/support/memory_file.hpp"
+#include "runtime/support/version.hpp"
 
 namespace appd::launch {
 namespace {

@@ -10,6 +10,7 @@
 #include "runtime/python/file_wrapper.hpp"
 #include "runtime/python/input_stream.hpp"
 #include "runtime/python/start_response.hpp"
+#include "runtime/support/version.hpp"
 
 namespace appd::python {
 namespace {

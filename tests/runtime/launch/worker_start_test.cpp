@@ -13,6 +13,7 @@
 #include "../config/all_options.hpp"
 #include "runtime/config/command_line.hpp"
 #include "runtime/support/memory_file.hpp"
+#include "runtime/support/version.hpp"
 
 using namespace appd;
 using namespace appd::launch;
