@@ -3,13 +3,13 @@
 #include "runtime/python/pool_threads.hpp"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <string>
 
 #include "runtime/python/errors.hpp"
 #include "runtime/python/pool_thread.hpp"
 #include "runtime/support/signal_stack.hpp"
+#include "runtime/support/thread_id.hpp"
 
 namespace appd::python {
 
@@ -47,7 +47,7 @@ class PoolThreads::Presence {
  public:
   Presence(PoolThreads& pool, std::size_t index, PoolThread& thread) noexcept
       : place_(pool.places_[index]), state_mutex_(pool.state_mutex_) {
-    place_.kernel_id = ::gettid();
+    place_.kernel_id = support::thread_id();
     place_.thread = &thread;
     set_state(thread.state());
   }

@@ -2,18 +2,17 @@
 
 #include "runtime/python/thread_check.hpp"
 
-#include <unistd.h>
-
 #include "runtime/python/built_in.hpp"
 #include "runtime/python/built_in_code.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/load_error.hpp"
+#include "runtime/support/thread_id.hpp"
 
 namespace appd::python {
 namespace {
 
 PyObject* kernel_id(PyObject*, PyObject*) noexcept {
-  return PyLong_FromLong(::gettid());
+  return PyLong_FromLong(support::thread_id());
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "runtime/python/errors.hpp"
 #include "runtime/support/event_fd.hpp"
+#include "runtime/support/thread_id.hpp"
 #include "runtime/support/throw_errno.hpp"
 #include "runtime/support/worker_signals.hpp"
 
@@ -45,7 +46,7 @@ void ring() noexcept {
 extern "C" void on_stack_signal(int signal) {
   const int error = errno;
   Phase expected = Phase::wanted;
-  if (phase.load(std::memory_order_acquire) == expected && asked.load() == ::gettid() &&
+  if (phase.load(std::memory_order_acquire) == expected && asked.load() == support::thread_id() &&
       phase.compare_exchange_strong(expected, Phase::writing)) {
     // Only this thread changes the number, so the result holds until the handler ends.
     const bool runs = asked_call.runs();

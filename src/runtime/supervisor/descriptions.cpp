@@ -5,16 +5,31 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "runtime/logging/line.hpp"
 #include "runtime/support/exit_code.hpp"
 
 namespace appd::supervisor {
+namespace {
+
+// glibc has them only from 2.32 on, and musl not at all.
+constexpr std::array<std::pair<int, const char*>, 31> kSignals{
+    {{SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},       {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},
+     {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"},     {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
+     {SIGKILL, "SIGKILL"}, {SIGUSR1, "SIGUSR1"},     {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"},
+     {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"},     {SIGTERM, "SIGTERM"}, {SIGSTKFLT, "SIGSTKFLT"},
+     {SIGCHLD, "SIGCHLD"}, {SIGCONT, "SIGCONT"},     {SIGSTOP, "SIGSTOP"}, {SIGTSTP, "SIGTSTP"},
+     {SIGTTIN, "SIGTTIN"}, {SIGTTOU, "SIGTTOU"},     {SIGURG, "SIGURG"},   {SIGXCPU, "SIGXCPU"},
+     {SIGXFSZ, "SIGXFSZ"}, {SIGVTALRM, "SIGVTALRM"}, {SIGPROF, "SIGPROF"}, {SIGWINCH, "SIGWINCH"},
+     {SIGPOLL, "SIGPOLL"}, {SIGPWR, "SIGPWR"},       {SIGSYS, "SIGSYS"}}};
+
+}  // namespace
 
 std::string describe_exit(int wait_status) {
   if (WIFEXITED(wait_status)) {
@@ -50,7 +65,9 @@ std::string describe_workers(unsigned workers) {
 }
 
 std::string describe_signal(int signal) {
-  if (const char* const name = ::sigabbrev_np(signal)) return fmt::format("SIG{}", name);
+  for (const auto& [number, name] : kSignals) {
+    if (number == signal) return name;
+  }
   if (signal >= SIGRTMIN && signal <= SIGRTMAX)
     return fmt::format("SIGRTMIN+{}", signal - SIGRTMIN);
   return fmt::format("signal {}", signal);

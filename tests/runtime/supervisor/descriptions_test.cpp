@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -22,6 +23,14 @@ TEST_SUITE("descriptions") {
     CHECK(describe_exit(SIGKILL) == "was killed by SIGKILL");
     CHECK(describe_exit(SIGSEGV | 0x80) == "was killed by SIGSEGV (core dumped)");
     CHECK(describe_exit(SIGRTMIN + 3) == "was killed by SIGRTMIN+3");
+  }
+
+  TEST_CASE("signals have the names that the system's library has for them") {
+    constexpr int kLast = 31;  // of those that are not real-time signals
+    for (int signal = 1; signal <= kLast; ++signal) {
+      CHECK(describe_signal(signal) == std::string("SIG") + ::sigabbrev_np(signal));
+    }
+    CHECK(describe_signal(kLast + 1) == fmt::format("signal {}", kLast + 1));
   }
 
   TEST_CASE("the sender of a signal is named as far as it is known") {
