@@ -2,6 +2,6 @@
 
 install(TARGETS appd RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR} COMPONENT wheel)
 install(TARGETS appd_module LIBRARY DESTINATION appd COMPONENT wheel)
-install(FILES ${appd_package_folder}/__init__.py python/appd/__main__.py python/appd/_worker.pyi
+install(FILES $<TARGET_FILE_DIR:appd_module>/__init__.py python/appd/__main__.py python/appd/_worker.pyi
   python/appd/py.typed DESTINATION appd COMPONENT wheel)
 install(DIRECTORY configs deploy/systemd DESTINATION ${SKBUILD_DATA_DIR}/share/appd COMPONENT wheel)

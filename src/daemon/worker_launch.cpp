@@ -55,6 +55,16 @@ fs::path libexec_folder() {
   return {};
 }
 
+/// The Python whose pip has installed this program.
+fs::path own_python() {
+  fs::path beside = own_folder() / "python";
+  if (is_there(beside)) return beside;
+  for (const char* other : {"/usr/local/bin/" APPD_PYTHON_NAME, "/usr/bin/" APPD_PYTHON_NAME}) {
+    if (is_there(other)) return other;  // `pip install --user`, or a system's pip
+  }
+  return beside;
+}
+
 std::vector<std::string> arguments_of(const WorkerProgram& program, int start_file, int link) {
   if (!program.is_python) return {program.path, std::to_string(start_file)};
   return {program.path,
@@ -125,7 +135,7 @@ WorkerProgram WorkerProgram::choose(const config::Settings& settings) {
     return {fs::path(settings.virtualenv) / "bin/python", true, package};
   }
   if (!libexec.empty()) return {libexec / "appd-worker", false};
-  return {own_folder() / "python", true};
+  return {own_python(), true};
 }
 
 int become_worker(const WorkerProgram& program, const config::Settings& settings,

@@ -20,7 +20,7 @@ struct WorkerProgram {
   std::string package{};
 
   /// By the settings alone: the Python of --python or --virtualenv; else the appd-worker that was
-  /// installed with this appd; else, in an environment that pip has put appd into, its Python.
+  /// installed with this appd; else, where pip has installed it, that Python.
   static WorkerProgram choose(const config::Settings& settings);
 };
 
