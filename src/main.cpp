@@ -85,7 +85,7 @@ int serve(const Settings& settings, int argc, char** argv, supervisor::Inherited
   if (inherited.trial) {
     if (!upgrade_state) throw std::runtime_error("the running appd has passed no upgrade state");
     appd::check(complete);
-    return exit_code::kOk;
+    return run_worker_program(complete, find_account(complete), launch::Role::version);
   }
   const auto reread = [argc, argv] {
     return make_complete(

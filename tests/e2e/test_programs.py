@@ -285,8 +285,7 @@ def own(installed):
         server.stop()
 
 
-def test_master_and_worker_of_different_versions_refuse_each_other_by_name(own, place):
-    server = own("--control", place / "control", workers=1)
+def put_other_version(server):
     libexec = Path(server.address).parent / "libexec"
     worker = os.path.realpath(libexec / "appd-worker")
     libexec.unlink()  # a link to the installation's
@@ -294,11 +293,26 @@ def test_master_and_worker_of_different_versions_refuse_each_other_by_name(own, 
     script = libexec / "appd-worker"
     script.write_text(OTHER_VERSION.format(python=BUILT_FOR, worker=worker))
     script.chmod(0o755)
+
+
+def test_master_and_worker_of_different_versions_refuse_each_other_by_name(own, place):
+    server = own("--control", place / "control", workers=1)
+    put_other_version(server)
     asked = server.installed.run("reload", "--control", place / "control", within=60)
     assert asked.returncode != 0
     assert re.search(r"worker is of appd \d+\.\d+\.\d+, and its master of appd 99\.1", asked.stderr)
     assert "appd upgrade" in asked.stderr
     assert server.call("fastcgi").status == 200
+
+
+def test_an_upgrade_is_refused_if_the_worker_program_is_of_another_version(own, place):
+    server = own("--control", place / "control")
+    put_other_version(server)
+    worker = server.only_worker()
+    asked = server.installed.run("upgrade", "--control", place / "control", within=60)
+    assert asked.returncode != 0 and "and its master of appd 99.1" in asked.stderr
+    assert server.find_events("upgrade.refused") and server.only_worker() == worker
+    assert server.call("uwsgi").status == 200
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's rights")
