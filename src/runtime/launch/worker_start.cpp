@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <iomanip>
-#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
 
 #include "runtime/config/setting_texts.hpp"
+#include "runtime/support/field_file.hpp"
 #include "runtime/support/memory_file.hpp"
 #include "runtime/support/version.hpp"
 
@@ -52,8 +51,6 @@ void write(std::ostream& out, const WorkerStart& start) {
   out << "end\n";
 }
 
-using Reader = std::function<void(std::istream& in, WorkerStart& start)>;
-
 void read_setting(std::istream& in, WorkerStart& start) {
   std::string name;
   std::string value;
@@ -69,8 +66,8 @@ void read_role(std::istream& in, WorkerStart& start) {
   start.role = static_cast<Role>(found - kRoles.begin());
 }
 
-const std::map<std::string, Reader>& readers() {
-  static const std::map<std::string, Reader> all{
+const support::FieldReaders<WorkerStart>& readers() {
+  static const support::FieldReaders<WorkerStart> all{
       {"role", read_role},
       {"index", [](std::istream& in, WorkerStart& into) { in >> into.index; }},
       {"places", [](std::istream& in, WorkerStart& into) { in >> into.places; }},
@@ -111,26 +108,13 @@ WorkerStart read(std::istream& in) {
   const StartHead head = read_head(in);
   WorkerStart start;
   start.link = head.link;
-  std::string kind;
-  while (in >> kind) {
-    if (kind == "end") return start;
-    const auto reader = readers().find(kind);
-    if (reader == readers().end()) throw std::runtime_error("unknown field " + kind);
-    reader->second(in, start);
-    if (in.fail()) throw std::runtime_error("bad " + kind);
-  }
-  throw std::runtime_error("it is truncated");
+  support::read_fields(in, readers(), start);
+  return start;
 }
 
 template <typename Read>
 auto read_from(const support::UniqueFd& file, Read read_it) {
-  std::istringstream text(support::read_from_start(file));
-  try {
-    return read_it(text);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(std::string("cannot read what the master has handed over: ") +
-                             error.what());
-  }
+  return support::read_memory_file(file, "what the master has handed over", read_it);
 }
 
 }  // namespace

@@ -4,15 +4,14 @@
 
 #include <fcntl.h>
 
-#include <functional>
 #include <iomanip>
 #include <istream>
-#include <map>
 #include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
 
+#include "runtime/support/field_file.hpp"
 #include "runtime/support/memory_file.hpp"
 
 namespace appd::supervisor {
@@ -46,10 +45,8 @@ void write(std::ostream& out, const UpgradeState& upgrade_state) {
   out << "end\n";
 }
 
-using Reader = std::function<void(std::istream& in, UpgradeState& upgrade_state)>;
-
-const std::map<std::string, Reader>& readers() {
-  static const std::map<std::string, Reader> all{
+const support::FieldReaders<UpgradeState>& readers() {
+  static const support::FieldReaders<UpgradeState> all{
       {"generation", [](std::istream& in, UpgradeState& into) { in >> into.generation; }},
       {"heartbeat",
        [](std::istream& in, UpgradeState& into) {
@@ -86,14 +83,8 @@ UpgradeState read(std::istream& in) {
   std::string kind;
   if (!(in >> kind) || kind != kFormat) throw std::runtime_error("unknown format");
   UpgradeState upgrade_state;
-  while (in >> kind) {
-    if (kind == "end") return upgrade_state;
-    const auto reader = readers().find(kind);
-    if (reader == readers().end()) throw std::runtime_error("unknown field " + kind);
-    reader->second(in, upgrade_state);
-    if (in.fail()) throw std::runtime_error("bad " + kind);
-  }
-  throw std::runtime_error("it is truncated");
+  support::read_fields(in, readers(), upgrade_state);
+  return upgrade_state;
 }
 
 void set_close_on_exec(int fd, bool close) noexcept {
@@ -109,13 +100,7 @@ support::UniqueFd store(const UpgradeState& upgrade_state) {
 }
 
 UpgradeState load_upgrade_state(const support::UniqueFd& file) {
-  std::istringstream text(support::read_from_start(file));
-  try {
-    return read(text);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(std::string("cannot read the upgrade state of the previous appd: ") +
-                             error.what());
-  }
+  return support::read_memory_file(file, "the upgrade state of the previous appd", read);
 }
 
 void keep_over_exec(const UpgradeState& upgrade_state, const support::UniqueFd& file,
