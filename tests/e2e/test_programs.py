@@ -155,6 +155,12 @@ def packages_of(environment) -> Path:
     return found
 
 
+def install_package(installed, environment):
+    """As pip does for an appd that was not installed with a worker program of its own."""
+    shutil.copytree(installed.libexec / "python" / "appd", packages_of(environment) / "appd")
+    give_away(environment)
+
+
 @WITH_MODULE
 def test_a_reload_takes_the_python_that_the_environment_has_by_then(start, installed, place):
     environment = make_environment(place)
@@ -176,20 +182,22 @@ def test_a_reload_takes_the_python_that_the_environment_has_by_then(start, insta
 @WITH_MODULE
 def test_an_appd_without_a_python_of_its_own_is_the_master_for_that_of_an_environment(own, installed, place):
     environment = make_environment(place)
-    shutil.copytree(installed.libexec / "python" / "appd", packages_of(environment) / "appd")
-    give_away(environment)
+    install_package(installed, environment)
     server = own("--virtualenv", environment, alone=True)
     assert server.call("fastcgi").status == 200
     assert program_of(server.only_worker()) == os.path.realpath(BUILT_FOR)
 
 
 @WITH_MODULE
-def test_no_file_of_the_application_takes_the_place_of_the_worker(start, place):
+@pytest.mark.parametrize("alone", [False, True], ids=["", "alone"])
+def test_no_file_of_the_application_takes_the_place_of_the_worker(own, installed, place, alone):
     environment = make_environment(place)
+    if alone:
+        install_package(installed, environment)
     for name in ("appd", "os", "sys", "_imp"):
         place.write(f"{name}.py", "raise SystemExit(7)\n")
     place.write("inside.py", SITE.format(expression="1"))
-    server = start("--chdir", place.path, "--virtualenv", environment, module="inside")
+    server = own("--chdir", place.path, "--virtualenv", environment, module="inside", alone=alone)
     assert server.call("fastcgi").body == b"1"
 
 
