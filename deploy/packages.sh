@@ -16,7 +16,8 @@ bench_packages=(
   uwsgi-core uwsgi-plugin-python3 gunicorn apache2-bin libapache2-mod-wsgi-py3 python3-flask python3-django
   nginx python3-matplotlib python3-venv
 )
-check_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3-clang-14 git shellcheck python3-flake8)
+check_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3-clang-14 git shellcheck
+  python3-flake8 debootstrap ccache)
 coverage_packages=(gcovr)
 
 as_root() {

@@ -24,3 +24,4 @@ PROTOCOL, GATEWAY, SUPPORT = "src/protocol", "src/runtime/gateway", "src/runtime
 CONFIG, LOGGING, IPC = "src/runtime/config", "src/runtime/logging", "src/runtime/ipc"
 SOCKETS, NET, POOL, PEERS = "src/runtime/sockets", "src/runtime/net", "src/runtime/pool", "src/runtime/peers"
 PYTHON, WORKER, SUPERVISOR = "src/runtime/python", "src/runtime/worker", "src/runtime/supervisor"
+LAUNCH, DAEMON, WORKER_PROGRAM = "src/runtime/launch", "src/daemon", "src/worker_program"

@@ -3,5 +3,6 @@
 from first_choice import FIRST_CHOICE
 from once_unnoticed import ONCE_UNNOTICED
 from second_choice import SECOND_CHOICE
+from worker_programs import WORKER_PROGRAMS
 
-MUTANTS = ONCE_UNNOTICED + FIRST_CHOICE + SECOND_CHOICE
+MUTANTS = ONCE_UNNOTICED + FIRST_CHOICE + SECOND_CHOICE + WORKER_PROGRAMS

@@ -1,0 +1,45 @@
+"""Defects in how a master chooses, executes and tells worker programs, and in how these take what they are given."""
+
+from mutant import DAEMON, LAUNCH, NET, PYTHON, WORKER_PROGRAM, changed, removed
+
+E2E = "e2e: test_programs.py::"
+
+WORKER_PROGRAMS = [
+    changed("--virtualenv does not choose the program", f"{DAEMON}/worker_launch.cpp",
+            "if (!settings.virtualenv.empty()) {", "if (!settings.virtualenv.empty() && libexec.empty()) {",
+            E2E + "test_a_virtual_environments_python_runs_its_workers"),
+    removed("workers keep the rights of the master", f"{DAEMON}/worker_launch.cpp",
+            "  if (account) support::become(*account);\n",
+            "e2e: test_user.py::test_workers_act_for_the_user_and_the_master_for_root"),
+    removed("one who ignores SIGCHLD makes a check that died valid", f"{DAEMON}/worker_launch.cpp",
+            "  std::signal(SIGCHLD, SIG_DFL);  // were it ignored, nobody would learn how the program ends\n",
+            E2E + "test_a_check_that_dies_says_so"),
+    removed("the working directory is searched for modules first", f"{DAEMON}/bootstrap.py",
+            "        del sys.path[0]  # the working directory, which -c puts there\n",
+            E2E + "test_no_file_of_the_application_takes_the_place_of_the_worker"),
+    changed("the master's folder stays in sys.path", f"{DAEMON}/bootstrap.py", "sys.path.remove(package)", "pass",
+            E2E + "test_a_virtual_environments_python_runs_its_workers"),
+    changed("a worker of another version goes on", f"{WORKER_PROGRAM}/worker_program.cpp",
+            "if (head.version != APPD_VERSION)", "if (head.version.empty())",
+            E2E + "test_master_and_worker_of_different_versions_refuse_each_other_by_name"),
+    changed("a script's child takes the worker's place", f"{WORKER_PROGRAM}/worker_program.cpp",
+            "if (start.pid == ::getpid()) return;", "if (start.pid > 0) return;",
+            E2E + "test_a_script_that_starts_a_python_as_another_process_is_refused"),
+    changed("what the application starts inherits the worker's descriptors", f"{WORKER_PROGRAM}/worker_program.cpp",
+            "::fcntl(fd, F_SETFD, FD_CLOEXEC)", "::fcntl(fd, F_SETFD, 0)",
+            "e2e: test_forks.py::test_a_forked_process_has_default_signals_and_no_descriptor_of_appd"),
+    removed("the users of --allow-user are not handed over", f"{LAUNCH}/worker_start.cpp",
+            "  for (const uid_t user : start.allowed_users) out << \"allowed-user \" << user << '\\n';\n",
+            "launch: a program reads all that its master has written"),
+    removed("the last inbox's other end closes at exec", f"{LAUNCH}/worker_start.cpp",
+            "    act_on(inbox.out);\n", "launch: all descriptors are named, and none that is not there"),
+    changed("an upgrade is tried without the worker program", "src/main.cpp",
+            "return run_worker_program(complete, find_account(complete), launch::Role::version);", "return 0;",
+            E2E + "test_an_upgrade_is_refused_if_the_worker_program_is_of_another_version"),
+    changed("a thread seems to have the interpreter for ever", f"{PYTHON}/python_compat.hpp",
+            "return _PyThreadState_UncheckedGet() == &state;", "return true;",
+            "e2e: test_interpreter.py::test_only_who_keeps_the_interpreter_is_overdue"),
+    changed("a call leaves its body to the loop", f"{NET}/wire_exchange.cpp",
+            "hold no spool file.\n  body_.close();\n", "hold no spool file.\n",
+            "net: an answered request gives its spool file back though its connection is kept"),
+]
