@@ -1,7 +1,10 @@
 """The table of scenarios holds together."""
 
+from dataclasses import replace
+
 import pytest
 
+from harness.builds import beside_itself, of_build, with_python
 from harness.figures import FIGURES
 from harness.scenarios import SCENARIOS, select
 from harness.targets import Ideal
@@ -38,3 +41,19 @@ def test_scenarios_are_chosen_by_number_or_name_in_the_tables_order():
 def test_an_unknown_scenario_is_named():
     with pytest.raises(ValueError, match="hullo"):
         select(["1", "hullo"])
+
+
+def test_other_builds_take_part_in_each_variant_in_the_place_of_other_servers():
+    class Kind:
+        def arguments(self, place):
+            return ["appd", "--socket", place]
+
+    variant = replace(SCENARIOS[0].variants[0], contenders=(
+        replace(SCENARIOS[0].variants[0].contenders[0], server=Kind), SCENARIOS[0].variants[0].contenders[1]))
+    others = {"former": lambda server: of_build(server, "/former/appd"),
+              "with": lambda server: with_python(server, "/python")}
+    made, = beside_itself(replace(SCENARIOS[0], variants=(variant,)), others).variants
+    assert {each.name: each.server().arguments("s") for each in made.contenders} == {
+        "appd": ["appd", "--socket", "s"], "former": ["/former/appd", "--socket", "s"],
+        "with": ["appd", "--socket", "s", "--python", "/python"]}
+    assert made.targets == () and made.measure == variant.measure
