@@ -31,6 +31,7 @@
 #include "runtime/python/interpreter.hpp"
 #include "runtime/support/account.hpp"
 #include "runtime/support/exit_code.hpp"
+#include "runtime/support/heaps.hpp"
 #include "runtime/support/process_title.hpp"
 #include "runtime/support/version.hpp"
 #include "runtime/support/worker_signals.hpp"
@@ -205,6 +206,7 @@ int live(const WorkerStart& start, ipc::WorkerLink& link,
   // links of its workers.
   if (!start.dumpable) support::set_dumpable(support::Dumpable::no);
   ::prctl(PR_SET_NAME, "appd-worker");
+  support::share_heaps();
   support::keep_environment();
   support::enter_worker_signals();
   // Never destroyed: to close what lies in a queue may take long, and the end of a process does not

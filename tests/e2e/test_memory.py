@@ -35,6 +35,19 @@ def application(environ, start_response):
     names = ", ".join(f'"{name}"' for name in sys.modules)
     return [f'{{"python": "{sys.executable}", "modules": [{names}]}}'.encode()]
 """
+BUSY = 8
+ALLOCATING = f"""
+import threading
+together = threading.Barrier({BUSY})
+
+
+def application(environ, start_response):
+    blocks = [bytes(5000) for _ in range(20)]
+    together.wait(60)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+HEAP = 64 * MIB
 UPLOAD = wire.record(wire.STDIN, 1, bytes(65528)) * 16
 
 
@@ -185,6 +198,27 @@ def test_a_worker_imports_no_more_than_it_needs_beside_the_application(start, pl
     needed = subprocess.run([imported["python"], "-c", "import faulthandler, sys, threading; print(*sys.modules)"],
                             env=clean_environment(), capture_output=True, text=True, check=True).stdout
     assert set(imported["modules"]) - set(needed.split()) == {"modules", "appd"}
+
+
+def heaps_of_threads(pid) -> int:
+    """The C library reserves 64 MiB for each, at a multiple of its size, and uses the begin of it."""
+    spans = [line.split(maxsplit=2)[:2] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    used = [[int(end, 16) for end in span.split("-")] for span, rights in spans if rights == "rw-p"]
+    reserved = [[int(end, 16) for end in span.split("-")] for span, rights in spans if rights == "---p"]
+    return sum(begin % HEAP == 0 and [end, begin + HEAP] in reserved for begin, end in used)
+
+
+@pytest.mark.parametrize("variables, most", [({}, 1), ({"MALLOC_ARENA_MAX": "9"}, 8)], ids=["", "as the user says"])
+def test_threads_share_heaps(installed, start, place, variables, most):
+    if is_sanitized(installed.binary):
+        pytest.skip("sanitizers have heaps of their own")
+    place.write("allocating.py", ALLOCATING)
+    server = start("--pythonpath", place.path, module="allocating", threads=BUSY, env=variables)
+    with ExitStack() as ends:
+        waiting = [ends.enter_context(wire.begin("uwsgi", server.address, wire.variables())) for _ in range(BUSY)]
+        assert {connection.read_response().body for connection in waiting} == {b"done"}
+    heaps = heaps_of_threads(server.only_worker())
+    assert heaps == 1 if most == 1 else 1 < heaps <= most
 
 
 class Load:

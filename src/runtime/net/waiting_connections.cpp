@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "runtime/support/release_pages.hpp"
+#include "runtime/support/heaps.hpp"
 
 namespace appd::net {
 

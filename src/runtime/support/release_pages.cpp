@@ -2,7 +2,6 @@
 
 #include "runtime/support/release_pages.hpp"
 
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cinttypes>
@@ -54,12 +53,6 @@ void release_unchanged_file_pages() noexcept {
   } catch (const std::exception&) {
     // No memory for this; appd then keeps its pages.
   }
-}
-
-void release_free_heap_pages() noexcept {
-#ifdef __GLIBC__
-  ::malloc_trim(0);
-#endif
 }
 
 }  // namespace appd::support

@@ -9,8 +9,4 @@ namespace appd::support {
 /// process, and the kernel may reuse them when memory is short. Does nothing without /proc.
 void release_unchanged_file_pages() noexcept;
 
-/// Returns the pages of free blocks to the kernel, from the heaps of all threads. The C library by
-/// itself keeps a heap whose last block is in use. Takes milliseconds if there is much to return.
-void release_free_heap_pages() noexcept;
-
 }  // namespace appd::support
