@@ -65,7 +65,10 @@ class Fish:
         told = subprocess.run(["fish", "-c", "complete -C $argv[1]", line], cwd=self.folder,
                               env=self.env, check=True, capture_output=True, text=True)
         assert not told.stderr, told.stderr
-        return {plain(each.partition("\t")[0]) for each in told.stdout.splitlines()}
+        words = {each.partition("\t")[0] for each in told.stdout.splitlines()}
+        # fish 4 lists what has the same letters somewhere, too. Its pager shows that only if there is nothing better.
+        best = {word for word in words if word.startswith(line.rpartition(" ")[2])}
+        return set(map(plain, best or words))
 
     def close(self):
         pass
