@@ -17,7 +17,8 @@ VERBS = {"reload", "upgrade", "stop", "status"}
 # The word before it where another program starts appd.
 STARTERS = {"--", "--fork", "--kill-child", "exec"}
 # Programs of others, whose options nobody checks here.
-FOREIGN_PROGRAMS = {"cmake", "ctest", "curl", "git", "pip", "setsid", "systemctl", "systemd-tmpfiles"}
+FOREIGN_PROGRAMS = {"cmake", "ctest", "curl", "docker", "git", "pip", "podman", "setsid", "systemctl",
+                    "systemd-tmpfiles"}
 
 PATH = re.compile(r"^(?!\.\w+$)[\w.@+*-]+(/[\w.@+*-]+)*/?$")
 SUFFIX = re.compile(r"\.(cpp|hpp|py|conf|cmake|ini|service|socket|sh|md|png|json|toml|ya?ml|\*)$")
