@@ -1,5 +1,6 @@
 """The manifests of deploy/kubernetes fit together, and the two configurations in them serve as a pod would have them."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from fronts import CONFIGS
 from processes import Port, Process
 
 FOLDER = ROOT / "deploy" / "kubernetes"
+IMAGE = ROOT / "deploy" / "container"
 SITE = '''
 def application(environ, start_response):
     body = environ["HTTP_HOST"].encode()
@@ -151,6 +153,14 @@ def test_nginx_speaks_fastcgi_as_the_snippet_does():
     wanted = directives(snippet.replace("include ", "include /etc/nginx/"))
     wanted |= directives("map" + upstream.partition("\nmap")[2])
     assert wanted <= directives(FILES["nginx.conf"])
+
+
+def test_the_image_of_deploy_container_fits():
+    """It has the user and the command of the pod, and does the same without the pod's ConfigMap."""
+    image = directives((IMAGE / "Containerfile").read_text())
+    assert "USER {runAsUser}:{runAsGroup}".format(**POD["securityContext"]) in image
+    assert f"CMD {json.dumps(APPD['command'])}" in image
+    assert directives((IMAGE / "appd.ini").read_text()) == directives(FILES["appd.ini"])
 
 
 class Pod:
