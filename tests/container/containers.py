@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from containerfile import ENTER, NAMESPACES, Builder, Image, seconds
-from processes import Place, Process, children
+from processes import Process, children
 
 SERVICE_KEYS = {"build", "read_only", "tmpfs", "cap_drop", "security_opt", "volumes", "restart", "cpus",
                 "stop_grace_period", "depends_on", "ports"}
@@ -73,14 +73,14 @@ class Compose:
 class Container(Process):
     """A service that runs. Its command is process 1."""
 
-    def __init__(self, compose: Compose, name, place: Place):
+    def __init__(self, compose: Compose, name, logs: Path):
         self.image = compose.images[name]
         self._rights = compose.rights(name)
         self.stop_signal = signal.Signals[self.image.stop_signal]
         self.stop_within = seconds(compose.services[name]["stop_grace_period"])
         super().__init__(name, [*NAMESPACES, "--net", "--ipc", "--uts", ENTER, "container", self.image.root,
                                 *compose.mounts(name), "--", *self._with_rights(self.image.command)],
-                         place, as_root=True)
+                         logs, cwd=logs, as_root=True)
         self.wait_ready(self._is_executed)
         (self.init,) = children(self.pid)
 

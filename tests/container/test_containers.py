@@ -20,7 +20,7 @@ sys.path.append(str(ROOT / "tests" / "e2e"))
 
 from containerfile import instructions, seconds
 from containers import Compose, Container
-from processes import Gate, Place, below, wait_until
+from processes import Gate, below, unique, wait_until
 
 FOLDER = ROOT / "deploy" / "container"
 BASES = Path(os.environ["APPD_CONTAINER_BASES"])
@@ -55,18 +55,18 @@ def compose():
 def start(compose):
     """Starts a service and waits until it is healthy. Volumes are new in each test."""
     compose.new_volumes()
-    place = Place()
+    logs = WORK / unique("logs")
+    logs.mkdir()
     running = []
 
     def start_one(name) -> Container:
-        running.append(Container(compose, name, place))
+        running.append(Container(compose, name, logs))
         running[-1].wait_healthy()
         return running[-1]
 
     yield start_one
     for each in reversed(running):
         each.stop()
-    place.remove()
 
 
 def client(nginx: Container, path, *options) -> list:
@@ -193,7 +193,6 @@ def test_nginx_is_unhealthy_without_the_application(start):
 @pytest.mark.parametrize("stopped", ["appd", "nginx"])
 def test_its_stop_signal_lets_a_request_end(start, compose, stopped):
     containers = {name: start(name) for name in ("appd", "nginx")}
-    place = Place()
     gate = Gate(compose.volume("socket", "/run/appd", containers["appd"].image), "gate")
     gate.path.chmod(0o666)
     with subprocess.Popen(client(containers["nginx"], "/gate"), stdout=subprocess.PIPE, text=True) as request:
@@ -204,7 +203,6 @@ def test_its_stop_signal_lets_a_request_end(start, compose, stopped):
         gate.open()
         assert request.communicate(timeout=30)[0] == "through\n"
     assert container.wait_exit(container.stop_within) == 0
-    place.remove()
 
 
 def test_it_starts_again_after_it_was_killed(start):
