@@ -278,8 +278,9 @@ class Process:
 
 
 def clean_environment(changes=None) -> dict:
-    """The caller's environment, without variables that change how programs behave."""
+    """The caller's environment, without variables that change how programs behave. Not even root can put a file into
+    this home."""
     kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
                                                 "LSAN_OPTIONS") if name in os.environ}
-    return {"LANG": "C.UTF-8", "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", **kept,
+    return {"LANG": "C.UTF-8", "HOME": "/dev/null", "PYTHONDONTWRITEBYTECODE": "1", **kept,
             **{name: str(value) for name, value in (changes or {}).items()}}
