@@ -2,19 +2,20 @@
 
 import os
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ARCHIVE = Path(sysconfig.get_config_var("LIBPL"), sysconfig.get_config_var("LIBRARY"))
+PYTHON = os.environ["APPD_PYTHON"]
+ASK = "import sysconfig; print(*sysconfig.get_config_vars('LIBPL', 'LIBRARY'), sep='/')"
+ARCHIVE = Path(subprocess.run([PYTHON, "-c", ASK], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
 
 
 def configure(build: Path, python_path: Path, *options: str) -> list:
     """What CMake says of CPython."""
     made = subprocess.run(["cmake", "-S", PROJECT, "-B", build, "-G", "Ninja", "-DBUILD_TESTING=OFF",
-                           f"-DAPPD_PYTHON={os.environ['APPD_PYTHON']}", *options],
+                           f"-DAPPD_PYTHON={PYTHON}", *options],
                           env={**os.environ, "PYTHONPATH": str(python_path)},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
     return [line.split(": ", 1)[1] for line in made.stdout.splitlines() if line.startswith("-- CPython ")]
