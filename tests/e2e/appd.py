@@ -15,6 +15,8 @@ from processes import (AS_ROOT, DEADLINE, Gate, Place, Process, children, clean_
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "tests" / "apps"
+PYTHON = os.environ.get("APPD_PYTHON", "/usr/bin/python3")  # that appd was built for
+BY_MODULE = os.environ.get("APPD_WORKERS") == "module"  # that Python itself runs the workers
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:",
                      "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
@@ -58,6 +60,12 @@ def select_events(events, names, *fields) -> list:
             if event.name in names and all(re.search(field, event.text) for field in fields)]
 
 
+def workers_option(arguments) -> tuple:
+    """What makes it so, where a test does not choose itself."""
+    chooses = {"--python", "--virtualenv"} & {str(argument) for argument in arguments}
+    return ("--python", PYTHON) if BY_MODULE and not chooses else ()
+
+
 class Installation:
     """Binary and applications, copied to where an unprivileged user can read them."""
 
@@ -74,6 +82,8 @@ class Installation:
 
     def run(self, *arguments, env=None, cwd=None, as_root=False, within=DEADLINE) -> subprocess.CompletedProcess:
         """Runs the binary and waits for its end."""
+        if "--module" in arguments:
+            arguments += workers_option(arguments)
         return subprocess.run(
             [str(self.binary), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
             text=True, errors="replace", env=clean_environment(env), cwd=cwd or self.place.path,
@@ -97,7 +107,7 @@ class Appd(Process):
         arguments = [
             installed.binary, "--socket", socket_option or self.address, "--module", module,
             "--pythonpath", installed.apps, *(["--workers", workers] if workers else []), "--threads", threads,
-            *options,
+            *workers_option(options), *options,
         ]
         environment = {"PROBE_DIR": self.gates, **(env or {})}
         super().__init__("appd", self.command(arguments, environment), place, environment, umask=umask, as_root=as_root)

@@ -1,9 +1,11 @@
 """How a test serves an application of its own, with and without --preload."""
 
 import json
+import subprocess
 
 import pytest
 
+from appd import PYTHON
 from processes import unique
 
 with_and_without_preload = pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
@@ -13,6 +15,12 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [json.dumps(dict(os.environ)).encode()]
 """
+
+
+def needs(package):
+    """Skips the test if the Python that appd was built for has no such package. Not all come for every version."""
+    there = subprocess.run([PYTHON, "-c", f"import {package}"], stderr=subprocess.DEVNULL, check=False)
+    return pytest.mark.skipif(there.returncode != 0, reason=f"{PYTHON} has no {package}")
 
 
 def application(place, text) -> tuple:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 import web
-from appd import Appd
+from appd import PYTHON, Appd
 from fronts import MODES, Apache, Nginx
 from processes import Place, clean_environment, unprivileged
 from test_flask import cookies_of, multipart
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery staple"
 
 
 def manage(installed, environment, *arguments):
-    subprocess.run(["/usr/bin/python3", installed.apps / "django_site" / "manage.py", *arguments],
+    subprocess.run([PYTHON, installed.apps / "django_site" / "manage.py", *arguments],
                    env=clean_environment(environment), check=True, capture_output=True, timeout=120,
                    **unprivileged())
 

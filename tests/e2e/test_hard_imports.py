@@ -9,6 +9,7 @@ import pytest
 
 import wire
 from appd import Installation, parse_log, select_events
+from applications import needs
 
 EXIT_START = 4
 EXIT_CLOSED = 8
@@ -53,9 +54,9 @@ EVENTLET = "import warnings; warnings.simplefilter('ignore')\nimport eventlet; e
 
 @pytest.mark.parametrize("option", [(), ("--preload",), ("--check",)], ids=["start", "preload", "check"])
 @pytest.mark.parametrize("text, package, remedy", [
-    (GEVENT, "gevent", "gevent.monkey.patch_all(thread=False)"),
-    (EVENTLET, "eventlet", "eventlet.monkey_patch(thread=False)"),
-], ids=["gevent", "eventlet"])
+    pytest.param(GEVENT, "gevent", "gevent.monkey.patch_all(thread=False)", id="gevent", marks=needs("gevent")),
+    pytest.param(EVENTLET, "eventlet", "eventlet.monkey_patch(thread=False)", id="eventlet", marks=needs("eventlet")),
+])
 def test_an_application_without_real_threads_is_told_at_once_what_was_replaced(installed, place, option, text, package,
                                                                               remedy):
     begun = time.monotonic()
@@ -68,7 +69,8 @@ def test_an_application_without_real_threads_is_told_at_once_what_was_replaced(i
     assert not (place / "app.sock").exists()
 
 
-@pytest.mark.parametrize("text", [GEVENT, EVENTLET], ids=["gevent", "eventlet"])
+@pytest.mark.parametrize("text", [pytest.param(GEVENT, id="gevent", marks=needs("gevent")),
+                                  pytest.param(EVENTLET, id="eventlet", marks=needs("eventlet"))])
 def test_with_real_threads_such_an_application_is_served(serve, protocol, text):
     server = serve(text.replace("patch_all(", "patch_all(thread=False").replace("patch(", "patch(thread=False") + SERVE)
     assert server.call(protocol).body == b"served"

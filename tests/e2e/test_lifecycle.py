@@ -1,13 +1,14 @@
 """Start, stop, and the death of workers."""
 
 import os
+import re
 import signal
 import subprocess
 
 import pytest
 
 import wire
-from appd import parse_log, select_events
+from appd import BY_MODULE, PYTHON, parse_log, select_events
 from processes import alive, wait_until
 
 EXIT_START = 4
@@ -337,7 +338,7 @@ def test_the_application_is_found_however_it_is_written(start, place, protocol, 
 
 def test_environment_and_virtualenv_are_the_applications(start, place, installed):
     environment = place / "venv"
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", environment], check=True, timeout=120)
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", environment], check=True, timeout=120)
     (packages,) = environment.glob("lib/python3*/site-packages")
     (packages / "only_there.py").write_text("name = 'found'")
     subprocess.run(["chmod", "-R", "a+rX", environment], check=True)
@@ -351,6 +352,11 @@ def application(environ, start_response):
     server = start("--pythonpath", place.path, "--virtualenv", environment, "--env", "GREETING=a=b",
                    module="inside")
     assert server.call("fastcgi").body.decode() == f"found a=b {environment}"
+
+
+def test_the_workers_are_of_the_kind_that_these_tests_are_run_for(probe):
+    program = PYTHON if BY_MODULE else f"{probe.installed.libexec}/appd-worker"
+    assert probe.find_events("server.ready", rf"; {re.escape(program)}, CPython 3\.")
 
 
 def test_signal_handlers_and_threads_of_the_application_work_at_import(start, place):

@@ -9,6 +9,7 @@ import pytest
 
 import preloaded
 from appd import parse_log, select_events
+from applications import needs
 from preloaded import PROBE, SERVE, ask_each, no_zombie, notes, workers, zygote
 from processes import children
 
@@ -202,6 +203,7 @@ def application(environ, start_response):
 """
 
 
+@needs("numpy")
 def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_workers(preload):
     server = preload("algebra", ALGEBRA, threads=2, env={"OPENBLAS_NUM_THREADS": "3"})
     found = server.find_events(FINDINGS)
@@ -214,6 +216,7 @@ def test_numpy_with_the_threads_of_openblas_is_accepted_and_computes_in_all_work
     assert {response[1] for response in responses.values()} == {"True"}
 
 
+@needs("numpy")
 def test_the_variable_that_is_named_keeps_openblas_from_its_threads(preload):
     server = preload("algebra", ALGEBRA, "--env", "OPENBLAS_NUM_THREADS=1")
     assert server.find_events(FINDINGS) == []

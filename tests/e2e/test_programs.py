@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from appd import FromOwnBinary, find_binary, is_sanitized
+from appd import PYTHON, FromOwnBinary, find_binary, is_sanitized
 from processes import children, give_away, unprivileged, wait_until
 
-BUILT_FOR = "/usr/bin/python3"
 WITH_MODULE = pytest.mark.skipif(is_sanitized(find_binary()), reason="a Python cannot load a sanitized module")
 
 SITE = '''
@@ -121,7 +120,7 @@ def test_without_an_option_it_is_the_program_that_was_installed_with_appd(start)
 @pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
 def test_a_virtual_environments_python_runs_its_workers(start, place, preload):
     environment = place / "venv"
-    subprocess.run([BUILT_FOR, "-m", "venv", "--without-pip", environment], check=True, timeout=120)
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", environment], check=True, timeout=120)
     give_away(environment)
     expression = "[sys.prefix, sys.executable, sys.argv, sys.path[1], sys.flags.optimize, os.getcwd()]"
     place.write("inside.py", SITE.format(expression=expression))
@@ -130,13 +129,13 @@ def test_a_virtual_environments_python_runs_its_workers(start, place, preload):
     assert server.call("fastcgi").body.decode() == (
         f'["{environment}", "{environment}/bin/python", ["appd"], "{place.path}", 1, "{place.path}"]')
     for pid in server.worker_pids():
-        assert program_of(pid) == os.path.realpath(BUILT_FOR)
+        assert program_of(pid) == os.path.realpath(PYTHON)
     assert server.find_events("server.ready", re.escape(f"{environment}/bin/python, CPython 3."))
 
 
 @WITH_MODULE
 def test_a_relative_environment_is_looked_for_in_the_applications_folder(start, place):
-    subprocess.run([BUILT_FOR, "-m", "venv", "--without-pip", place / "venv"], check=True, timeout=120)
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", place / "venv"], check=True, timeout=120)
     give_away(place / "venv")
     place.write("inside.py", SITE.format(expression="sys.prefix"))
     server = start("--chdir", place.path, "--virtualenv", "venv", module="inside")
@@ -145,7 +144,7 @@ def test_a_relative_environment_is_looked_for_in_the_applications_folder(start, 
 
 def make_environment(place, *options) -> Path:
     environment = place / "venv"
-    subprocess.run([BUILT_FOR, "-m", "venv", "--without-pip", *options, environment], check=True, timeout=120)
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", *options, environment], check=True, timeout=120)
     give_away(environment)
     return environment
 
@@ -165,7 +164,7 @@ def install_package(installed, environment):
 def test_a_reload_takes_the_python_that_the_environment_has_by_then(start, installed, place):
     environment = make_environment(place)
     server = start("--control", place / "control", "--virtualenv", environment)
-    assert program_of(server.only_worker()) == os.path.realpath(BUILT_FOR)
+    assert program_of(server.only_worker()) == os.path.realpath(PYTHON)
     make_environment(place, "--clear", "--copies")
     told = installed.run("reload", "--control", place / "control", within=60)
     assert (told.returncode, told.stderr) == (0, "")
@@ -185,7 +184,7 @@ def test_an_appd_without_a_python_of_its_own_is_the_master_for_that_of_an_enviro
     install_package(installed, environment)
     server = own("--virtualenv", environment, alone=True)
     assert server.call("fastcgi").status == 200
-    assert program_of(server.only_worker()) == os.path.realpath(BUILT_FOR)
+    assert program_of(server.only_worker()) == os.path.realpath(PYTHON)
 
 
 @WITH_MODULE
@@ -226,7 +225,7 @@ exec {python} "$@"
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's rights")
 @WITH_MODULE
 def test_root_executes_no_python_of_the_workers_user(start, installed, place):
-    script = place.write("python", TELLS_USER.format(folder=place.path, python=BUILT_FOR))
+    script = place.write("python", TELLS_USER.format(folder=place.path, python=PYTHON))
     script.chmod(0o755)
     options = ["--user", "nobody", "--python", script]
     assert installed.run("--version", *options, as_root=True).returncode == 0
@@ -299,7 +298,7 @@ def put_other_version(server):
     libexec.unlink()  # a link to the installation's
     libexec.mkdir()
     script = libexec / "appd-worker"
-    script.write_text(OTHER_VERSION.format(python=BUILT_FOR, worker=worker))
+    script.write_text(OTHER_VERSION.format(python=PYTHON, worker=worker))
     script.chmod(0o755)
 
 
@@ -340,7 +339,7 @@ def test_a_program_that_the_workers_user_may_not_execute_is_named_with_the_user(
 
 @WITH_MODULE
 def test_a_script_that_starts_a_python_as_another_process_is_refused(installed, place):
-    script = place.write("python", f'#!/bin/sh\n{BUILT_FOR} "$@"\nexit $?\n')
+    script = place.write("python", f'#!/bin/sh\n{PYTHON} "$@"\nexit $?\n')
     script.chmod(0o755)
     ended = installed.run("--socket", place / "app.sock", "--module", "wsgi_probe", "--python", script)
     assert ended.returncode == 4
