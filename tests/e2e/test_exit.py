@@ -137,7 +137,7 @@ def test_an_exit_handler_that_hangs_is_shown(site):
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit(within=30) == 0
     (event,) = server.find_events("worker.died", rf" 1\.0 s .*\(--exit-timeout\) .*{SIGABRT} ")
-    assert event.text.endswith(" in save")
+    assert re.search(r" in save(\n|$)", event.text)  # below it is what has begun the worker, if that is Python
 
 
 DEAF = TICKER + """

@@ -290,7 +290,8 @@ def test_a_child_that_comes_back_from_an_exit_handler_is_ended(site):
     assert server.call("fastcgi").status == 200
     server.send_signal(signal.SIGTERM)
     assert server.wait_exit(within=15) == 0
-    assert server.wait_event("application.forked").text.startswith("exit handlers: ")
+    if "can't fork at interpreter shutdown" not in server.log():  # as CPython 3.12 says
+        assert server.wait_event("application.forked").text.startswith("exit handlers: ")
 
 
 SIGNALS = """
@@ -303,11 +304,17 @@ def application(environ, start_response):
     if pid == 0:
         os.write(out, b".")
         while True:
-            time.sleep(0.01)  # Python's handlers run between two calls
+            time.sleep(0.01)
     os.read(back, 1)
-    os.kill(pid, signal.SIGTERM)
+    ended = status = 0
+    for _ in range(5000):  # from CPython 3.13 on no handler runs in such a child unless a call is interrupted
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.001)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            break
     start_response("200 OK", [])
-    return [str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode()]
+    return [str(os.waitstatus_to_exitcode(status)).encode()]
 """
 
 

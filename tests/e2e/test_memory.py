@@ -197,7 +197,8 @@ def test_a_worker_imports_no_more_than_it_needs_beside_the_application(start, pl
     imported = server.call("fastcgi").json()
     needed = subprocess.run([imported["python"], "-c", "import faulthandler, sys, threading; print(*sys.modules)"],
                             env=clean_environment(), capture_output=True, text=True, check=True).stdout
-    assert set(imported["modules"]) - set(needed.split()) == {"modules", "appd"}
+    own = {"modules", "appd", "appd._worker"}  # the last one where Python itself runs the worker
+    assert set(imported["modules"]) - set(needed.split()) <= own
 
 
 def heaps_of_threads(pid) -> int:

@@ -59,7 +59,7 @@ TEST_CASE("a thread that computes, sleeps in C, or holds the interpreter there s
            Case{"while not shared.done.is_set(): pass", "in compute"},
            Case{"time.sleep(0.3)", "in compute"},
            Case{"ctypes.PyDLL(None).usleep(300000)", "in compute"},
-           Case{"re.match('(a+)+$', 'a' * 22 + 'b')", "in match"},
+           Case{"re.fullmatch('(a+)+', 'a' * 22 + 'b')", "in fullmatch"},
        }) {
     CAPTURE(one.work);
     const std::string stack = stack_at(R"(
