@@ -23,6 +23,8 @@ from processes import Place, Process, children, clean_environment, wait_until
 
 WHEEL = Path(os.environ["APPD_WHEEL"])
 NEXT_WHEEL = os.environ.get("APPD_NEXT_WHEEL")
+FORMER_WHEEL = os.environ.get("APPD_FORMER_WHEEL")
+FORMER_PYTHON = os.environ.get("APPD_FORMER_PYTHON")
 VENV = Path(os.environ["APPD_WHEEL_VENV"])
 TOOLS = Path(os.environ["APPD_WHEEL_TOOLS"])
 APPD = VENV / "bin" / "appd"
@@ -50,12 +52,12 @@ def home():
                    timeout=appd.RequestTimeout.__mro__[1].__name__, pid=os.getpid())
 """
 PLAIN_SITE = """
-import hashlib
+import hashlib, sys
 import appd
 
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
-    answer = hashlib.sha256(body).hexdigest() if environ["REQUEST_METHOD"] == "POST" else appd.version
+    answer = hashlib.sha256(body).hexdigest() if environ["REQUEST_METHOD"] == "POST" else {tells}
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer.encode()]
 """
@@ -236,6 +238,34 @@ def test_another_user_runs_the_workers(serve, place):
     assert re.search(rf"^Uid:\t{nobody}\t{nobody}\t{nobody}\t", status, re.MULTILINE)
 
 
+def make_environment(python, folder, wheel):
+    run(python, "-m", "venv", "--clear", folder)
+    install(folder, wheel)
+    return run(folder / "bin" / "python", "-c", "import platform; print(platform.python_version())").strip()
+
+
+@pytest.mark.skipif(not FORMER_WHEEL, reason="there is no Python of another minor version")
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
+def test_a_reload_takes_the_python_of_another_version_and_no_request_is_lost(serve, place, preload):
+    place.write("site_of_wheel.py", PLAIN_SITE.format(tells="sys.version.split()[0]"))
+    environment = place / "other"
+    former = make_environment(FORMER_PYTHON, environment, FORMER_WHEEL)
+    # The program is of the present Python's environment, so its workers have another one than its own.
+    server, nginx = serve("--virtualenv", environment, *preload)
+    workers = children(server.pid)
+    with Load([nginx.port(mode) for mode in MODES]) as load:
+        load.wait_more(200)
+        assert set(load.bodies) == {former}
+        present = make_environment(PYTHON, environment, WHEEL)
+        load.wait_more(200)
+        assert f"{environment}/bin/python, CPython {present}" in control("reload", place)
+        wait_until(lambda: not set(workers) & set(children(server.pid)), "the former workers have ended")
+        load.wait_more(200)
+    assert load.wrong == []
+    assert former != present and set(load.bodies) == {former, present}
+    assert web.get(nginx.port("scgi"), "/").body.decode() == present
+
+
 # ---- environments without it, or with another version
 
 
@@ -265,7 +295,7 @@ def test_an_environment_with_another_version_is_refused_by_name(environment, pla
 
 @pytest.mark.skipif(not NEXT_WHEEL, reason="there is no second wheel")
 def test_no_request_is_lost_from_an_installation_to_the_upgrade(serve, place, environment):
-    place.write("site_of_wheel.py", PLAIN_SITE)
+    place.write("site_of_wheel.py", PLAIN_SITE.format(tells="appd.version"))
     install(environment, WHEEL)
     program = (environment / "bin" / "appd",)
     server, nginx = serve(program=program)
