@@ -36,7 +36,8 @@ int rank(const Lines& part) {
   const std::string_view title = part.front();
   if (title.starts_with("Current thread ")) return 1;
   if (title.starts_with("Extension modules: ")) return 2;
-  if (title.starts_with("Thread ")) return 3;
+  if (title.starts_with("Current thread's C stack ")) return 3;  // CPython 3.14 and newer
+  if (title.starts_with("Thread ")) return 4;
   return 0;  // the line that says what has happened
 }
 

@@ -7,8 +7,8 @@
 namespace appd::supervisor {
 
 /// Makes what faulthandler wrote while a process died fit for a log. First comes the thread that
-/// the signal came to, then the names of extension modules, then the other threads. Empty lines go,
-/// and of too many lines the first ones stay. Pure.
+/// the signal came to, then the names of extension modules, then the C functions that the thread
+/// was in, then the other threads. Empty lines go, and of too many lines the first ones stay. Pure.
 std::string arrange_stacks(std::string_view dump);
 
 }  // namespace appd::supervisor

@@ -10,8 +10,11 @@
 using appd::supervisor::arrange_stacks;
 
 TEST_SUITE("crash stacks") {
-  TEST_CASE("the thread that crashed comes first, then the extension modules, then the others") {
+  TEST_CASE("the thread that crashed comes first, then extension modules, C, the other threads") {
     CHECK(arrange_stacks("Fatal Python error: Segmentation fault\n"
+                         "\n"
+                         "Current thread's C stack trace (most recent call first):\n"
+                         "  Binary file \"libpython3.14.so.1.0\", at _Py_DumpStack+0x4d [0x7f]\n"
                          "\n"
                          "Thread 0x03 (most recent call first):\n"
                          "  File \"/usr/lib/python3.11/threading.py\", line 975 in run\n"
@@ -29,6 +32,8 @@ TEST_SUITE("crash stacks") {
           "  File \"app.py\", line 7 in view\n"
           "  File \"app.py\", line 3 in application\n"
           "Extension modules: _cffi_backend, lxml.etree (total: 2)\n"
+          "Current thread's C stack trace (most recent call first):\n"
+          "  Binary file \"libpython3.14.so.1.0\", at _Py_DumpStack+0x4d [0x7f]\n"
           "Thread 0x03 (most recent call first):\n"
           "  File \"/usr/lib/python3.11/threading.py\", line 975 in run\n"
           "Thread 0x01 (most recent call first):\n"
