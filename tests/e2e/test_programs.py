@@ -1,6 +1,7 @@
 """Workers are programs: what a worker has of its master, and which Python it runs."""
 
 import contextlib
+import mmap
 import os
 import pwd
 import re
@@ -31,6 +32,14 @@ def descriptors(pid) -> dict:
     return found
 
 
+def read_pages(memory, begin, end):
+    """Those that can be read: with glibc 2.42 the guard below a thread's stack is a part of what is mapped."""
+    for page in range(begin, end, mmap.PAGESIZE):
+        memory.seek(page)
+        with contextlib.suppress(OSError):
+            yield memory.read(mmap.PAGESIZE)
+
+
 def memory_of(pid) -> bytes:
     """All that the process can write to."""
     content = []
@@ -39,8 +48,7 @@ def memory_of(pid) -> bytes:
             span, rights, *_ = line.split()
             begin, end = (int(part, 16) for part in span.split("-"))
             if rights.startswith("rw") and "[v" not in line:
-                memory.seek(begin)
-                content.append(memory.read(end - begin))
+                content += read_pages(memory, begin, end)
     return b"".join(content)
 
 
