@@ -284,17 +284,18 @@ def test_broken_code_is_logged_once_and_not_by_each_worker(installed, start, pla
 def test_so_it_is_in_a_reload_and_when_all_are_started_again(start, place):
     place.write("site_of_three.py", BROKEN_IN_ALL)
     server = start("--pythonpath", place.path, workers=3, module="site_of_three")
+    workers = set(server.worker_pids())
     (server.gates / "broken").touch()
     server.send_signal(signal.SIGHUP)
     server.wait_event("reload.refused")
     assert server.log().count("Traceback (most recent call last)") == 1, server.log()
     assert len([event for event in server.events() if event.level == "error"]) == 2, server.log()
-    wait_until(lambda: len(server.worker_pids()) == 3, "the failed ones are gone")
+    wait_until(lambda: set(server.worker_pids()) == workers, "the failed ones are gone")
 
     server.forget_log()
     for met in server.gates.glob("met.*"):
         met.unlink()
-    for pid in server.worker_pids():
+    for pid in workers:
         os.kill(pid, signal.SIGKILL)
     broken = "worker.start_failed", r"\bimport_application: .*broken in all"
     wait_until(lambda: len(server.find_events(*broken)) >= 3, "all fail")
