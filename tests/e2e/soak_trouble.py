@@ -80,7 +80,9 @@ class Deed:
     outcome: str = ""
 
     def may_harm_a_start(self) -> bool:
-        return self.what in ("kill", "stop", "tell to end", "fault of fork") or "epoll_ctl" in self.outcome
+        """The master tells a zygote by sendmsg to fork."""
+        return self.what in ("kill", "stop", "tell to end", "fault of fork") or \
+            any(call in self.outcome for call in ("epoll_ctl", "master sendmsg"))
 
     def __str__(self):
         whom = f" {self.pid}" if self.pid else ""
