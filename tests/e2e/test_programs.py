@@ -130,12 +130,13 @@ def test_a_virtual_environments_python_runs_its_workers(start, place, preload):
     environment = place / "venv"
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", environment], check=True, timeout=120)
     give_away(environment)
-    expression = "[sys.prefix, sys.executable, sys.argv, sys.path[1], sys.flags.optimize, os.getcwd()]"
+    expression = ("[sys.prefix, sys.executable, sys.argv, sys.path[1], sys.flags.optimize, os.getcwd(), "
+                  "[each for each in sys.path if 'libexec' in each]]")
     place.write("inside.py", SITE.format(expression=expression))
     server = start("--chdir", place.path, "--virtualenv", environment, "--env", "PYTHONOPTIMIZE=1", *preload,
                    module="inside")
     assert server.call("fastcgi").body.decode() == (
-        f'["{environment}", "{environment}/bin/python", ["appd"], "{place.path}", 1, "{place.path}"]')
+        f'["{environment}", "{environment}/bin/python", ["appd"], "{place.path}", 1, "{place.path}", []]')
     for pid in server.worker_pids():
         assert program_of(pid) == os.path.realpath(PYTHON)
     assert server.find_events("server.ready", re.escape(f"{environment}/bin/python, CPython 3."))
