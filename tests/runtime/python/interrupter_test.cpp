@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 
 #include "fakes/eventually.hpp"
 #include "python_host.hpp"
@@ -67,22 +68,32 @@ class Keeping {
     return fmt::format(R"(
 import ctypes, threading
 def hold():
-    ctypes.PyDLL(None).read({}, ctypes.create_string_buffer(1), 1)
+    ctypes.PYFUNCTYPE(None, ctypes.c_void_p)({})({})
 def application(environ, start_response):
     {}
     return respond(start_response, "")
 )",
-                       ends_[0], body);
+                       reinterpret_cast<std::uintptr_t>(&hold),
+                       reinterpret_cast<std::uintptr_t>(this), body);
   }
 
-  /// Returns when another thread has been waiting for so long that the interpreter counts as kept.
-  static void wait_until_kept() {
+  /// Returns when `hold` has the interpreter and another thread has been waiting for so long that
+  /// it counts as kept.
+  void wait_until_kept() const {
+    REQUIRE(eventually([&] { return holds_.load(); }));
     REQUIRE(eventually([] { return host().runtime().wait_for_interpreter() > 50ms; }));
   }
   void free() const { REQUIRE(::write(ends_[1], "x", 1) == 1); }
 
  private:
+  static void hold(const Keeping* keeping) {
+    keeping->holds_ = true;
+    char byte = 0;
+    CHECK(::read(keeping->ends_[0], &byte, 1) == 1);
+  }
+
   std::array<int, 2> ends_{};
+  mutable std::atomic<bool> holds_{false};
 };
 
 std::string noted() {
@@ -201,7 +212,7 @@ def application(environ, start_response):
 TEST_CASE("how long the interpreter is waited for is told until it is had") {
   const Keeping keeping;
   const auto batch = host().start({PythonHost::make(keeping.application("hold()"))});
-  Keeping::wait_until_kept();
+  keeping.wait_until_kept();
   keeping.free();
   host().wait(*batch);
   CHECK(eventually([] { return host().runtime().wait_for_interpreter() == 0ms; }));
@@ -221,7 +232,7 @@ TEST_CASE("a pool thread that keeps the interpreter is told from one that waits 
   const auto last = host().start({later});
   REQUIRE(eventually([&] { return waiting.load(); }));
   const auto at_once = host().start({PythonHost::make(second.application("hold()"))});
-  Keeping::wait_until_kept();
+  second.wait_until_kept();
   go_on = true;  // now both threads want it
   CHECK(host().runtime().interpreter_holder() == at_once->thread.load());
   second.free();
@@ -235,7 +246,7 @@ TEST_CASE("a thread of the application's own that keeps the interpreter is none 
   const Keeping keeping;
   const auto batch = host().start({PythonHost::make(
       keeping.application("threading.Thread(target=hold, daemon=True).start()"))});
-  Keeping::wait_until_kept();
+  keeping.wait_until_kept();
   CHECK(host().runtime().interpreter_holder() == python::kOtherThread);
   keeping.free();
   host().wait(*batch);
