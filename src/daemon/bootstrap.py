@@ -16,8 +16,8 @@ def begin(start_file, link, failure, package, version):
     except Exception as error:
         python = sys.version.partition(" ")[0]
         fail(int(link), bytearray.fromhex(failure),
-             "%s (CPython %s) has no worker of appd %s; run %s -m pip install appd==%s (%s)"
-             % (sys.executable, python, version, sys.executable, version, error))
+             "%s (CPython %s) has no worker of appd %s; %s (%s)"
+             % (sys.executable, python, version, what_mends_it(version), error))
     worker.run(int(start_file))
 
 
@@ -31,6 +31,17 @@ def find_worker(package):
         if package in sys.path:
             sys.path.remove(package)
     return _worker
+
+
+def what_mends_it(version):
+    if sys.version_info < (3, 10):
+        return "take CPython 3.10 or newer"
+    import sysconfig
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "take a CPython that is not free-threaded"
+    if sys.prefix == sys.base_prefix and os.path.exists(sysconfig.get_path("stdlib") + "/EXTERNALLY-MANAGED"):
+        return "install the package appd-python3, or name an environment with --virtualenv"  # pip refuses: PEP 668
+    return "run %s -m pip install appd==%s" % (sys.executable, version)
 
 
 def fail(link, head, why):

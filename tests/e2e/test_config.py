@@ -156,13 +156,22 @@ def test_a_python_that_is_not_there_is_a_mistake_of_the_configuration(run, place
 
 
 @pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
-def test_a_python_without_the_worker_of_this_appd_comes_with_the_command_that_mends_it(run, place, action):
-    # As that of an environment for which this installation has no module.
-    python = place.write("python", '#!/bin/sh\nexec /usr/bin/python3 -c "$2" "$3" "$4" "$5" "" "$7"\n')
+@pytest.mark.parametrize("is_so, mend", [
+    ("sys.prefix = '/srv/site/venv'", " -m pip install appd=="),
+    ("os.path.exists = lambda path: path.endswith('/EXTERNALLY-MANAGED')", "; install the package appd-python3, or"),
+    ("sysconfig._CONFIG_VARS = {'Py_GIL_DISABLED': 1}", "; take a CPython that is not free-threaded"),
+    ("sys.version_info = (3, 9, 25)", "; take CPython 3.10 or newer"),
+], ids=["environment", "distribution", "free-threaded", "old"])
+def test_a_python_without_the_worker_of_this_appd_comes_with_what_mends_it(run, place, action, is_so, mend):
+    # A Python for which this installation has no module.
+    python = place.write("python", f"""#!/bin/sh
+exec /usr/bin/python3 -c "import os, sys, sysconfig; sysconfig.get_config_vars(); {is_so}
+$2" "$3" "$4" "$5" "" "$7"
+""")
     python.chmod(0o755)
     ended = run(*GOOD, *action, "--python", python)
     assert ended.returncode == EXIT_START
-    assert "has no worker of appd" in ended.stderr and "-m pip install appd==" in ended.stderr
+    assert "has no worker of appd" in ended.stderr and mend in ended.stderr
 
 
 def test_the_environment_is_expanded_in_the_file_and_again_at_a_reload_and_an_upgrade(installed, place):

@@ -1,6 +1,7 @@
 """Workers are programs: what a worker has of its master, and which Python it runs."""
 
 import contextlib
+import json
 import mmap
 import os
 import pwd
@@ -116,6 +117,13 @@ def test_a_master_has_nothing_of_python(start):
     assert "python" not in Path(f"/proc/{server.pid}/maps").read_text().lower()
 
 
+@pytest.mark.skipif(is_sanitized(find_binary()), reason="a sanitizer takes much memory")
+def test_a_master_is_small(start):
+    server = start("--preload", workers=2)
+    (pss,) = re.findall(r"^Pss: +(\d+) kB", Path(f"/proc/{server.pid}/smaps_rollup").read_text(), re.MULTILINE)
+    assert int(pss) <= 3 * 1024
+
+
 # ---- which program it is
 
 
@@ -167,6 +175,16 @@ def install_package(installed, environment):
     """As pip does for an appd that was not installed with a worker program of its own."""
     shutil.copytree(installed.libexec / "python" / "appd", packages_of(environment) / "appd")
     give_away(environment)
+
+
+@pytest.mark.parametrize("options, enabled", [((), True), (("--env", "PYTHON_DISABLE_REMOTE_DEBUG=1"), False)],
+                         ids=["", "off"])
+def test_remote_debugging_is_on_unless_the_environment_says_otherwise(start, place, options, enabled):
+    expression = "[sys.version_info >= (3, 14), getattr(sys, 'is_remote_debug_enabled', bool)()]"
+    place.write("inside.py", SITE.format(expression=expression))
+    server = start("--chdir", place.path, *options, module="inside")
+    has_it, is_on = json.loads(server.call("fastcgi").body)
+    assert is_on == (has_it and enabled)
 
 
 @WITH_MODULE

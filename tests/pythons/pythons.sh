@@ -14,6 +14,15 @@ all_pythons() {
   done
 }
 
+# has_python VERSION: this machine has that minor version.
+has_python() {
+  local python
+  for python in $(all_pythons); do
+    [[ $(minor_version "$python") != "$1" ]] || return 0
+  done
+  return 1
+}
+
 minor_version() {
   "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 }
