@@ -139,10 +139,7 @@ bool ThreadPool::wait_for_work(Member& me, Request& work) {
   if (stopping()) return false;
   if (leadership_.vacant()) leadership_.give(me.id);
   if (leadership_.is_leader(me.id)) return true;
-  if (work = queue_.take_locked(); work) {
-    loop_.post([this] { stuck_.watch_entries(); });  // rule 9
-    return true;
-  }
+  if (work = queue_.take_locked(); work) return true;
   idle_.push_back(&me);  // rule 5
   me.wake.wait(lock, [&] { return me.called || stopping(); });
   me.called = false;
@@ -298,15 +295,17 @@ ThreadPool::Clock::time_point ThreadPool::time_in_loop(const Member& me) const {
 void ThreadPool::run_calls(Member& me, Request first, Clock::time_point now) {
   load_.running.fetch_add(1, std::memory_order_relaxed);
   me.entry.begin(std::move(first), now);
-  leave_loop(me, now);
+  if (leadership_.is_leader(me.id)) {
+    leave_loop(me, now);
+  } else {
+    loop_.post([this] { stuck_.watch_entries(); });  // rule 9
+  }
   CallSource source(*this, me);
   application_->serve(source);
 }
 
-/// Rule 2.
+/// Rule 2. The leader's thread.
 void ThreadPool::leave_loop(Member& me, Clock::time_point now) {
-  me.left_loop = false;
-  if (!leadership_.is_leader(me.id)) return;
   if (calls_.is_slow()) return hand_on(me);
   me.call_started.store(to_nanoseconds(now), std::memory_order_relaxed);
   me.left_loop = true;

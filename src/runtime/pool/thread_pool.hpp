@@ -39,7 +39,8 @@
 //  9. A thread takes the interpreter first, and its request only then (entry.hpp). Until it is in,
 //     the thread that has the loop can take the request back, and each thread that takes the loop
 //     looks for such requests. A leader that already waits has looked too early for a request that
-//     another thread takes from the queue, so that thread tells it.
+//     another thread takes from the queue, so that thread tells it, once the request can be taken
+//     back.
 //
 // 10. To stop, the mark is set before the lock is taken to wake the sleepers. A thread that has not
 //     seen the mark holds the lock until it sleeps, so the wake-up comes after it lay down.
