@@ -36,11 +36,11 @@ def find_worker(package):
 def what_mends_it(version):
     if sys.version_info < (3, 10):
         return "take CPython 3.10 or newer"
-    import sysconfig
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "t" in sys.abiflags:
         return "take a CPython that is not free-threaded"
-    if sys.prefix == sys.base_prefix and os.path.exists(sysconfig.get_path("stdlib") + "/EXTERNALLY-MANAGED"):
-        return "install the package appd-python3, or name an environment with --virtualenv"  # pip refuses: PEP 668
+    library = os.path.dirname(getattr(os, "__file__", ""))
+    if sys.prefix == sys.base_prefix and os.path.exists(library + "/EXTERNALLY-MANAGED"):  # pip refuses: PEP 668
+        return "name an environment with --virtualenv, or install appd-python3 if this is Debian's python3"
     return "run %s -m pip install appd==%s" % (sys.executable, version)
 
 

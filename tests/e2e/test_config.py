@@ -158,14 +158,14 @@ def test_a_python_that_is_not_there_is_a_mistake_of_the_configuration(run, place
 @pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
 @pytest.mark.parametrize("is_so, mend", [
     ("sys.prefix = '/srv/site/venv'", " -m pip install appd=="),
-    ("os.path.exists = lambda path: path.endswith('/EXTERNALLY-MANAGED')", "; install the package appd-python3, or"),
-    ("sysconfig._CONFIG_VARS = {'Py_GIL_DISABLED': 1}", "; take a CPython that is not free-threaded"),
+    ("os.path.exists = lambda path: path.endswith('/EXTERNALLY-MANAGED')", "; name an environment with --virtualenv, or install appd-python3 "),
+    ("sys.abiflags = 't'", "; take a CPython that is not free-threaded"),
     ("sys.version_info = (3, 9, 25)", "; take CPython 3.10 or newer"),
 ], ids=["environment", "distribution", "free-threaded", "old"])
 def test_a_python_without_the_worker_of_this_appd_comes_with_what_mends_it(run, place, action, is_so, mend):
     # A Python for which this installation has no module.
     python = place.write("python", f"""#!/bin/sh
-exec /usr/bin/python3 -c "import os, sys, sysconfig; sysconfig.get_config_vars(); {is_so}
+exec /usr/bin/python3 -c "import os, sys; {is_so}
 $2" "$3" "$4" "$5" "" "$7"
 """)
     python.chmod(0o755)

@@ -16,6 +16,8 @@ import pytest
 from appd import PYTHON, FromOwnBinary, find_binary, is_sanitized
 from processes import children, give_away, unprivileged, wait_until
 
+PYTHON_HAS = subprocess.run([PYTHON, "-c", "import sys; print(dir(sys))"], stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
 WITH_MODULE = pytest.mark.skipif(is_sanitized(find_binary()), reason="a Python cannot load a sanitized module")
 
 SITE = '''
@@ -177,14 +179,15 @@ def install_package(installed, environment):
     give_away(environment)
 
 
+@pytest.mark.skipif("is_remote_debug_enabled" not in PYTHON_HAS, reason="CPython 3.14 has remote debugging")
+@pytest.mark.parametrize("program", [(), pytest.param(("--python", PYTHON), marks=WITH_MODULE)],
+                         ids=["program", "module"])
 @pytest.mark.parametrize("options, enabled", [((), True), (("--env", "PYTHON_DISABLE_REMOTE_DEBUG=1"), False)],
                          ids=["", "off"])
-def test_remote_debugging_is_on_unless_the_environment_says_otherwise(start, place, options, enabled):
-    expression = "[sys.version_info >= (3, 14), getattr(sys, 'is_remote_debug_enabled', bool)()]"
-    place.write("inside.py", SITE.format(expression=expression))
-    server = start("--chdir", place.path, *options, module="inside")
-    has_it, is_on = json.loads(server.call("fastcgi").body)
-    assert is_on == (has_it and enabled)
+def test_remote_debugging_is_on_unless_the_environment_says_otherwise(start, place, program, options, enabled):
+    place.write("inside.py", SITE.format(expression="sys.is_remote_debug_enabled()"))
+    server = start("--chdir", place.path, *program, *options, module="inside")
+    assert json.loads(server.call("fastcgi").body) == enabled
 
 
 @WITH_MODULE

@@ -59,7 +59,7 @@ copy_base() {
   cp -a --reflink=auto "$work/base/." "$work/$1"
   cp -L /etc/resolv.conf "$work/$1/etc/resolv.conf"
   # Authorities that this machine trusts besides Debian's, for pip: `ca-certificates` takes them in.
-  [[ ! -d /usr/local/share/ca-certificates ]] || cp -r /usr/local/share/ca-certificates "$work/$1/usr/local/share/"
+  [[ ! -d /usr/local/share/ca-certificates ]] || cp -rL /usr/local/share/ca-certificates "$work/$1/usr/local/share/"
   # Debian's images for containers leave pages and documents out.
   rm -f "$work/$1/etc/dpkg/dpkg.cfg.d/docker"
 }
