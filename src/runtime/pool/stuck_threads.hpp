@@ -27,8 +27,8 @@ class StuckThreads {
 
   /// Looks soon for threads that are on their way into the interpreter, if there are any. Called by
   /// each thread that takes the loop: calls begin on the loop's threads, so one that does not get
-  /// into the interpreter loses the loop, and is seen then. Called, too, for a thread that takes its
-  /// request from the queue.
+  /// into the interpreter loses the loop, and is seen then. Called, too, for a thread that takes
+  /// its request from the queue.
   void watch_entries();
 
   /// The exchange that a pool thread has been in since its slot's sequence was `sequence`; null if
