@@ -105,10 +105,13 @@ shared.done = threading.Event()
 def application(environ, start_response):
     with tempfile.TemporaryFile() as file:
         faulthandler.register(signal.SIGUSR2, file=file)
-        signal.raise_signal(signal.SIGUSR2)
+        for _ in range(1000):  # of two dumps at once faulthandler leaves one out
+            signal.raise_signal(signal.SIGUSR2)
+            file.seek(0)
+            shared.dumped = file.read().decode()
+            if shared.dumped:
+                break
         faulthandler.unregister(signal.SIGUSR2)
-        file.seek(0)
-        shared.dumped = file.read().decode()
     faulthandler.enable()
     shared.done.wait()
     faulthandler.disable()
