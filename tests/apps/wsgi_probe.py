@@ -116,6 +116,7 @@ def parts(environ, start_response):
     """One part, the gate, another part: what is sent before the gate opens is streamed."""
 
     def chunks():
+        time.sleep(0.001)  # slow enough that no block is held for the next one
         yield b"first,"
         wait_gate(environ)
         yield b"second"

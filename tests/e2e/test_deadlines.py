@@ -250,6 +250,7 @@ def test_without_a_limit_a_request_takes_as_long_as_it_takes(watched):
 def test_an_interrupt_never_hits_the_next_request(watched):
     """Calls end all around the deadline, one after another on the same thread."""
     server = watched("--slow-request", "0", "--request-timeout", "50ms", threads=1)
+    late = 0  # short requests that really lasted for so long, on a busy machine
     with wire.FastCgi(server.address) as front:
         for number in range(60):
             seconds = 0.044 + number % 10 * 0.001
@@ -258,9 +259,10 @@ def test_an_interrupt_never_hits_the_next_request(watched):
             for _ in range(3):
                 begun = time.monotonic()
                 short = front.request(wire.variables(path="/loop", query="seconds=0.002&token=next"))
-                # On a busy machine it may really have lasted for so long.
-                assert short.status == 200 or time.monotonic() - begun >= 0.05
-    assert not server.find_events("request.deadline", "token=next.* began 0.0 s ago")
+                is_late = time.monotonic() - begun >= 0.05
+                assert short.status == 200 or is_late
+                late += is_late
+    assert len([event for event in server.events() if re.search("/loop.*token=next", event.text)]) <= late
 
 
 # ---- threads that do not come back
