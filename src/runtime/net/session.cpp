@@ -327,6 +327,7 @@ void Session::respond_instead(const WireExchange& running) {
 }
 
 void Session::forget_answered() {
+  const bool was_ending = channel_.ending();
   for (LiveRequest& live : live_) {
     if (!live.released() && live.exchange().answered()) {
       decoder_->release(live.exchange().id());
@@ -335,6 +336,8 @@ void Session::forget_answered() {
     if (live.released() && live.exchange().free()) give_back(live);
   }
   erase_taken();
+  // A call that came back meanwhile did not know of this end, so it does not wake the loop.
+  if (!was_ending && channel_.ending()) forget_answered();
 }
 
 void Session::erase_taken() noexcept {
