@@ -35,7 +35,7 @@ ConfiguredDeployment::~ConfiguredDeployment() {
 }
 
 void ConfiguredDeployment::listen(Listeners& listeners,
-                                  const std::vector<sockets::Address>& addresses) {
+                                  const std::vector<ListenAddress>& addresses) {
   sockets_ = listeners.open(addresses, socket_file_options(settings_, account_), admission_,
                             context_.logs.log());
 }
@@ -95,7 +95,9 @@ launch::WorkerStart ConfiguredDeployment::make_start(launch::Role role) const {
   start.places = scoreboard_.workers();
   start.scoreboard = scoreboard_.file();
   start.access_log = access_log_ ? access_log_->fd() : -1;
-  for (const auto& socket : sockets_) start.sockets.push_back(socket->fd());
+  for (const auto& [socket, caller] : sockets_) {
+    (caller == net::Caller::client ? start.http_sockets : start.sockets).push_back(socket->fd());
+  }
   for (const auto& box : inboxes_.boxes()) start.inboxes.push_back({box.in.get(), box.out.get()});
   start.handover = {context_.handover_queue.in.get(), context_.handover_queue.out.get()};
   return start;

@@ -33,7 +33,7 @@ class ConfiguredDeployment final : public supervisor::Deployment {
 
   const config::Settings& settings() const noexcept { return settings_; }
   /// Takes sockets that are open already, and opens the others. Throws what Listeners::open throws.
-  void listen(Listeners& listeners, const std::vector<sockets::Address>& addresses);
+  void listen(Listeners& listeners, const std::vector<ListenAddress>& addresses);
 
   const supervisor::GenerationPlan& plan() const noexcept override { return plan_; }
   ipc::Scoreboard& scoreboard() noexcept override { return scoreboard_; }

@@ -157,7 +157,7 @@ Daemon::DeploymentPtr Daemon::inherit(const std::optional<support::Account>& acc
 }
 
 Daemon::DeploymentPtr Daemon::deploy(const Settings& settings) {
-  const std::vector<sockets::Address> addresses = parse_addresses(settings);
+  const std::vector<ListenAddress> addresses = parse_addresses(settings);
   auto deployment = std::make_unique<ConfiguredDeployment>(settings, context());
   try {
     deployment->listen(listeners_, addresses);

@@ -20,7 +20,7 @@ void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admi
                           gateway::Reporter& log) {
   const auto are_all = [&sockets](bool tcp) {
     return std::all_of(sockets.begin(), sockets.end(),
-                       [tcp](const auto& socket) { return socket->is_tcp() == tcp; });
+                       [tcp](const auto& each) { return each.socket->is_tcp() == tcp; });
   };
   const bool networks = !admission.networks.empty() && admission.networks_by == "--allow";
   if (networks && are_all(false)) {
@@ -35,19 +35,20 @@ void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admi
 
 }  // namespace
 
-Listeners::Sockets Listeners::open(const std::vector<sockets::Address>& addresses,
+Listeners::Sockets Listeners::open(const std::vector<ListenAddress>& addresses,
                                    const sockets::SocketFileOptions& options,
                                    const sockets::Admission& admission, gateway::Reporter& log) {
   if (!passed_) passed_ = sockets::PassedSockets::receive();
   Sockets all;
-  for (const sockets::Address& address : addresses) {
+  for (const auto& [address, caller] : addresses) {
     const std::string key = sockets::to_string(address);
-    Sockets sockets = find(key);
+    Shared sockets = find(key);
     if (sockets.empty()) {
       sockets = open_one(address, options);
       by_address_[key].assign(sockets.begin(), sockets.end());
       for (const auto& socket : sockets) {
-        if (socket->is_private() || !admission.networks.empty()) continue;
+        const bool trusts_caller = caller == net::Caller::front;
+        if (!trusts_caller || socket->is_private() || !admission.networks.empty()) continue;
         log.report(LogEvent::socket_exposed,
                    fmt::format("{} can be reached from other machines: whoever connects can forge "
                                "every variable, REMOTE_USER among them; name the front with "
@@ -55,7 +56,7 @@ Listeners::Sockets Listeners::open(const std::vector<sockets::Address>& addresse
                                socket->name()));
       }
     }
-    all.insert(all.end(), sockets.begin(), sockets.end());
+    for (auto& socket : sockets) all.push_back({std::move(socket), caller});
   }
   warn_of_nobody_asked(all, admission, log);
   for (const std::string& name : passed_->left()) {
@@ -91,14 +92,14 @@ Listeners::Sockets Listeners::inherit(const supervisor::UpgradeState& upgrade_st
     sockets::ListeningSocket socket =
         sockets::ListeningSocket::adopt(support::UniqueFd(fd), address);
     if (owns_file) socket.own_file(account);
-    all.push_back(std::make_shared<sockets::ListeningSocket>(std::move(socket)));
-    by_address_[address].push_back(all.back());
+    all.push_back({std::make_shared<sockets::ListeningSocket>(std::move(socket))});
+    by_address_[address].push_back(all.back().socket);
   }
   return all;
 }
 
-Listeners::Sockets Listeners::find(const std::string& address) const {
-  Sockets sockets;
+Listeners::Shared Listeners::find(const std::string& address) const {
+  Shared sockets;
   const auto found = by_address_.find(address);
   if (found == by_address_.end()) return sockets;
   for (const auto& socket : found->second) {
@@ -107,9 +108,9 @@ Listeners::Sockets Listeners::find(const std::string& address) const {
   return sockets;
 }
 
-Listeners::Sockets Listeners::open_one(const sockets::Address& address,
-                                       const sockets::SocketFileOptions& options) {
-  Sockets sockets;
+Listeners::Shared Listeners::open_one(const sockets::Address& address,
+                                      const sockets::SocketFileOptions& options) {
+  Shared sockets;
   if (const auto* name = std::get_if<sockets::PassedName>(&address)) {
     for (sockets::ListeningSocket& socket : passed_->take(*name)) {
       sockets.push_back(std::make_shared<sockets::ListeningSocket>(std::move(socket)));
@@ -123,7 +124,7 @@ Listeners::Sockets Listeners::open_one(const sockets::Address& address,
 
 std::string names_of(const Listeners::Sockets& sockets) {
   std::string names;
-  for (const auto& socket : sockets) names += (names.empty() ? "" : ", ") + socket->name();
+  for (const auto& each : sockets) names += (names.empty() ? "" : ", ") + each.socket->name();
   return names;
 }
 

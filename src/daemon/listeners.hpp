@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/setting_values.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/sockets/address.hpp"
 #include "runtime/sockets/admission.hpp"
@@ -21,13 +22,17 @@ namespace appd {
 /// its file removed, when no generation has it any more.
 class Listeners {
  public:
-  using Sockets = std::vector<std::shared_ptr<sockets::ListeningSocket>>;
+  struct Listener {
+    std::shared_ptr<sockets::ListeningSocket> socket;
+    net::Caller caller = net::Caller::front;
+  };
+  using Sockets = std::vector<Listener>;
 
   /// The sockets of `addresses` in order. Those that are not open yet are opened. Warns of sockets
   /// that other machines can reach, of an `admission` without effect, and of sockets from the
   /// service manager that no address names. Throws what ListeningSocket and PassedSockets throw;
   /// nothing has changed then.
-  Sockets open(const std::vector<sockets::Address>& addresses,
+  Sockets open(const std::vector<ListenAddress>& addresses,
                const sockets::SocketFileOptions& options, const sockets::Admission& admission,
                gateway::Reporter& log);
 
@@ -37,8 +42,10 @@ class Listeners {
   Sockets inherit(const supervisor::UpgradeState& upgrade_state, const support::Account* account);
 
  private:
-  Sockets find(const std::string& address) const;
-  Sockets open_one(const sockets::Address& address, const sockets::SocketFileOptions& options);
+  using Shared = std::vector<std::shared_ptr<sockets::ListeningSocket>>;
+
+  Shared find(const std::string& address) const;
+  Shared open_one(const sockets::Address& address, const sockets::SocketFileOptions& options);
 
   std::optional<sockets::PassedSockets> passed_;  ///< std::nullopt until the first use
   std::map<std::string, std::vector<std::weak_ptr<sockets::ListeningSocket>>> by_address_;

@@ -29,14 +29,35 @@ const support::Account* pointer_to(const std::optional<support::Account>& accoun
   return account ? &*account : nullptr;
 }
 
-std::vector<sockets::Address> parse_addresses(const Settings& settings) {
-  std::vector<sockets::Address> addresses;
+namespace {
+
+sockets::Address parse_address_of(const char* option, const std::string& text) {
   try {
-    for (const std::string& socket : settings.sockets) {
-      addresses.push_back(sockets::parse_address(socket));
-    }
+    return sockets::parse_address(text);
   } catch (const std::invalid_argument& error) {
-    reject("socket", error.what());
+    reject(option, error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<ListenAddress> parse_addresses(const Settings& settings) {
+  using net::Caller;
+  const bool all_http = settings.protocol == config::ProtocolChoice::http;
+  std::vector<ListenAddress> addresses;
+  for (const std::string& socket : settings.sockets) {
+    addresses.push_back(
+        {parse_address_of("socket", socket), all_http ? Caller::client : Caller::front});
+  }
+  for (const std::string& text : settings.http) {
+    const sockets::Address address = parse_address_of("http", text);
+    const bool is_taken =
+        std::any_of(addresses.begin(), addresses.end(), [&address](const ListenAddress& other) {
+          return other.caller == Caller::front &&
+                 sockets::to_string(other.address) == sockets::to_string(address);
+        });
+    if (is_taken) reject("http", fmt::format("{} is also given with --socket", text));
+    addresses.push_back({address, Caller::client});
   }
   return addresses;
 }

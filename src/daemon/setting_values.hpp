@@ -10,6 +10,7 @@
 #include "runtime/config/settings.hpp"
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/logging/access_log.hpp"
+#include "runtime/net/caller.hpp"
 #include "runtime/sockets/address.hpp"
 #include "runtime/sockets/admission.hpp"
 #include "runtime/sockets/listening_socket.hpp"
@@ -20,7 +21,13 @@ namespace appd {
 // Only the layer that uses a value can judge it. Each function throws config::ConfigError that
 // names the option.
 
-std::vector<sockets::Address> parse_addresses(const config::Settings& settings);
+/// An address to listen on, and who connects to it.
+struct ListenAddress {
+  sockets::Address address;
+  net::Caller caller = net::Caller::front;
+};
+/// Of --socket and --http. An address must not be in both.
+std::vector<ListenAddress> parse_addresses(const config::Settings& settings);
 sockets::Admission make_admission(const config::Settings& settings);
 /// Null if the access log is off.
 std::unique_ptr<logging::AccessLog> open_access_log(const config::Settings& settings,

@@ -24,9 +24,9 @@ using config::Settings;
 namespace {
 
 /// Whether there are socket files to give to somebody.
-bool has_socket_file(const std::vector<sockets::Address>& addresses) {
-  return std::any_of(addresses.begin(), addresses.end(), [](const sockets::Address& address) {
-    return std::holds_alternative<sockets::UnixPath>(address);
+bool has_socket_file(const std::vector<ListenAddress>& addresses) {
+  return std::any_of(addresses.begin(), addresses.end(), [](const ListenAddress& each) {
+    return std::holds_alternative<sockets::UnixPath>(each.address);
   });
 }
 
@@ -49,7 +49,7 @@ void check_may_give(const Settings& settings, std::optional<uid_t> owner,
   }
 }
 
-void check_socket_files(const Settings& settings, const std::vector<sockets::Address>& addresses) {
+void check_socket_files(const Settings& settings, const std::vector<ListenAddress>& addresses) {
   std::optional<uid_t> owner;
   std::optional<gid_t> group;
   try {
@@ -105,7 +105,7 @@ void check_python(const Settings& settings) {
 }  // namespace
 
 void check(const Settings& settings) {
-  const std::vector<sockets::Address> addresses = parse_addresses(settings);
+  const std::vector<ListenAddress> addresses = parse_addresses(settings);
   make_admission(settings);
   find_account(settings);
   check_socket_files(settings, addresses);

@@ -12,6 +12,8 @@ std::string_view name(Wire wire) noexcept {
       return "uwsgi";
     case Wire::scgi:
       return "SCGI";
+    case Wire::http:
+      return "HTTP";
   }
   return {};
 }

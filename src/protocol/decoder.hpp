@@ -11,9 +11,10 @@
 
 namespace appd::protocol {
 
-enum class Wire : std::uint8_t { fastcgi, uwsgi, scgi };
+enum class Wire : std::uint8_t { fastcgi, uwsgi, scgi, http };
 
-/// Identifies a request on its connection: FastCGI's request id; 0 for uwsgi and SCGI.
+/// Identifies a request on its connection: FastCGI's request id; 0 for the other wires, whose
+/// requests come one after the other.
 using RequestId = std::uint16_t;
 
 struct DecoderLimits {
@@ -24,13 +25,20 @@ struct DecoderLimits {
   std::size_t max_arriving() const noexcept { return 16 * max_params; }
 };
 
+/// What an HTTP request asks of its response, beside what its variables say.
+struct HttpTerms {
+  bool old_version = false;      ///< HTTP/1.0: the response must not come in chunks
+  bool awaits_continue = false;  ///< the body follows once "100 Continue" was sent
+};
+
 struct Event {
   enum class Kind : std::uint8_t {
     starved,   ///< the input is used up; feed more
+    blocked,   ///< the input goes on with another request (HTTP): feed it again after `release`
     request,   ///< variables complete: `take_variables`, then `expect_body` or `release`
     body,      ///< `bytes` of the body of `id`; views the input
     body_end,  ///< the body of `id` is complete (as expected, or by the stream's own end)
-    body_cut,  ///< the front ended the body of `id` before its expected length
+    body_cut,  ///< the body of `id` ended before its expected length, or is malformed
     aborted,   ///< the front gave `id` up; the decoder has forgotten it
     reply,     ///< `bytes` must be sent to the front unchanged, as soon as possible
     refused,   ///< `id` gets a response of `status`; `detail` says why, for log and response. The
@@ -42,9 +50,12 @@ struct Event {
   /// With `request`, `refused`, `reply`: whether the connection stays open after it. It does not
   /// after a ping's pong, or after refusing a role without KEEP_CONN.
   bool keep_connection = false;
-  std::uint16_t status = 0;  ///< with `refused`
-  std::string_view bytes;    ///< valid until the next call of `next`
-  std::string detail;        ///< with `refused` and `fatal`; names the offset in the connection
+  bool body_on_wire = false;  ///< with `request`: the wire marks the end of a body without a length
+  HttpTerms http;             ///< with `request` and `refused`
+  std::uint16_t status = 0;   ///< with `refused`
+  std::string_view bytes;     ///< valid until the next call of `next`
+  /// With `refused`, `fatal` and HTTP's `body_cut`: why; names the offset in the connection.
+  std::string detail;
 };
 
 /// Turns the bytes of one connection into events: sans-IO, one thread, no clock, no log. The events
@@ -54,7 +65,8 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  /// Takes bytes off the front of `input` until there is an event; `starved` takes all of them.
+  /// Takes bytes off the front of `input` until there is an event; `starved` takes all of them,
+  /// `blocked` takes none.
   /// After `fatal`, destroy the decoder.
   virtual Event next(std::string_view& input) = 0;
 
@@ -64,8 +76,8 @@ class Decoder {
 
   /// After `request`, once, before the next call of `next`: sets the length of the body. With 0 a
   /// body_end follows at once, whatever the wire still holds; bytes beyond the length are
-  /// swallowed. With std::nullopt the body ends where the wire says (FastCGI's empty STDIN); not
-  /// for uwsgi and SCGI.
+  /// swallowed. With std::nullopt the body ends where the wire says (FastCGI's empty STDIN, HTTP's
+  /// last chunk); only if the request's `body_on_wire`.
   virtual void expect_body(RequestId id, std::optional<std::uint64_t> length) = 0;
 
   /// The request is answered and its id is free. What the front still sends for it is swallowed.
@@ -74,7 +86,7 @@ class Decoder {
   /// True while a request has begun and its variables are incomplete (header timeout).
   virtual bool inside_head() const noexcept = 0;
   /// True while the front owes bytes of a released request, which must be drained before closing.
-  /// Also true if the amount is unknown (a refused uwsgi or SCGI request).
+  /// Also true if the amount is unknown (a refused request of any wire but FastCGI).
   virtual bool owes_body() const noexcept = 0;
   /// True if everything taken from the connection, except what is over, is the whole request `id`.
   /// With that request encoded again, another decoder would go on just as this one.

@@ -171,6 +171,7 @@ Event FastcgiDecoder::finish_head(Request& request) {
   event.kind = Event::Kind::request;
   event.id = request.id;
   event.keep_connection = request.keep_connection;
+  event.body_on_wire = true;
   return event;
 }
 

@@ -2,6 +2,8 @@
 
 #include "protocol/make_decoder.hpp"
 
+#include <utility>
+
 #include "protocol/fastcgi_decoder.hpp"
 #include "protocol/scgi_decoder.hpp"
 #include "protocol/uwsgi_decoder.hpp"
@@ -9,7 +11,7 @@
 namespace appd::protocol {
 
 std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
-                                      gateway::BlockPool& blocks) {
+                                      gateway::BlockPool& blocks, HttpEnds ends) {
   switch (wire) {
     case Wire::fastcgi:
       return std::make_unique<FastcgiDecoder>(limits, blocks);
@@ -17,6 +19,8 @@ std::unique_ptr<Decoder> make_decoder(Wire wire, const DecoderLimits& limits,
       return std::make_unique<UwsgiDecoder>(limits, blocks);
     case Wire::scgi:
       return std::make_unique<ScgiDecoder>(limits, blocks);
+    case Wire::http:
+      return std::make_unique<HttpDecoder>(limits, blocks, std::move(ends));
   }
   return nullptr;
 }

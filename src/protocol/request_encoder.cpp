@@ -1,4 +1,4 @@
-// Encodes a request for FastCGI, uwsgi or SCGI.
+// Encodes a request for each wire.
 
 #include "protocol/request_encoder.hpp"
 
@@ -81,6 +81,34 @@ std::string encode_scgi(Variables variables, std::string_view body) {
   return fmt::format("{}:", block.size()).append(block).append(",").append(body);
 }
 
+/// The name of a field from that of its variable; "" if the variable is none of a field that is
+/// sent on as it was. Its case is lost, which has no meaning.
+std::string field_name(std::string_view variable) {
+  if (variable == "CONTENT_TYPE") return "Content-Type";
+  constexpr std::string_view kPrefix = "HTTP_";
+  if (!variable.starts_with(kPrefix) || variable == "HTTP_TRANSFER_ENCODING") return {};
+  std::string name(variable.substr(kPrefix.size()));
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+/// The body has its length now, also if it came in chunks.
+std::string encode_http(Variables variables, std::string_view body) {
+  const auto value_of = [variables](std::string_view name) {
+    const auto found = std::find_if(variables.begin(), variables.end(),
+                                    [name](const auto& each) { return each.name == name; });
+    return found == variables.end() ? std::string_view() : found->value;
+  };
+  std::string out = fmt::format("{} {} {}\r\n", value_of("REQUEST_METHOD"), value_of("REQUEST_URI"),
+                                value_of("SERVER_PROTOCOL"));
+  for (const auto& [name, value] : variables) {
+    const std::string field = field_name(name);
+    if (!field.empty()) out.append(field).append(": ").append(value).append("\r\n");
+  }
+  if (!body.empty()) out += fmt::format("Content-Length: {}\r\n", body.size());
+  return out.append("\r\n").append(body);
+}
+
 }  // namespace
 
 std::string encode_request(Wire wire, RequestId id, bool keep_connection, Variables variables,
@@ -92,6 +120,8 @@ std::string encode_request(Wire wire, RequestId id, bool keep_connection, Variab
       return encode_uwsgi(variables, body);
     case Wire::scgi:
       return encode_scgi(variables, body);
+    case Wire::http:
+      return encode_http(variables, body);
   }
   return {};
 }

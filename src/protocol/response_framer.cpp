@@ -2,9 +2,12 @@
 
 #include "protocol/response_framer.hpp"
 
+#include <fmt/compile.h>
+
 #include <algorithm>
 
 #include "protocol/fastcgi_records.hpp"
+#include "runtime/support/ascii.hpp"
 
 namespace appd::protocol {
 namespace {
@@ -50,6 +53,25 @@ class StreamCutter {
   Gather& out_;
 };
 
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+bool has_no_body(std::string_view status) noexcept {
+  return status.starts_with("204") || status.starts_with("304");
+}
+
+/// `fields` are lines that end with CRLF.
+bool has_date(std::string_view fields) noexcept {
+  constexpr std::string_view kName = "date:";
+  while (fields.size() > kName.size()) {
+    if (support::same_ignoring_case(fields.substr(0, kName.size()), kName)) return true;
+    const std::size_t end = fields.find('\n');
+    if (end == std::string_view::npos) return false;
+    fields.remove_prefix(end + 1);
+  }
+  return false;
+}
+
 }  // namespace
 
 Break choose_break(Wire wire, gateway::Front front, bool length_announced,
@@ -61,22 +83,46 @@ Break choose_break(Wire wire, gateway::Front front, bool length_announced,
   return length_announced ? Break::end_request : Break::corrupt;
 }
 
-void ResponseFramer::write_head(const gateway::ResponseHead& head, std::string& out) const {
-  // Apache's uwsgi module demands a status line; its modules for the other wires refuse one.
-  out = wire_ == Wire::uwsgi ? "HTTP/1.1 " : "Status: ";
+void ResponseFramer::write_head(const gateway::ResponseHead& head, const HttpHeadFacts& facts,
+                                std::string& out) {
+  // Apache's uwsgi module demands a status line; its modules for CGI's other wires refuse one.
+  out = wire_ == Wire::uwsgi || wire_ == Wire::http ? "HTTP/1.1 " : "Status: ";
   out += head.status;
   out += "\r\n";
   out += head.fields;
+  if (wire_ == Wire::http) {
+    const bool bodiless = facts.to_head || has_no_body(head.status);
+    chunked_ = !head.announces_length && !bodiless && !terms_.old_version;
+    shows_its_end_ = head.announces_length || bodiless || chunked_;
+    keeps_connection_ = facts.keeps_connection && shows_its_end_;
+    if (!has_date(head.fields)) out.append("Date: ").append(facts.date).append("\r\n");
+    if (chunked_) out += "Transfer-Encoding: chunked\r\n";
+    if (!keeps_connection_) {
+      out += "Connection: close\r\n";
+    } else if (terms_.old_version) {
+      out += "Connection: keep-alive\r\n";
+    }
+  } else {
+    shows_its_end_ = wire_ == Wire::fastcgi;
+  }
   out += "\r\n";
+}
+
+/// An empty chunk would end the body, so no bytes are no chunk. uwsgi and SCGI have no chunks.
+void ResponseFramer::frame_plain(std::string_view head, std::span<const std::string_view> body,
+                                 bool last, Gather& out) const {
+  out.add(head);
+  std::size_t size = 0;
+  for (const auto piece : body) size += piece.size();
+  if (chunked_ && size > 0) out.add_copy(fmt::format(FMT_COMPILE("{:x}\r\n"), size));
+  for (const auto piece : body) out.add(piece);
+  if (chunked_ && size > 0) out.add(kLineEnd);
+  if (chunked_ && last) out.add(kLastChunk);
 }
 
 void ResponseFramer::frame(std::string_view head, std::span<const std::string_view> body, bool last,
                            Gather& out) const {
-  if (wire_ != Wire::fastcgi) {
-    out.add(head);
-    for (const auto piece : body) out.add(piece);
-    return;
-  }
+  if (wire_ != Wire::fastcgi) return frame_plain(head, body, last, out);
   auto total = head.size();
   for (const auto piece : body) total += piece.size();
   StreamCutter stream(RecordType::stdout_stream, id_, total, out);

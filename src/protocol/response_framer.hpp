@@ -57,19 +57,36 @@ enum class Break : std::uint8_t {
 Break choose_break(Wire wire, gateway::Front front, bool length_announced,
                    bool other_requests) noexcept;
 
+/// What the head of an HTTP response says beside the application's fields.
+struct HttpHeadFacts {
+  bool to_head = false;  ///< the request's method is HEAD
+  bool keeps_connection = false;
+  std::string_view date{};  ///< as in the Date field; for a head that has none
+};
+
 /// Frames one response for its wire. Pure; loop and pool threads use the same rules.
 class ResponseFramer {
  public:
   ResponseFramer() = default;
-  ResponseFramer(Wire wire, RequestId id) noexcept : wire_(wire), id_(id) {}
+  ResponseFramer(Wire wire, RequestId id, HttpTerms terms = {}) noexcept
+      : wire_(wire), id_(id), terms_(terms) {}
 
-  /// Writes the head's text to `out`, which it clears first. FastCGI and SCGI get "Status: 200 OK",
-  /// uwsgi a status line. Every line ends with CRLF, and an empty line ends the head.
-  void write_head(const gateway::ResponseHead& head, std::string& out) const;
+  /// Writes the head's text to `out`, which it clears first, and decides how the body is framed.
+  /// FastCGI and SCGI get "Status: 200 OK", uwsgi and HTTP a status line. Every line ends with
+  /// CRLF, and an empty line ends the head. `facts` are for HTTP, whose body without a length comes
+  /// in chunks.
+  void write_head(const gateway::ResponseHead& head, const HttpHeadFacts& facts, std::string& out);
+  /// After `write_head`: the connection can serve another request. Always true but for HTTP.
+  bool keeps_connection() const noexcept { return keeps_connection_; }
+  /// After `write_head`: the body's bytes do not go out as they are.
+  bool frames_body() const noexcept { return wire_ == Wire::fastcgi || chunked_; }
+  /// After `write_head`: the bytes tell whether the response is complete. If not, only a reset
+  /// tells that it was broken off.
+  bool shows_its_end() const noexcept { return shows_its_end_; }
 
   /// Appends head and body; the whole head shares one FastCGI record with as much body as fits. An
   /// empty head means that it is already out. `last` adds the response's end. Without `last`, an
-  /// empty head and body add nothing.
+  /// empty head and body add nothing. HTTP's pieces share one chunk.
   void frame(std::string_view head, std::span<const std::string_view> body, bool last,
              Gather& out) const;
 
@@ -83,8 +100,19 @@ class ResponseFramer {
   static constexpr std::size_t kMaxRecord = 65528;
 
  private:
+  void frame_plain(std::string_view head, std::span<const std::string_view> body, bool last,
+                   Gather& out) const;
+
   Wire wire_ = Wire::fastcgi;
   RequestId id_ = 0;
+  HttpTerms terms_;
+  // Set with the head.
+  bool chunked_ = false;
+  bool keeps_connection_ = true;
+  bool shows_its_end_ = false;
 };
+
+/// Tells an HTTP client to send the body that it holds back (RFC 9110 section 15.2.1).
+inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace appd::protocol

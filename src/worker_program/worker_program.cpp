@@ -90,6 +90,7 @@ class GenerationProcess {
         settings_(start_.settings),
         admission_(make_admission(start)),
         sockets_(take(start.sockets)),
+        http_sockets_(take(start.http_sockets)),
         access_log_(open_access_log()),
         log_(threshold(settings_), "", access_log_ ? &*access_log_ : nullptr),
         scoreboard_(UniqueFd(start.scoreboard), start.places, settings_.threads),
@@ -148,8 +149,8 @@ class GenerationProcess {
     name_program(link);
     crash_files_.close_others_after_fork();
     return worker::run_worker(
-        {settings_, admission_, sockets_, scoreboard_.worker(index), index, scoreboard_.loads(),
-         inboxes_, handover_queue_, crash_files_.descriptor(), log_},
+        {settings_, admission_, sockets_, http_sockets_, scoreboard_.worker(index), index,
+         scoreboard_.loads(), inboxes_, handover_queue_, crash_files_.descriptor(), log_},
         std::move(link), std::move(preloaded));
   }
 
@@ -157,6 +158,7 @@ class GenerationProcess {
   const config::Settings& settings_;
   const sockets::Admission admission_;
   std::vector<UniqueFd> sockets_;
+  std::vector<UniqueFd> http_sockets_;
   std::optional<logging::AccessLog> access_log_;
   logging::Log log_;
   ipc::Scoreboard scoreboard_;

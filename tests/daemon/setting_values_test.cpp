@@ -40,10 +40,27 @@ TEST_SUITE("setting values") {
     settings.sockets = {"/run/app.sock", "127.0.0.1:8000"};
     const auto addresses = parse_addresses(settings);
     REQUIRE(addresses.size() == 2);
-    CHECK(sockets::to_string(addresses[0]) == "/run/app.sock");
-    CHECK(sockets::to_string(addresses[1]) == "127.0.0.1:8000");
+    CHECK(sockets::to_string(addresses[0].address) == "/run/app.sock");
+    CHECK(sockets::to_string(addresses[1].address) == "127.0.0.1:8000");
     settings.sockets = {"127.0.0.1:port"};
     CHECK(refusal([&] { parse_addresses(settings); }) == "--socket");
+  }
+
+  TEST_CASE("an address is for fronts or for clients, not for both") {
+    Settings settings;
+    settings.sockets = {"/run/app.sock"};
+    settings.http = {"127.0.0.1:8000"};
+    auto addresses = parse_addresses(settings);
+    REQUIRE(addresses.size() == 2);
+    CHECK(addresses[0].caller == net::Caller::front);
+    CHECK(addresses[1].caller == net::Caller::client);
+    settings.http = {"127.0.0.1:8000", "unix:/run/app.sock"};
+    CHECK(refusal([&] { parse_addresses(settings); }) == "--http");
+    settings.http = {"127.0.0.1:port"};
+    CHECK(refusal([&] { parse_addresses(settings); }) == "--http");
+    settings.http = {};
+    settings.protocol = config::ProtocolChoice::http;
+    CHECK(parse_addresses(settings)[0].caller == net::Caller::client);
   }
 
   TEST_CASE("who may connect: networks with their origin, and users that exist") {

@@ -29,18 +29,19 @@ struct RecordingPeers final : net::Peers {
   struct Given {
     support::UniqueFd socket;
     std::string bytes;
+    net::Caller caller;
   };
 
   bool any_idle() const noexcept override {
     ++asked;
     return idle;
   }
-  bool give(int socket, std::string_view bytes) noexcept override {
+  bool give(int socket, net::Caller caller, std::string_view bytes) noexcept override {
     if (!idle) return false;
-    given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes)});
+    given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes), caller});
     return true;
   }
-  bool queue_for_handover(int socket) noexcept override {
+  bool queue_for_handover(int socket, net::Caller) noexcept override {
     queued.emplace_back(::dup(socket));
     return true;
   }
@@ -100,7 +101,7 @@ struct BusyServer {
   /// A front whose connection begins with these bytes, which the server has read.
   FrontSocket begin(std::string_view sent) {
     Wired wired;
-    server.adopt(std::move(wired.server), sent);
+    server.adopt(std::move(wired.server), net::Caller::front, sent);
     return FrontSocket(std::move(wired.front));
   }
   /// Runs the loop until `condition` holds. False if it never did.

@@ -14,11 +14,13 @@ namespace appd::test {
 /// In the place of a server: keeps what it is given.
 class RecordingTaker final : public net::ConnectionTaker {
  public:
-  void adopt(support::UniqueFd socket, std::string_view bytes) override {
+  void adopt(support::UniqueFd socket, net::Caller caller, std::string_view bytes) override {
+    callers.push_back(caller);
     adopted.emplace_back(std::move(socket), bytes);
     if (on_taken) on_taken();
   }
-  void take_over(support::UniqueFd socket, std::string_view bytes) override {
+  void take_over(support::UniqueFd socket, net::Caller caller, std::string_view bytes) override {
+    callers.push_back(caller);
     taken_over.emplace_back(std::move(socket), bytes);
     if (on_taken) on_taken();
   }
@@ -27,6 +29,7 @@ class RecordingTaker final : public net::ConnectionTaker {
   using Taken = std::pair<support::UniqueFd, std::string>;  ///< with what was read of it
   std::vector<Taken> adopted;
   std::vector<Taken> taken_over;
+  std::vector<net::Caller> callers;  ///< of all that was taken
   std::function<void()> on_taken;
   std::function<bool()> make_room;
 };

@@ -44,10 +44,10 @@ class PeersWithWayOut final : public net::Peers {
   void set_way_out(WayOut way_out) { way_out_ = std::move(way_out); }
 
   bool any_idle() const noexcept override { return peers_.any_idle(); }
-  bool give(int socket, std::string_view bytes) noexcept override {
-    return peers_.give(socket, bytes);
+  bool give(int socket, net::Caller caller, std::string_view bytes) noexcept override {
+    return peers_.give(socket, caller, bytes);
   }
-  bool queue_for_handover(int socket) noexcept override { return way_out_(socket); }
+  bool queue_for_handover(int socket, net::Caller) noexcept override { return way_out_(socket); }
   void set_full(bool full) noexcept override { peers_.set_full(full); }
 
  private:
@@ -63,6 +63,7 @@ struct ServerSetup {
   Share* share = nullptr;  ///< shared with other servers of as many threads; null if it is alone
   unsigned index = 0;      ///< its place among them
   std::chrono::milliseconds queue_time{0};
+  net::Caller caller = net::Caller::front;
 };
 
 /// A worker without Python: the real loop, pool and server, and a scripted application.
@@ -209,7 +210,7 @@ class RunningServer {
       ++time_offers_;
       peers_.offer_time();
     });
-    server_.listen(socket_.take_fd());
+    server_.listen(socket_.take_fd(), setup.caller);
     peers_.open(server_, [this] { pool_.share(); });
     running_ = setup.threads + 1;
     threads_.emplace_back([this] {

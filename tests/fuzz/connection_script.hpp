@@ -36,7 +36,7 @@ class ConnectionScript {
   explicit ConnectionScript(std::string_view script)
       : script_(script), options_(choose_options()), server_(loop_, options_, pool_, reporter_) {
     std::signal(SIGPIPE, SIG_IGN);  // as appd does
-    server_.adopt(front_.take_other_end(), {});
+    server_.adopt(front_.take_other_end(), net::Caller::front, {});
   }
   ~ConnectionScript() {
     server_.stop();

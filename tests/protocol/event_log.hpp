@@ -16,6 +16,9 @@
 
 namespace appd::protocol::testing {
 
+/// The ends of an HTTP connection under test.
+inline const HttpEnds kEnds{"192.0.2.7", 40000, "198.51.100.1", 8000};
+
 /// How the caller of a decoder under test behaves.
 struct Driving {
   enum class Release {
@@ -64,6 +67,7 @@ inline std::optional<std::uint64_t> body_length(Wire wire, const gateway::Variab
     const bool digits = !value.empty() && value.size() < 19 &&
                         value.find_first_not_of("0123456789") == std::string_view::npos;
     if (name == "CONTENT_LENGTH" && digits) return std::stoull(std::string(value));
+    if (wire == Wire::http && name == "HTTP_TRANSFER_ENCODING") return std::nullopt;
   }
   if (wire == Wire::fastcgi) return std::nullopt;
   return 0;
@@ -73,7 +77,9 @@ inline std::optional<std::uint64_t> body_length(Wire wire, const gateway::Variab
 class Driver {
  public:
   Driver(Wire wire, const Driving& driving)
-      : wire_(wire), driving_(driving), decoder_(make_decoder(wire, driving.limits, blocks_)) {}
+      : wire_(wire),
+        driving_(driving),
+        decoder_(make_decoder(wire, driving.limits, blocks_, kEnds)) {}
 
   void feed(std::string_view bytes) {
     // A copy of exactly this size: the sanitizer sees reads beyond it, or after this call.
@@ -83,6 +89,7 @@ class Driver {
     while (!fatal_) {
       const Event event = decoder_->next(input);
       if (event.kind == Event::Kind::starved) break;
+      if (event.kind == Event::Kind::blocked) return;  // the connection would keep the input
       write_down(event);
     }
     if (!fatal_ && !input.empty()) log_.breach = "starved with input left";
@@ -102,9 +109,11 @@ class Driver {
     const char* keep = event.keep_connection ? "keep" : "close";
     switch (event.kind) {
       case Event::Kind::starved:
+      case Event::Kind::blocked:
         return;
       case Event::Kind::request:
-        add(fmt::format("request {} {}", event.id, keep));
+        add(fmt::format("request {} {}{}{}", event.id, keep, event.http.old_version ? " old" : "",
+                        event.http.awaits_continue ? " awaits" : ""));
         return take_request(event.id);
       case Event::Kind::body:
         return add_body(event);
@@ -112,7 +121,7 @@ class Driver {
         add(fmt::format("end {}", event.id));
         return release(event.id);
       case Event::Kind::body_cut:
-        add(fmt::format("cut {}", event.id));
+        add(fmt::format("cut {}{}{}", event.id, event.detail.empty() ? "" : ": ", event.detail));
         return release(event.id);
       case Event::Kind::aborted:
         return add(fmt::format("aborted {}", event.id));

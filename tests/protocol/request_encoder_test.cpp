@@ -94,6 +94,8 @@ std::string sent(Wire wire, std::string_view body, Pairs more = {}, unsigned fla
       return uwsgi_packet(with(uwsgi_block)).append(body);
     case Wire::scgi:
       return netstring(with(scgi_headers)).append(body);
+    case Wire::http:
+      break;  // has fields, and no variables
   }
   return {};
 }

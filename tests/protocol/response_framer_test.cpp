@@ -38,11 +38,11 @@ TEST_SUITE("response framer") {
     const std::string rest =
         "404 Not Found\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n";
     std::string out = "what was there before";
-    fastcgi.write_head(head, out);
+    ResponseFramer(fastcgi).write_head(head, {}, out);
     CHECK_EQ(out, "Status: " + rest);
-    scgi.write_head(head, out);
+    ResponseFramer(scgi).write_head(head, {}, out);
     CHECK_EQ(out, "Status: " + rest);
-    uwsgi.write_head(head, out);
+    ResponseFramer(uwsgi).write_head(head, {}, out);
     CHECK_EQ(out, "HTTP/1.1 " + rest);
   }
 
@@ -90,6 +90,68 @@ TEST_SUITE("response framer") {
       }
       CHECK_EQ(out.size(), 0);
     }
+  }
+
+  TEST_CASE("HTTP: a head, and a body with its length, in chunks or until the end") {
+    const HttpHeadFacts keeps{.keeps_connection = true, .date = "today"};
+    const HttpHeadFacts ends{.date = "today"};
+    HttpHeadFacts to_head = keeps;
+    to_head.to_head = true;
+    const gateway::ResponseHead known{"200 OK", "Content-Length: 4\r\n", true};
+    const gateway::ResponseHead unknown{"200 OK", "A: b\r\n"};
+    const gateway::ResponseHead dated{"200 OK", "A: b\r\nDATE: then\r\n"};
+    const gateway::ResponseHead unmodified{"304 Not Modified", ""};
+    const std::string date = "Date: today\r\n";
+    const std::string chunked = "Transfer-Encoding: chunked\r\n";
+    const std::string close = "Connection: close\r\n";
+    const struct {
+      const char* name;
+      const gateway::ResponseHead& head;
+      const HttpHeadFacts& facts;
+      bool old;
+      std::string fields;
+      std::string body;
+      bool stays;
+      bool shows_its_end;
+    } rows[] = {
+        {"a length", known, keeps, false, "Content-Length: 4\r\n" + date, "body", true, true},
+        {"the last", known, ends, false, "Content-Length: 4\r\n" + date + close, "body", false,
+         true},
+        {"no length", unknown, keeps, false, "A: b\r\n" + date + chunked, "4\r\nbody\r\n0\r\n\r\n",
+         true, true},
+        {"no length, HTTP/1.0", unknown, keeps, true, "A: b\r\n" + date + close, "body", false,
+         false},
+        {"a length, HTTP/1.0", known, keeps, true,
+         "Content-Length: 4\r\n" + date + "Connection: keep-alive\r\n", "body", true, true},
+        {"a date", dated, keeps, false, "A: b\r\nDATE: then\r\n" + chunked,
+         "4\r\nbody\r\n0\r\n\r\n", true, true},
+        {"HEAD", unknown, to_head, false, "A: b\r\n" + date, "", true, true},
+        {"a status without a body", unmodified, keeps, false, date, "", true, true},
+    };
+    for (const auto& row : rows) {
+      CAPTURE(row.name);
+      ResponseFramer framer(Wire::http, 0, {.old_version = row.old});
+      std::string head;
+      framer.write_head(row.head, row.facts, head);
+      CHECK_EQ(head, "HTTP/1.1 " + std::string(row.head.status) + "\r\n" + row.fields + "\r\n");
+      const bool has_body = !row.body.empty();
+      CHECK_EQ(framed(framer, head, {has_body ? "bo" : "", "", has_body ? "dy" : ""}, true),
+               head + row.body);
+      CHECK_EQ(framer.keeps_connection(), row.stays);
+      CHECK_EQ(framer.shows_its_end(), row.shows_its_end);
+    }
+  }
+
+  TEST_CASE("HTTP: no bytes are no chunk") {
+    ResponseFramer framer(Wire::http, 0);
+    std::string head;
+    framer.write_head({"200 OK", ""}, {.keeps_connection = true}, head);
+    CHECK_EQ(framed(framer, "", {}, false), "");
+    CHECK_EQ(framed(framer, "", {""}, false), "");
+    CHECK_EQ(framed(framer, "", {"x"}, false), "1\r\nx\r\n");
+    CHECK_EQ(framed(framer, "", {std::string(300, 'x')}, false),
+             "12c\r\n" + std::string(300, 'x') + "\r\n");
+    CHECK_EQ(framed(framer, "", {}, true), "0\r\n\r\n");
   }
 
   TEST_CASE("text for the front's error log is a stream of its own") {

@@ -48,7 +48,7 @@ def test_a_command_takes_the_options_that_find_a_running_appd(shell, verb):
 
 
 @pytest.mark.parametrize("line, words", [
-    ("appd --protocol ", {"auto", "fastcgi", "uwsgi", "scgi"}),
+    ("appd --protocol ", {"auto", "fastcgi", "uwsgi", "scgi", "http"}),
     ("appd --protocol=s", {"scgi"}),
     ("appd --log-level ", {"debug", "info", "warning", "error"}),
     ("appd --reload-strategy=", {"overlap", "rolling"}),

@@ -89,10 +89,14 @@ using S = Settings;
 std::vector<Option> make_table() {
   using enum Group;
   return {
-      required(list<&S::sockets, Text>(
+      list<&S::sockets, Text>(
           sockets, {"socket", "ADDRESS", "",
                     "Address to listen on: a path, unix:/path, host:port, [v6]:port, @abstract, "
-                    "systemd or systemd:NAME. May be given several times."})),
+                    "systemd or systemd:NAME. May be given several times."}),
+      list<&S::http, Text>(
+          sockets, {"http", "ADDRESS", "",
+                    "Address to listen on for HTTP clients, in the place of a front or beside it. "
+                    "Written as for --socket. May be given several times."}),
       single<&S::socket_mode, FileMode>(
           sockets,
           {"socket-mode", "MODE", "0660", "Permission bits of Unix socket files, in octal."}),
@@ -115,8 +119,9 @@ std::vector<Option> make_table() {
                     "with permission on the socket file."}),
       single<&S::protocol, Protocol>(sockets,
                                      {"protocol", "NAME", "auto",
-                                      "Protocol of the sockets: fastcgi, uwsgi or scgi. auto "
-                                      "recognises it by the first bytes of each connection."}),
+                                      "Protocol of the --socket sockets: fastcgi, uwsgi, scgi or "
+                                      "http. auto recognises the first three by the first bytes "
+                                      "of each connection."}),
 
       required(single<&S::module, Text>(
           application,
@@ -292,6 +297,10 @@ std::vector<Option> make_table() {
       single<&S::body_timeout, SomeDuration>(
           limits, {"body-timeout", "TIME", "75s",
                    "How long the front may go without sending any of a request body."}),
+      single<&S::keep_alive_timeout, Duration>(
+          limits, {"keep-alive-timeout", "TIME", "75s",
+                   "How long an HTTP client's connection stays open between requests. 0 means "
+                   "without limit."}),
       single<&S::write_timeout, SomeDuration>(
           limits, {"write-timeout", "TIME", "75s",
                    "How long the front may go without taking any of a response."}),

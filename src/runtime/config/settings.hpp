@@ -12,7 +12,7 @@
 
 namespace appd::config {
 
-enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi };
+enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi, http };
 
 /// Whether the application is imported once, in a process from which the workers are forked.
 enum class Preload : std::uint8_t {
@@ -67,6 +67,7 @@ struct MaxCrashes {
 struct Settings {
   // Sockets
   std::vector<std::string> sockets;  ///< as written; parsed by sockets::Address
+  std::vector<std::string> http;     ///< the same, of those that speak HTTP
   unsigned socket_mode = 0;
   std::string socket_owner;  ///< "" means the workers' user
   std::string socket_group;
@@ -129,6 +130,7 @@ struct Settings {
   std::chrono::milliseconds header_timeout{};
   std::chrono::milliseconds body_timeout{};
   std::chrono::milliseconds write_timeout{};
+  std::chrono::milliseconds keep_alive_timeout{};  ///< 0 means none
 
   // Deadlines. 0 means none.
   std::chrono::milliseconds queue_timeout{};

@@ -121,6 +121,11 @@ void SettingsBuilder::apply_one(const Option& option, const Given& given) {
 }
 
 void SettingsBuilder::require() const {
+  if (!origins_.contains("socket") && !origins_.contains("http")) {
+    throw error_at({}, "socket",
+                   "is required; give --socket ADDRESS, or socket = … in the --config file; or "
+                   "--http ADDRESS for HTTP clients");
+  }
   for (const Option& option : option_table()) {
     if (option.required && !origins_.contains(option.name)) {
       throw error_at({}, option.name,

@@ -124,7 +124,8 @@ struct CrashesWithin {
 
 struct Protocol {
   /// In the order of ProtocolChoice.
-  static constexpr std::array<std::string_view, 4> kWords{"auto", "fastcgi", "uwsgi", "scgi"};
+  static constexpr std::array<std::string_view, 5> kWords{"auto", "fastcgi", "uwsgi", "scgi",
+                                                          "http"};
   static ProtocolChoice parse(std::string_view text);
   static std::string show(ProtocolChoice value);
 };

@@ -35,7 +35,7 @@ struct VariableBlock {
   static constexpr std::size_t kWarmVariables = 1024;
 
   std::vector<char> bytes;
-  std::vector<Variable> variables;  ///< views into `bytes` only
+  std::vector<Variable> variables;  ///< views into `bytes`, or of text that is part of the program
 };
 
 }  // namespace appd::gateway

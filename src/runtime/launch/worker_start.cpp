@@ -45,6 +45,7 @@ void write(std::ostream& out, const WorkerStart& start) {
   out << "scoreboard " << start.scoreboard << '\n';
   out << "access-log " << start.access_log << '\n';
   for (const int fd : start.sockets) out << "socket " << fd << '\n';
+  for (const int fd : start.http_sockets) out << "http-socket " << fd << '\n';
   for (const int fd : start.crash_files) out << "crash-file " << fd << '\n';
   for (const auto& inbox : start.inboxes) write(out, "inbox", inbox);
   write(out, "handover", start.handover);
@@ -82,6 +83,8 @@ const support::FieldReaders<WorkerStart>& readers() {
       {"scoreboard", [](std::istream& in, WorkerStart& into) { in >> into.scoreboard; }},
       {"access-log", [](std::istream& in, WorkerStart& into) { in >> into.access_log; }},
       {"socket", [](std::istream& in, WorkerStart& into) { in >> into.sockets.emplace_back(); }},
+      {"http-socket",
+       [](std::istream& in, WorkerStart& into) { in >> into.http_sockets.emplace_back(); }},
       {"crash-file",
        [](std::istream& in, WorkerStart& into) { in >> into.crash_files.emplace_back(); }},
       {"inbox",
@@ -142,6 +145,7 @@ void for_each_descriptor(const WorkerStart& start, const std::function<void(int)
     act_on(fd);
   }
   for (const int fd : start.sockets) act_on(fd);
+  for (const int fd : start.http_sockets) act_on(fd);
   for (const int fd : start.crash_files) act_on(fd);
   for (const auto& inbox : start.inboxes) {
     act_on(inbox.in);

@@ -43,9 +43,10 @@ struct WorkerStart {
   int link = -1;
   int scoreboard = -1;
   int access_log = -1;
-  std::vector<int> sockets;      ///< listening
-  std::vector<int> crash_files;  ///< a worker's own; a zygote's are of all places and its own
-  std::vector<Channel> inboxes;  ///< of all workers; empty if there is one
+  std::vector<int> sockets;       ///< listening
+  std::vector<int> http_sockets;  ///< the same, for HTTP
+  std::vector<int> crash_files;   ///< a worker's own; a zygote's are of all places and its own
+  std::vector<Channel> inboxes;   ///< of all workers; empty if there is one
   Channel handover;
 
   bool operator==(const WorkerStart&) const = default;

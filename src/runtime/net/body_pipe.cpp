@@ -54,6 +54,11 @@ bool BodyPipe::append(std::string_view bytes) {
   return !full_;
 }
 
+bool BodyPipe::complete() const {
+  Lock lock(mutex_);
+  return state_ == State::ended;
+}
+
 void BodyPipe::end() {
   Lock lock(mutex_);
   if (state_ == State::open) state_ = State::ended;

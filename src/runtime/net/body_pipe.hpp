@@ -49,6 +49,8 @@ class BodyPipe {
   /// True from when `buffer` bytes wait until the reader has taken half of them: the front must
   /// wait. Never true once the body has ended or overflow goes to the file. Either thread.
   bool full() const;
+  /// True once the whole body has come. Either thread.
+  bool complete() const;
   /// Bytes appended so far.
   std::uint64_t arrived() const;
   /// A copy of the whole body; std::nullopt unless it has ended, is all in memory and is unread.

@@ -47,9 +47,14 @@ class Channel {
   void end_broken_off() noexcept { ending_.store(Ending::broken_off); }
   bool ending() const noexcept { return ending_.load() != Ending::none; }
   bool broken_off() const noexcept { return ending_.load() == Ending::broken_off; }
+  /// A further request has come, and waits until the present one is answered (HTTP). Loop's.
+  void set_request_waits(bool waits) noexcept { request_waits_.store(waits); }
+  bool request_waits() const noexcept { return request_waits_.load(); }
   /// True if the loop must be told at once when an exchange becomes free: the connection is to end,
-  /// in this worker at least.
-  bool awaits_responses() const noexcept { return ending() || context_.draining.load(); }
+  /// in this worker at least, or to go on with its next request.
+  bool awaits_responses() const noexcept {
+    return ending() || request_waits() || context_.draining.load();
+  }
 
  private:
   enum class Ending : std::uint8_t { none, in_order, broken_off };
@@ -59,6 +64,7 @@ class Channel {
   std::weak_ptr<Connection> owner_;
   std::atomic<unsigned> in_flight_{0};
   std::atomic<Ending> ending_{Ending::none};
+  std::atomic<bool> request_waits_{false};
 };
 
 }  // namespace appd::net

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "runtime/net/context.hpp"
+#include "runtime/net/socket_ends.hpp"
 #include "runtime/net/workspace.hpp"
 
 namespace appd::net {
@@ -22,6 +23,8 @@ using gateway::LogEvent;
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Reads in a row before other connections get their turn.
 constexpr int kReadTurns = 8;
+/// What is read of a client's further requests has to be kept while the present one is answered.
+constexpr std::size_t kReadAhead = 16 * 1024;
 /// True if the peer closed the socket altogether, not only its sending side (Unix sockets tell).
 bool closed_both_ways(int socket) {
   pollfd state{socket, 0, 0};
@@ -30,14 +33,17 @@ bool closed_both_ways(int socket) {
 
 }  // namespace
 
-Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local)
+Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local, Caller caller)
     : workspace_(workspace),
       socket_(std::move(socket)),
       watch_(workspace.context.loop, socket_.get(), *this),
       transport_(local ? Transport::local : Transport::tcp),
+      caller_(caller),
       channel_(workspace.context, socket_.get()),
       session_(channel_, workspace),
-      times_(workspace.context.loop.running_now()) {}
+      times_(workspace.context.loop.running_now()) {
+  if (caller == Caller::client) session_.speak_http(ends_of(socket_.get()));
+}
 
 void Connection::start(std::string_view first) {
   channel_.set_owner(weak_from_this());
@@ -63,7 +69,7 @@ HandOver Connection::try_leave_with(const WireExchange& waiting) {
   if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes) return HandOver::impossible;
-  if (!workspace_.other_workers.give(socket_.get(), *bytes)) return HandOver::nobody;
+  if (!workspace_.other_workers.give(socket_.get(), caller_, *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
   release();
@@ -114,6 +120,7 @@ bool Connection::try_close_idle() {
 
 /// Lets go of the socket: the connection is another worker's now, or nobody's.
 void Connection::release() {
+  KeptClients::release(*this);
   watch_.end();
   socket_.reset();
   workspace_.connections.remove(*this);
@@ -144,6 +151,10 @@ void Connection::advance() {
   last_active_ = context().loop.now();
   for (int turn = 0;; ++turn) {
     settle();
+    if (state_ == State::open && session_.has_input_due()) {
+      on_input(session_.take_input_due());
+      continue;
+    }
     // Before more is read: later input is for the next generation.
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
@@ -164,6 +175,7 @@ void Connection::advance() {
 bool Connection::may_read() const noexcept {
   if (state_ == State::lingering) return true;
   if (state_ == State::closed || session_.input_ended() || session_.has_full_body()) return false;
+  if (session_.has_input_waiting()) return false;
   if (workspace_.other_workers.hands_over() && session_.is_finishing()) return false;
   if (!outbox().overloaded()) return true;
   // Some fronts write a whole body before they read a byte of its response.
@@ -171,7 +183,7 @@ bool Connection::may_read() const noexcept {
 }
 
 void Connection::read() {
-  const std::span<char> buffer(workspace_.read_buffer.get(), Workspace::kReadBuffer);
+  const std::span<char> buffer(workspace_.read_buffer.get(), most_to_read());
   const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -193,6 +205,10 @@ void Connection::read() {
   // end of input that has raised its event already will not raise another.
   if (got < buffer.size() && front_ == Front::sends) readable_ = false;
   on_input({buffer.data(), got});
+}
+
+std::size_t Connection::most_to_read() const noexcept {
+  return session_.is_between_bodies() ? kReadAhead : Workspace::kReadBuffer;
 }
 
 /// Tries again later: the kernel does not tell when it has memory again.
@@ -247,7 +263,7 @@ void Connection::on_lost(int error) {
       (session_.inside_head() || in_flight)) {
     context().reporter.report(
         LogEvent::connection_lost,
-        fmt::format("the front went away during {}: {}",
+        fmt::format("the {} went away during {}: {}", session_.peer(),
                     in_flight ? session_.describe_request() : "a request's head",
                     error == 0 ? "end of input" : std::strerror(error)));
   }
@@ -273,6 +289,15 @@ void Connection::watch() {
     watched_ = true;
     workspace_.waiting.watch(shared_from_this());
   }
+  if (caller_ != Caller::client) return;
+  was_idle_ = idle_since().has_value();
+  workspace_.kept_clients.keep(*this);
+}
+
+/// A call that has ended since then has not told the loop: the idle time begins only now.
+void Connection::on_kept_too_long() {
+  const auto self = shared_from_this();
+  if (!was_idle_ || !try_close_idle()) advance();
 }
 
 bool Connection::may_end() const noexcept {
@@ -284,7 +309,8 @@ bool Connection::may_end() const noexcept {
 /// still unread goes with the socket.
 bool Connection::try_queue_for_handover() {
   if (!workspace_.other_workers.hands_over() || state_ != State::open || outbox().blocked() ||
-      !session_.holds_nothing() || !workspace_.other_workers.queue_for_handover(socket_.get())) {
+      !session_.holds_nothing() ||
+      !workspace_.other_workers.queue_for_handover(socket_.get(), caller_)) {
     return false;
   }
   state_ = State::closed;
@@ -375,6 +401,10 @@ void Connection::on_deadline(FrontTimes::Wait wait) {
     advance();
     return;
   }
+  if (wait == Wait::head && session_.try_refuse_slow_head()) {
+    advance();
+    return;
+  }
   if (wait != Wait::end) report_timeout(wait);
   close();
 }
@@ -388,8 +418,9 @@ void Connection::report_timeout(FrontTimes::Wait wait) const {
   const std::string request = session_.describe_request();
   context().reporter.report(
       LogEvent::connection_timeout,
-      fmt::format("a {} connection was closed: the front {}{}{}{}", session_.protocol_name(), what,
-                  request.empty() ? "" : " (", request, request.empty() ? "" : ")"));
+      fmt::format("a {} connection was closed: the {} {}{}{}{}", session_.protocol_name(),
+                  session_.peer(), what, request.empty() ? "" : " (", request,
+                  request.empty() ? "" : ")"));
 }
 
 }  // namespace appd::net

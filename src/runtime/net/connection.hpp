@@ -6,10 +6,12 @@
 #include <optional>
 #include <string_view>
 
+#include "runtime/net/caller.hpp"
 #include "runtime/net/channel.hpp"
 #include "runtime/net/connection_list.hpp"
 #include "runtime/net/event_loop.hpp"
 #include "runtime/net/front_times.hpp"
+#include "runtime/net/kept_clients.hpp"
 #include "runtime/net/outbox.hpp"
 #include "runtime/net/session.hpp"
 #include "runtime/net/waiting_connections.hpp"
@@ -35,12 +37,14 @@ enum class HandOver : std::uint8_t {
 class Connection final : public Watcher,
                          public Waiting,
                          public Listed,
+                         public KeptClient,
                          public std::enable_shared_from_this<Connection> {
  public:
   using Clock = EventLoop::Clock;
 
   /// `socket` must be non-blocking. `local` is true for a Unix socket.
-  Connection(Workspace& workspace, support::UniqueFd socket, bool local);
+  Connection(Workspace& workspace, support::UniqueFd socket, bool local,
+             Caller caller = Caller::front);
 
   /// Takes `first` as the connection's first bytes, reads what is there already, and goes on.
   void start(std::string_view first = {});
@@ -69,6 +73,7 @@ class Connection final : public Watcher,
   void on_watch_failed(int error) override;
 
   void try_again() override;
+  void on_kept_too_long() override;
 
   /// Since when nothing has been under way on the connection; std::nullopt if something is.
   std::optional<Clock::time_point> idle_since() const noexcept;
@@ -112,6 +117,7 @@ class Connection final : public Watcher,
   void read();
   void wait_for_memory(const char* call);
   void expect_room() noexcept;
+  std::size_t most_to_read() const noexcept;
   void on_input(std::string_view bytes);
   void on_end_of_input();
   void on_lost(int error);
@@ -133,15 +139,17 @@ class Connection final : public Watcher,
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const Transport transport_;
+  const Caller caller_;
   Channel channel_;
   Session session_;
 
   State state_ = State::open;
   Front front_ = Front::sends;
   Output output_ = Output::clear;
-  bool readable_ = true;  // the socket may hold input; false once it was found empty
-  bool watched_ = false;  // for deadlines
-  bool starved_ = false;  // to be tried again when the kernel may have memory
+  bool readable_ = true;   // the socket may hold input; false once it was found empty
+  bool watched_ = false;   // for deadlines
+  bool was_idle_ = false;  // at the end of the last turn; clients only
+  bool starved_ = false;   // to be tried again when the kernel may have memory
   FrontTimes times_;
   Clock::time_point last_active_{};
 };

@@ -47,6 +47,11 @@ bool LiveRequests::all_finishing() const noexcept {
   });
 }
 
+bool LiveRequests::any_unreleased() const noexcept {
+  return std::any_of(all_.begin(), all_.end(),
+                     [](const LiveRequest& live) { return !live.released(); });
+}
+
 bool LiveRequests::any_awaits_body() const noexcept {
   return std::any_of(all_.begin(), all_.end(),
                      [](const LiveRequest& live) { return live.awaits_body(); });

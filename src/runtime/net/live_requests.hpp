@@ -35,6 +35,7 @@ class LiveRequests {
   unsigned unanswered() const noexcept;
   /// True if all are answered, by calls that are not quite over.
   bool all_finishing() const noexcept;
+  bool any_unreleased() const noexcept;
   bool any_awaits_body() const noexcept;
   bool any_holds_front() const noexcept;
 

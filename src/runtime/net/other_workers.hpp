@@ -30,8 +30,8 @@ class OtherWorkers {
   bool any_idle() const noexcept { return may_give() && peers_->any_idle(); }
   /// Gives a copy of the descriptor to a peer, which reads `bytes` first. Returns false if no peer
   /// takes it, or the server drains.
-  bool give(int socket, std::string_view bytes) noexcept {
-    return may_give() && peers_->give(socket, bytes);
+  bool give(int socket, Caller caller, std::string_view bytes) noexcept {
+    return may_give() && peers_->give(socket, caller, bytes);
   }
   /// Tells the peers whether this worker is full, that is, has no room for connections of theirs.
   void set_full(bool full) noexcept {
@@ -43,7 +43,7 @@ class OtherWorkers {
   /// True if idle connections are to be handed over.
   bool hands_over() const noexcept { return hands_over_; }
   /// Returns false if it cannot be done now; `try_again` is then called later.
-  bool queue_for_handover(int socket);
+  bool queue_for_handover(int socket, Caller caller);
   void stop() { retry_timer_.cancel(); }
 
  private:

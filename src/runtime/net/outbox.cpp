@@ -120,12 +120,12 @@ Outbox::Status Outbox::write_always(std::string_view bytes) {
 }
 
 Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                                  protocol::Wire wire, const RequestState& request, FileTold told) {
+                                  const RequestState& request, FileTold told) {
   Lock lock(mutex_);
   if (shut_ || request.gone()) return Status::gone;
   queue_held();
-  const bool framed = wire == protocol::Wire::fastcgi;
-  queue({std::move(range), framed ? std::optional(framer) : std::nullopt, std::move(told)});
+  queue({std::move(range), framer.frames_body() ? std::optional(framer) : std::nullopt,
+         std::move(told)});
   return Status::queued;
 }
 

@@ -66,10 +66,10 @@ class Outbox {
 
   using FileEnd = net::FileEnd;
   using FileTold = net::FileTold;
-  /// Queues a file's range behind what waits; FastCGI framing is added as the file goes out. `told`
+  /// Queues a file's range behind what waits; framing is added as the file goes out. `told`
   /// may be empty. It is called once, unless this returns `gone`.
   Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                    protocol::Wire wire, const RequestState& request, FileTold told = {});
+                    const RequestState& request, FileTold told = {});
 
   /// Bytes that wait in memory (files count nothing). Any thread.
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }

@@ -22,8 +22,9 @@ void OutgoingHead::clear() noexcept {
   state_.store(State::none, std::memory_order_relaxed);
 }
 
-void OutgoingHead::take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer) {
-  framer.write_head(head, text_);
+void OutgoingHead::take(const gateway::ResponseHead& head, const protocol::HttpHeadFacts& facts,
+                        protocol::ResponseFramer& framer) {
+  framer.write_head(head, facts, text_);
   state_.store(State::taken, std::memory_order_relaxed);
   status_ = parse_status(head.status);
   announces_length_ = head.announces_length;

@@ -18,7 +18,8 @@ class OutgoingHead {
  public:
   void clear() noexcept;
   /// Takes the application's head, once.
-  void take(const gateway::ResponseHead& head, const protocol::ResponseFramer& framer);
+  void take(const gateway::ResponseHead& head, const protocol::HttpHeadFacts& facts,
+            protocol::ResponseFramer& framer);
   bool taken() const noexcept { return state_.load(std::memory_order_relaxed) != State::none; }
   /// Text that must go before the body's next bytes, without framing; "" once it is out.
   std::string_view pending() const noexcept {

@@ -61,9 +61,10 @@ std::size_t connections_for(std::size_t option) {
 /// next: what this worker does not take, another may.
 class Server::Listener final : public Watcher {
  public:
-  Listener(Server& server, support::UniqueFd fd)
+  Listener(Server& server, support::UniqueFd fd, Caller caller)
       : server_(server),
         socket_(std::move(fd)),
+        caller_(caller),
         local_(is_local(socket_.get())),
         watch_(server.context_.loop, socket_.get(), *this),
         pause_(server.context_.loop, [this] { listen(); }) {
@@ -99,6 +100,7 @@ class Server::Listener final : public Watcher {
 
   Server& server_;
   support::UniqueFd socket_;
+  const Caller caller_;
   const bool local_;
   EventLoop::Watch watch_;
   EventLoop::Timer pause_;
@@ -117,8 +119,8 @@ Server::Server(EventLoop& loop, ServerOptions options, Dispatcher& dispatcher,
 
 Server::~Server() = default;
 
-void Server::listen(support::UniqueFd socket) {
-  listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
+void Server::listen(support::UniqueFd socket, Caller caller) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket), caller));
 }
 
 void Server::respond_instead(const WireExchange* running) {
@@ -146,6 +148,7 @@ void Server::stop() {
   listeners_.clear();
   connections_.for_each([](Connection& connection) { connection.close(); });
   waiting_.stop();
+  workspace_.kept_clients.stop();
   other_workers_.stop();
 }
 
@@ -161,8 +164,8 @@ bool Server::Listener::accept_one() {
   if (!server_.admits(fd.get(), local_)) return true;
   // While every thread of this worker is busy, another worker may answer sooner.
   const bool given =
-      server_.context_.dispatcher.saturated() && server_.other_workers_.give(fd.get(), {});
-  if (!given) server_.open(std::move(fd), local_);
+      server_.context_.dispatcher.saturated() && server_.other_workers_.give(fd.get(), caller_, {});
+  if (!given) server_.open(std::move(fd), local_, caller_);
   return true;
 }
 
@@ -236,15 +239,15 @@ void Server::set_full(bool full) {
   for (const auto& listener : listeners_) listener->resume();
 }
 
-void Server::adopt(support::UniqueFd socket, std::string_view bytes) {
+void Server::adopt(support::UniqueFd socket, Caller caller, std::string_view bytes) {
   const bool local = is_local(socket.get());
-  open(std::move(socket), local, bytes);
+  open(std::move(socket), local, caller, bytes);
   set_full(false);
   if (at_limit()) make_room();
 }
 
-void Server::take_over(support::UniqueFd socket, std::string_view bytes) {
-  if (admits(socket.get(), is_local(socket.get()))) adopt(std::move(socket), bytes);
+void Server::take_over(support::UniqueFd socket, Caller caller, std::string_view bytes) {
+  if (admits(socket.get(), is_local(socket.get()))) adopt(std::move(socket), caller, bytes);
 }
 
 bool Server::admits(int socket, bool local) {
@@ -255,12 +258,13 @@ bool Server::admits(int socket, bool local) {
   return false;
 }
 
-void Server::open(support::UniqueFd socket, bool local, std::string_view first) {
+void Server::open(support::UniqueFd socket, bool local, Caller caller, std::string_view first) {
   if (!local) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  const auto connection = std::make_shared<Connection>(workspace_, std::move(socket), local);
+  const auto connection =
+      std::make_shared<Connection>(workspace_, std::move(socket), local, caller);
   connections_.add(connection);
   connection->start(first);
   if (draining()) connection->drain();

@@ -33,9 +33,9 @@ class Server final : public ConnectionTaker {
   Server& operator=(const Server&) = delete;
 
   /// Accepts connections on a listening socket, which must be non-blocking, from now on.
-  void listen(support::UniqueFd socket);
-  void adopt(support::UniqueFd socket, std::string_view bytes) override;
-  void take_over(support::UniqueFd socket, std::string_view bytes) override;
+  void listen(support::UniqueFd socket, Caller caller = Caller::front);
+  void adopt(support::UniqueFd socket, Caller caller, std::string_view bytes) override;
+  void take_over(support::UniqueFd socket, Caller caller, std::string_view bytes) override;
   /// Responds in place of a call that does not return: with 504, or by breaking the response off.
   /// Only the address of `running` is used.
   void respond_instead(const WireExchange* running);
@@ -58,7 +58,7 @@ class Server final : public ConnectionTaker {
   class Listener;
 
   bool admits(int socket, bool local);
-  void open(support::UniqueFd socket, bool local, std::string_view first = {});
+  void open(support::UniqueFd socket, bool local, Caller caller, std::string_view first = {});
   bool at_limit() const noexcept { return connections() >= max_connections_; }
   bool make_room();
   void set_full(bool full);

@@ -32,7 +32,8 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{};  ///< for all variables of a request
   std::chrono::milliseconds body_timeout{};    ///< without a further body byte
   std::chrono::milliseconds write_timeout{};   ///< without the front taking a byte
-  std::chrono::seconds retry_after{1};         ///< sent with 503
+  std::chrono::milliseconds keep_alive_timeout{};  ///< of a client between requests; 0 means none
+  std::chrono::seconds retry_after{1};             ///< sent with 503
 };
 
 }  // namespace appd::net

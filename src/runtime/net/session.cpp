@@ -40,8 +40,14 @@ LogEvent event_of(unsigned refusal) noexcept {
 
 // -- Input ----------------------------------------------------------------------------------------
 
+void Session::speak_http(protocol::HttpEnds ends) {
+  wire_ = protocol::Wire::http;
+  decoder_ =
+      protocol::make_decoder(wire_, context().options.decoder, workspace_.blocks, std::move(ends));
+}
+
 bool Session::feed(std::string_view bytes) {
-  if (input_ == Input::wrong_protocol) return false;
+  if (input_ == Input::wrong_protocol || input_ == Input::over) return false;
   forget_answered();
   std::string kept;
   if (!decoder_) {
@@ -53,10 +59,20 @@ bool Session::feed(std::string_view bytes) {
   while (input_ == Input::open) {
     const Event event = decoder_->next(bytes);
     if (event.kind == Event::Kind::starved) break;
+    if (event.kind == Event::Kind::blocked) {
+      unread_.assign(bytes);
+      channel_.set_request_waits(true);
+      break;
+    }
     head_completed = head_completed || event.kind == Event::Kind::request;
     on_event(event);
   }
   return head_completed;
+}
+
+std::string Session::take_input_due() {
+  channel_.set_request_waits(false);
+  return std::exchange(unread_, {});
 }
 
 bool Session::choose_protocol(std::string_view bytes) {
@@ -92,161 +108,11 @@ void Session::refuse_wrong_protocol(protocol::Sniffed::Kind found) {
   channel_.end();
 }
 
-void Session::on_event(const Event& event) {
-  switch (event.kind) {
-    case Event::Kind::starved:
-      break;
-    case Event::Kind::request:
-      on_request(event);
-      break;
-    case Event::Kind::body:
-      on_body(event);
-      break;
-    case Event::Kind::body_end:
-      on_body_end(event);
-      break;
-    case Event::Kind::body_cut:
-      if (LiveRequest* live = live_.find(event.id)) on_body_cut(*live);
-      break;
-    case Event::Kind::aborted:
-      on_aborted(event);
-      break;
-    case Event::Kind::reply:
-      on_reply(event);
-      break;
-    case Event::Kind::refused:
-      on_refused(event);
-      break;
-    case Event::Kind::fatal:
-      on_fatal(event);
-      break;
-  }
-}
-
-void Session::on_request(const Event& event) {
-  LiveRequest& live = open_exchange(event);
-  WireExchange& exchange = live.exchange();
-  gateway::Request& request = exchange.mutable_request();
-  decoder_->take_variables(event.id, request.block());
-  const ServerOptions& options = context().options;
-  const gateway::BodyEnd body_end =
-      wire_ == protocol::Wire::fastcgi ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
-  if (const auto refusal = request.prepare(options.environ, body_end, workspace_.layouts)) {
-    refuse(live, refusal->status, refusal->reason);
-    return;
-  }
-  for (const std::string_view name : request.overridden()) tell_of_override(live, name);
-  const std::optional<std::uint64_t> length = request.content_length();
-  if (options.max_body > 0 && length && *length > options.max_body) {
-    refuse(live, 413,
-           fmt::format("the body of {} bytes is larger than --max-body {}", *length,
-                       options.max_body));
-    return;
-  }
-  exchange.body().open(options.body_buffer,
-                       options.spool_bodies || !length ? Overflow::spool : Overflow::pause,
-                       options.spool_dir, options.spool_quota);
-  decoder_->expect_body(event.id, length);
-}
-
-/// Logs a name once: the front is configured that way, so each of its requests repeats it.
-void Session::tell_of_override(const LiveRequest& live, std::string_view name) {
-  if (!workspace_.told_names.is_new(name)) return;
-  context().reporter.report(
-      LogEvent::request_variable_repeated,
-      gateway::message_about(
-          live.exchange().request(),
-          fmt::format(
-              "the front sends {} twice, with different values: the last one counts (logged "
-              "once per worker)",
-              name)));
-}
-
-void Session::on_body(const Event& event) {
-  LiveRequest* live = live_.find(event.id);
-  if (live == nullptr || live->exchange().answered()) return;  // nobody will read it
-  BodyPipe& body = live->exchange().body();
-  const bool has_room = body.append(event.bytes);
-  const bool waiting = live->exchange().waits_for_body();
-  const ServerOptions& options = context().options;
-  if (waiting && options.max_body > 0 && body.arrived() > options.max_body) {
-    refuse(*live, 413, fmt::format("the body is larger than --max-body {}", options.max_body));
-    return;
-  }
-  if (const std::string error = body.take_error(); !error.empty()) {
-    if (waiting && body.over_quota()) {
-      refuse(*live, 503, error, LogEvent::body_refused);
-      return;
-    }
-    report(LogEvent::body_not_stored, *live, error);
-    if (waiting) {
-      refuse(*live, 500, "the request's body could not be stored");
-      return;
-    }
-  }
-  if (!has_room && waiting) submit(*live);
-}
-
-void Session::on_body_end(const Event& event) {
-  LiveRequest* live = live_.find(event.id);
-  if (live == nullptr) return;
-  live->end_body();
-  BodyPipe& body = live->exchange().body();
-  body.end();
-  if (!live->exchange().waits_for_body()) return;
-  gateway::Request& request = live->exchange().mutable_request();
-  if (!request.content_length()) request.set_content_length(body.arrived());
-  submit(*live);
-}
-
-void Session::on_body_cut(LiveRequest& live) {
-  live.end_body();
-  const std::string text =
-      fmt::format("the front ended the body after {} of {} bytes", live.exchange().body().arrived(),
-                  live.exchange().request().content_length().value_or(0));
-  if (live.exchange().waits_for_body()) {
-    refuse(live, 400, text);
-    return;
-  }
-  report(LogEvent::body_cut, live, text);
-  live.exchange().body().cut();
-}
-
-void Session::on_aborted(const Event& event) {
-  LiveRequest* live = live_.find(event.id);
-  if (live == nullptr) return;
-  live->release();
-  report(LogEvent::request_aborted, *live, "aborted by the front");
-  const bool ends_here = live->exchange().on_aborted();
-  channel_.outbox().wake();
-  if (!ends_here) return;
-  protocol::Gather end;
-  protocol::ResponseFramer(wire_, event.id).frame_break(protocol::Break::end_and_keep, end);
-  channel_.outbox().write(end.parts(), nullptr, kNeverCancelled);
-}
-
-void Session::on_reply(const Event& event) {
-  asked_at_ = channel_.outbox().place();
-  channel_.outbox().write_always(event.bytes);
-  if (!event.keep_connection) channel_.end();
-}
-
-void Session::on_refused(const Event& event) {
-  refuse(open_exchange(event), event.status, event.detail);
-}
-
-void Session::on_fatal(const Event& event) {
-  context().reporter.report(
-      LogEvent::connection_malformed,
-      fmt::format("a {} connection was closed: {}", protocol_name(), event.detail));
-  input_ = Input::failed;
-}
-
 void Session::end_input() {
   input_ = Input::ended;
   channel_.end();
   for (LiveRequest& live : live_) {
-    if (live.awaits_body()) on_body_cut(live);
+    if (live.awaits_body()) on_body_cut(live, {});
   }
 }
 
@@ -257,7 +123,7 @@ LiveRequest& Session::open_exchange(const Event& event) {
   // One read may bring very many requests that are refused at once.
   if (live_.size() >= context().options.decoder.max_requests) forget_answered();
   std::shared_ptr<WireExchange> exchange = workspace_.exchanges.take();
-  exchange->open(channel_.owner(), &channel_, wire_, event.id, event.keep_connection);
+  exchange->open(channel_.owner(), &channel_, wire_, event);
   if (!event.keep_connection) channel_.end();
   LiveRequest& live = live_.add(std::move(exchange));
   channel_.set_in_flight(live_.unanswered());
@@ -283,6 +149,7 @@ void Session::refuse(LiveRequest& live, unsigned status, std::string_view reason
   live.exchange().refuse(status, reason, retry_after);
   decoder_->release(live.exchange().id());
   live.release();
+  end_input_after(live.exchange());
 }
 
 void Session::make_way(bool blocked) {
@@ -297,7 +164,7 @@ void Session::cut_stalled_bodies() {
   for (LiveRequest& live : live_) {
     if (!live.awaits_body()) continue;
     const std::string text =
-        fmt::format("the front sent no body byte for --body-timeout ({} bytes came)",
+        fmt::format("the {} sent no body byte for --body-timeout ({} bytes came)", peer(),
                     live.exchange().body().arrived());
     if (live.exchange().waits_for_body()) {
       refuse(live, 408, text);
@@ -319,7 +186,8 @@ void Session::respond_instead(const WireExchange& running) {
   using Instead = WireExchange::Instead;
   const Instead done = live->exchange().try_respond_instead();
   if (done == Instead::no) return;
-  if (done == Instead::broken) end_broken_off();
+  if (done == Instead::broken) end_broken_off(live->exchange());
+  if (done == Instead::answered && speaks_http()) channel_.end();
   if (!live->released()) decoder_->release(live->exchange().id());
   // Its thread still has the exchange, which can be reused once that thread comes back.
   workspace_.exchanges.give_back(live->take());
@@ -329,9 +197,10 @@ void Session::respond_instead(const WireExchange& running) {
 void Session::forget_answered() {
   const bool was_ending = channel_.ending();
   for (LiveRequest& live : live_) {
-    if (!live.released() && live.exchange().answered()) {
+    if (!live.released() && is_over(live.exchange())) {
       decoder_->release(live.exchange().id());
       live.release();
+      end_input_after(live.exchange());
     }
     if (live.released() && live.exchange().free()) give_back(live);
   }
@@ -345,18 +214,40 @@ void Session::erase_taken() noexcept {
   channel_.set_in_flight(live_.unanswered());
 }
 
-/// Over FastCGI a plain close tells the front enough.
-void Session::end_broken_off() noexcept {
-  if (wire_ == protocol::Wire::fastcgi) {
-    channel_.end();
-  } else {
+/// The next request may begin. Responses to HTTP requests come in order.
+bool Session::is_over(const WireExchange& exchange) const noexcept {
+  return exchange.answered() && (!speaks_http() || exchange.is_out() || exchange.free());
+}
+
+/// If the client has said so itself, the decoder knows.
+void Session::end_input_after(const WireExchange& exchange) noexcept {
+  if (!exchange.ends_connection()) return;
+  channel_.end();
+  if (input_ == Input::open && exchange.keeps_connection()) input_ = Input::over;
+}
+
+void Session::end_broken_off(const WireExchange& exchange) noexcept {
+  if (exchange.needs_reset()) {
     channel_.end_broken_off();
+  } else {
+    channel_.end();
   }
+}
+
+bool Session::try_refuse_slow_head() {
+  if (!speaks_http()) return false;
+  Event event;
+  event.kind = Event::Kind::refused;
+  event.status = 408;
+  event.detail = "the client did not complete the request's head within --header-timeout";
+  on_refused(event);
+  input_ = Input::over;
+  return true;
 }
 
 void Session::give_back(LiveRequest& live) {
   WireExchange& exchange = live.exchange();
-  if (exchange.broken_off()) end_broken_off();
+  if (exchange.broken_off()) end_broken_off(exchange);
   exchange.reset();
   workspace_.exchanges.give_back(live.take());
 }
@@ -382,6 +273,7 @@ std::optional<std::string> Session::try_reencode(const WireExchange& waiting) co
   if (!body) return std::nullopt;
   std::string bytes = protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
                                                waiting.request().sent_variables(), *body);
+  bytes += unread_;
   if (bytes.size() > Peers::kMostBytes) return std::nullopt;
   return bytes;
 }
@@ -406,7 +298,7 @@ bool Session::is_finishing() const noexcept {
 }
 
 bool Session::has_begun_nothing() const noexcept {
-  return first_bytes_.empty() && input_ == Input::open && !channel_.ending() &&
+  return first_bytes_.empty() && unread_.empty() && input_ == Input::open && !channel_.ending() &&
          (!decoder_ || decoder_->holds_nothing());
 }
 
@@ -426,7 +318,13 @@ bool Session::has_full_body() const noexcept {
 
 bool Session::owes_input() const noexcept {
   if (input_ended()) return false;
-  return decoder_ ? decoder_->owes_body() : input_ == Input::wrong_protocol;
+  if (input_ == Input::wrong_protocol) return true;
+  // What was not read is a request that the client must send again, over another connection.
+  return decoder_ && (decoder_->owes_body() || has_input_waiting() || input_ == Input::over);
+}
+
+bool Session::is_between_bodies() const noexcept {
+  return speaks_http() && !decoder_->owes_body() && !live_.any_awaits_body();
 }
 
 std::string_view Session::protocol_name() const noexcept {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "protocol/decoder.hpp"
+#include "protocol/http_decoder.hpp"
 #include "runtime/net/channel.hpp"
 #include "runtime/net/first_bytes.hpp"
 #include "runtime/net/live_requests.hpp"
@@ -26,10 +27,15 @@ class Session {
   /// Both must outlive the session.
   Session(Channel& channel, Workspace& workspace) noexcept
       : channel_(channel), workspace_(workspace) {}
+  /// The peer is a client that speaks HTTP, and not a front. Call it before anything else.
+  void speak_http(protocol::HttpEnds ends);
 
   /// Takes bytes that came. Returns true if they completed a request's head. The session may have
   /// `failed` afterwards.
   bool feed(std::string_view bytes);
+  /// Input that came too early can be fed now: a further request, whose predecessor is answered.
+  bool has_input_due() const noexcept { return !unread_.empty() && !live_.any_unreleased(); }
+  std::string take_input_due();
   /// The front ended its sending side: complete requests are answered, others are refused or cut.
   void end_input();
   /// Lets go of requests that are answered.
@@ -37,6 +43,9 @@ class Session {
   /// Spools full bodies if the front must not be kept from writing: because output to it is
   /// `blocked`, or because it has other requests on this connection.
   void make_way(bool blocked);
+  /// A head takes too long. Returns false if nothing can be answered: the connection is to be
+  /// closed.
+  bool try_refuse_slow_head();
   /// No body byte has come for too long: the bodies that are due are cut, or their requests
   /// refused.
   void cut_stalled_bodies();
@@ -57,6 +66,13 @@ class Session {
   /// True if the connection must be closed at once: its input is not understood, and nothing can
   /// follow.
   bool failed() const noexcept { return input_ == Input::failed; }
+  /// True while input waits that came too early: nothing more should be read.
+  bool has_input_waiting() const noexcept { return !unread_.empty(); }
+  /// True if what comes next may be a further request, which would have to wait here.
+  bool is_between_bodies() const noexcept;
+  bool speaks_http() const noexcept { return wire_ == protocol::Wire::http; }
+  /// For logs: what the peer is.
+  std::string_view peer() const noexcept { return speaks_http() ? "client" : "front"; }
   /// True once the front has ended its sending side.
   bool input_ended() const noexcept { return input_ == Input::ended; }
   bool has_exchanges() const noexcept { return !live_.empty(); }
@@ -88,6 +104,7 @@ class Session {
   enum class Input : std::uint8_t {
     open,
     wrong_protocol,  ///< HTTP or TLS, which was answered
+    over,            ///< a response has said that the connection ends: no further request counts
     ended,           ///< the front has ended its sending side
     failed,
   };
@@ -100,7 +117,7 @@ class Session {
   void tell_of_override(const LiveRequest& live, std::string_view name);
   void on_body(const protocol::Event& event);
   void on_body_end(const protocol::Event& event);
-  void on_body_cut(LiveRequest& live);
+  void on_body_cut(LiveRequest& live, std::string text);
   void on_aborted(const protocol::Event& event);
   void on_reply(const protocol::Event& event);
   void on_refused(const protocol::Event& event);
@@ -110,9 +127,11 @@ class Session {
   void submit(LiveRequest& live);
   void refuse(LiveRequest& live, unsigned status, std::string_view reason);
   void refuse(LiveRequest& live, unsigned status, std::string_view reason, gateway::LogEvent event);
+  bool is_over(const WireExchange& exchange) const noexcept;
   void erase_taken() noexcept;
   bool has_begun_nothing() const noexcept;
-  void end_broken_off() noexcept;
+  void end_broken_off(const WireExchange& exchange) noexcept;
+  void end_input_after(const WireExchange& exchange) noexcept;
   void give_back(LiveRequest& live);
   void report(gateway::LogEvent event, const LiveRequest& live, std::string_view what) const;
 
@@ -124,6 +143,7 @@ class Session {
   protocol::Wire wire_ = protocol::Wire::fastcgi;
   Input input_ = Input::open;
   Outbox::Place asked_at_ = 0;
+  std::string unread_;
   LiveRequests live_;
 };
 

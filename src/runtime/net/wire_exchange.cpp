@@ -10,6 +10,7 @@
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/channel.hpp"
 #include "runtime/net/context.hpp"
+#include "runtime/net/current_date.hpp"
 #include "runtime/net/error_response.hpp"
 
 namespace appd::net {
@@ -26,6 +27,8 @@ std::string_view buffer_directive(protocol::Wire wire) {
       return "uwsgi_buffer_size";
     case protocol::Wire::scgi:
       return "scgi_buffer_size";
+    case protocol::Wire::http:
+      return "proxy_buffer_size";
   }
   return "";
 }
@@ -49,16 +52,19 @@ class TailKeeper final : public gateway::Keeper {
 }  // namespace
 
 void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel,
-                        protocol::Wire wire, protocol::RequestId id, bool keep_connection) {
+                        protocol::Wire wire, const protocol::Event& event) {
   connection_ = std::move(connection);
   channel_ = channel;
-  wire_ = {wire, id, keep_connection, protocol::ResponseFramer(wire, id)};
+  wire_ = {wire, event.id, event.keep_connection, event.http,
+           protocol::ResponseFramer(wire, event.id, event.http)};
   times_.clear();
   progress_ = nullptr;
   head_.clear();
   errors_.clear();
   pace_.start({});
   reported_by_file_ = false;
+  continue_due_ = event.http.awaits_continue;
+  out_.store(false, std::memory_order_relaxed);
   body_bytes_.store(0, std::memory_order_relaxed);
   state_.open();
 }
@@ -135,6 +141,7 @@ bool WireExchange::try_end(RequestState::End how) noexcept {
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
+  if (continue_due_ && read.status == gateway::BodyStatus::would_block) ask_for_body();
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
     dispatcher().notify(connection_);
   }
@@ -144,6 +151,15 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
     }
   }
   return read;
+}
+
+/// Once the response has begun, it is too late.
+void WireExchange::ask_for_body() {
+  continue_due_ = false;
+  if (head_.taken()) return;
+  gather_.clear();
+  gather_.add(protocol::kContinue);
+  put(nullptr, state_, Outbox::Urgency::now);
 }
 
 void WireExchange::wait_body() noexcept {
@@ -206,8 +222,9 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   if (status != gateway::SendStatus::ok) return status;
   if (!try_end()) return gateway::SendStatus::gone;
   Outbox::FileTold told = report_when_sent(range.length);
-  const Outbox::Status queued = channel_->outbox().write_file(
-      std::move(range), wire_.framer, wire_.protocol, kNeverCancelled, std::move(told));
+  const Outbox::Status queued = channel_->outbox().write_file(std::move(range), wire_.framer,
+                                                              kNeverCancelled, std::move(told));
+  set_out();
   if (queued == Outbox::Status::gone) {
     state_.set_refused();
     return gateway::SendStatus::gone;
@@ -246,16 +263,31 @@ void WireExchange::break_off() noexcept {
   // A connection that goes on for its other requests must not be closed.
   const bool keeps = how == protocol::Break::end_and_keep;
   using End = RequestState::End;
-  if (try_end(keeps ? End::complete : End::broken))
-    put(nullptr, kNeverCancelled, Outbox::Urgency::now);
+  if (!try_end(keeps ? End::complete : End::broken)) return;
+  put(nullptr, kNeverCancelled, Outbox::Urgency::now);
+  set_out();
 }
 
 void WireExchange::send_error_text(std::string_view text) noexcept {
   if (channel_->context().options.send_error_text) errors_.add(text);
 }
 
+/// Not before the last bytes: what another thread writes then comes after them. Sequentially
+/// consistent, against the connection: it sees this, or is told that its next request can go on.
+void WireExchange::set_out() noexcept {
+  out_.store(true);
+  if (channel_->request_waits()) dispatcher().notify(connection_);
+}
+
+protocol::HttpHeadFacts WireExchange::http_facts() const {
+  if (wire_.protocol != protocol::Wire::http) return {};
+  // Nobody knows how much comes of a body that nobody will read.
+  const bool keeps = wire_.keeps_connection && !channel_->ending() && body_.complete();
+  return {request_.is_head(), keeps, current_date()};
+}
+
 void WireExchange::take_head(const gateway::ResponseHead& head) {
-  head_.take(head, wire_.framer);
+  head_.take(head, http_facts(), wire_.framer);
   if (head_.size() > kSafeHead && request_.front() == gateway::Front::nginx) {
     Context& context = channel_->context();
     const bool seen = context.large_head_seen.exchange(true);
@@ -288,6 +320,7 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   head_.set_out();
   const gateway::SendStatus status =
       put(keeper, last ? kNeverCancelled : state_, Outbox::Urgency::now);
+  if (last) set_out();
   if (status != gateway::SendStatus::ok) return status;
   if (!last) errors_.on_sent();
   for (std::string_view piece : pieces) add_body_bytes(piece.size());
@@ -338,7 +371,7 @@ WireExchange::Instead WireExchange::try_respond_instead() {
   if (!state_.try_end_instead()) return Instead::no;
   body_.cut();
   channel_->outbox().wake();
-  protocol::ResponseFramer framer(wire_.protocol, wire_.id);
+  protocol::ResponseFramer framer(wire_.protocol, wire_.id, wire_.http);
   protocol::Gather gather;
   if (head_.out()) {
     const protocol::Break how = protocol::choose_break(
@@ -350,7 +383,7 @@ WireExchange::Instead WireExchange::try_respond_instead() {
   }
   const ErrorResponse response(504, "the application did not respond in time");
   std::string head;
-  framer.write_head(response.head(), head);
+  framer.write_head(response.head(), {request_.is_head(), false, current_date()}, head);
   const std::string_view piece = response.body();
   const std::size_t pieces = request_.is_head() ? 0 : 1;
   framer.frame(head, std::span(&piece, pieces), true, gather);

@@ -38,10 +38,10 @@ class WireExchange final : public gateway::Exchange,
 
   // -- Loop's thread
 
-  /// Starts a new request on `connection`, with that connection's channel. The caller fills in the
-  /// request's variables.
+  /// Starts the new request that `event` tells of on `connection`, with that connection's channel.
+  /// The caller fills in the request's variables.
   void open(std::shared_ptr<Connection> connection, Channel* channel, protocol::Wire wire,
-            protocol::RequestId id, bool keep_connection);
+            const protocol::Event& event);
   gateway::Request& mutable_request() noexcept { return request_; }
   BodyPipe& body() noexcept { return body_; }
   protocol::RequestId id() const noexcept { return wire_.id; }
@@ -63,6 +63,13 @@ class WireExchange final : public gateway::Exchange,
   bool on_aborted() noexcept;
   /// True once the response has its end, or will have none: the id may be used again.
   bool answered() const noexcept { return state_.ended(); }
+  /// True once the connection may go on with a further request: all of the response is in the
+  /// outbox. Only HTTP has to wait for this; the records of FastCGI's requests may be mixed.
+  bool is_out() const noexcept { return out_.load(); }
+  /// True if the response's head says that the connection ends; known once `answered`.
+  bool ends_connection() const noexcept { return !wire_.framer.keeps_connection(); }
+  /// True if a response that was broken off looks complete, unless the connection is reset.
+  bool needs_reset() const noexcept { return !wire_.framer.shows_its_end(); }
   /// True once no pool thread will touch the exchange again.
   bool free() const noexcept { return state_.free(); }
   bool waits_for_body() const noexcept { return state_.is_arriving(); }
@@ -109,6 +116,9 @@ class WireExchange final : public gateway::Exchange,
  private:
   void report_given_up() noexcept;
   void take_head(const gateway::ResponseHead& head);
+  protocol::HttpHeadFacts http_facts() const;
+  void ask_for_body();
+  void set_out() noexcept;
   bool try_end(RequestState::End how = RequestState::End::complete) noexcept;
   /// What comes after the pieces of a `write`.
   enum class Rest : std::uint8_t { body, file, nothing };
@@ -130,7 +140,8 @@ class WireExchange final : public gateway::Exchange,
     protocol::Wire protocol = protocol::Wire::fastcgi;
     protocol::RequestId id = 0;
     bool keeps_connection = false;
-    protocol::ResponseFramer framer;
+    protocol::HttpTerms http;
+    protocol::ResponseFramer framer;  // changed with the head, by the thread that responds
   };
 
   // Set by the loop while arriving, read by the pool thread while running.
@@ -143,6 +154,7 @@ class WireExchange final : public gateway::Exchange,
   RequestState state_;
   RequestTimes times_;
   std::atomic<std::uint64_t> body_bytes_{0};
+  std::atomic<bool> out_{false};
   BodyPipe body_;
 
   // The thread that responds: the pool thread while running, else the loop's.
@@ -153,6 +165,7 @@ class WireExchange final : public gateway::Exchange,
   std::vector<std::string_view> taken_;
   StreamPace pace_;
   bool reported_by_file_ = false;  // the access log's line is written when the file is out
+  bool continue_due_ = false;      // the client sends the body once it is asked to
 };
 
 }  // namespace appd::net

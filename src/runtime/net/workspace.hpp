@@ -9,6 +9,7 @@
 #include "runtime/net/connection_list.hpp"
 #include "runtime/net/context.hpp"
 #include "runtime/net/exchange_pool.hpp"
+#include "runtime/net/kept_clients.hpp"
 #include "runtime/net/other_workers.hpp"
 #include "runtime/net/told_names.hpp"
 #include "runtime/net/waiting_connections.hpp"
@@ -22,7 +23,11 @@ class Connection;
 struct Workspace {
   Workspace(Context& shared, ConnectionList<Connection>& list, WaitingConnections& waiting_list,
             OtherWorkers& ways_out)
-      : context(shared), connections(list), waiting(waiting_list), other_workers(ways_out) {}
+      : context(shared),
+        connections(list),
+        waiting(waiting_list),
+        other_workers(ways_out),
+        kept_clients(shared.loop, shared.options.keep_alive_timeout) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
@@ -30,6 +35,7 @@ struct Workspace {
   ConnectionList<Connection>& connections;
   WaitingConnections& waiting;
   OtherWorkers& other_workers;
+  KeptClients kept_clients;
   ExchangePool exchanges;
   gateway::BlockPool blocks;
   gateway::NameLayouts layouts;

@@ -87,9 +87,10 @@ ConnectionChannel::ConnectionChannel(support::UniqueFd in_end, support::UniqueFd
 ConnectionChannel::ConnectionChannel(ConnectionChannel&& other) noexcept
     : ConnectionChannel(std::move(other.in), std::move(other.out)) {}
 
-bool ConnectionChannel::send(int socket, std::string_view bytes) const noexcept {
+bool ConnectionChannel::send(int socket, net::Caller caller,
+                             std::string_view bytes) const noexcept {
   Datagram datagram({const_cast<char*>(bytes.data()), bytes.size()});
-  datagram.kind = Kind::connection;
+  datagram.kind = caller == net::Caller::client ? Kind::client : Kind::front;
   support::put_descriptors(datagram.header, std::span(&socket, 1));
   return send_datagram(in.get(), datagram);
 }
@@ -99,7 +100,7 @@ bool ConnectionChannel::send_offer() const noexcept {
 }
 
 bool ConnectionChannel::send_wake_up() const noexcept {
-  return send_without_descriptor(in.get(), Kind::connection);
+  return send_without_descriptor(in.get(), Kind::front);
 }
 
 void end_channel(int end) noexcept {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/net/caller.hpp"
 #include "runtime/support/unique_fd.hpp"
 
 namespace appd::peers {
@@ -22,7 +23,7 @@ struct ConnectionChannel {
 
   /// Puts a copy of the descriptor in, with bytes that have been read of the connection and are to
   /// be read again. False if there is no room or no memory now: nothing has happened. Never waits.
-  bool send(int socket, std::string_view bytes = {}) const noexcept;
+  bool send(int socket, net::Caller caller, std::string_view bytes = {}) const noexcept;
   /// Tells the reader that the sender has an idle thread. Never waits.
   bool send_offer() const noexcept;
   /// Wakes a process that waits for something to come out. Never waits.
@@ -52,13 +53,18 @@ class ChannelReader {
   explicit operator bool() const noexcept { return out_ >= 0; }
 
   enum class Kind : char {
-    connection,  ///< `socket` is empty for a wake-up
-    offer,       ///< the sender has an idle thread
+    front,   ///< a connection of a front, or a wake-up: then `socket` is empty
+    offer,   ///< the sender has an idle thread
+    client,  ///< a connection of a client
   };
   struct Message {
-    Kind kind = Kind::connection;
+    Kind kind = Kind::front;
     support::UniqueFd socket{};
     std::string_view bytes{};  ///< read of the connection already; in the buffer of `look`
+
+    net::Caller caller() const noexcept {
+      return kind == Kind::client ? net::Caller::client : net::Caller::front;
+    }
   };
   enum class Found : std::uint8_t {
     nothing,

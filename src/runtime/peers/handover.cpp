@@ -19,8 +19,9 @@ int recover(int inbox, const HandoverQueue& queue) {
   ChannelReader::Message message;
   while (reader && reader.look(buffer, message) == ChannelReader::Found::one) {
     if (message.socket) {
-      const bool wanted = message.kind == ChannelReader::Kind::connection;
-      const bool full = wanted && !queue.send(message.socket.get(), message.bytes);
+      const bool wanted = message.kind != ChannelReader::Kind::offer;
+      const bool full =
+          wanted && !queue.send(message.socket.get(), message.caller(), message.bytes);
       moved.push_back(std::move(message.socket));
       if (full) break;
       if (wanted) ++connections;
@@ -48,7 +49,7 @@ void HandoverReceiver::close() {
 }
 
 void HandoverReceiver::on_message(ChannelReader::Message message) {
-  if (message.socket) taker_->take_over(std::move(message.socket), message.bytes);
+  if (message.socket) taker_->take_over(std::move(message.socket), message.caller(), message.bytes);
 }
 
 bool HandoverReceiver::make_room() {

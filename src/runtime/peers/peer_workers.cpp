@@ -63,12 +63,12 @@ void PeerWorkers::look_at_closing() {
 
 // -- Giving
 
-bool PeerWorkers::give(int socket, std::string_view bytes) noexcept {
+bool PeerWorkers::give(int socket, net::Caller caller, std::string_view bytes) noexcept {
   const std::optional<unsigned> peer = policy_.receiver();
   if (!peer || bytes.size() > kMostBytes) return false;
   ipc::WorkerLoad& load = loads_[*peer];
   load.incoming.fetch_add(1);
-  if (load.open.load() != 0 && boxes_[*peer].send(socket, bytes)) return true;
+  if (load.open.load() != 0 && boxes_[*peer].send(socket, caller, bytes)) return true;
   load.incoming.fetch_sub(1);
   return false;
 }
@@ -84,7 +84,7 @@ void PeerWorkers::on_message(ChannelReader::Message message) {
   if (message.kind == ChannelReader::Kind::offer) return share_();
   loads_[index_].incoming.fetch_sub(1);
   policy_.note_received();
-  if (message.socket) taker_->adopt(std::move(message.socket), message.bytes);
+  if (message.socket) taker_->adopt(std::move(message.socket), message.caller(), message.bytes);
 }
 
 void PeerWorkers::on_empty() {

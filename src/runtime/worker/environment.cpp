@@ -10,6 +10,7 @@ namespace {
 std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
   switch (choice) {
     case config::ProtocolChoice::automatic:
+    case config::ProtocolChoice::http:
       return std::nullopt;
     case config::ProtocolChoice::fastcgi:
       return protocol::Wire::fastcgi;
@@ -45,6 +46,7 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.header_timeout = settings.header_timeout;
   options.body_timeout = settings.body_timeout;
   options.write_timeout = settings.write_timeout;
+  options.keep_alive_timeout = settings.keep_alive_timeout;
   return options;
 }
 

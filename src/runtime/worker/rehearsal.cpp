@@ -33,7 +33,7 @@ void serve_warm_ups(const config::Settings& settings, python::PythonRuntime& pyt
   const auto adopt_later = [&loop, &server](support::UniqueFd socket) {
     // A task must be copyable.
     const auto shared = std::make_shared<support::UniqueFd>(std::move(socket));
-    loop.post([&server, shared] { server.adopt(std::move(*shared), {}); });
+    loop.post([&server, shared] { server.adopt(std::move(*shared), net::Caller::front, {}); });
   };
   python.release_main();
   const std::exception_ptr failure = caught([&] {

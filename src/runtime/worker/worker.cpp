@@ -107,6 +107,9 @@ class Worker {
   void open_server() {
     if (server_.draining()) return;
     for (support::UniqueFd& socket : context_.sockets) server_.listen(std::move(socket));
+    for (support::UniqueFd& socket : context_.http_sockets) {
+      server_.listen(std::move(socket), net::Caller::client);
+    }
     peers_.open(server_, [this] { pool_.share(); });
     handover_receiver_.open(server_);
     context_.reporter.report(LogEvent::worker_accepting, "accepts connections");

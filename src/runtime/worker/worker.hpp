@@ -21,10 +21,11 @@ namespace appd::worker {
 struct WorkerContext {
   const config::Settings& settings;
   const sockets::Admission& admission;
-  std::span<support::UniqueFd> sockets;  ///< listening; the worker takes them over
-  std::span<ipc::ThreadSlot> slots;      ///< one for each pool thread
-  unsigned index;                        ///< this worker's place among the others, from 0
-  std::span<ipc::WorkerLoad> loads;      ///< of all workers
+  std::span<support::UniqueFd> sockets;       ///< listening; the worker takes them over
+  std::span<support::UniqueFd> http_sockets;  ///< the same, for HTTP
+  std::span<ipc::ThreadSlot> slots;           ///< one for each pool thread
+  unsigned index;                             ///< this worker's place among the others, from 0
+  std::span<ipc::WorkerLoad> loads;           ///< of all workers
   const peers::Inboxes& inboxes;
   const peers::HandoverQueue& handover_queue;
   int crash_descriptor;  ///< where Python's stacks go when a signal ends the process

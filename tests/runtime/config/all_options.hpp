@@ -10,7 +10,8 @@ namespace appd::config::test {
 
 /// One line of an ini file for each option in Settings. `all_settings` has what they make.
 inline constexpr const char* kAll =
-    "[appd]\nsocket = /s\nsocket = [::1]:80\nsocket-mode = 0600\nsocket-owner = o\nsocket-group = "
+    "[appd]\nsocket = /s\nsocket = [::1]:80\nhttp = h:81\nhttp = /h\nsocket-mode = "
+    "0600\nsocket-owner = o\nsocket-group = "
     "g\n"
     "allow = 10.0.0.0/8\nallow = ::1\nallow-user = www-data\nallow-user = 7\n"
     "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
@@ -28,7 +29,8 @@ inline constexpr const char* kAll =
     "max-lifetime = 1h\nmax-memory = 1G\nheartbeat = 7s\n"
     "max-params = 64K\nmax-body = 2G\nbody-buffer = "
     "3M\nspool-dir = /sp\nspool-limit = 5M\n"
-    "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = 3s\n"
+    "spool-bodies = true\nheader-timeout = 1500ms\nbody-timeout = 2\nwrite-timeout = "
+    "3s\nkeep-alive-timeout = 9s\n"
     "queue-timeout = 9s\nslow-request = 7s\nrequest-timeout = 8s\ntimeout-grace = 6s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
     "true\n";
@@ -37,6 +39,7 @@ inline Settings all_settings() {
   using namespace std::chrono_literals;
   Settings s;
   s.sockets = {"/s", "[::1]:80"};
+  s.http = {"h:81", "/h"};
   s.socket_mode = 0600;
   s.socket_owner = "o";
   s.socket_group = "g";
@@ -55,6 +58,7 @@ inline Settings all_settings() {
   s.scale_up_wait = 50ms;
   s.scale_down_idle = 120s;
   s.threads = 3;
+  s.keep_alive_timeout = 9s;
   s.queue = 5;
   s.preload = Preload::force;
   s.graceful_timeout = 60s;

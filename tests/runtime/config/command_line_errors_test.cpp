@@ -15,8 +15,9 @@ TEST_CASE("what is required is asked for") {
   CHECK_THROWS_WITH_AS(
       parse({"--module", "m"}),
       "command line: --socket: is required; give --socket ADDRESS, or socket = … in "
-      "the --config file",
+      "the --config file; or --http ADDRESS for HTTP clients",
       ConfigError);
+  CHECK_NOTHROW(parse({"--module", "m", "--http", "127.0.0.1:8000"}));
   CHECK_THROWS_AS(parse({"--socket", "/s"}), ConfigError);
   CHECK_THROWS_AS(parse({"--check"}), ConfigError);
   CHECK(ConfigError("").exit_code() == 2);

@@ -71,6 +71,7 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.header_timeout == 15s);
   CHECK(settings.body_timeout == 75s);
   CHECK(settings.write_timeout == 75s);
+  CHECK(settings.keep_alive_timeout == 75s);
   CHECK(settings.queue_timeout == 30s);
   CHECK(settings.slow_request == 5s);
   CHECK(settings.request_timeout == 55s);
@@ -95,6 +96,10 @@ TEST_CASE("the command line can say everything") {
   const Settings settings = parse({"--socket",
                                    "/s",
                                    "--socket=[::1]:80",
+                                   "--http",
+                                   "h:81",
+                                   "--http=/h",
+                                   "--keep-alive-timeout=9",
                                    "--socket-mode=0600",
                                    "--socket-owner",
                                    "o",
@@ -209,7 +214,7 @@ TEST_CASE("every option refuses what it cannot use") {
   const Row rows[] = {
       {"socket-mode", "abc"},
       {"allow", "localhost"},
-      {"protocol", "http"},
+      {"protocol", "https"},
       {"env", "X"},
       {"mount", "app"},
       {"trust-script-name", "2"},
@@ -234,6 +239,7 @@ TEST_CASE("every option refuses what it cannot use") {
       {"header-timeout", "0"},
       {"body-timeout", "0"},
       {"write-timeout", "0"},
+      {"keep-alive-timeout", "x"},
       {"log-level", "trace"},
       {"fastcgi-stderr", "2"},
   };

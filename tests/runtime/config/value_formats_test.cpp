@@ -62,7 +62,7 @@ TEST_CASE("a word stands for what it says") {
   CHECK(Strategy::parse("rolling") == ReloadStrategy::rolling);
   CHECK(Strategy::show(ReloadStrategy::rolling) == "rolling");
   CHECK(LogLevel::parse("warning") == "warning");
-  CHECK(refuses<Protocol>("http"));
+  CHECK(refuses<Protocol>("https"));
   CHECK(refuses<Strategy>("Overlap"));
   CHECK(refuses<LogLevel>("warn"));
 }
@@ -237,12 +237,12 @@ TEST_CASE("prefixes begin with a slash and do not end with one") {
 
 TEST_CASE("words are taken as they are listed only") {
   using enum ProtocolChoice;
-  for (const auto choice : {automatic, fastcgi, uwsgi, scgi}) {
+  for (const auto choice : {automatic, fastcgi, uwsgi, scgi, http}) {
     CHECK(Protocol::parse(Protocol::show(choice)) == choice);
   }
   CHECK(Protocol::show(automatic) == "auto");
   CHECK(Protocol::parse("scgi") == scgi);
-  CHECK(refuses<Protocol>("http"));
+  CHECK(refuses<Protocol>("https"));
   for (const auto mode : {Preload::off, Preload::on, Preload::force}) {
     CHECK(PreloadMode::parse(PreloadMode::show(mode)) == mode);
   }

@@ -34,7 +34,7 @@ TEST_SUITE("exchange pool") {
   TEST_CASE("an exchange whose call has not come back is not lent again") {
     ExchangePool pool;
     auto exchange = pool.take();
-    exchange->open(nullptr, nullptr, protocol::Wire::scgi, 0, false);
+    exchange->open(nullptr, nullptr, protocol::Wire::scgi, {});
     exchange->set_queued({});
     REQUIRE(exchange->try_start({}));
     const WireExchange* const running = exchange.get();

@@ -15,8 +15,10 @@ namespace {
 
 std::shared_ptr<WireExchange> exchange_of(int id) {
   auto exchange = std::make_shared<WireExchange>();
-  exchange->open(nullptr, nullptr, protocol::Wire::fastcgi, static_cast<protocol::RequestId>(id),
-                 true);
+  protocol::Event event;
+  event.id = static_cast<protocol::RequestId>(id);
+  event.keep_connection = true;
+  exchange->open(nullptr, nullptr, protocol::Wire::fastcgi, event);
   return exchange;
 }
 

@@ -29,7 +29,7 @@ TEST_SUITE("outbox") {
       const protocol::ResponseFramer framer(protocol, 5);
       const std::string before = wire::record(6, 5, letters(60'000));
       CHECK(pair.write(before) == Outbox::Status::queued);
-      CHECK(pair.outbox->write_file(file_of(folder, content, 1000, 2'500'000), framer, protocol,
+      CHECK(pair.outbox->write_file(file_of(folder, content, 1000, 2'500'000), framer,
                                     kNeverCancelled) == Outbox::Status::queued);
       const std::string after = wire::record(6, 9, "after");
       CHECK(pair.write(after) == Outbox::Status::queued);
@@ -58,23 +58,22 @@ TEST_SUITE("outbox") {
       told.clear();
       {
         Pair pair;
-        pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
-                                kNeverCancelled, tell);
+        pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, kNeverCancelled,
+                                tell);
         CHECK(told.empty());
         pair.drain();
         CHECK(told == std::vector{std::pair<FileEnd, std::uint64_t>(FileEnd::sent, 0)});
         pair.outbox->shut();
         CHECK(told.size() == 1);
-        CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
+        CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1},
                                       kNeverCancelled, tell) == Outbox::Status::gone);
         CHECK(told.size() == 1);
       }
       told.clear();
       Pair pair;
-      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, protocol,
-                              kNeverCancelled, tell);
-      pair.outbox->write_file(file_of(other, "a file", 2, 4), {protocol, 1}, protocol,
-                              kNeverCancelled, tell);
+      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, kNeverCancelled,
+                              tell);
+      pair.outbox->write_file(file_of(other, "a file", 2, 4), {protocol, 1}, kNeverCancelled, tell);
       for (int turn = 0; turn < 10 && told.empty(); ++turn) pair.outbox->flush();
       REQUIRE(told.size() == 2);
       CHECK(told[0] == std::pair<FileEnd, std::uint64_t>(FileEnd::broken_off, 95));
@@ -82,8 +81,8 @@ TEST_SUITE("outbox") {
 
       told.clear();
       Pair left;
-      left.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, protocol,
-                              kNeverCancelled, tell);
+      left.outbox->write_file(file_of(folder, "a file", 2, 4), {protocol, 1}, kNeverCancelled,
+                              tell);
       left.outbox->shut();
       CHECK(told == std::vector{std::pair<FileEnd, std::uint64_t>(FileEnd::front_gone, 4)});
     }
@@ -93,8 +92,7 @@ TEST_SUITE("outbox") {
     TemporaryFolder folder;
     for (const Wire protocol : {Wire::uwsgi, Wire::fastcgi}) {
       Pair pair;
-      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, protocol,
-                              kNeverCancelled);
+      pair.outbox->write_file(file_of(folder, "short", 0, 100), {protocol, 1}, kNeverCancelled);
       Outbox::Flushed last = Outbox::Flushed::progress;
       for (int turn = 0; turn < 10 && last == Outbox::Flushed::progress; ++turn) {
         last = pair.outbox->flush();
@@ -119,7 +117,7 @@ TEST_SUITE("outbox") {
           got += pair.front.receive([&](const std::string& part) { return !part.empty(); }).size();
         }
       });
-      pair.outbox->write_file(file_of(folder, content, 0, content.size()), {protocol, 1}, protocol,
+      pair.outbox->write_file(file_of(folder, content, 0, content.size()), {protocol, 1},
                               kNeverCancelled);
       int flushes = 1;
       CHECK(eventually([&] {

@@ -131,7 +131,7 @@ TEST_SUITE("outbox") {
     TemporaryFolder folder;
     Pair pair;
     CHECK(pair.hold("held,") == Outbox::Status::first_held);
-    CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {Wire::scgi, 1}, Wire::scgi,
+    CHECK(pair.outbox->write_file(file_of(folder, "a file", 2, 4), {Wire::scgi, 1},
                                   kNeverCancelled) == Outbox::Status::queued);
     CHECK(pair.drain() == "held,file");
   }

@@ -105,7 +105,7 @@ TEST_SUITE("outbox") {
     CHECK(pair.outbox->waiting() == 0);
     CHECK_FALSE(pair.outbox->blocked());
     CHECK(pair.write("late") == Outbox::Status::gone);
-    CHECK(pair.outbox->write_file({}, {}, Wire::scgi, kNeverCancelled) == Outbox::Status::gone);
+    CHECK(pair.outbox->write_file({}, {}, kNeverCancelled) == Outbox::Status::gone);
   }
 
   TEST_CASE("a front that is gone breaks the writer or the flush") {

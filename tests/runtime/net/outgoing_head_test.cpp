@@ -11,11 +11,11 @@ using net::OutgoingHead;
 
 TEST_SUITE("outgoing head") {
   TEST_CASE("the head goes out once, and what it says stays known") {
-    const protocol::ResponseFramer framer(protocol::Wire::scgi, 1);
+    protocol::ResponseFramer framer(protocol::Wire::scgi, 1);
     OutgoingHead head;
     CHECK_FALSE(head.taken());
     CHECK(head.pending().empty());
-    head.take({"404 Not Found", "X-A: b\r\n", true}, framer);
+    head.take({"404 Not Found", "X-A: b\r\n", true}, {}, framer);
     CHECK(head.taken());
     CHECK_FALSE(head.out());
     CHECK(head.pending().find("404 Not Found") != std::string_view::npos);
@@ -28,9 +28,9 @@ TEST_SUITE("outgoing head") {
   }
 
   TEST_CASE("the next response has nothing of it") {
-    const protocol::ResponseFramer framer(protocol::Wire::uwsgi, 1);
+    protocol::ResponseFramer framer(protocol::Wire::uwsgi, 1);
     OutgoingHead head;
-    head.take({"200 OK", "Content-Length: 1\r\n", true}, framer);
+    head.take({"200 OK", "Content-Length: 1\r\n", true}, {}, framer);
     head.set_out();
     head.clear();
     CHECK_FALSE(head.taken());

@@ -24,7 +24,7 @@ TEST_SUITE("peers of a server") {
       Wired wired;
       const std::string sent =
           request(speech, {.path = "/there", .method = "POST", .body = "body"});
-      here.server.adopt(std::move(wired.server), sent);
+      here.server.adopt(std::move(wired.server), net::Caller::front, sent);
       REQUIRE(here.pool.waiting.size() == 1);
       CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::done);
       REQUIRE(here.peers.given.size() == 1);
@@ -39,7 +39,8 @@ TEST_SUITE("peers of a server") {
   TEST_CASE("it stays when no peer is idle") {
     BusyServer here;
     Wired wired;
-    here.server.adopt(std::move(wired.server), request(Speech::scgi, {"/here"}));
+    here.server.adopt(std::move(wired.server), net::Caller::front,
+                      request(Speech::scgi, {"/here"}));
     REQUIRE(here.pool.waiting.size() == 1);
     here.peers.idle = false;
     CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::nobody);
@@ -50,7 +51,8 @@ TEST_SUITE("peers of a server") {
   TEST_CASE("it stays when the server drains") {
     BusyServer here;
     Wired wired;
-    here.server.adopt(std::move(wired.server), request(Speech::scgi, {"/here"}));
+    here.server.adopt(std::move(wired.server), net::Caller::front,
+                      request(Speech::scgi, {"/here"}));
     REQUIRE(here.pool.waiting.size() == 1);
     here.server.drain([] {});
     CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::nobody);
@@ -63,7 +65,7 @@ TEST_SUITE("peers of a server") {
       CAPTURE(left);
       BusyServer here;
       Wired wired;
-      here.server.adopt(std::move(wired.server), {});
+      here.server.adopt(std::move(wired.server), net::Caller::front, {});
       bool done = false;
       using Idle = net::Server::Idle;
       here.server.drain([&] { done = true; }, left ? Idle::left : Idle::closed);
@@ -81,7 +83,7 @@ TEST_SUITE("peers of a server") {
     net::EventLoop loop;
     net::Server alone(loop, UsualOptions(), pool, reporter);
     Wired wired;
-    alone.adopt(std::move(wired.server), {});
+    alone.adopt(std::move(wired.server), net::Caller::front, {});
     bool done = false;
     alone.drain([&] { done = true; }, net::Server::Idle::left);
     CHECK(alone.connections() == 1);

@@ -64,7 +64,8 @@ class Box {
   void pass_on(RunningServer& next) {
     const std::lock_guard lock(mutex_);
     next.on_loop([&] {
-      for (UniqueFd& socket : taken_) next.server().adopt(std::move(socket), {});
+      for (UniqueFd& socket : taken_)
+        next.server().adopt(std::move(socket), net::Caller::front, {});
     });
     taken_.clear();
   }

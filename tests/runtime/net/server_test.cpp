@@ -252,7 +252,8 @@ TEST_SUITE("server") {
     Wired wired;
     FrontSocket given(std::move(wired.front));
     server.on_loop([&] {
-      server.server().adopt(std::move(wired.server), request(Speech::fastcgi_kept, {"/hello"}));
+      server.server().adopt(std::move(wired.server), net::Caller::front,
+                            request(Speech::fastcgi_kept, {"/hello"}));
     });
     CHECK(response_in(Speech::fastcgi_kept, given.receive()).body() == "hello");
     CHECK(given.ended());

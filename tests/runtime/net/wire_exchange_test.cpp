@@ -283,7 +283,7 @@ TEST_SUITE("wire exchange") {
       }
     });
     for (int round = 0; round < 200; ++round) {
-      exchange->open(nullptr, nullptr, protocol::Wire::scgi, 0, false);
+      exchange->open(nullptr, nullptr, protocol::Wire::scgi, {});
       exchange->set_queued(net::WireExchange::Clock::time_point::max());
       {
         const std::lock_guard lock(mutex);

@@ -37,14 +37,14 @@ TEST_SUITE("connection channel") {
   TEST_CASE("a connection stays in the channel until it is taken out, and comes with its bytes") {
     const ConnectionChannel channel;
     const Wired wired;
-    REQUIRE(channel.send(wired.server.get(), "read already"));
+    REQUIRE(channel.send(wired.server.get(), net::Caller::front, "read already"));
     ChannelReader reader(channel.out.get());
     REQUIRE(static_cast<bool>(reader));
     std::vector<char> buffer(100);
     ChannelReader::Message message;
     for (int look = 0; look < 2; ++look) {
       REQUIRE(reader.look(buffer, message) == Found::one);
-      CHECK(message.kind == Kind::connection);
+      CHECK(message.kind == Kind::front);
       CHECK(message.bytes == "read already");
       CHECK((::fcntl(message.socket.get(), F_GETFD) & FD_CLOEXEC) != 0);
       CHECK(heard(wired.front, message.socket, "hello") == "hello");
@@ -60,7 +60,7 @@ TEST_SUITE("connection channel") {
     REQUIRE(channel.send_wake_up());
     ChannelReader reader(channel.out.get());
     std::vector<char> buffer(100);
-    for (const Kind kind : {Kind::offer, Kind::connection}) {
+    for (const Kind kind : {Kind::offer, Kind::front}) {
       ChannelReader::Message message;
       REQUIRE(reader.look(buffer, message) == Found::one);
       CHECK(message.kind == kind);
@@ -73,7 +73,7 @@ TEST_SUITE("connection channel") {
   TEST_CASE("a message keeps nothing of the one before") {
     const ConnectionChannel channel;
     const Wired wired;
-    REQUIRE(channel.send(wired.server.get(), "bytes"));
+    REQUIRE(channel.send(wired.server.get(), net::Caller::front, "bytes"));
     REQUIRE(channel.send_offer());
     ChannelReader reader(channel.out.get());
     std::vector<char> buffer(100);
@@ -88,7 +88,7 @@ TEST_SUITE("connection channel") {
   TEST_CASE("without a free descriptor a connection is seen, and can be had later") {
     const ConnectionChannel channel;
     const Wired wired;
-    REQUIRE(channel.send(wired.server.get()));
+    REQUIRE(channel.send(wired.server.get(), net::Caller::front));
     ChannelReader reader(channel.out.get());
     ChannelReader::Message message;
     std::vector<char> buffer(1);
@@ -104,7 +104,7 @@ TEST_SUITE("connection channel") {
   TEST_CASE("one process reads at a time, and may look for a descriptor meanwhile") {
     const ConnectionChannel channel;
     const Wired wired;
-    REQUIRE(channel.send(wired.server.get()));
+    REQUIRE(channel.send(wired.server.get(), net::Caller::front));
     CHECK(is_free_for_others(channel));
     {
       ChannelReader reader(channel.out.get());
@@ -128,18 +128,20 @@ TEST_SUITE("connection channel") {
     const ConnectionChannel channel;
     const Wired wired;
     int sent = 0;
-    while (sent < 10'000 && channel.send(wired.server.get(), std::string(1000, 'x'))) ++sent;
+    while (sent < 10'000 &&
+           channel.send(wired.server.get(), net::Caller::front, std::string(1000, 'x')))
+      ++sent;
     CHECK(sent > 10);
     CHECK(sent < 10'000);
-    CHECK_FALSE(channel.send(wired.server.get(), std::string(1000, 'x')));
+    CHECK_FALSE(channel.send(wired.server.get(), net::Caller::front, std::string(1000, 'x')));
   }
 
   TEST_CASE("a channel that has ended takes nothing more, and gives what is in") {
     const ConnectionChannel channel;
     const Wired wired;
-    REQUIRE(channel.send(wired.server.get()));
+    REQUIRE(channel.send(wired.server.get(), net::Caller::front));
     peers::end_channel(channel.out.get());
-    CHECK_FALSE(channel.send(wired.server.get()));
+    CHECK_FALSE(channel.send(wired.server.get(), net::Caller::front));
     ChannelReader reader(channel.out.get());
     ChannelReader::Message message;
     std::vector<char> buffer(1);

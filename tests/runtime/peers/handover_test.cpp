@@ -72,7 +72,7 @@ std::vector<Wired> fill(const HandoverQueue& box) {
   std::vector<Wired> put;
   while (put.size() < kMost) {
     Wired wired;
-    if (!box.send(wired.server.get())) return put;
+    if (!box.send(wired.server.get(), net::Caller::front)) return put;
     put.push_back(std::move(wired));
   }
   FAIL("a box without an end");
@@ -125,9 +125,9 @@ TEST_SUITE("handover queue") {
     Member member(box);
     member.open();
     const Wired first = Wired(), second = Wired();
-    REQUIRE(inbox.send(first.server.get(), "a request's head"));
+    REQUIRE(inbox.send(first.server.get(), net::Caller::front, "a request's head"));
     REQUIRE(inbox.send_offer());
-    REQUIRE(inbox.send(second.server.get()));
+    REQUIRE(inbox.send(second.server.get(), net::Caller::front));
     CHECK(peers::recover(inbox.out.get(), box) == 2);
     CHECK(peers::recover(inbox.out.get(), box) == 0);
     member.turns(3);
@@ -145,9 +145,9 @@ TEST_SUITE("handover queue") {
     Member member(box);
     member.open();
     const Wired wired;
-    REQUIRE(inbox.send(wired.server.get()));
+    REQUIRE(inbox.send(wired.server.get(), net::Caller::front));
     peers::close_inbox(inbox.out.get());
-    CHECK_FALSE(inbox.send(wired.server.get()));
+    CHECK_FALSE(inbox.send(wired.server.get(), net::Caller::front));
     CHECK(peers::recover(inbox.out.get(), box) == 1);
     member.turns(2);
     CHECK(member.taken.size() == 1);
@@ -171,7 +171,7 @@ TEST_SUITE("handover queue") {
     std::atomic<int> adopted{0};
     RunningMember receiver(box, [&](const UniqueFd&) { ++adopted; });
     const Wired wired;
-    REQUIRE(box.send(wired.server.get()));
+    REQUIRE(box.send(wired.server.get(), net::Caller::front));
     dying.join();
     CHECK(woken.load());
     CHECK(peers::recover(-1, box) == 0);
@@ -185,7 +185,7 @@ TEST_SUITE("handover queue") {
     member.turns(1);
     Wired wired;
     REQUIRE(::send(wired.front.get(), "sent since", 10, 0) == 10);
-    REQUIRE(box.send(wired.server.get()));
+    REQUIRE(box.send(wired.server.get(), net::Caller::front));
     CHECK(member.taken.empty());
     wired.server.reset();
     member.turns(2);
@@ -205,7 +205,7 @@ TEST_SUITE("handover queue") {
       members.back()->turns(1);
     }
     std::vector<Wired> wired(60);
-    for (const Wired& each : wired) REQUIRE(box.send(each.server.get()));
+    for (const Wired& each : wired) REQUIRE(box.send(each.server.get(), net::Caller::front));
     members[0]->turns(20);
     members[1]->turns(10);
     members[2]->turns(100);
@@ -226,7 +226,7 @@ TEST_SUITE("handover queue") {
     const HandoverQueue box;
     std::vector<Wired> wired(3);
     for (Wired& each : wired) {
-      REQUIRE(box.send(each.server.get()));
+      REQUIRE(box.send(each.server.get(), net::Caller::front));
       each.server.reset();
     }
     Member member(box);
@@ -244,13 +244,13 @@ TEST_SUITE("handover queue") {
     CHECK(put.size() >= 100);
     const Wired one_more;
     const std::size_t before = open_descriptors();
-    CHECK_FALSE(box.send(one_more.server.get()));
+    CHECK_FALSE(box.send(one_more.server.get(), net::Caller::front));
     CHECK(open_descriptors() == before);
     CHECK(heard(one_more.front, one_more.server, "here") == "here");
     Member member(box);
     member.open();
     member.turns(static_cast<int>(put.size()));
-    CHECK(box.send(one_more.server.get()));
+    CHECK(box.send(one_more.server.get(), net::Caller::front));
     member.turns(5);
     CHECK(member.taken.size() == put.size() + 1);
     CHECK(heard(one_more.front, member.taken.back().first, "there") == "there");
@@ -263,7 +263,7 @@ TEST_SUITE("handover queue") {
     closed.turns(1);
     const Wired wired;
     closed.receiver.close();
-    REQUIRE(box.send(wired.server.get()));
+    REQUIRE(box.send(wired.server.get(), net::Caller::front));
     closed.turns(3);
     CHECK(closed.taken.empty());
     closed.receiver.close();  // an order may come twice
@@ -277,7 +277,7 @@ TEST_SUITE("handover queue") {
   TEST_CASE("a receiver that closes before it was open takes nothing") {
     const HandoverQueue box;
     const Wired wired;
-    REQUIRE(box.send(wired.server.get()));
+    REQUIRE(box.send(wired.server.get(), net::Caller::front));
     Member member(box);
     member.receiver.close();
     member.turns(2);
@@ -290,7 +290,7 @@ TEST_SUITE("handover queue") {
     member.taker.on_taken = [&] { member.receiver.close(); };
     member.open();
     std::vector<Wired> wired(3);
-    for (const Wired& each : wired) REQUIRE(box.send(each.server.get()));
+    for (const Wired& each : wired) REQUIRE(box.send(each.server.get(), net::Caller::front));
     member.turns(5);
     CHECK(member.taken.size() == 2);  // the one that it may have been woken for comes with it
     Member other(box);
@@ -304,7 +304,7 @@ TEST_SUITE("handover queue") {
     Member member(box);
     member.open();
     Wired waits;
-    REQUIRE(box.send(waits.server.get()));
+    REQUIRE(box.send(waits.server.get(), net::Caller::front));
     waits.server.reset();
     {
       const NoDescriptors none;
@@ -314,7 +314,7 @@ TEST_SUITE("handover queue") {
     char byte = 0;
     CHECK(::recv(waits.front.get(), &byte, 1, MSG_DONTWAIT) < 0);  // it is open
     const Wired next_one;
-    REQUIRE(box.send(next_one.server.get()));
+    REQUIRE(box.send(next_one.server.get(), net::Caller::front));
     CHECK(eventually([&] {
       member.turns(1);
       return member.taken.size() == 2;
@@ -326,7 +326,7 @@ TEST_SUITE("handover queue") {
     Member closed(box);
     closed.open();
     const Wired wired;
-    REQUIRE(box.send(wired.server.get()));
+    REQUIRE(box.send(wired.server.get(), net::Caller::front));
     {
       const NoDescriptors none;
       closed.turns(3);
@@ -353,7 +353,7 @@ TEST_SUITE("handover queue") {
     };
     member.open();
     const Wired given;
-    REQUIRE(box.send(given.server.get()));
+    REQUIRE(box.send(given.server.get(), net::Caller::front));
     none.emplace();
     member.turns(3);
     CHECK(asked == 1);
@@ -371,7 +371,7 @@ TEST_SUITE("handover queue") {
     };
     member.open();
     const Wired given;
-    REQUIRE(box.send(given.server.get()));
+    REQUIRE(box.send(given.server.get(), net::Caller::front));
     none.emplace();
     member.receiver.close();
     CHECK(member.taken.size() == 1);
@@ -384,7 +384,7 @@ TEST_SUITE("handover queue") {
     Member member(box);
     member.open();
     const Wired given;
-    REQUIRE(inbox.send(given.server.get()));
+    REQUIRE(inbox.send(given.server.get(), net::Caller::front));
     {
       const NoDescriptors none;
       CHECK(peers::recover(inbox.out.get(), box) == 0);
@@ -401,8 +401,8 @@ TEST_SUITE("handover queue") {
     const HandoverQueue box;
     const std::vector<Wired> put = fill(box);
     const Wired first = Wired(), second = Wired();
-    REQUIRE(inbox.send(first.server.get(), "first"));
-    REQUIRE(inbox.send(second.server.get(), "second"));
+    REQUIRE(inbox.send(first.server.get(), net::Caller::front, "first"));
+    REQUIRE(inbox.send(second.server.get(), net::Caller::front, "second"));
     CHECK(peers::recover(inbox.out.get(), box) == 0);
     Member member(box);
     member.open();
@@ -422,7 +422,7 @@ TEST_SUITE("handover queue") {
       member.open();
       for (int i = 0; i < 20; ++i) {
         const Wired wired;
-        REQUIRE(box.send(wired.server.get()));
+        REQUIRE(box.send(wired.server.get(), net::Caller::front));
       }
       member.turns(10);
     }
@@ -436,10 +436,11 @@ TEST_SUITE("handover queue") {
       CAPTURE(round);
       const HandoverQueue box;
       std::atomic<int> arrived{0};
-      RunningMember closing(box, [&](const UniqueFd& socket) { box.send(socket.get()); });
+      RunningMember closing(
+          box, [&](const UniqueFd& socket) { box.send(socket.get(), net::Caller::front); });
       RunningMember staying(box, [&](const UniqueFd&) { ++arrived; });
       const Wired wired;
-      REQUIRE(box.send(wired.server.get()));
+      REQUIRE(box.send(wired.server.get(), net::Caller::front));
       closing.close();
       REQUIRE(eventually([&] { return arrived == 1; }));
     }

@@ -53,7 +53,8 @@ TEST_SUITE("peers") {
       Team team(2, 1000);
       std::atomic<int> given{0};
       std::thread giver([&] {
-        while (team[0].peers.give(wired.server.get(), "x") && given < 100) ++given;
+        while (team[0].peers.give(wired.server.get(), net::Caller::front, "x") && given < 100)
+          ++given;
       });
       while (given < round % 50) std::this_thread::yield();
       REQUIRE(team[1].close_all());
@@ -74,7 +75,7 @@ TEST_SUITE("peers") {
     team[1].turn();
     CHECK(team[1].closed == 0);
     const Wired wired;
-    REQUIRE(team.boxes.boxes()[1].send(wired.server.get(), "late"));
+    REQUIRE(team.boxes.boxes()[1].send(wired.server.get(), net::Caller::front, "late"));
     REQUIRE(eventually([&] {
       team[1].turn();
       return team[1].closed == 1;
@@ -115,7 +116,7 @@ TEST_SUITE("peers") {
     team[1].close();
     CHECK(team[1].closed == 0);
     const Wired wired;
-    REQUIRE(team.boxes.boxes()[1].send(wired.server.get()));
+    REQUIRE(team.boxes.boxes()[1].send(wired.server.get(), net::Caller::front));
     REQUIRE(eventually([&] {
       team[1].turn();
       return team[1].closed == 2;
@@ -128,13 +129,13 @@ TEST_SUITE("peers") {
     REQUIRE(team[1].close_all());
     const peers::ConnectionChannel& box = team.boxes.boxes()[1];
     const Wired late, later, last;
-    REQUIRE(box.send(late.server.get()));
+    REQUIRE(box.send(late.server.get(), net::Caller::front));
     team[1].turns(2);
     CHECK(team[1].adopted.size() == 1);
     // The one that is taken is the last of the server's, which has drained then.
     team[1].taker.on_taken = [&] { team[1].peers.end(); };
-    REQUIRE(box.send(later.server.get()));
-    REQUIRE(box.send(last.server.get()));
+    REQUIRE(box.send(later.server.get(), net::Caller::front));
+    REQUIRE(box.send(last.server.get(), net::Caller::front));
     team[1].turns(5);
     CHECK(team[1].adopted.size() == 2);
     // The rest is the master's.

@@ -37,7 +37,7 @@ TEST_SUITE("peers") {
       CAPTURE(bytes.size());
       Team team(2);
       Wired wired;
-      REQUIRE(team[0].peers.give(wired.server.get(), bytes));
+      REQUIRE(team[0].peers.give(wired.server.get(), net::Caller::front, bytes));
       CHECK(team[1].adopted.empty());
       team[1].turns(2);
       REQUIRE(team[1].adopted.size() == 1);
@@ -181,7 +181,7 @@ TEST_SUITE("peers") {
   TEST_CASE("a connection for whichever worker serves next goes into the handover queue") {
     Team team(1);
     Wired wired;
-    REQUIRE(team[0].peers.queue_for_handover(wired.server.get()));
+    REQUIRE(team[0].peers.queue_for_handover(wired.server.get(), net::Caller::front));
     wired.server.reset();
     std::vector<char> buffer(kMostBytes);
     peers::ChannelReader::Message message;
@@ -190,13 +190,13 @@ TEST_SUITE("peers") {
     CHECK(message.bytes.empty());
     CHECK(heard(wired.front, message.socket, "from the next") == "from the next");
     peers::end_channel(team.queue.in.get());
-    CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get()));
+    CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get(), net::Caller::front));
   }
 
   TEST_CASE("what lies in the box of a worker that died is its replacement's") {
     Team team(2, 10);
     Wired wired;
-    REQUIRE(team[0].peers.give(wired.server.get(), "for the first"));
+    REQUIRE(team[0].peers.give(wired.server.get(), net::Caller::front, "for the first"));
     wired.server.reset();
     REQUIRE(team.give(0, "second"));
     team.kill(1);
@@ -228,7 +228,7 @@ TEST_SUITE("peers") {
   TEST_CASE("without a free descriptor a connection stays in the box until there is one") {
     Team team(2, 2);
     const Wired first;
-    REQUIRE(team[0].peers.give(first.server.get(), "first"));
+    REQUIRE(team[0].peers.give(first.server.get(), net::Caller::front, "first"));
     REQUIRE(team.give(0, "second"));
     {
       const NoDescriptors none;

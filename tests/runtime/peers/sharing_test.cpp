@@ -213,7 +213,7 @@ TEST_SUITE("sharing") {
       two.b.on_loop([&] {
         two.b.begin_drain();
         CHECK_FALSE(two.b.server().draining());
-        CHECK(two.share.inboxes.boxes()[1].send(wired.server.get()));
+        CHECK(two.share.inboxes.boxes()[1].send(wired.server.get(), net::Caller::front));
       });
       wired.server.reset();
       CHECK(response_in(speech, front.receive()).body() == "b:given");

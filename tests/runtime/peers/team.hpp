@@ -81,7 +81,7 @@ struct Team {
   ipc::WorkerLoad& load(unsigned index) { return board.loads()[index]; }
   bool give(unsigned from, std::string_view bytes = {}) {
     const Wired wired;
-    return members[from]->peers.give(wired.server.get(), bytes);
+    return members[from]->peers.give(wired.server.get(), net::Caller::front, bytes);
   }
 
   const unsigned thread_count;

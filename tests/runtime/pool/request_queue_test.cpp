@@ -23,7 +23,7 @@ const Clock::time_point kStart = Clock::time_point(1h);
 
 Request queued(Clock::duration after) {
   const Request request = std::make_shared<net::WireExchange>();
-  request->open(nullptr, nullptr, protocol::Wire::fastcgi, 1, true);
+  request->open(nullptr, nullptr, protocol::Wire::fastcgi, {});
   request->set_queued(kStart + after);
   return request;
 }

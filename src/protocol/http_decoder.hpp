@@ -1,0 +1,92 @@
+// The decoder of HTTP connections.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/chunked_body.hpp"
+#include "protocol/decoder.hpp"
+#include "protocol/http_head.hpp"
+#include "runtime/gateway/block_pool.hpp"
+
+namespace appd::protocol {
+
+/// The two ends of a connection, as a front would tell them.
+struct HttpEnds {
+  std::string client_address;  ///< "" if it has none (a Unix socket)
+  std::uint16_t client_port = 0;
+  std::string server_address;
+  std::uint16_t server_port = 0;
+};
+
+/// HTTP/1.1 and 1.0 (RFC 9112). One request at a time: the next one is read once the one before it
+/// is released, so that responses come in order. What is malformed is refused, and ends the
+/// connection, since nobody knows where the next request would begin.
+///
+///     between ──► head ──► complete ──► body ──► ending ──► answering
+///        ▲                                 └───────┬──────────┘
+///        │                                      release
+///        ├──────────────── swallowing ◄────────────┤
+///        └─────────────────────────────────────────┘      or, if the connection ends: over
+class HttpDecoder final : public Decoder {
+ public:
+  HttpDecoder(const DecoderLimits& limits, gateway::BlockPool& blocks, HttpEnds ends)
+      : max_params_(limits.max_params),
+        blocks_(blocks),
+        ends_(std::move(ends)),
+        scanner_(max_params_) {}
+
+  Event next(std::string_view& input) override;
+  void take_variables(RequestId id, gateway::VariableBlock& into) override;
+  void expect_body(RequestId id, std::optional<std::uint64_t> length) override;
+  void release(RequestId id) override;
+  bool inside_head() const noexcept override { return stage_ == Stage::head; }
+  bool owes_body() const noexcept override {
+    return stage_ == Stage::swallowing || (stage_ == Stage::over && owes_);
+  }
+  bool holds_only(RequestId) const noexcept override { return stage_ == Stage::answering; }
+  bool holds_nothing() const noexcept override { return stage_ == Stage::between; }
+
+ private:
+  enum class Stage : std::uint8_t {
+    between,     // no byte of a request has come
+    head,        // up to the empty line
+    complete,    // `request` was given; the caller owes expect_body or release
+    body,        // of the present request
+    ending,      // the body is complete; the next event says so
+    answering,   // the request is complete, and not released
+    swallowing,  // the rest of a released request's body
+    over,        // everything that still comes is swallowed
+  };
+
+  Event on_head(std::string_view& input);
+  Event on_whole_head(std::string_view head);
+  Event on_body(std::string_view& input);
+  Event on_chunks(std::string_view& input);
+  Event end_body();
+  Event cut_body(const char* problem);
+  Event refuse(HttpRefusal refusal);
+  void swallow(std::string_view& input);
+  void skip_line_ends(std::string_view& input) noexcept;
+  void add_ends();
+  void begin_next();
+  std::string_view take(std::string_view& input, std::size_t most) noexcept;
+
+  std::size_t max_params_;
+  gateway::BlockPool& blocks_;
+  HttpEnds ends_;
+  gateway::BlockPool::Block block_;  // from the end of a head until it is taken
+
+  Stage stage_ = Stage::between;
+  bool owes_ = false;           // the end of what is swallowed is not known, or has not come
+  std::uint8_t line_ends_ = 0;  // bytes skipped before the request
+  std::uint64_t offset_ = 0;    // bytes of the connection taken so far
+  std::string head_;            // what has come of a head that is incomplete
+  HttpHeadScanner scanner_;
+  HttpFraming framing_;  // of the present request
+  std::uint64_t body_left_ = 0;
+  ChunkedBody chunks_;
+};
+
+}  // namespace appd::protocol
