@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "runtime/support/ip_address.hpp"
-#include "runtime/support/whole_number.hpp"
+#include "runtime/support/port_number.hpp"
 
 namespace appd::protocol {
 namespace {
@@ -58,12 +58,6 @@ std::string canonical(std::string_view text, bool is_v6) {
   const auto address = support::parse_ip_address(text);
   const bool as_said = (text.find(':') != std::string_view::npos) == is_v6;
   return address && as_said ? address->to_string() : std::string();
-}
-
-std::optional<std::uint16_t> port(std::string_view text) noexcept {
-  const auto number = support::whole_number(text);
-  if (!number || *number > 0xFFFF || (text.front() == '0' && text.size() > 1)) return std::nullopt;
-  return static_cast<std::uint16_t>(*number);
 }
 
 template <typename Address>
@@ -136,7 +130,7 @@ ProxyHeader::Result ProxyHeader::on_fields(const std::array<std::string_view, 4>
   }
   for (auto* const end : {&found.source, &found.destination}) {
     const auto field = fields[next++];
-    const auto number = port(field);
+    const auto number = support::port_number(field);
     if (!number) return malformed("no port of 0 to 65535", at(field));
     end->port = *number;
   }
