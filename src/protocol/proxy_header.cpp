@@ -147,7 +147,7 @@ ProxyHeader::Result ProxyHeader::on_binary() {
     case kLengthAt + 1:
       return on_length();
     default:
-      return size_ == kAddressesAt + block_size_ ? on_addresses() : Result::need_more;
+      return size_ == kAddressesAt + block_size_ ? end_block() : Result::need_more;
   }
 }
 
@@ -188,10 +188,23 @@ ProxyHeader::Result ProxyHeader::on_length() {
   }
   const bool is_tcp = low_half(byte_at(kFamilyAt)) == kStream && family != kUnix;
   block_size_ = is_tcp ? needed : 0;
-  return block_size_ == 0 ? begin_skip() : Result::need_more;
+  return block_size_ == 0 ? end_block() : Result::need_more;
 }
 
-ProxyHeader::Result ProxyHeader::on_addresses() {
+ProxyHeader::Result ProxyHeader::end_block() {
+  to_skip_ = number_at(kLengthAt) - block_size_;
+  return to_skip_ == 0 ? end_binary() : Result::need_more;
+}
+
+ProxyHeader::Result ProxyHeader::skip(std::string_view& input) {
+  const auto skipped = std::min(to_skip_, input.size());
+  input.remove_prefix(skipped);
+  to_skip_ -= skipped;
+  return to_skip_ == 0 ? end_binary() : Result::need_more;
+}
+
+ProxyHeader::Result ProxyHeader::end_binary() {
+  if (block_size_ == 0) return Result::done;
   const auto block = collected().substr(kAddressesAt);
   const bool is_inet6 = high_half(byte_at(kFamilyAt)) == kInet6;
   const auto read = is_inet6 ? binary_address<ip::address_v6> : binary_address<ip::address_v4>;
@@ -199,19 +212,7 @@ ProxyHeader::Result ProxyHeader::on_addresses() {
   const std::size_t ports_at = kAddressesAt + 2 * size;
   endpoints_ = Endpoints{{read(block), number_at(ports_at)},
                          {read(block.substr(size)), number_at(ports_at + sizeof(std::uint16_t))}};
-  return begin_skip();
-}
-
-ProxyHeader::Result ProxyHeader::begin_skip() noexcept {
-  to_skip_ = number_at(kLengthAt) - block_size_;
-  return to_skip_ == 0 ? Result::done : Result::need_more;
-}
-
-ProxyHeader::Result ProxyHeader::skip(std::string_view& input) noexcept {
-  const auto skipped = std::min(to_skip_, input.size());
-  input.remove_prefix(skipped);
-  to_skip_ -= skipped;
-  return to_skip_ == 0 ? Result::done : Result::need_more;
+  return Result::done;
 }
 
 ProxyHeader::Result ProxyHeader::malformed(std::string_view what, std::size_t at) {

@@ -62,9 +62,9 @@ class ProxyHeader {
   Result on_command();
   Result on_family();
   Result on_length();
-  Result on_addresses();
-  Result begin_skip() noexcept;
-  Result skip(std::string_view& input) noexcept;
+  Result end_block();
+  Result skip(std::string_view& input);
+  Result end_binary();
   Result malformed(std::string_view what, std::size_t at);
 
   std::string_view collected() const noexcept { return {collected_.data(), size_}; }

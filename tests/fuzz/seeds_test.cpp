@@ -8,6 +8,7 @@
 
 #include "fuzz/connection_script.hpp"
 #include "fuzz/properties.hpp"
+#include "fuzz/proxy_properties.hpp"
 
 namespace appd::protocol {
 namespace {
@@ -45,6 +46,12 @@ TEST_SUITE("fuzz seeds") {
   }
   TEST_CASE("connection") {
     replay("connection", fuzz::check_connection);
+  }
+  TEST_CASE("proxy_header") {
+    replay("proxy_header", fuzz::check_proxy_header);
+  }
+  TEST_CASE("forwarded") {
+    replay("forwarded", fuzz::check_forwarded);
   }
 }
 

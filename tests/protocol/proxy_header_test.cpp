@@ -54,6 +54,7 @@ void check_accepted(const std::vector<Row>& rows) {
       const auto begun = feed_proxy_header(row.header.substr(0, size));
       REQUIRE(begun.result == Result::need_more);
       REQUIRE_EQ(begun.taken, size);
+      REQUIRE_FALSE(begun.endpoints);
     }
   }
 }
