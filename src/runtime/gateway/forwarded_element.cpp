@@ -12,17 +12,16 @@
 namespace appd::gateway {
 namespace {
 
-bool follows_odd_backslashes(std::string_view text, std::size_t at) noexcept {
-  const std::size_t before = text.substr(0, at).find_last_not_of('\\');
-  const std::size_t first = before == std::string_view::npos ? 0 : before + 1;
-  return (at - first) % 2 == 1;
+// Enough to know an escaped quote from the right: the one that begins a string follows "=".
+bool follows_backslash(std::string_view text, std::size_t at) noexcept {
+  return at > 0 && text[at - 1] == '\\';
 }
 
 std::size_t last_comma(std::string_view list) noexcept {
   bool quoted = false;
   for (std::size_t i = list.size(); i-- > 0;) {
     if (list[i] == ',' && !quoted) return i;
-    if (list[i] == '"' && !(quoted && follows_odd_backslashes(list, i))) quoted = !quoted;
+    if (list[i] == '"' && !(quoted && follows_backslash(list, i))) quoted = !quoted;
   }
   return std::string_view::npos;
 }

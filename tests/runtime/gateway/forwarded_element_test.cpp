@@ -46,6 +46,7 @@ TEST_CASE("elements are taken from the right, and quoted commas do not part them
       {R"(x="a,b", y="c,d";z=e)", {R"(y="c,d";z=e)", R"(x="a,b")"}},
       {R"(x="a\",b", y=c)", {"y=c", R"(x="a\",b")"}},
       {R"(x="a\\", y="\\\",")", {R"(y="\\\",")", R"(x="a\\")"}},
+      {R"(for=a, x="b,c\\")", {R"(x="b,c\\")", "for=a"}},
       {R"(x="", y="")", {R"(y="")", R"(x="")"}},
       // What a client has written does not reach into what its proxy has added.
       {R"(x=", for=b)", {"for=b", R"(x=")"}},
