@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "fuzz/connection_script.hpp"
+#include "fuzz/file_properties.hpp"
 #include "fuzz/properties.hpp"
 #include "fuzz/proxy_properties.hpp"
 
@@ -47,11 +48,16 @@ TEST_SUITE("fuzz seeds") {
   TEST_CASE("connection") {
     replay("connection", fuzz::check_connection);
   }
+<<<<<<< HEAD
   TEST_CASE("proxy_header") {
     replay("proxy_header", fuzz::check_proxy_header);
   }
   TEST_CASE("forwarded") {
     replay("forwarded", fuzz::check_forwarded);
+=======
+  TEST_CASE("ranges") {
+    replay("ranges", fuzz::check_file_request);
+>>>>>>> 760cea4 (Plan the responses to requests for static files)
   }
 }
 
