@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/chunked_body.hpp"
 #include "protocol/event_log.hpp"
 #include "protocol/fastcgi_records.hpp"
 #include "protocol/gathered.hpp"
@@ -68,6 +69,19 @@ inline std::optional<std::string> response_content(std::string_view bytes, Reque
   }
 }
 
+/// The body in chunks; std::nullopt if `bytes` are not one chunked body.
+inline std::optional<std::string> chunked_content(std::string_view bytes) {
+  ChunkedBody body;
+  std::string content;
+  for (;;) {
+    const ChunkedBody::Step step = body.next(bytes);
+    content += step.bytes;
+    if (step.found == ChunkedBody::Found::bytes) continue;
+    return step.found == ChunkedBody::Found::end && bytes.empty() ? std::optional(content)
+                                                                  : std::nullopt;
+  }
+}
+
 /// A response, sent in portions of pieces, comes out of its frames as it went in.
 inline std::string check_framer(std::string_view input) {
   const auto id = static_cast<RequestId>(take_byte(input) * 257);  // both bytes
@@ -79,14 +93,22 @@ inline std::string check_framer(std::string_view input) {
   const std::array<std::string_view, 3> body{input, "", piece};
 
   const ResponseFramer framer(Wire::fastcgi, id);
+  ResponseFramer http(Wire::http, 0);
+  std::string http_head;
+  http.write_head({"200 OK", ""}, {}, http_head);
   Gather out;
+  Gather chunks;
   std::string expected;
   for (std::size_t i = 0; i < portions; ++i) {
     framer.frame(i == 0 ? head : "", body, i + 1 == portions, out);
+    http.frame("", body, i + 1 == portions, chunks);
     expected += i == 0 ? head : "";
     for (const auto each : body) expected += each;
   }
-  return response_content(joined(out), id) == expected ? "" : "a response changed in its frames";
+  if (response_content(joined(out), id) != expected) return "a response changed in its frames";
+  return chunked_content(joined(chunks)) == expected.substr(head.size())
+             ? ""
+             : "a response changed in its chunks";
 }
 
 }  // namespace appd::protocol::testing

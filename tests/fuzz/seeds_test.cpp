@@ -41,6 +41,9 @@ TEST_SUITE("fuzz seeds") {
   TEST_CASE("scgi") {
     replay("scgi", [](std::string_view input) { return check_decoder(Wire::scgi, input); });
   }
+  TEST_CASE("http") {
+    replay("http", [](std::string_view input) { return check_decoder(Wire::http, input); });
+  }
   TEST_CASE("framer") {
     replay("framer",
            [](std::string_view input) { return check_sniff(input) + check_framer(input); });
@@ -48,16 +51,14 @@ TEST_SUITE("fuzz seeds") {
   TEST_CASE("connection") {
     replay("connection", fuzz::check_connection);
   }
-<<<<<<< HEAD
   TEST_CASE("proxy_header") {
     replay("proxy_header", fuzz::check_proxy_header);
   }
   TEST_CASE("forwarded") {
     replay("forwarded", fuzz::check_forwarded);
-=======
+  }
   TEST_CASE("ranges") {
     replay("ranges", fuzz::check_file_request);
->>>>>>> 760cea4 (Plan the responses to requests for static files)
   }
 }
 

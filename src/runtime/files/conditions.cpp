@@ -44,7 +44,7 @@ bool matches(std::string_view list, const Validators& validators, Comparison com
 
 /// Whether the file was modified after the date. std::nullopt if either is not known.
 std::optional<bool> modified_after(std::string_view date, const Validators& validators) noexcept {
-  const auto time = parse_http_date(support::trim(date));
+  const auto time = support::parse_http_date(support::trim(date));
   if (!time || !validators.modified) return std::nullopt;
   return *validators.modified > *time;
 }
@@ -82,7 +82,7 @@ bool range_applies(std::string_view if_range, const Validators& validators) noex
   const std::string_view value = support::trim(if_range);
   if (value.empty()) return true;
   if (value.starts_with('"')) return value == validators.etag;
-  const auto date = parse_http_date(value);
+  const auto date = support::parse_http_date(value);
   return date && date == validators.modified;
 }
 

@@ -8,9 +8,11 @@
 
 #include "runtime/files/file_request.hpp"
 #include "runtime/files/file_root.hpp"
-#include "runtime/files/http_date.hpp"
+#include "runtime/support/http_date.hpp"
 
 namespace appd::files {
+
+using support::Seconds;
 
 /// What tells one content of a file from another.
 struct Validators {

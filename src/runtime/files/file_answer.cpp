@@ -34,7 +34,7 @@ std::string cache_fields(const FileRequest& request, const Presentation& as,
   std::string fields;
   if (validators.modified) {  // never later than now (section 8.8.2.1)
     const Seconds modified = std::min(*validators.modified, request.now);
-    add_field(fields, "Last-Modified", format_http_date(modified));
+    add_field(fields, "Last-Modified", support::format_http_date(modified));
   }
   add_field(fields, "ETag", validators.etag);
   add_field(fields, "Cache-Control", as.cache_control);

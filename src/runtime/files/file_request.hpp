@@ -3,10 +3,12 @@
 
 #include <string_view>
 
-#include "runtime/files/http_date.hpp"
 #include "runtime/gateway/request.hpp"
+#include "runtime/support/http_date.hpp"
 
 namespace appd::files {
+
+using support::Seconds;
 
 /// The method and the values of the fields that count, as the client sent them; "" if not sent.
 struct FileRequest {

@@ -1,23 +1,22 @@
 // Dates as HTTP writes them.
 #pragma once
 
-#include <array>
-#include <ctime>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace appd::support {
 
-/// A date in HTTP's preferred format (RFC 9110 section 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT".
-class HttpDate {
- public:
-  /// Of a year from 0 to 9999; another one is shown as its nearest.
-  explicit HttpDate(std::time_t time) noexcept;
+/// Seconds since 1970 (UTC).
+using Seconds = std::int64_t;
 
-  std::string_view text() const noexcept { return {text_.data(), kSize}; }
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7). "" before 1970 and after 9999.
+std::string format_http_date(Seconds time);
 
- private:
-  static constexpr std::size_t kSize = 29;
-  std::array<char, kSize + 1> text_{};
-};
+/// Reads any of the three forms that HTTP has had: the above, "Sunday, 06-Nov-94 08:49:37 GMT" and
+/// "Sun Nov  6 08:49:37 1994". std::nullopt for anything else, and before 1970. Years of two digits
+/// are those from 1970 to 2069. Whether the day of the week is right does not matter.
+std::optional<Seconds> parse_http_date(std::string_view text) noexcept;
 
 }  // namespace appd::support
