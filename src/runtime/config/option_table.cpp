@@ -122,6 +122,16 @@ std::vector<Option> make_table() {
                                       "Protocol of the --socket sockets: fastcgi, uwsgi, scgi or "
                                       "http. auto recognises the first three by the first bytes "
                                       "of each connection."}),
+      list<&S::trust_proxy, Proxy>(
+          sockets,
+          {"trust-proxy", "NETWORK", "",
+           "Address or network of a proxy in front of --http whose X-Forwarded-For, -Proto "
+           "and -Host are believed, or unix for whoever connects to a Unix socket. May be "
+           "given several times. Default: nobody."}),
+      single<&S::proxy_headers, ProxyFields>(
+          sockets, {"proxy-headers", "NAME", "x-forwarded",
+                    "Headers in which these proxies tell of the client: x-forwarded, or forwarded "
+                    "(RFC 7239)."}),
 
       required(single<&S::module, Text>(
           application,

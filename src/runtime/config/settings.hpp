@@ -14,6 +14,12 @@ namespace appd::config {
 
 enum class ProtocolChoice : std::uint8_t { automatic, fastcgi, uwsgi, scgi, http };
 
+/// The fields in which proxies tell of a client.
+enum class ProxyHeaders : std::uint8_t { x_forwarded, forwarded };
+
+/// A proxy whose word about clients counts: a network, or std::nullopt for Unix sockets.
+using TrustedProxy = std::optional<support::IpNetwork>;
+
 /// Whether the application is imported once, in a process from which the workers are forked.
 enum class Preload : std::uint8_t {
   off,
@@ -77,6 +83,8 @@ struct Settings {
   /// Users that may connect to Unix sockets; empty means everyone.
   std::vector<std::string> allow_users;
   ProtocolChoice protocol = ProtocolChoice::automatic;
+  std::vector<TrustedProxy> trust_proxy;  ///< of HTTP clients; empty means none
+  ProxyHeaders proxy_headers = ProxyHeaders::x_forwarded;
 
   // Application
   std::string module;

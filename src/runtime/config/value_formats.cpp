@@ -116,6 +116,24 @@ support::IpNetwork Network::parse(std::string_view text) {
       "10.0.0.0/8 or fd00::/8");
 }
 
+TrustedProxy Proxy::parse(std::string_view text) {
+  if (text == "unix") return std::nullopt;
+  if (const auto network = support::IpNetwork::parse(text)) return network;
+  throw BadValue("an address such as 192.0.2.7, a network such as 10.0.0.0/8, or unix");
+}
+
+std::string Proxy::show(const TrustedProxy& value) {
+  return value ? value->to_string() : "unix";
+}
+
+ProxyHeaders ProxyFields::parse(std::string_view text) {
+  return static_cast<ProxyHeaders>(place_of(text, kWords));
+}
+
+std::string ProxyFields::show(ProxyHeaders value) {
+  return std::string(kWords[static_cast<std::size_t>(value)]);
+}
+
 Assignment::Pair Assignment::parse(std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) throw BadValue("NAME=VALUE");

@@ -82,6 +82,19 @@ struct Network {
   static std::string show(const support::IpNetwork& value) { return value.to_string(); }
 };
 
+/// What Network takes, or "unix".
+struct Proxy {
+  static TrustedProxy parse(std::string_view text);
+  static std::string show(const TrustedProxy& value);
+};
+
+struct ProxyFields {
+  /// In the order of ProxyHeaders.
+  static constexpr std::array<std::string_view, 2> kWords{"x-forwarded", "forwarded"};
+  static ProxyHeaders parse(std::string_view text);
+  static std::string show(ProxyHeaders value);
+};
+
 /// Permission bits in octal.
 struct FileMode {
   static unsigned parse(std::string_view text);

@@ -9,13 +9,13 @@ namespace appd::gateway {
 namespace {
 
 constexpr std::array<std::string_view, kKnownNames> kTexts = {
-    "AUTH_TYPE",       "CONTENT_LENGTH",  "CONTENT_TYPE",
-    "DOCUMENT_URI",    "HTTP_HOST",       "HTTP_X_FORWARDED_PROTO",
-    "HTTPS",           "PATH_INFO",       "QUERY_STRING",
-    "REMOTE_ADDR",     "REMOTE_USER",     "REQUEST_METHOD",
-    "REQUEST_SCHEME",  "REQUEST_URI",     "SCGI",
-    "SCRIPT_NAME",     "SERVER_NAME",     "SERVER_PORT",
-    "SERVER_PROTOCOL", "SERVER_SOFTWARE",
+    "AUTH_TYPE",      "CONTENT_LENGTH",  "CONTENT_TYPE",
+    "DOCUMENT_URI",   "HTTP_HOST",       "HTTP_X_FORWARDED_PROTO",
+    "HTTPS",          "PATH_INFO",       "QUERY_STRING",
+    "REMOTE_ADDR",    "REMOTE_PORT",     "REMOTE_USER",
+    "REQUEST_METHOD", "REQUEST_SCHEME",  "REQUEST_URI",
+    "SCGI",           "SCRIPT_NAME",     "SERVER_NAME",
+    "SERVER_PORT",    "SERVER_PROTOCOL", "SERVER_SOFTWARE",
 };
 
 /// An index over the names.

@@ -21,6 +21,7 @@ enum class KnownName : std::uint8_t {
   path_info,
   query_string,
   remote_addr,
+  remote_port,
   remote_user,
   request_method,
   request_scheme,

@@ -118,6 +118,7 @@ std::optional<Refusal> Request::prepare(const EnvironPolicy& policy, BodyEnd bod
   }
   if (!refusal) refusal = settle_length(body_end, aside);
   if (refusal) return refusal;
+  if (policy.proxies != nullptr) believe_proxies(*policy.proxies, aside);
   settle_scheme(policy, aside);
   settle_path(policy);
   settle_server();
@@ -318,9 +319,30 @@ std::optional<Refusal> Request::mend_length(const Aside& aside) {
       aside.client_length, *content_length_));
 }
 
+/// Puts the client that proxies tell of in the place of the peer.
+void Request::believe_proxies(const ProxyTrust& trust, Aside& aside) {
+  if (trust.networks.empty() && !trust.unix_peers) return;
+  const ForwardedFields fields{find("HTTP_X_FORWARDED_FOR"), find("HTTP_X_FORWARDED_PROTO"),
+                               find("HTTP_X_FORWARDED_HOST"), find("HTTP_FORWARDED")};
+  const ForwardedClient client =
+      find_client(trust, value_of(KnownName::remote_addr), fields, made_);
+  aside.proxied_https = client.https;
+  if (client.address) {
+    set(KnownName::remote_addr, *client.address);
+    if (client.port) {
+      set(KnownName::remote_port, made_.next().append(fmt::format_int(*client.port).c_str()));
+    } else {
+      drop(KnownName::remote_port);  // the peer's, which does not belong to this address
+    }
+  }
+  if (client.host) set(KnownName::http_host, *client.host);
+  // There may be names that the layout lacks.
+  if (client.port || client.host) names_.layout = 0;
+}
+
 void Request::settle_scheme(const EnvironPolicy& policy, const Aside& aside) {
-  std::optional<bool> https;
-  if (policy.trust_forwarded_proto)
+  std::optional<bool> https = aside.proxied_https;
+  if (!https && policy.trust_forwarded_proto)
     https = https_by_scheme(value_of(KnownName::http_x_forwarded_proto));
   if (!https && policy.trust_uwsgi_scheme) https = https_by_scheme(aside.uwsgi_scheme);
   if (!https && is_on(value_of(KnownName::https))) https = true;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/gateway/forwarded.hpp"
 #include "runtime/gateway/name_index.hpp"
 #include "runtime/gateway/name_layout.hpp"
 #include "runtime/gateway/string_pool.hpp"
@@ -21,10 +22,11 @@ enum class Front { nginx, apache, lighttpd, haproxy, caddy, other };
 /// The operator's decisions about environ. Many bools because each is an option of its own.
 struct EnvironPolicy {
   std::string mount;  ///< "" or "/prefix"; becomes SCRIPT_NAME if the path begins with it
-  bool trust_script_name = false;      ///< take the front's SCRIPT_NAME and PATH_INFO as sent
-  bool trust_forwarded_proto = false;  ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
-  bool trust_uwsgi_scheme = false;     ///< UWSGI_SCHEME may set wsgi.url_scheme
-  bool drop_remote_user = false;       ///< remove REMOTE_USER and AUTH_TYPE
+  bool trust_script_name = false;       ///< take the front's SCRIPT_NAME and PATH_INFO as sent
+  bool trust_forwarded_proto = false;   ///< HTTP_X_FORWARDED_PROTO may set wsgi.url_scheme
+  bool trust_uwsgi_scheme = false;      ///< UWSGI_SCHEME may set wsgi.url_scheme
+  bool drop_remote_user = false;        ///< remove REMOTE_USER and AUTH_TYPE
+  const ProxyTrust* proxies = nullptr;  ///< whose word counts for a client; null for fronts
 };
 
 /// What marks the end of a request's body.
@@ -107,6 +109,7 @@ class Request {
     std::string_view front_length;    ///< APPD_CONTENT_LENGTH
     std::string_view transfer_encoding;
     std::string_view uwsgi_scheme;
+    std::optional<bool> proxied_https;
   };
   /// One more value for a name that was sent before.
   struct Repeat {
@@ -125,6 +128,7 @@ class Request {
   void describe();
   std::optional<Refusal> settle_length(BodyEnd body_end, const Aside& aside);
   std::optional<Refusal> mend_length(const Aside& aside);
+  void believe_proxies(const ProxyTrust& trust, Aside& aside);
   void settle_scheme(const EnvironPolicy& policy, const Aside& aside);
   void settle_path(const EnvironPolicy& policy);
   void settle_server();

@@ -21,6 +21,7 @@ struct ServerOptions {
   sockets::Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;
+  gateway::ProxyTrust proxies;  ///< whose word about clients counts
   std::uint64_t max_body = 0;   ///< bytes; 0 disables the limit
   std::size_t body_buffer = 0;  ///< bytes of a body that are read ahead in memory
   std::string spool_dir;

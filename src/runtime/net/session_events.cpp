@@ -53,7 +53,9 @@ void Session::on_request(const Event& event) {
   const ServerOptions& options = context().options;
   const gateway::BodyEnd body_end =
       event.body_on_wire ? gateway::BodyEnd::on_wire : gateway::BodyEnd::by_length;
-  if (const auto refusal = request.prepare(options.environ, body_end, workspace_.layouts)) {
+  const gateway::EnvironPolicy& policy =
+      speaks_http() ? workspace_.client_environ : options.environ;
+  if (const auto refusal = request.prepare(policy, body_end, workspace_.layouts)) {
     refuse(live, refusal->status, refusal->reason);
     return;
   }

@@ -18,6 +18,15 @@ namespace appd::net {
 
 class Connection;
 
+/// What only fronts may say is not believed of clients; their proxies' word counts instead.
+/// `options` must stay where they are.
+inline gateway::EnvironPolicy policy_for_clients(const ServerOptions& options) {
+  gateway::EnvironPolicy policy;
+  policy.mount = options.environ.mount;
+  policy.proxies = &options.proxies;
+  return policy;
+}
+
 /// What connections and sessions borrow, share and register with. Loop's thread only. The server
 /// owns it; it outlives the connections.
 struct Workspace {
@@ -27,6 +36,7 @@ struct Workspace {
         connections(list),
         waiting(waiting_list),
         other_workers(ways_out),
+        client_environ(policy_for_clients(shared.options)),
         kept_clients(shared.loop, shared.options.keep_alive_timeout) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
@@ -35,6 +45,7 @@ struct Workspace {
   ConnectionList<Connection>& connections;
   WaitingConnections& waiting;
   OtherWorkers& other_workers;
+  const gateway::EnvironPolicy client_environ;
   KeptClients kept_clients;
   ExchangePool exchanges;
   gateway::BlockPool blocks;

@@ -24,6 +24,21 @@ std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
 
 }  // namespace
 
+gateway::ProxyTrust make_proxy_trust(const config::Settings& settings) {
+  gateway::ProxyTrust trust;
+  if (settings.proxy_headers == config::ProxyHeaders::forwarded) {
+    trust.fields = gateway::ProxyFields::forwarded;
+  }
+  for (const config::TrustedProxy& proxy : settings.trust_proxy) {
+    if (proxy) {
+      trust.networks.push_back(*proxy);
+    } else {
+      trust.unix_peers = true;
+    }
+  }
+  return trust;
+}
+
 net::ServerOptions make_server_options(const config::Settings& settings,
                                        const sockets::Admission& admission,
                                        net::SpoolQuota* spool_quota) {
@@ -37,6 +52,7 @@ net::ServerOptions make_server_options(const config::Settings& settings,
   options.environ.trust_forwarded_proto = settings.trust_forwarded_proto;
   options.environ.trust_uwsgi_scheme = settings.trust_uwsgi_scheme;
   options.environ.drop_remote_user = settings.drop_remote_user;
+  options.proxies = make_proxy_trust(settings);
   options.max_body = settings.max_body;
   options.body_buffer = settings.body_buffer;
   options.spool_dir = settings.spool_dir;

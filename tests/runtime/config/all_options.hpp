@@ -14,7 +14,8 @@ inline constexpr const char* kAll =
     "0600\nsocket-owner = o\nsocket-group = "
     "g\n"
     "allow = 10.0.0.0/8\nallow = ::1\nallow-user = www-data\nallow-user = 7\n"
-    "protocol = scgi\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
+    "protocol = scgi\ntrust-proxy = 10.0.0.0/8\ntrust-proxy = unix\nproxy-headers = "
+    "forwarded\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2..9\nscale-up-wait = "
@@ -46,6 +47,8 @@ inline Settings all_settings() {
   s.allow = {Network::parse("10.0.0.0/8"), Network::parse("::1")};
   s.allow_users = {"www-data", "7"};
   s.protocol = ProtocolChoice::scgi;
+  s.trust_proxy = {Network::parse("10.0.0.0/8"), std::nullopt};
+  s.proxy_headers = ProxyHeaders::forwarded;
   s.module = "m:a";
   s.chdir = "/c";
   s.pythonpath = {"/p", "/q"};

@@ -355,6 +355,37 @@ TEST_SUITE("http connections") {
     CHECK(seen == "127.0.0.1 127.0.0.1  127.0.0.1 a.test a.test ");
   }
 
+  TEST_CASE("only trusted proxies tell of another client") {
+    ScriptedApplication application;
+    std::string seen;
+    application.on("/", [&seen](gateway::Exchange& exchange) {
+      const gateway::Request& request = exchange.request();
+      seen = std::string(request.find("REMOTE_ADDR")) + " ";
+      seen += std::string(request.find("REMOTE_PORT").empty() ? "" : "port ");
+      seen += std::string(request.find("HTTP_HOST")) + " " +
+              std::string(request.find("SERVER_NAME")) + " " + std::string(request.url_scheme());
+      ScriptedApplication::respond(exchange, "!");
+    });
+    const std::string fields =
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b.test\r\n"
+        "X-Forwarded-For: 192.0.2.2:99\r\nForwarded: for=192.0.2.3\r\n";
+    UsualOptions options;
+    options.environ.trust_forwarded_proto = true;
+    const auto ask = [&](const UsualOptions& with) {
+      RunningServer server(application, for_clients(with));
+      FrontSocket client = server.connect();
+      for (int i = 0; i < 2; ++i) client.exchange(get("/", fields), dots(1));
+      return seen;
+    };
+    CHECK(ask(options) == "127.0.0.1 port a.test a.test http");
+    options.proxies.networks = {*support::IpNetwork::parse("192.0.2.0/24")};
+    CHECK(ask(options) == "127.0.0.1 port a.test a.test http");
+    options.proxies.networks = {*support::IpNetwork::parse("127.0.0.1")};
+    CHECK(ask(options) == "192.0.2.2 port b.test b.test https");
+    options.proxies.fields = gateway::ProxyFields::forwarded;
+    CHECK(ask(options) == "192.0.2.3 a.test a.test http");
+  }
+
   TEST_CASE("a front's socket speaks no HTTP") {
     Scripts scripts;
     RunningServer server(scripts);
