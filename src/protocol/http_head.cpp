@@ -68,7 +68,7 @@ bool lists(std::string_view value, std::string_view token) noexcept {
 }
 
 /// Beast's parser, which calls back for each part. Notes the first reason to refuse the request and
-/// then stops the parser with an error.
+/// then stops the parser with an error. Many bools because each is what one field says.
 class HeadReader final : public http::basic_parser<true> {
  public:
   HeadReader(std::size_t size, gateway::VariableBlock& into, HttpFraming& framing)

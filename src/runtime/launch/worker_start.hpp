@@ -22,7 +22,8 @@ enum class Role : std::uint8_t {
 };
 
 /// All that a worker program gets from its master, beside its environment, directory and rights.
-/// The program inherits the descriptors; −1 is one that its role does not need.
+/// The program inherits the descriptors; −1 is one that its role does not need. Many members
+/// because each is a thing of its own to hand over.
 struct WorkerStart {
   struct Channel {
     int in = -1;

@@ -38,7 +38,6 @@ Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool loca
       socket_(std::move(socket)),
       watch_(workspace.context.loop, socket_.get(), *this),
       transport_(local ? Transport::local : Transport::tcp),
-      caller_(caller),
       channel_(workspace.context, socket_.get()),
       session_(channel_, workspace),
       times_(workspace.context.loop.running_now()) {
@@ -69,7 +68,7 @@ HandOver Connection::try_leave_with(const WireExchange& waiting) {
   if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes) return HandOver::impossible;
-  if (!workspace_.other_workers.give(socket_.get(), caller_, *bytes)) return HandOver::nobody;
+  if (!workspace_.other_workers.give(socket_.get(), caller(), *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
   release();
@@ -289,15 +288,13 @@ void Connection::watch() {
     watched_ = true;
     workspace_.waiting.watch(shared_from_this());
   }
-  if (caller_ != Caller::client) return;
-  was_idle_ = idle_since().has_value();
-  workspace_.kept_clients.keep(*this);
+  if (caller() == Caller::client) workspace_.kept_clients.keep(*this, idle_since().has_value());
 }
 
 /// A call that has ended since then has not told the loop: the idle time begins only now.
-void Connection::on_kept_too_long() {
+void Connection::on_kept_too_long(bool idle) {
   const auto self = shared_from_this();
-  if (!was_idle_ || !try_close_idle()) advance();
+  if (!idle || !try_close_idle()) advance();
 }
 
 bool Connection::may_end() const noexcept {
@@ -310,7 +307,7 @@ bool Connection::may_end() const noexcept {
 bool Connection::try_queue_for_handover() {
   if (!workspace_.other_workers.hands_over() || state_ != State::open || outbox().blocked() ||
       !session_.holds_nothing() ||
-      !workspace_.other_workers.queue_for_handover(socket_.get(), caller_)) {
+      !workspace_.other_workers.queue_for_handover(socket_.get(), caller())) {
     return false;
   }
   state_ = State::closed;

@@ -73,7 +73,7 @@ class Connection final : public Watcher,
   void on_watch_failed(int error) override;
 
   void try_again() override;
-  void on_kept_too_long() override;
+  void on_kept_too_long(bool idle) override;
 
   /// Since when nothing has been under way on the connection; std::nullopt if something is.
   std::optional<Clock::time_point> idle_since() const noexcept;
@@ -119,6 +119,7 @@ class Connection final : public Watcher,
   void expect_room() noexcept;
   std::size_t most_to_read() const noexcept;
   void on_input(std::string_view bytes);
+  Caller caller() const noexcept { return session_.speaks_http() ? Caller::client : Caller::front; }
   void on_end_of_input();
   void on_lost(int error);
 
@@ -139,17 +140,15 @@ class Connection final : public Watcher,
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const Transport transport_;
-  const Caller caller_;
   Channel channel_;
   Session session_;
 
   State state_ = State::open;
   Front front_ = Front::sends;
   Output output_ = Output::clear;
-  bool readable_ = true;   // the socket may hold input; false once it was found empty
-  bool watched_ = false;   // for deadlines
-  bool was_idle_ = false;  // at the end of the last turn; clients only
-  bool starved_ = false;   // to be tried again when the kernel may have memory
+  bool readable_ = true;  // the socket may hold input; false once it was found empty
+  bool watched_ = false;  // for deadlines
+  bool starved_ = false;  // to be tried again when the kernel may have memory
   FrontTimes times_;
   Clock::time_point last_active_{};
 };

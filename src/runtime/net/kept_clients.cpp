@@ -7,10 +7,11 @@ namespace appd::net {
 KeptClients::KeptClients(EventLoop& loop, std::chrono::milliseconds time)
     : loop_(loop), time_(time), timer_(loop, [this] { close_late(); }) {}
 
-void KeptClients::keep(KeptClient& client) {
+void KeptClients::keep(KeptClient& client, bool idle) {
   if (time_.count() == 0) return;
   client.unlink();
   client.since_ = loop_.running_now();
+  client.idle_ = idle;
   clients_.push_back(client);
   if (!timer_.armed()) timer_.expire_after(time_);
 }
@@ -25,7 +26,7 @@ void KeptClients::close_late() {
       return;
     }
     first.unlink();
-    first.on_kept_too_long();
+    first.on_kept_too_long(first.idle_);
   }
 }
 

@@ -13,8 +13,9 @@ namespace appd::net {
 class KeptClient : public boost::intrusive::list_base_hook<
                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// Nothing has happened for that time. The connection has left the list.
-  virtual void on_kept_too_long() = 0;
+  /// Nothing has happened for that time; the connection was `idle` at its beginning. It has left
+  /// the list.
+  virtual void on_kept_too_long(bool idle) = 0;
 
  protected:
   ~KeptClient() = default;
@@ -22,6 +23,7 @@ class KeptClient : public boost::intrusive::list_base_hook<
  private:
   friend class KeptClients;
   EventLoop::Clock::time_point since_{};
+  bool idle_ = false;
 };
 
 /// Clients' connections, in the order in which something has happened on them last. All have the
@@ -32,8 +34,8 @@ class KeptClients {
   /// A `time` of 0 keeps them for ever.
   KeptClients(EventLoop& loop, std::chrono::milliseconds time);
 
-  /// Something has happened on the connection: its time begins.
-  void keep(KeptClient& client);
+  /// Something has happened on the connection, which is `idle` now, or not: its time begins.
+  void keep(KeptClient& client, bool idle);
   static void release(KeptClient& client) noexcept { client.unlink(); }
   void stop() { timer_.cancel(); }
 

@@ -25,8 +25,8 @@ namespace appd::net {
 ///       ├──try_end_instead (loop)─► instead          the call does not return
 ///       └────on_returned (pool)───► unanswered       the call has returned without an end
 ///
-/// And it holds two flags that stay set until the next request: `gone`, set by the loop, and
-/// `refused`, set by the responder.
+/// And it holds three flags that stay set until the next request: `gone`, set by the loop, and
+/// `refused` and `out`, set by the responder.
 ///
 /// | Transition                             | Thread                                         |
 /// |----------------------------------------|------------------------------------------------|
@@ -34,7 +34,7 @@ namespace appd::net {
 /// | on_front_gone, on_aborted              | loop                                           |
 /// | try_end_instead                        | loop, while the call runs                      |
 /// | try_start, on_returned, finish         | the pool thread that has it                    |
-/// | try_end, set_refused                   | the responder: the pool thread while running,  |
+/// | try_end, set_refused, set_out          | the responder: the pool thread while running,  |
 /// |                                        | the loop for what it has given up              |
 class RequestState {
  public:
@@ -134,8 +134,12 @@ class RequestState {
   /// The outbox has refused a write: it may see before the loop that the front is gone.
   void set_refused() noexcept { word_.fetch_or(kRefused, std::memory_order_relaxed); }
 
+  /// The last bytes are in the outbox. Sequentially consistent, like `is_out`.
+  void set_out() noexcept { word_.fetch_or(kOut); }
+
   // -- Queries
 
+  bool is_out() const noexcept { return (word_.load() & kOut) != 0; }
   bool is_spare() const noexcept { return phase_of(load()) == kSpare; }
   bool is_arriving() const noexcept { return phase_of(load()) == kArriving; }
   /// True once no pool thread will touch the request again.
@@ -170,6 +174,7 @@ class RequestState {
   static constexpr Word kEnd = 7;
   static constexpr Word kGone = 1 << 6;
   static constexpr Word kRefused = 1 << 7;
+  static constexpr Word kOut = 1 << 8;
 
   static Word phase_of(Word word) noexcept { return word & kPhase; }
   static Word with_phase(Word word, Word phase) noexcept { return (word & ~kPhase) | phase; }

@@ -63,8 +63,6 @@ void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel
   errors_.clear();
   pace_.start({});
   reported_by_file_ = false;
-  continue_due_ = event.http.awaits_continue;
-  out_.store(false, std::memory_order_relaxed);
   body_bytes_.store(0, std::memory_order_relaxed);
   state_.open();
 }
@@ -141,7 +139,7 @@ bool WireExchange::try_end(RequestState::End how) noexcept {
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
-  if (continue_due_ && read.status == gateway::BodyStatus::would_block) ask_for_body();
+  if (wire_.http.awaits_continue && read.status == gateway::BodyStatus::would_block) ask_for_body();
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
     dispatcher().notify(connection_);
   }
@@ -155,7 +153,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 
 /// Once the response has begun, it is too late.
 void WireExchange::ask_for_body() {
-  continue_due_ = false;
+  wire_.http.awaits_continue = false;
   if (head_.taken()) return;
   gather_.clear();
   gather_.add(protocol::kContinue);
@@ -275,7 +273,7 @@ void WireExchange::send_error_text(std::string_view text) noexcept {
 /// Not before the last bytes: what another thread writes then comes after them. Sequentially
 /// consistent, against the connection: it sees this, or is told that its next request can go on.
 void WireExchange::set_out() noexcept {
-  out_.store(true);
+  state_.set_out();
   if (channel_->request_waits()) dispatcher().notify(connection_);
 }
 

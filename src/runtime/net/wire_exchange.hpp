@@ -65,7 +65,7 @@ class WireExchange final : public gateway::Exchange,
   bool answered() const noexcept { return state_.ended(); }
   /// True once the connection may go on with a further request: all of the response is in the
   /// outbox. Only HTTP has to wait for this; the records of FastCGI's requests may be mixed.
-  bool is_out() const noexcept { return out_.load(); }
+  bool is_out() const noexcept { return state_.is_out(); }
   /// True if the response's head says that the connection ends; known once `answered`.
   bool ends_connection() const noexcept { return !wire_.framer.keeps_connection(); }
   /// True if a response that was broken off looks complete, unless the connection is reset.
@@ -140,7 +140,7 @@ class WireExchange final : public gateway::Exchange,
     protocol::Wire protocol = protocol::Wire::fastcgi;
     protocol::RequestId id = 0;
     bool keeps_connection = false;
-    protocol::HttpTerms http;
+    protocol::HttpTerms http;         // `awaits_continue` until the client was asked for its body
     protocol::ResponseFramer framer;  // changed with the head, by the thread that responds
   };
 
@@ -154,7 +154,6 @@ class WireExchange final : public gateway::Exchange,
   RequestState state_;
   RequestTimes times_;
   std::atomic<std::uint64_t> body_bytes_{0};
-  std::atomic<bool> out_{false};
   BodyPipe body_;
 
   // The thread that responds: the pool thread while running, else the loop's.
@@ -165,7 +164,6 @@ class WireExchange final : public gateway::Exchange,
   std::vector<std::string_view> taken_;
   StreamPace pace_;
   bool reported_by_file_ = false;  // the access log's line is written when the file is out
-  bool continue_due_ = false;      // the client sends the body once it is asked to
 };
 
 }  // namespace appd::net

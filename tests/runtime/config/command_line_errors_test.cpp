@@ -55,7 +55,7 @@ TEST_CASE("options of other servers are told with those that are here") {
   CHECK(error_of({"--processes=4"}) ==
         "command line: --processes: is an option of uWSGI; in appd: --workers");
   CHECK(error_of({"--bind", ":80"}) ==
-        "command line: --bind: is an option of gunicorn; in appd: --socket");
+        "command line: --bind: is an option of gunicorn; in appd: --socket, --http");
   CHECK(error_of_file("[appd]\nchown-socket = a:b\n") ==
         "F:2: chown-socket: is an option of uWSGI; in appd: socket-owner, socket-group");
   CHECK(error_of_file("[appd]\nmaster = true\n") ==

@@ -17,7 +17,7 @@ namespace {
 struct Client final : KeptClient {
   Client(std::string own_name, std::vector<std::string>& told_names)
       : name(std::move(own_name)), told(told_names) {}
-  void on_kept_too_long() override { told.push_back(name); }
+  void on_kept_too_long(bool idle) override { told.push_back(name + (idle ? "" : " busy")); }
 
   const std::string name;
   std::vector<std::string>& told;
@@ -41,18 +41,18 @@ TEST_SUITE("kept clients") {
     Client one("one", told);
     Client two("two", told);
     Client released("released", told);
-    kept.keep(one);
-    kept.keep(two);
-    kept.keep(released);
+    kept.keep(one, true);
+    kept.keep(two, false);
+    kept.keep(released, true);
     {
       Client destroyed("destroyed", told);
-      kept.keep(destroyed);
+      kept.keep(destroyed, true);
     }
-    kept.keep(one);
+    kept.keep(one, true);
     KeptClients::release(released);
     run(loop, told, 2);
-    CHECK(told == std::vector<std::string>{"two", "one"});
-    kept.keep(two);
+    CHECK(told == std::vector<std::string>{"two busy", "one"});
+    kept.keep(two, true);
     run(loop, told, 3);
     CHECK(told.back() == "two");
   }
@@ -62,7 +62,7 @@ TEST_SUITE("kept clients") {
     KeptClients kept(loop, 0ms);
     std::vector<std::string> told;
     Client one("one", told);
-    kept.keep(one);
+    kept.keep(one, true);
     CHECK_FALSE(one.is_linked());
   }
 }
