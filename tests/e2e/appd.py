@@ -95,10 +95,12 @@ class Installation:
 
 
 class Appd(Process):
-    """A running appd with the probe, or another application of tests/apps. Owns its folder."""
+    """A running appd with the probe, or another application of tests/apps. Owns its folder.
+
+    With `http` it has a socket for HTTP clients, too."""
 
     def __init__(self, installed: Installation, *options, module="wsgi_probe:application", workers=1,
-                 threads=4, socket_option=None, env=None, umask=-1, as_root=False, wait=True):
+                 threads=4, socket_option=None, http=False, env=None, umask=-1, as_root=False, wait=True):
         self.installed = installed
         self.place = place = Place()
         self.gates = place.folder("probe")
@@ -107,7 +109,7 @@ class Appd(Process):
         arguments = [
             installed.binary, "--socket", socket_option or self.address, "--module", module,
             "--pythonpath", installed.apps, *(["--workers", workers] if workers else []), "--threads", threads,
-            *workers_option(options), *options,
+            *(["--http", wire.http_address(self.address)] if http else []), *workers_option(options), *options,
         ]
         environment = {"PROBE_DIR": self.gates, **(env or {})}
         super().__init__("appd", self.command(arguments, environment), place, environment, umask=umask, as_root=as_root)

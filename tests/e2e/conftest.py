@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-pytest.register_assert_rewrite("bad_input", "front_matrix", "preloaded", "wild", "wild_debian", "wild_frameworks",
-                               "wild_services", "wire", "wsgi_calls")
+pytest.register_assert_rewrite("bad_input", "front_matrix", "http_site", "http_wire", "preloaded", "wild", "wild_debian",
+                               "wild_frameworks", "wild_services", "wire", "wire_base", "wsgi_calls")
 
 import processes
 import wire
@@ -46,12 +46,13 @@ def manager(place):
 
 
 @pytest.fixture
-def start(installed):
+def start(installed, request):
     """Starts servers for one test: start(*options, module=…, workers=…, threads=…)."""
+    over_http = "protocol" in request.fixturenames and request.getfixturevalue("protocol") == "http"
     with ExitStack() as ends:
 
-        def start_one(*options, **rest) -> Appd:
-            server = Appd(installed, *options, **rest)
+        def start_one(*options, http=over_http, **rest) -> Appd:
+            server = Appd(installed, *options, http=http, **rest)
             ends.callback(server.stop)
             return server
 
@@ -61,7 +62,7 @@ def start(installed):
 @pytest.fixture(scope="module")
 def probe(installed):
     """A server with the probe, shared by all tests of a file."""
-    server = Appd(installed)
+    server = Appd(installed, http=True)
     yield server
     server.stop()
 

@@ -4,10 +4,12 @@ import hashlib
 
 import pytest
 
+import every_wire
 import web
 from appd import Appd
 from fronts import MODES, Apache, Nginx
 
+protocol = every_wire.protocol
 MIB = 1 << 20
 MODULE = """
 from wsgiref.validate import validator
@@ -30,7 +32,7 @@ def validated(installed):
         if module not in started:
             path = installed.place.write(f"validated_{module.replace('.', '_')}.py",
                                          MODULE.format(module=module, name=name))
-            started[module] = Appd(installed, "--pythonpath", path.parent, module=f"{path.stem}:checked",
+            started[module] = Appd(installed, "--pythonpath", path.parent, module=f"{path.stem}:checked", http=True,
                                    env={"DJANGO_DB": installed.place / "validated.sqlite3"})
         return started[module]
 

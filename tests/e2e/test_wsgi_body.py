@@ -6,11 +6,14 @@ the PEP.
 
 import pytest
 
+import every_wire
 import wsgi_calls
+from every_wire import of_fronts
 from processes import unique, wait_until
 from wsgi_calls import read_until
 
 case, begin_case = wsgi_calls.case, wsgi_calls.begin_case
+protocol = every_wire.protocol
 
 
 # ---- the iterable
@@ -217,6 +220,7 @@ def test_44_a_missing_content_type_is_not_made_up(case):
     assert case("bare_response").field("Content-Type") is None
 
 
+@of_fronts
 def test_45_no_transfer_encoding_is_added(case):
     for name in ("two_chunks", "one_chunk_generated", "write_and_return", "empty_chunks"):
         assert case(name).field("Transfer-Encoding") is None

@@ -9,10 +9,12 @@ import socket
 
 import pytest
 
+import every_wire
 import wsgi_calls
 from processes import unique
 
 case, begin_case = wsgi_calls.case, wsgi_calls.begin_case
+protocol = every_wire.protocol
 
 
 @pytest.fixture

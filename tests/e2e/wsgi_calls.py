@@ -36,8 +36,15 @@ def begin_case(probe, protocol):
 def read_until(connection, protocol, wanted: bytes) -> bytes:
     """The response's bytes without framing, until `wanted` is among them."""
     found = b""
+    if protocol == "http" and not connection.started:
+        head = connection.read_head()
+        found = "".join(f"{name}: {value}\r\n" for name, value in head.fields).encode("latin-1") + b"\r\n"
     while wanted not in found:
-        if protocol == "fastcgi":
+        if protocol == "http":
+            part = connection.read_part()
+            assert part, f"the end after {found!r}"
+            found += part
+        elif protocol == "fastcgi":
             got = connection.read_record()
             assert got and got.kind == wire.STDOUT, f"{got} after {found!r}"
             found += got.content
