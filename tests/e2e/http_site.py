@@ -1,0 +1,50 @@
+"""An appd with a port for HTTP clients, for the tests of what only HTTP has."""
+
+from contextlib import ExitStack
+
+import pytest
+
+import wire
+from appd import Appd, FromOwnBinary
+from processes import Port
+
+
+class OverTcp:
+    """An appd that has a port for HTTP clients, too."""
+
+    def __init__(self, installed, *options, **rest):
+        self.port = Port()
+        super().__init__(installed, "--http", f"127.0.0.1:{self.port.number}", *options, **rest)
+
+    def stop(self):
+        try:
+            return super().stop()
+        finally:
+            self.port.release()
+
+    def connect(self) -> wire.Http:
+        return wire.Http(self.port.address)
+
+    def url(self, path) -> str:
+        return f"http://127.0.0.1:{self.port.number}{path}"
+
+
+class Site(OverTcp, Appd):
+    pass
+
+
+class Upgraded(OverTcp, FromOwnBinary):
+    def command(self, arguments, environment):
+        return super().command([*arguments, "--control", f"{self.address}.control"], environment)
+
+
+@pytest.fixture
+def open_site(installed):
+    with ExitStack() as ends:
+
+        def open_one(*options, kind=Site, **rest):
+            opened = kind(installed, *options, **rest)
+            ends.callback(opened.stop)
+            return opened
+
+        yield open_one
