@@ -27,7 +27,7 @@ class Neighbour:
 def server(installed):
     # Debug: in other logs there is one line in a second of what clients repeat.
     running = Appd(installed, "--log-level", "debug", "--max-params", "32K", "--max-body", "1M",
-                   "--header-timeout", "1s", "--body-timeout", "1s")
+                   "--header-timeout", "1s", "--body-timeout", "1s", http=True)
     yield running
     running.stop()
 
@@ -42,7 +42,7 @@ def undisturbed(server, request):
     yield
     neighbour.finish()
     assert server.only_worker() == worker
-    for other in wire.WIRES:
+    for other in wire.ALL_WIRES:
         assert server.call(other, "/hello").status == 200
 
 

@@ -4,10 +4,14 @@ import re
 
 import pytest
 
+import every_wire
 import web
 import wire
+from every_wire import of_fronts
 from fronts import MODES, Nginx
 from processes import unique, wait_until
+
+protocol = every_wire.protocol
 
 SITE = """
 import os, time
@@ -119,6 +123,7 @@ def test_so_it_does_when_the_front_aborts_the_request_and_keeps_the_connection(s
         site.check_accounts(installed)
 
 
+@of_fronts  # a client's body is stored until it is complete
 def test_a_body_that_ends_too_early_is_a_connection_error(site, installed, protocol):
     """One that is short enough to be there as a whole before the application is called does not even begin."""
     named = variables(site, "/read", method="POST", length=100_000)

@@ -7,8 +7,11 @@ import time
 
 import pytest
 
+import every_wire
 import wire
 from processes import wait_until
+
+protocol = every_wire.protocol
 
 
 def ask(server, protocol, path, query=""):

@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+import every_wire
 import wire
 from processes import wait_until
 
+protocol = every_wire.protocol
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
