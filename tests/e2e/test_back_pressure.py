@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import every_wire
 import web
 import wire
 from fronts import MODES, Apache, HaProxy
 from processes import wait_until
 from test_memory import MIB, allowed, memory
+
+protocol = every_wire.protocol
 
 SITE = """
 from probe_state import respond, options, wait_gate
@@ -123,7 +126,7 @@ def test_the_rest_of_a_body_is_taken_after_503(site, protocol, size):
     body = pattern(size)
     busy = wire.begin(protocol, server.address, post("/late", b"", "gate=busy"))
     gate.wait_entered()
-    with wire.CLIENTS[protocol](server.address) as connection:
+    with wire.open_client(protocol, server.address) as connection:
         if protocol == "fastcgi":
             connection.begin(1)
             connection.params(post("/digest", body))
@@ -132,8 +135,7 @@ def test_the_rest_of_a_body_is_taken_after_503(site, protocol, size):
             gate.open()
             assert connection.request(post("/digest", body), body, 2).json() == {"sha256": sha256(body)}
         else:
-            packet = wire.uwsgi_packet if protocol == "uwsgi" else wire.scgi_packet
-            connection.send(packet(post("/digest", body)) + body)
+            connection.send(wire.PACKETS[protocol](post("/digest", body)) + body)
             assert connection.read_response().status == 503
             gate.open()
     assert busy.read_response().status == 200

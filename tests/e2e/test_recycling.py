@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+import kept
 import wire
 from fronts import MODES, Nginx
+from kept import over_kept_wires
 from load import Load
 from processes import alive, children, stop_process, wait_until
 
@@ -33,11 +35,6 @@ def site(start, place):
     return lambda *options, **rest: start("--pythonpath", place.path, *options, module="recycled_site", **rest)
 
 
-class Kept(wire.FastCgi):
-    def ask(self, path="/"):
-        return self.request(wire.variables(path=path)).body
-
-
 def test_no_request_is_lost_while_workers_are_replaced(site):
     server = site("--max-requests", 200, "--max-requests-jitter", 100, workers=4)
     nginx = Nginx(server.address)
@@ -54,14 +51,15 @@ def test_no_request_is_lost_while_workers_are_replaced(site):
     wait_until(lambda: len(children(server.pid)) == 4, "four workers, as before")
 
 
-def test_the_replacement_is_ready_before_the_old_one_ends_and_takes_its_connections(site):
+@over_kept_wires
+def test_the_replacement_is_ready_before_the_old_one_ends_and_takes_its_connections(site, protocol):
     server = site("--max-requests", 5, "--log-level", "debug")
     (first,) = children(server.pid)
-    with Kept(server.address) as kept:
-        assert {kept.ask() for _ in range(5)} == {b"%d" % first}
+    with kept.connect(protocol, server.address) as connection:
+        assert {connection.ask() for _ in range(5)} == {b"%d" % first}
         wait_until(lambda: not alive(first), "the first worker has ended")
         (second,) = wait_until(lambda: len(children(server.pid)) == 1 and children(server.pid), "one is left")
-        assert kept.ask() == b"%d" % second
+        assert connection.ask() == b"%d" % second
     (ready,) = server.find_events("worker.ready", rf"\(pid {second}\)")
     (ended,) = server.find_events("worker.stopped", rf"\(pid {first}\)", r"\bcode 0\b")
     assert server.events().index(ready) < server.events().index(ended)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import kept
 import wire
 from appd import Appd, find_binary, is_thread_sanitized
 from fronts import MODES, Nginx
+from kept import over_kept_wires
 from load import Load
 from processes import Port, alive, children, wait_until
 
@@ -55,18 +57,6 @@ class Site:
 
     def version(self, protocol="fastcgi"):
         return self.server.call(protocol, "/").body.decode()
-
-
-class Kept(wire.FastCgi):
-    """A connection that a front keeps."""
-
-    def ask(self, path="/", query="") -> bytes:
-        return self.request(wire.variables(path=path, query=query)).body
-
-    def begin_asking(self, path, query):
-        self.begin()
-        self.params(wire.variables(path=path, query=query))
-        self.stdin(b"")
 
 
 @pytest.fixture
@@ -137,16 +127,17 @@ def test_broken_code_is_refused_under_load_and_nothing_is_lost(site, front):
 # ---- what goes on
 
 
-def kept(site, count):
-    connections = [Kept(site.server.address) for _ in range(count)]
+def connect(site, protocol, count):
+    connections = [kept.connect(protocol, site.server.address) for _ in range(count)]
     for each in connections:
         assert each.ask() == b"1"
     return connections
 
 
-def test_kept_connections_go_on_with_the_next_generation(site):
+@over_kept_wires
+def test_kept_connections_go_on_with_the_next_generation(site, protocol):
     site = site(workers=2)
-    connections = kept(site, 6)
+    connections = connect(site, protocol, 6)
     for version in ("2", "3", "4"):
         before = children(site.server.pid)
         site.write(version)
@@ -157,11 +148,12 @@ def test_kept_connections_go_on_with_the_next_generation(site):
         each.close()
 
 
-def test_a_request_that_lasts_longer_than_reloads_ends_and_its_connection_goes_on(site):
+@over_kept_wires
+def test_a_request_that_lasts_longer_than_reloads_ends_and_its_connection_goes_on(site, protocol):
     site = site("--graceful-timeout", "1s")
     gate = site.server.gate("held")
     (worker,) = children(site.server.pid)
-    with Kept(site.server.address) as connection:
+    with kept.connect(protocol, site.server.address) as connection:
         connection.begin_asking("/hold", "held")
         gate.wait_entered()
         for version in ("2", "3"):
@@ -175,9 +167,10 @@ def test_a_request_that_lasts_longer_than_reloads_ends_and_its_connection_goes_o
         assert connection.ask() == b"3"
 
 
-def test_hundreds_of_idle_connections_go_over(site):
+@over_kept_wires
+def test_hundreds_of_idle_connections_go_over(site, protocol):
     site = site()
-    connections = kept(site, 500)
+    connections = connect(site, protocol, 500)
     before = children(site.server.pid)
     site.write("2")
     site.reload()
@@ -187,9 +180,10 @@ def test_hundreds_of_idle_connections_go_over(site):
         each.close()
 
 
-def test_a_worker_that_is_told_to_end_leaves_its_connections_to_the_others(site):
+@over_kept_wires
+def test_a_worker_that_is_told_to_end_leaves_its_connections_to_the_others(site, protocol):
     site = site(workers=2)
-    connections = kept(site, 6)
+    connections = connect(site, protocol, 6)
     worker = children(site.server.pid)[0]
     os.kill(worker, signal.SIGTERM)
     wait_until(lambda: not alive(worker), "it has ended")
@@ -198,10 +192,11 @@ def test_a_worker_that_is_told_to_end_leaves_its_connections_to_the_others(site)
         each.close()
 
 
-def test_a_stop_closes_what_is_idle_and_waits_for_requests_of_all_generations(site):
+@over_kept_wires
+def test_a_stop_closes_what_is_idle_and_waits_for_requests_of_all_generations(site, protocol):
     site = site()
     gate = site.server.gate("held")
-    with Kept(site.server.address) as busy, Kept(site.server.address) as idle:
+    with kept.connect(protocol, site.server.address) as busy, kept.connect(protocol, site.server.address) as idle:
         busy.begin_asking("/hold", "held")
         gate.wait_entered()
         site.write("2")
