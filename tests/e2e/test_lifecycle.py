@@ -7,9 +7,12 @@ import subprocess
 
 import pytest
 
+import every_wire
 import wire
 from appd import BY_MODULE, PYTHON, parse_log, select_events
 from processes import alive, wait_until
+
+protocol = every_wire.protocol
 
 EXIT_START = 4
 

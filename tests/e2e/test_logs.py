@@ -8,9 +8,13 @@ import time
 
 import pytest
 
+import every_wire
 import wire
 from appd import Appd, parse_log
+from every_wire import of_fronts
 from processes import unique, wait_until
+
+protocol = every_wire.protocol
 
 LINE = re.compile(
     r'(?P<remote>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+) '
@@ -20,7 +24,7 @@ LINE = re.compile(
 @pytest.fixture(scope="module")
 def logged(installed):
     """A server with its access log in a file."""
-    server = Appd(installed, "--access-log", "access.log")
+    server = Appd(installed, "--access-log", "access.log", http=True)
     yield server
     server.stop()
 
@@ -59,6 +63,7 @@ def test_an_event_is_one_line_with_level_time_pid_and_worker(start):
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line)
 
 
+@of_fronts
 @pytest.mark.parametrize("user", ["ada lovelace", '" 200 0 "-', "- - [1/Jan/1970]", "-", "a\tb\\ \x7f"])
 def test_a_user_name_is_one_field_of_the_access_log(logged, protocol, user):
     path = f"/hello/{unique('user')}"
@@ -112,11 +117,13 @@ def test_there_is_no_access_log_unless_asked_for(start):
 
 
 def test_a_request_is_one_line_in_the_access_log(logged, protocol):
+    # Over a Unix socket, an HTTP client has neither address nor name.
+    remote, user = ("-", "-") if protocol == "http" else ("192.0.2.7", "ann")
     logged.call(protocol, f"/hello/{protocol}", query="a=1", headers=[
         ("User-Agent", "test/1"), ("Referer", "http://example.test/from")],
-        extra=[("REMOTE_USER", "ann")])
+        extra=[] if protocol == "http" else [("REMOTE_USER", user)])
     line = the_line(logged, f"/hello/{protocol}?a=1")
-    assert line["remote"] == "192.0.2.7" and line["user"] == "ann"
+    assert (line["remote"], line["user"]) == (remote, user)
     assert line["request"] == f"GET /hello/{protocol}?a=1 HTTP/1.1"
     assert (line["status"], line["bytes"]) == ("200", "14")
     assert (line["referer"], line["agent"]) == ("http://example.test/from", "test/1")
@@ -137,6 +144,7 @@ def test_status_and_size_are_those_of_the_response(logged, protocol, path, query
     assert line["bytes"] == (size if size is not None else str(len(response.body)))
 
 
+@of_fronts  # of a client's request that is refused, nothing is known
 def test_refused_requests_are_in_the_access_log_too(logged, protocol):
     logged.call(protocol, f"/refused-{protocol}", extra=[("CONTENT_LENGTH", "abc")])
     assert the_line(logged, f"/refused-{protocol}")["status"] == "400"
@@ -163,6 +171,7 @@ def test_a_client_that_went_before_the_end_is_a_499_with_the_bytes_until_then(lo
     assert (line["status"], line["bytes"]) == ("499", str(len("first,")))
 
 
+@of_fronts
 def test_quotes_and_line_ends_in_a_request_cannot_forge_a_line(logged, protocol):
     evil = f'/evil-{protocol}" 200 1 "-" "x\n192.0.2.9 - - [now] "GET /forged-{protocol}'
     logged.call(protocol, "/hello", extra=[("REQUEST_URI", evil)])

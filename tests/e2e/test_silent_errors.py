@@ -2,7 +2,10 @@
 
 import pytest
 
+import every_wire
 from processes import wait_until
+
+protocol = every_wire.protocol
 
 SITE = """
 import logging, sys

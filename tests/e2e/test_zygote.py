@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import every_wire
 import preloaded
 import wire
 from preloaded import PROBE, SERVE, ask_each, no_zombie, notes, replaced, workers, zygote
 from processes import alive, children, wait_until
+
+protocol = every_wire.protocol
 
 preload = preloaded.preload
 
