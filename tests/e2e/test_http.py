@@ -120,6 +120,12 @@ def test_pipelined_requests_are_answered_in_order(site):
         assert client.read_response().json()["pid"] == site.only_worker()
 
 
+def test_many_pipelined_requests_are_answered_in_order(site):
+    with site.connect() as client:
+        client.send(b"".join(post("/echo", b"%d" % number) for number in range(500)))
+        assert [int(client.read_response().body) for _ in range(500)] == list(range(500))
+
+
 def test_a_client_is_asked_for_its_body_when_the_application_reads(site):
     with site.connect() as client:
         client.send(post("/echo", b"", "Expect: 100-continue\r\n").replace(b"Length: 0", b"Length: 3"))
