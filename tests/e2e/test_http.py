@@ -161,7 +161,7 @@ REFUSED = {
     "a body too large": (get("/", "Content-Length: 2000000\r\n"), 413, "request.too_large"),
     "chunks too large": (get("/", "Transfer-Encoding: chunked\r\n") + b"1e8480\r\n" + bytes(2_000_000), 413,
                          "request.too_large"),
-    "half a head": (b"GET / HTTP/1.1\r\nHost: exa", 408, "body.timeout"),
+    "half a head": (b"GET / HTTP/1.1\r\nHost: exa", 408, "connection.timeout"),
     "a method too long": (b"X" * 200 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 501, "request.bad"),
     "a proxy's method": (b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405, "request.bad"),
     "another coding": (get("/", "Transfer-Encoding: gzip, chunked\r\n"), 501, "request.bad"),

@@ -236,11 +236,9 @@ void Session::end_broken_off(const WireExchange& exchange) noexcept {
 
 bool Session::try_refuse_slow_head() {
   if (!speaks_http()) return false;
-  Event event;
-  event.kind = Event::Kind::refused;
-  event.status = 408;
-  event.detail = "the client did not complete the request's head within --header-timeout";
-  on_refused(event);
+  refuse(open_exchange({}), 408,
+         "the client did not complete the request's head within --header-timeout",
+         LogEvent::connection_timeout);
   input_ = Input::over;
   return true;
 }

@@ -55,9 +55,9 @@ TEST_CASE("elements are taken from the right, and quoted commas do not part them
       {R"(x\, for=b)", {"for=b", R"(x\)"}},
       {R"(x\", for=b)", {"for=b", R"(x\")"}},
   };
-  for (const auto& [list, expected] : rows) {
-    CAPTURE(list);
-    CHECK(elements_from_the_right(list) == expected);
+  for (const auto& row : rows) {
+    CAPTURE(row.first);
+    CHECK(elements_from_the_right(row.first) == row.second);
   }
 }
 

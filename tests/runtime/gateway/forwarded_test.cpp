@@ -52,7 +52,9 @@ TEST_CASE("only a trusted peer is believed") {
       {"192.0.2.9", true}, {"192.0.2.10", false},     {"::1", false},    {"fe80::1%", true},
       {"%", false},        {"unix:", false},          {"", false},       {"11.0.0.1", false},
   };
-  for (const auto& [peer, believed] : rows) {
+  for (const auto& row : rows) {
+    const char* const peer = row.first;
+    const bool believed = row.second;
     CAPTURE(peer);
     CHECK(by_x(kAll, peer) == (believed ? "192.0.2.1 - https a.test" : "- - - -"));
     CHECK(by_forwarded(kAll.forwarded, peer) ==
@@ -153,7 +155,9 @@ TEST_CASE("X-Forwarded-Proto and -Host are the word of the nearest proxy") {
       {{"192.0.2.1, 10.0.0.2", "https, http", "evil.test, a.test", {}}, "192.0.2.1 - http a.test"},
       {{"unknown", "https", "a.test", {}}, "- - https a.test"},
   };
-  for (const auto& [fields, expected] : rows) {
+  for (const auto& row : rows) {
+    const auto& fields = row.first;
+    const auto& expected = row.second;
     CAPTURE(fields.x_forwarded_proto);
     CAPTURE(fields.x_forwarded_host);
     CHECK(by_x(fields) == expected);
