@@ -70,7 +70,8 @@ class Decoder {
   /// After `fatal`, destroy the decoder.
   virtual Event next(std::string_view& input) = 0;
 
-  /// After `request`: moves the variables of `id` into `into`, whose memory goes back to the pool.
+  /// After `request`, and after HTTP's `refused`, for the log, with what could be read: moves the
+  /// variables of `id` into `into`, whose memory goes back to the pool.
   /// They are as sent, except that uwsgi's modifier 30 cuts SCRIPT_NAME off PATH_INFO.
   virtual void take_variables(RequestId id, gateway::VariableBlock& into) = 0;
 

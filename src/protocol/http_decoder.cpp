@@ -76,8 +76,9 @@ Event HttpDecoder::on_head(std::string_view& input) {
 Event HttpDecoder::on_whole_head(std::string_view head) {
   block_ = blocks_.take();
   framing_ = {};
-  if (auto refusal = read_http_head(head, *block_, framing_)) return refuse(std::move(*refusal));
+  auto refusal = read_http_head(head, *block_, framing_);
   add_ends();
+  if (refusal) return refuse(std::move(*refusal));
   stage_ = Stage::complete;
   Event event = make(Event::Kind::request);
   event.keep_connection = framing_.keep_connection;
@@ -156,7 +157,11 @@ Event HttpDecoder::cut_body(const char* problem) {
 }
 
 Event HttpDecoder::refuse(HttpRefusal refusal) {
-  blocks_.give_back(std::move(block_));
+  if (!block_) {
+    block_ = blocks_.take();
+    block_->bytes.reserve(kRoomForEnds);
+    add_ends();
+  }
   stage_ = Stage::over;
   owes_ = true;
   std::string().swap(head_);
@@ -168,7 +173,7 @@ Event HttpDecoder::refuse(HttpRefusal refusal) {
 }
 
 void HttpDecoder::take_variables(RequestId, gateway::VariableBlock& into) {
-  assert(stage_ == Stage::complete);
+  assert(block_);
   std::swap(*block_, into);
   blocks_.give_back(std::move(block_));
 }
@@ -181,6 +186,7 @@ void HttpDecoder::expect_body(RequestId, std::optional<std::uint64_t> length) {
 }
 
 void HttpDecoder::release(RequestId) {
+  blocks_.give_back(std::move(block_));
   const bool whole = stage_ == Stage::answering || stage_ == Stage::ending;
   if (stage_ == Stage::over) return;
   if (stage_ == Stage::complete) {

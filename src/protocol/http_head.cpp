@@ -19,8 +19,6 @@ namespace http = boost::beast::http;
 using support::same_ignoring_case;
 
 constexpr std::size_t kMostMethod = 32;
-/// For what the decoder adds: addresses and ports.
-constexpr std::size_t kRoomForEnds = 512;
 
 std::string_view to_std(boost::beast::string_view text) noexcept {
   return {text.data(), text.size()};

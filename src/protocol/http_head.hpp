@@ -50,6 +50,9 @@ class HttpHeadScanner {
   std::size_t lines_ = 0;    // that are complete
 };
 
+/// Bytes that `read_http_head` leaves room for, for the two ends of the connection.
+inline constexpr std::size_t kRoomForEnds = 512;
+
 /// Reads a whole head (as HttpHeadScanner found it) into CGI variables, as a front would send them;
 /// those about the two ends of the connection are not among them. Returns why it must be refused;
 /// `framing.terms` is set even then, as far as known. RFC 9112, and stricter where two servers

@@ -187,7 +187,7 @@ void Session::respond_instead(const WireExchange& running) {
   const Instead done = live->exchange().try_respond_instead();
   if (done == Instead::no) return;
   if (done == Instead::broken) end_broken_off(live->exchange());
-  if (done == Instead::answered && speaks_http()) channel_.end();
+  if (speaks_http()) end_with_this();
   if (!live->released()) decoder_->release(live->exchange().id());
   // Its thread still has the exchange, which can be reused once that thread comes back.
   workspace_.exchanges.give_back(live->take());
@@ -222,8 +222,14 @@ bool Session::is_over(const WireExchange& exchange) const noexcept {
 /// If the client has said so itself, the decoder knows.
 void Session::end_input_after(const WireExchange& exchange) noexcept {
   if (!exchange.ends_connection()) return;
+  if (exchange.keeps_connection()) return end_with_this();
   channel_.end();
-  if (input_ == Input::open && exchange.keeps_connection()) input_ = Input::over;
+}
+
+/// The response says that it is the last one: what follows the request is not read.
+void Session::end_with_this() noexcept {
+  channel_.end();
+  if (input_ == Input::open) input_ = Input::over;
 }
 
 void Session::end_broken_off(const WireExchange& exchange) noexcept {

@@ -132,6 +132,7 @@ class Session {
   bool has_begun_nothing() const noexcept;
   void end_broken_off(const WireExchange& exchange) noexcept;
   void end_input_after(const WireExchange& exchange) noexcept;
+  void end_with_this() noexcept;
   void give_back(LiveRequest& live);
   void report(gateway::LogEvent event, const LiveRequest& live, std::string_view what) const;
 

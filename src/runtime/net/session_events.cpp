@@ -166,7 +166,14 @@ void Session::on_reply(const Event& event) {
 }
 
 void Session::on_refused(const Event& event) {
-  refuse(open_exchange(event), event.status, event.detail);
+  LiveRequest& live = open_exchange(event);
+  if (speaks_http()) {
+    // For the log alone.
+    gateway::Request& request = live.exchange().mutable_request();
+    decoder_->take_variables(event.id, request.block());
+    request.prepare(workspace_.client_environ, gateway::BodyEnd::on_wire, workspace_.layouts);
+  }
+  refuse(live, event.status, event.detail);
 }
 
 void Session::on_fatal(const Event& event) {

@@ -228,6 +228,21 @@ TEST_SUITE("http connections") {
     CHECK(scripts.calls() == 1);
   }
 
+  TEST_CASE("nothing runs after an answer in a call's stead") {
+    Scripts scripts;
+    RunningServer server(scripts, for_clients());
+    FrontSocket client = server.connect();
+    REQUIRE(client.send(get("/slow") + get("/hello")));
+    REQUIRE(eventually([&] { return scripts.gate.waiting() == 1; }));
+    server.give_up_calls();
+    const std::string got = client.receive();
+    CHECK(has(got, "HTTP/1.1 504 Gateway Timeout\r\n"));
+    CHECK(has(got, "\r\nConnection: close\r\n"));
+    CHECK_FALSE(has(got, "hello"));
+    CHECK(client.ended());
+    CHECK(scripts.calls() == 1);
+  }
+
   TEST_CASE("what a client sends after the last response is read and dropped") {
     Scripts scripts;
     UsualOptions options;
