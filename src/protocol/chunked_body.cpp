@@ -44,6 +44,8 @@ const char* ChunkedBody::take_byte(char byte) {
   switch (state_) {
     case State::size:
       return take_size(byte);
+    case State::blank:
+      return take_blank(byte);
     case State::extension:
       return take_line(byte, kMostExtension, State::size_lf,
                        "has a chunk extension that is too long");
@@ -85,10 +87,18 @@ const char* ChunkedBody::take_size(char byte) {
     state_ = State::size_lf;
     return nullptr;
   }
-  // RFC 9112 allows blanks before the semicolon, as a bad habit of old.
-  if (byte != ';' && byte != ' ' && byte != '\t') return "has a chunk size that is no number";
-  state_ = State::extension;
-  return nullptr;
+  state_ = State::blank;
+  return take_blank(byte);
+}
+
+/// RFC 9112 allows blanks before the semicolon, as a bad habit of old.
+const char* ChunkedBody::take_blank(char byte) {
+  if (byte == ';') {
+    state_ = State::extension;
+  } else if (byte != ' ' && byte != '\t') {
+    return "has a chunk size that is no number";
+  }
+  return ++passed_ > kMostExtension ? "has a chunk extension that is too long" : nullptr;
 }
 
 const char* ChunkedBody::end_size(char byte) {

@@ -34,6 +34,7 @@ class ChunkedBody {
  private:
   enum class State : std::uint8_t {
     size,          // the next byte is a digit of the size, or ends it
+    blank,         // after the size; only an extension may follow
     extension,     // up to the CR
     size_lf,       // the LF of the size's line
     data,          // `left_` bytes
@@ -47,6 +48,7 @@ class ChunkedBody {
 
   const char* take_byte(char byte);
   const char* take_size(char byte);
+  const char* take_blank(char byte);
   const char* end_size(char byte);
   const char* take_line(char byte, std::size_t most, State at_cr, const char* too_long);
   const char* expect(char byte, char wanted, State next);

@@ -47,6 +47,7 @@ Event HttpDecoder::on_head(std::string_view& input) {
   if (stage_ == Stage::between) {
     skip_line_ends(input);
     if (input.empty()) return {};
+    if (line_ends_ == 1) return refuse({400, "a CR before the request is followed by no LF"});
     stage_ = Stage::head;
   }
   const std::size_t before = head_.size();

@@ -46,7 +46,9 @@ class HttpDecoder final : public Decoder {
     return stage_ == Stage::swallowing || (stage_ == Stage::over && owes_);
   }
   bool holds_only(RequestId) const noexcept override { return stage_ == Stage::answering; }
-  bool holds_nothing() const noexcept override { return stage_ == Stage::between; }
+  bool holds_nothing() const noexcept override {
+    return stage_ == Stage::between && line_ends_ != 1;
+  }
 
  private:
   enum class Stage : std::uint8_t {

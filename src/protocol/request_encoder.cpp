@@ -86,7 +86,8 @@ std::string encode_scgi(Variables variables, std::string_view body) {
 std::string field_name(std::string_view variable) {
   if (variable == "CONTENT_TYPE") return "Content-Type";
   constexpr std::string_view kPrefix = "HTTP_";
-  if (!variable.starts_with(kPrefix) || variable == "HTTP_TRANSFER_ENCODING") return {};
+  const bool is_about_body = variable == "HTTP_TRANSFER_ENCODING" || variable == "HTTP_EXPECT";
+  if (!variable.starts_with(kPrefix) || is_about_body) return {};
   std::string name(variable.substr(kPrefix.size()));
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
@@ -103,9 +104,12 @@ std::string encode_http(Variables variables, std::string_view body) {
                                 value_of("SERVER_PROTOCOL"));
   for (const auto& [name, value] : variables) {
     const std::string field = field_name(name);
-    if (!field.empty()) out.append(field).append(": ").append(value).append("\r\n");
+    if (!field.empty()) out.append(field).append(":").append(value).append("\r\n");
   }
-  if (!body.empty()) out += fmt::format("Content-Length: {}\r\n", body.size());
+  const bool has_body = std::any_of(variables.begin(), variables.end(), [](const auto& each) {
+    return each.name == "CONTENT_LENGTH" || each.name == "HTTP_TRANSFER_ENCODING";
+  });
+  if (has_body) out += fmt::format("Content-Length:{}\r\n", body.size());
   return out.append("\r\n").append(body);
 }
 

@@ -51,6 +51,8 @@ TEST_SUITE("chunked body") {
         {"data that looks like framing", "5\r\n0\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n(end)"},
         {"an extension", "1;a=b;c=\"d\"\r\nx\r\n0;e\r\n\r\n", "x(end)"},
         {"blanks before the extension", "1 \t;a\r\nx\r\n0\r\n\r\n", "x(end)"},
+        {"blanks and no extension", "1 \r\nx\r\n", "(has a chunk size that is no number)"},
+        {"two sizes", "1 2\r\nx\r\n", "(has a chunk size that is no number)"},
         {"the longest extension", "1;" + longest + "\r\nx\r\n0\r\n\r\n", "x(end)"},
         {"an extension that is too long", "1;" + longest + "xx\r\nx\r\n",
          "(has a chunk extension that is too long)"},

@@ -11,7 +11,6 @@
 #include <cstring>
 
 #include "runtime/net/context.hpp"
-#include "runtime/net/socket_ends.hpp"
 #include "runtime/net/workspace.hpp"
 
 namespace appd::net {
@@ -25,6 +24,8 @@ constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr int kReadTurns = 8;
 /// What is read of a client's further requests has to be kept while the present one is answered.
 constexpr std::size_t kReadAhead = 16 * 1024;
+/// The same, with the body of the present one before it.
+constexpr std::size_t kReadWithBody = 64 * 1024;
 /// True if the peer closed the socket altogether, not only its sending side (Unix sockets tell).
 bool closed_both_ways(int socket) {
   pollfd state{socket, 0, 0};
@@ -33,7 +34,8 @@ bool closed_both_ways(int socket) {
 
 }  // namespace
 
-Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local, Caller caller)
+Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local,
+                       std::optional<protocol::HttpEnds> client)
     : workspace_(workspace),
       socket_(std::move(socket)),
       watch_(workspace.context.loop, socket_.get(), *this),
@@ -41,7 +43,7 @@ Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool loca
       channel_(workspace.context, socket_.get()),
       session_(channel_, workspace),
       times_(workspace.context.loop.running_now()) {
-  if (caller == Caller::client) session_.speak_http(ends_of(socket_.get()));
+  if (client) session_.speak_http(std::move(*client));
 }
 
 void Connection::start(std::string_view first) {
@@ -150,7 +152,8 @@ void Connection::advance() {
   last_active_ = context().loop.now();
   for (int turn = 0;; ++turn) {
     settle();
-    if (state_ == State::open && session_.has_input_due()) {
+    // Not while the client takes nothing: each of its requests would add to what waits.
+    if (state_ == State::open && session_.has_input_due() && !outbox().overloaded()) {
       on_input(session_.take_input_due());
       continue;
     }
@@ -160,7 +163,7 @@ void Connection::advance() {
     times_.count(wanted, context().loop.running_now());
     if (!wanted && front_ == Front::gone) on_lost(0);  // no read will tell
     if (!wanted || !readable_) break;
-    if (turn == kReadTurns) {
+    if (turn >= kReadTurns) {
       watch_.again();
       break;
     }
@@ -207,7 +210,8 @@ void Connection::read() {
 }
 
 std::size_t Connection::most_to_read() const noexcept {
-  return session_.is_between_bodies() ? kReadAhead : Workspace::kReadBuffer;
+  if (!session_.speaks_http()) return Workspace::kReadBuffer;
+  return session_.is_between_bodies() ? kReadAhead : kReadWithBody;
 }
 
 /// Tries again later: the kernel does not tell when it has memory again.

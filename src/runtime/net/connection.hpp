@@ -42,9 +42,10 @@ class Connection final : public Watcher,
  public:
   using Clock = EventLoop::Clock;
 
-  /// `socket` must be non-blocking. `local` is true for a Unix socket.
+  /// `socket` must be non-blocking. `local` is true for a Unix socket. `client`: the two ends, if
+  /// it is a client's; std::nullopt for a front's.
   Connection(Workspace& workspace, support::UniqueFd socket, bool local,
-             Caller caller = Caller::front);
+             std::optional<protocol::HttpEnds> client);
 
   /// Takes `first` as the connection's first bytes, reads what is there already, and goes on.
   void start(std::string_view first = {});

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "runtime/net/connection.hpp"
+#include "runtime/net/socket_ends.hpp"
 
 namespace appd::net {
 namespace {
@@ -259,12 +260,18 @@ bool Server::admits(int socket, bool local) {
 }
 
 void Server::open(support::UniqueFd socket, bool local, Caller caller, std::string_view first) {
+  std::optional<protocol::HttpEnds> client;
+  if (caller == Caller::client) {
+    client = ends_of(socket.get());
+    // It has gone already. Without an address it would pass for one on a Unix socket.
+    if (!local && client->client_address.empty()) return;
+  }
   if (!local) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto connection =
-      std::make_shared<Connection>(workspace_, std::move(socket), local, caller);
+      std::make_shared<Connection>(workspace_, std::move(socket), local, std::move(client));
   connections_.add(connection);
   connection->start(first);
   if (draining()) connection->drain();

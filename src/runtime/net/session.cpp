@@ -216,12 +216,14 @@ void Session::erase_taken() noexcept {
 
 /// The next request may begin. Responses to HTTP requests come in order.
 bool Session::is_over(const WireExchange& exchange) const noexcept {
-  return exchange.answered() && (!speaks_http() || exchange.is_out() || exchange.free());
+  // Looked at before `answered`, which orders less.
+  if (speaks_http() && !exchange.is_out() && !exchange.free()) return false;
+  return exchange.answered();
 }
 
 /// If the client has said so itself, the decoder knows.
 void Session::end_input_after(const WireExchange& exchange) noexcept {
-  if (!exchange.ends_connection()) return;
+  if (!exchange.ends_connection() && !(speaks_http() && exchange.broken_off())) return;
   if (exchange.keeps_connection()) return end_with_this();
   channel_.end();
 }

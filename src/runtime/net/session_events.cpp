@@ -72,9 +72,10 @@ void Session::on_request(const Event& event) {
   exchange.body().open(options.body_buffer, spools ? Overflow::spool : Overflow::pause,
                        options.spool_dir, options.spool_quota);
   decoder_->expect_body(event.id, length);
-  // The client sends its body when it is asked to: when the application reads.
+  // The client sends its body when it is asked to: when the application reads. A body without a
+  // length must be complete before, so that the application learns its length.
   if (!event.http.awaits_continue) return;
-  if (options.spool_bodies) {
+  if (options.spool_bodies || !length) {
     channel_.outbox().write_always(protocol::kContinue);
   } else {
     submit(live);

@@ -55,7 +55,11 @@ void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel
                         protocol::Wire wire, const protocol::Event& event) {
   connection_ = std::move(connection);
   channel_ = channel;
-  wire_ = {wire, event.id, event.keep_connection, event.http,
+  wire_ = {wire,
+           event.id,
+           event.keep_connection,
+           event.http,
+           event.http.awaits_continue,
            protocol::ResponseFramer(wire, event.id, event.http)};
   times_.clear();
   progress_ = nullptr;
@@ -114,14 +118,14 @@ void WireExchange::finish() noexcept {
   if (state_.on_returned() && !reported_by_file_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Channel& channel = *channel_;
-  const bool breaks_off = broken_off() || channel.outbox().gave_up();
+  const bool ends = broken_off() || ends_connection() || channel.outbox().gave_up();
   // Not left to the loop, which may sleep for long: an idle connection or a spare exchange must
   // hold no spool file.
   body_.close();
   // From here on the loop may reuse the exchange. Sequentially consistent, against the connection:
   // either the connection sees that the exchange is free, or this thread sees that it awaits that.
   state_.finish();
-  if (breaks_off || channel.awaits_responses()) {
+  if (ends || channel.awaits_responses()) {
     channel.context().dispatcher.notify(std::move(connection));
   } else {
     // Without this, an idle connection would keep the exchange until its next request.
@@ -139,7 +143,7 @@ bool WireExchange::try_end(RequestState::End how) noexcept {
 
 gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
   const gateway::BodyRead read = body_.try_read(into);
-  if (wire_.http.awaits_continue && read.status == gateway::BodyStatus::would_block) ask_for_body();
+  if (wire_.continue_due && read.status == gateway::BodyStatus::would_block) ask_for_body();
   if (read.status == gateway::BodyStatus::data && body_.take_resume()) {
     dispatcher().notify(connection_);
   }
@@ -153,7 +157,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 
 /// Once the response has begun, it is too late.
 void WireExchange::ask_for_body() {
-  wire_.http.awaits_continue = false;
+  wire_.continue_due = false;
   if (head_.taken()) return;
   gather_.clear();
   gather_.add(protocol::kContinue);

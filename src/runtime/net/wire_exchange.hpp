@@ -140,7 +140,8 @@ class WireExchange final : public gateway::Exchange,
     protocol::Wire protocol = protocol::Wire::fastcgi;
     protocol::RequestId id = 0;
     bool keeps_connection = false;
-    protocol::HttpTerms http;         // `awaits_continue` until the client was asked for its body
+    protocol::HttpTerms http;
+    bool continue_due = false;        // until the client was asked for its body
     protocol::ResponseFramer framer;  // changed with the head, by the thread that responds
   };
 

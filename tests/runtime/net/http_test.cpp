@@ -210,6 +210,69 @@ TEST_SUITE("http connections") {
     CHECK(has(client.exchange("abc", dots(1)), "\r\n\r\nabc!"));
   }
 
+  TEST_CASE("a body in chunks is asked for at once, since the application must learn its length") {
+    Scripts scripts;
+    UsualOptions options;
+    options.max_body = 3;
+    RunningServer server(scripts, for_clients(options));
+    const std::string head =
+        post("/echo", "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", "");
+    FrontSocket client = server.connect();
+    REQUIRE(client.send(head));
+    CHECK(has(client.receive([](const std::string& got) { return has(got, "\r\n\r\n"); }), "100"));
+    CHECK(scripts.calls() == 0);
+    CHECK(has(client.exchange("3\r\nabc\r\n0\r\n\r\n", dots(1)), "\r\n\r\nabc!"));
+    CHECK(has(server.connect().exchange(head + "4\r\nabcd\r\n"), "HTTP/1.1 413 "));
+  }
+
+  TEST_CASE("nothing follows a response that was broken off, though its call goes on") {
+    ScriptedApplication application;
+    application.on("/broken", [&application](gateway::Exchange& exchange) {
+      const gateway::ResponseHead head{"200 OK", "Content-Length: 1000\r\n", true};
+      ScriptedApplication::stream(exchange, &head, "part");
+      exchange.break_off();
+      application.gate.wait();
+    });
+    application.on("/hello", [](gateway::Exchange& exchange) {
+      ScriptedApplication::respond(exchange, "hello!");
+    });
+    RunningServer server(application, for_clients());
+    FrontSocket client = server.connect();
+    REQUIRE(client.send(get("/broken") + get("/hello")));
+    REQUIRE(eventually([&] { return application.gate.waiting() == 1; }));
+    server.connections();  // the loop has had a turn
+    CHECK(application.calls() == 1);
+    application.gate.open();
+    const std::string got = client.receive();
+    CHECK(client.ended());
+    CHECK(got.ends_with("\r\n\r\npart"));
+    CHECK(application.calls() == 1);
+  }
+
+  TEST_CASE("a client that reads nothing does not get all of its requests run") {
+    ScriptedApplication application;
+    const std::string block(400'000, 'x');
+    application.on("/", [&block](gateway::Exchange& exchange) {
+      ScriptedApplication::respond(exchange, block);
+    });
+    RunningServer server(application, for_clients());
+    FrontSocket client = server.connect();
+    std::string all;
+    for (int i = 0; i < 100; ++i) all += get("/");
+    REQUIRE(client.send(all));
+    REQUIRE(eventually([&] { return application.calls() > 1; }));
+    for (int i = 0; i < 100; ++i) server.connections();  // turns of the loop
+    CHECK(application.calls() < 50);
+    std::size_t got = 0;
+    while (got < 100 * block.size()) {
+      const std::size_t some =
+          client.receive([](const std::string& b) { return !b.empty(); }).size();
+      REQUIRE(some > 0);
+      got += some;
+    }
+    CHECK(application.calls() == 100);
+  }
+
   TEST_CASE("what is malformed is refused with its reason, and ends the connection") {
     Scripts scripts;
     RunningServer server(scripts, for_clients());
@@ -340,7 +403,7 @@ TEST_SUITE("http connections") {
     REQUIRE(here.peers.given.size() == 1);
     CHECK(here.peers.given.front().caller == net::Caller::client);
     CHECK(here.peers.given.front().bytes ==
-          "POST /there HTTP/1.1\r\nHOST: a.test\r\nX-ONE: 1\r\nContent-Length: 4\r\n\r\nbody");
+          "POST /there HTTP/1.1\r\nHOST:a.test\r\nX-ONE:1\r\nContent-Length:4\r\n\r\nbody");
   }
 
   TEST_CASE("a further request goes with it") {
@@ -350,7 +413,7 @@ TEST_SUITE("http connections") {
     REQUIRE(here.pool.waiting.size() == 1);
     CHECK(net::Connection::try_hand_over(*here.pool.waiting.front()) == net::HandOver::done);
     REQUIRE(here.peers.given.size() == 1);
-    CHECK(here.peers.given.front().bytes == "GET /1 HTTP/1.1\r\nHOST: a.test\r\n\r\n" + get("/2"));
+    CHECK(here.peers.given.front().bytes == "GET /1 HTTP/1.1\r\nHOST:a.test\r\n\r\n" + get("/2"));
   }
 
   TEST_CASE("the application sees the ends of the connection") {
