@@ -118,7 +118,7 @@ support::IpNetwork Network::parse(std::string_view text) {
 
 TrustedProxy Proxy::parse(std::string_view text) {
   if (text == "unix") return std::nullopt;
-  if (const auto network = support::IpNetwork::parse(text)) return network;
+  if (auto network = support::IpNetwork::parse(text)) return network;
   throw BadValue("an address such as 192.0.2.7, a network such as 10.0.0.0/8, or unix");
 }
 
