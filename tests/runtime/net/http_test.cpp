@@ -9,6 +9,7 @@
 #include "fakes/busy_server.hpp"
 #include "fakes/running_server.hpp"
 #include "fakes/wired.hpp"
+#include "http_requests.hpp"
 #include "runtime/net/connection.hpp"
 
 using namespace appd;
@@ -17,35 +18,6 @@ using namespace std::chrono_literals;
 using gateway::LogEvent;
 
 namespace {
-
-std::string get(const std::string& path, const std::string& fields = {}) {
-  return "GET " + path + " HTTP/1.1\r\nHost: a.test\r\n" + fields + "\r\n";
-}
-std::string post(const std::string& path, const std::string& fields, const std::string& body) {
-  return "POST " + path + " HTTP/1.1\r\nHost: a.test\r\n" + fields + "\r\n" + body;
-}
-std::string upload(const std::string& path, const std::string& body) {
-  return post(path, "Content-Length: " + std::to_string(body.size()) + "\r\n", body);
-}
-
-/// How often `text` occurs.
-std::size_t count(std::string_view bytes, std::string_view text) {
-  std::size_t found = 0;
-  for (std::size_t at = bytes.find(text); at != std::string_view::npos;
-       at = bytes.find(text, at + text.size())) {
-    ++found;
-  }
-  return found;
-}
-
-/// True once so many responses with a body that ends in "!" are there.
-FrontSocket::Enough dots(std::size_t wanted) {
-  return [wanted](const std::string& got) { return count(got, "!") >= wanted; };
-}
-
-bool has(std::string_view bytes, std::string_view text) {
-  return bytes.find(text) != std::string_view::npos;
-}
 
 struct Scripts : ScriptedApplication {
   Scripts() {
