@@ -65,17 +65,26 @@ void check_socket_files(const Settings& settings, const std::vector<ListenAddres
   if (has_socket_file(addresses)) check_may_give(settings, owner, group);
 }
 
-void check_spool_folder(const Settings& settings) {
-  const std::filesystem::path folder = spool_folder(settings);
+void check_folder(const char* option, const std::filesystem::path& folder) {
   std::error_code why;
   const auto status = std::filesystem::status(folder, why);
   // The workers' user may see a folder that the master cannot see.
   if (status.type() == std::filesystem::file_type::none) return;
   if (!std::filesystem::exists(status)) {
-    reject("spool-dir", fmt::format("the folder {} does not exist", folder.string()));
+    reject(option, fmt::format("the folder {} does not exist", folder.string()));
   }
   if (!std::filesystem::is_directory(status)) {
-    reject("spool-dir", fmt::format("{} is not a folder", folder.string()));
+    reject(option, fmt::format("{} is not a folder", folder.string()));
+  }
+}
+
+void check_folders(const Settings& settings) {
+  check_folder("spool-dir", spool_folder(settings));
+  std::error_code ignored;
+  const std::filesystem::path base = std::filesystem::current_path(ignored) / settings.chdir;
+  for (const config::Folder& each : settings.static_files) check_folder("static", base / each.path);
+  for (const config::Folder& each : settings.internal_files) {
+    check_folder("internal-files", base / each.path);
   }
 }
 
@@ -109,7 +118,7 @@ void check(const Settings& settings) {
   make_admission(settings);
   find_account(settings);
   check_socket_files(settings, addresses);
-  check_spool_folder(settings);
+  check_folders(settings);
   check_python(settings);
 }
 

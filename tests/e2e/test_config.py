@@ -215,6 +215,8 @@ def other_group():
     (("--socket", "http://127.0.0.1:8000", "--module", "app"), ["--socket: ", "write 127.0.0.1:8000"]),
     ((*GOOD, "--spool-dir", "/nonexistent/spool"), ["--spool-dir: the folder /nonexistent/spool does not exist"]),
     ((*GOOD, "--spool-dir", "/etc/passwd"), ["--spool-dir: /etc/passwd is not a folder"]),
+    ((*GOOD, "--static", "/st=none"), ["--static: the folder ", "/none does not exist"]),
+    ((*GOOD, "--internal-files", "/in=/etc/passwd"), ["--internal-files: /etc/passwd is not a folder"]),
 ], ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "")
 def test_check_finds_what_fails_at_the_start(run, place, action, arguments, named):
     group = other_group()

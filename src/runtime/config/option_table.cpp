@@ -159,6 +159,24 @@ std::vector<Option> make_table() {
           application, {"env-file", "FILE", "",
                         "File with environment variables for the application, one NAME=VALUE per "
                         "line. --env wins over it. May be given several times."}),
+      list<&S::static_files, FolderAt>(
+          application, {"static", "/PREFIX=DIR", "",
+                        "Answer GET and HEAD below this path with the files of the folder, without "
+                        "the application. May be given several times; the longest prefix counts."}),
+      single<&S::static_index, Text>(
+          application, {"static-index", "NAME", "",
+                        "File that answers a path of --static that ends in a slash, such as "
+                        "index.html. Default: none."}),
+      single<&S::static_max_age, Duration>(
+          application, {"static-max-age", "TIME", "0",
+                        "How long browsers may keep static files. Those with a hash in their name "
+                        "are kept for ever. 0 says nothing."}),
+      list<&S::internal_files, FolderAt>(
+          application,
+          {"internal-files", "/PREFIX=DIR", "",
+           "Folder whose files the application can let HTTP clients have, with "
+           "X-Accel-Redirect: /PREFIX/name or X-Sendfile: DIR/name in its response. May "
+           "be given several times."}),
       single<&S::mount, Prefix>(
           application,
           {"mount", "/PREFIX", "",

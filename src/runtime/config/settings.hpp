@@ -42,6 +42,14 @@ enum class ReloadStrategy : std::uint8_t {
   rolling,  ///< worker by worker: one more than usual is in memory
 };
 
+/// A folder whose files have paths below a prefix.
+struct Folder {
+  std::string prefix;  ///< "/prefix", without a trailing slash; or "/"
+  std::string path;    ///< relative to `chdir`
+
+  bool operator==(const Folder&) const = default;
+};
+
 /// A request that a worker must answer before it serves.
 struct WarmUp {
   bool https = false;
@@ -94,6 +102,10 @@ struct Settings {
   std::string virtualenv;
   std::vector<std::string> env_files;
   std::vector<std::pair<std::string, std::string>> env;  ///< a later entry wins
+  std::vector<Folder> static_files;
+  std::string static_index;                    ///< "" means none
+  std::chrono::milliseconds static_max_age{};  ///< 0 means that nothing is said
+  std::vector<Folder> internal_files;
   std::string mount;  ///< "" or "/prefix", without a trailing slash
   bool trust_script_name = false;
   bool trust_forwarded_proto = false;

@@ -116,6 +116,20 @@ support::IpNetwork Network::parse(std::string_view text) {
       "10.0.0.0/8 or fd00::/8");
 }
 
+Folder FolderAt::parse(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  const bool is_mount =
+      text.starts_with('/') && equals != std::string_view::npos && equals + 1 < text.size();
+  if (!is_mount) throw BadValue("/prefix=DIR, such as /static=/srv/site/static");
+  std::string_view prefix = text.substr(0, equals);
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return {std::string(prefix.empty() ? "/" : prefix), std::string(text.substr(equals + 1))};
+}
+
+std::string FolderAt::show(const Folder& value) {
+  return value.prefix + "=" + value.path;
+}
+
 TrustedProxy Proxy::parse(std::string_view text) {
   if (text == "unix") return std::nullopt;
   if (auto network = support::IpNetwork::parse(text)) return network;

@@ -135,6 +135,12 @@ struct CrashesWithin {
   static std::string show(const std::optional<MaxCrashes>& value);
 };
 
+/// /prefix=DIR
+struct FolderAt {
+  static Folder parse(std::string_view text);
+  static std::string show(const Folder& value);
+};
+
 struct Protocol {
   /// In the order of ProtocolChoice.
   static constexpr std::array<std::string_view, 5> kWords{"auto", "fastcgi", "uwsgi", "scgi",

@@ -74,7 +74,7 @@ StaticFiles::Variant StaticFiles::choose_variant(const Mounts::Place& place, Ope
 }
 
 std::string StaticFiles::cache_control(std::string_view file) const {
-  if (has_content_hash(file)) return "public, max-age=31536000, immutable";
+  if (options_.hashed_names && has_content_hash(file)) return "public, max-age=31536000, immutable";
   return options_.max_age == 0 ? "" : fmt::format("max-age={}", options_.max_age);
 }
 

@@ -16,6 +16,7 @@ namespace appd::files {
 struct StaticOptions {
   std::uint32_t max_age = 0;   ///< Cache-Control in seconds, for names without a hash; 0 omits it
   bool precompressed = false;  ///< look for compressed files beside those that shrink
+  bool hashed_names = true;    ///< let caches keep files with a hash in their name for a year
 };
 
 /// The static files of a site: decides on the response to each request. Opens files, but reads and

@@ -21,6 +21,11 @@ struct ResponseHead {
   bool announces_length = false;  ///< whether the fields include Content-Length
 };
 
+/// Fields, in lower case, with which an application leaves the body to its server or front: they
+/// name a file by a path of the site, percent-encoded, or by its own path.
+inline constexpr std::string_view kFileOfSite = "x-accel-redirect";
+inline constexpr std::string_view kFileByPath = "x-sendfile";
+
 /// A part of a regular file that is sent as body. Owns its descriptor (a dup).
 struct FileRange {
   support::UniqueFd file;
@@ -46,6 +51,7 @@ class Keeper {
 
 enum class SendStatus : std::uint8_t {
   ok,
+  complete,  ///< the server has sent something else as the whole response; the rest is not needed
   full,  ///< the outgoing buffer is full: call `wait_room` before sending the rest
   gone,  ///< the front went away, or the exchange was given up; nothing more is sent
 };

@@ -120,7 +120,10 @@ constexpr std::array<LogEventFacts, kLogEvents> kTable{{
     {E::response_not_spooled, "response.not_spooled", error,
      "responses that could not be stored for slow readers"},
     {E::response_file_short, "response.file_short", error},
+    {E::response_file_refused, "response.file_refused", error,
+     "files that the application named and that were not sent"},
     {E::response_file_read, "response.file_read", warning, "files read instead of sent"},
+    {E::static_file_failed, "static.file_failed", error, "static files that could not be opened"},
 }};
 
 constexpr bool is_in_order() {

@@ -116,7 +116,9 @@ enum class LogEvent : std::uint8_t {
   response_client_gone,
   response_not_spooled,
   response_file_short,
+  response_file_refused,
   response_file_read,
+  static_file_failed,
   count
 };
 inline constexpr std::size_t kLogEvents = static_cast<std::size_t>(LogEvent::count);

@@ -120,11 +120,11 @@ Outbox::Status Outbox::write_always(std::string_view bytes) {
 }
 
 Outbox::Status Outbox::write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                                  const RequestState& request, FileTold told) {
+                                  const RequestState& request, FileTold told, gateway::End end) {
   Lock lock(mutex_);
   if (shut_ || request.gone()) return Status::gone;
   queue_held();
-  queue({std::move(range), framer.frames_body() ? std::optional(framer) : std::nullopt,
+  queue({std::move(range), framer.frames_body() ? std::optional(framer) : std::nullopt, end,
          std::move(told)});
   return Status::queued;
 }

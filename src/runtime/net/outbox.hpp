@@ -69,7 +69,8 @@ class Outbox {
   /// Queues a file's range behind what waits; framing is added as the file goes out. `told`
   /// may be empty. It is called once, unless this returns `gone`.
   Status write_file(gateway::FileRange range, const protocol::ResponseFramer& framer,
-                    const RequestState& request, FileTold told = {});
+                    const RequestState& request, FileTold told = {},
+                    gateway::End end = gateway::End::last);
 
   /// Bytes that wait in memory (files count nothing). Any thread.
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }

@@ -35,8 +35,8 @@ OutgoingItem::OutgoingItem(std::span<const iovec> parts, std::shared_ptr<const v
     : parts_(parts.begin(), parts.end()), copy_(std::move(held)), owner_(std::move(owner)) {}
 
 OutgoingItem::OutgoingItem(gateway::FileRange file, std::optional<protocol::ResponseFramer> framer,
-                           FileTold told)
-    : file_(std::move(file)), framer_(framer), told_(std::move(told)) {}
+                           gateway::End end, FileTold told)
+    : file_(std::move(file)), framer_(framer), end_(end), told_(std::move(told)) {}
 
 OutgoingItem::OutgoingItem(gateway::FileRange file, std::shared_ptr<const void> owner)
     : owner_(std::move(owner)), file_(std::move(file)) {}
@@ -96,7 +96,8 @@ bool OutgoingItem::stage_block() {
   }
   protocol::Gather framed;
   const std::string_view body(block.data(), got);
-  framer_->frame({}, std::span(&body, 1), file_.length == 0, framed);
+  const bool ends = file_.length == 0 && end_ == gateway::End::last;
+  framer_->frame({}, std::span(&body, 1), ends, framed);
   stage(framed.parts());
   return true;
 }

@@ -40,9 +40,10 @@ class OutgoingItem {
   explicit OutgoingItem(OwnBytes bytes);
   /// Bytes in place, kept by `owner` or within `held`.
   OutgoingItem(std::span<const iovec> parts, std::shared_ptr<const void> owner, OwnBytes held);
-  /// A file's range. With a framer, it is framed as it goes out. `told` may be empty.
+  /// A file's range. With a framer, it is framed as it goes out; the response ends with it, or goes
+  /// on. `told` may be empty.
   OutgoingItem(gateway::FileRange file, std::optional<protocol::ResponseFramer> framer,
-               FileTold told);
+               gateway::End end, FileTold told);
   /// A file that has its frames already. `owner` lives as long as the item.
   OutgoingItem(gateway::FileRange file, std::shared_ptr<const void> owner);
 
@@ -77,7 +78,8 @@ class OutgoingItem {
   std::shared_ptr<const void> owner_;
   gateway::FileRange file_;
   std::optional<protocol::ResponseFramer> framer_;
-  bool read_ = false;  // instead of sendfile, which cannot do it
+  gateway::End end_ = gateway::End::last;  // whether the framer adds the response's end
+  bool read_ = false;                      // instead of sendfile, which cannot do it
   FileTold told_;
 };
 

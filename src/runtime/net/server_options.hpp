@@ -3,10 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "protocol/decoder.hpp"
+#include "runtime/files/internal_files.hpp"
+#include "runtime/files/static_files.hpp"
 #include "runtime/gateway/request.hpp"
 #include "runtime/net/spool_quota.hpp"
 #include "runtime/sockets/admission.hpp"
@@ -21,6 +24,9 @@ struct ServerOptions {
   sockets::Admission admission;
   protocol::DecoderLimits decoder;
   gateway::EnvironPolicy environ;
+  std::shared_ptr<const files::StaticFiles> static_files;  ///< null if there are none
+  /// What the application can let HTTP clients have; null if there are none.
+  std::shared_ptr<const files::InternalFiles> internal_files;
   gateway::ProxyTrust proxies;  ///< whose word about clients counts
   std::uint64_t max_body = 0;   ///< bytes; 0 disables the limit
   std::size_t body_buffer = 0;  ///< bytes of a body that are read ahead in memory

@@ -60,14 +60,23 @@ bool Session::feed(std::string_view bytes) {
     const Event event = decoder_->next(bytes);
     if (event.kind == Event::Kind::starved) break;
     if (event.kind == Event::Kind::blocked) {
-      unread_.assign(bytes);
-      channel_.set_request_waits(true);
+      wait_with(bytes);
       break;
     }
     head_completed = head_completed || event.kind == Event::Kind::request;
     on_event(event);
+    // Files that go out are answered at once, so nothing else would stop the next request.
+    if (speaks_http() && !bytes.empty() && channel_.outbox().blocked() && !live_.any_unreleased()) {
+      wait_with(bytes);
+      break;
+    }
   }
   return head_completed;
+}
+
+void Session::wait_with(std::string_view bytes) {
+  unread_.assign(bytes);
+  channel_.set_request_waits(true);
 }
 
 std::string Session::take_input_due() {
@@ -147,6 +156,11 @@ void Session::refuse(LiveRequest& live, unsigned status, std::string_view reason
   const std::string retry_after =
       status == 503 ? fmt::format("{}", context().options.retry_after.count()) : std::string();
   live.exchange().refuse(status, reason, retry_after);
+  let_go(live);
+}
+
+/// The server itself has answered, perhaps before the body has come.
+void Session::let_go(LiveRequest& live) {
   decoder_->release(live.exchange().id());
   live.release();
   end_input_after(live.exchange());

@@ -34,7 +34,9 @@ class Session {
   /// `failed` afterwards.
   bool feed(std::string_view bytes);
   /// Input that came too early can be fed now: a further request, whose predecessor is answered.
-  bool has_input_due() const noexcept { return !unread_.empty() && !live_.any_unreleased(); }
+  bool has_input_due() const noexcept {
+    return !unread_.empty() && !live_.any_unreleased() && !channel_.outbox().blocked();
+  }
   std::string take_input_due();
   /// The front ended its sending side: complete requests are answered, others are refused or cut.
   void end_input();
@@ -109,6 +111,7 @@ class Session {
     failed,
   };
 
+  void wait_with(std::string_view bytes);
   bool choose_protocol(std::string_view bytes);
   void refuse_wrong_protocol(protocol::Sniffed::Kind found);
 
@@ -124,6 +127,8 @@ class Session {
   void on_fatal(const protocol::Event& event);
 
   LiveRequest& open_exchange(const protocol::Event& event);
+  bool try_answer_file(LiveRequest& live);
+  void let_go(LiveRequest& live);
   void submit(LiveRequest& live);
   void refuse(LiveRequest& live, unsigned status, std::string_view reason);
   void refuse(LiveRequest& live, unsigned status, std::string_view reason, gateway::LogEvent event);

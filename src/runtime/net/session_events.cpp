@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+#include <ctime>
+
 #include "runtime/gateway/request_text.hpp"
 #include "runtime/net/context.hpp"
 #include "runtime/net/session.hpp"
@@ -61,6 +64,7 @@ void Session::on_request(const Event& event) {
   }
   for (const std::string_view name : request.overridden()) tell_of_override(live, name);
   const std::optional<std::uint64_t> length = request.content_length();
+  if (options.static_files != nullptr && try_answer_file(live)) return;
   if (options.max_body > 0 && length && *length > options.max_body) {
     refuse(live, 413,
            fmt::format("the body of {} bytes is larger than --max-body {}", *length,
@@ -80,6 +84,29 @@ void Session::on_request(const Event& event) {
   } else {
     submit(live);
   }
+}
+
+bool Session::try_answer_file(LiveRequest& live) {
+  WireExchange& exchange = live.exchange();
+  const gateway::Request& request = exchange.request();
+  const std::string_view mount = request.find("SCRIPT_NAME");
+  std::string_view path = request.find("PATH_INFO");
+  std::string whole;
+  if (!mount.empty()) path = whole.append(mount).append(path);
+  auto answer = context().options.static_files->answer(
+      path, files::make_file_request(request, std::time(nullptr)));
+  if (!answer) return false;
+  if (answer->error != 0) {
+    report(LogEvent::static_file_failed, live,
+           fmt::format("a static file cannot be opened: {}", std::strerror(answer->error)));
+  }
+  if (request.content_length() == 0u) {
+    exchange.body().open(0, Overflow::pause, {});
+    exchange.body().end();
+  }
+  exchange.respond(std::move(*answer));
+  let_go(live);
+  return true;
 }
 
 /// Logs a name once: the front is configured that way, so each of its requests repeats it.

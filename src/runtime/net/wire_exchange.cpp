@@ -176,9 +176,12 @@ gateway::Sent WireExchange::send(const gateway::ResponseHead* head,
                                  std::span<const std::string_view> pieces, gateway::End end,
                                  gateway::Keeper* keeper) noexcept {
   if (progress_ != nullptr) progress_->advance();
-  if (head != nullptr) take_head(*head);
   std::size_t total = 0;
   for (std::string_view piece : pieces) total += piece.size();
+  if (head != nullptr) {
+    if (try_send_internal(*head)) return {gateway::SendStatus::complete, total};
+    take_head(*head);
+  }
   if (end == gateway::End::last) {
     const gateway::SendStatus status = write(pieces, Rest::nothing, keeper);
     return {status, status == gateway::SendStatus::ok ? total : 0};
@@ -213,44 +216,6 @@ gateway::Sent WireExchange::send_block(std::span<const std::string_view> pieces,
     status = write(pieces, Rest::body, nullptr);
   }
   return {status, status == gateway::SendStatus::ok ? size : 0};
-}
-
-gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
-                                            gateway::FileRange range) noexcept {
-  if (progress_ != nullptr) progress_->advance();
-  if (head != nullptr) take_head(*head);
-  if (range.length == 0) return write({}, Rest::nothing, nullptr);
-  const gateway::SendStatus status = write({}, Rest::file, nullptr);
-  if (status != gateway::SendStatus::ok) return status;
-  if (!try_end()) return gateway::SendStatus::gone;
-  Outbox::FileTold told = report_when_sent(range.length);
-  const Outbox::Status queued = channel_->outbox().write_file(std::move(range), wire_.framer,
-                                                              kNeverCancelled, std::move(told));
-  set_out();
-  if (queued == Outbox::Status::gone) {
-    state_.set_refused();
-    return gateway::SendStatus::gone;
-  }
-  reported_by_file_ = true;
-  dispatcher().notify(connection_);
-  return gateway::SendStatus::ok;
-}
-
-/// Keeps a record of its own: the call is over before its file is out, and this exchange may then
-/// serve another request.
-Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
-  gateway::Reporter& reporter = channel_->context().reporter;
-  if (!reporter.wants_access()) return {};
-  const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
-  return [kept = std::make_shared<KeptRecord>(
-              make_access_record(request_, times_, head_.status(), before + length)),
-          &reporter, started = times_.started()](Outbox::FileEnd end, std::uint64_t left) {
-    gateway::AccessRecord& record = kept->record;
-    if (end == Outbox::FileEnd::front_gone) record.status = kFrontGone;
-    record.body_bytes -= left;
-    record.running = Clock::now() - started;
-    reporter.access(record);
-  };
 }
 
 void WireExchange::wait_room() noexcept {

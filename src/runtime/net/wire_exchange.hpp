@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/response_framer.hpp"
+#include "runtime/files/file_answer.hpp"
 #include "runtime/gateway/exchange.hpp"
 #include "runtime/gateway/progress.hpp"
 #include "runtime/net/body_pipe.hpp"
@@ -86,6 +87,8 @@ class WireExchange final : public gateway::Exchange,
   Instead try_respond_instead();
   /// Gives back what the request held. Only when `free` or given up.
   void reset() noexcept;
+  /// Sends a static file, or says why not, in the application's place.
+  void respond(files::FileAnswer answer);
   /// Sends a complete small response of the server's own.
   void refuse(unsigned status, std::string_view reason, std::string_view retry_after = {});
 
@@ -133,6 +136,10 @@ class WireExchange final : public gateway::Exchange,
   void report_access() noexcept;
   void report_access(unsigned status, std::uint64_t body_bytes) const noexcept;
   Dispatcher& dispatcher() const noexcept;
+  bool try_send_internal(const gateway::ResponseHead& head);
+  void send_answer(files::FileAnswer answer);
+  bool send_part(const support::UniqueFd& file, const files::FilePart& part);
+  bool queue_file(gateway::FileRange range, gateway::End end, Outbox::FileTold told);
   Outbox::FileTold report_when_sent(std::uint64_t length) const;
 
   /// What the front's protocol says of the request.

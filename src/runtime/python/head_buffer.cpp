@@ -51,6 +51,7 @@ void HeadBuffer::assign(std::string_view status, unsigned code) {
   status_ = status;
   fields_.clear();
   content_length_.reset();
+  names_file_ = false;
   code_ = code;
   lacked_reason_ = status.size() == 3;
   if (lacked_reason_) {  // fronts differ on a status line without one
@@ -65,7 +66,8 @@ void HeadBuffer::add_header(PyObject* header, Known<Name>& known) {
   if (known.text.get() != name) known = {Ref::borrow(name), check_name(name, header)};
   const std::string_view value = latin1_of(PyTuple_GET_ITEM(header, 1), "a header's value");
   if (!is_header_value(value)) raise(PyExc_ValueError, "control characters in header %R", header);
-  if (known.finding == Name::plain) return add(view_latin1(name), value);
+  if (known.finding == Name::of_file) names_file_ = true;
+  if (known.finding != Name::content_length) return add(view_latin1(name), value);
   const auto length = parse_content_length(value);
   if (!length) raise(PyExc_ValueError, "Content-Length must be a number, not %R", header);
   if (content_length_) raise(PyExc_ValueError, "a second Content-Length: %R", header);
@@ -77,7 +79,8 @@ HeadBuffer::Name HeadBuffer::check_name(PyObject* name, PyObject* header) {
   if (!is_header_name(text)) raise(PyExc_ValueError, "not a header name: %R", header);
   if (is_servers_own(text))
     raise(PyExc_ValueError, "header %R belongs to the server, not to the application", header);
-  return is_content_length(text) ? Name::content_length : Name::plain;
+  if (is_content_length(text)) return Name::content_length;
+  return names_file_for_server(text) ? Name::of_file : Name::plain;
 }
 
 void HeadBuffer::add(std::string_view name, std::string_view value) {

@@ -32,6 +32,9 @@ class HeadBuffer {
   unsigned status() const noexcept { return code_; }
   /// True if the application gave only a number, so the reason is ours.
   bool lacked_reason() const noexcept { return lacked_reason_; }
+  /// True if the application leaves the body to the server or the front, by X-Accel-Redirect or
+  /// X-Sendfile. Its Content-Length, if any, is then the file's.
+  bool names_file() const noexcept { return names_file_; }
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
   /// A view of this buffer, valid until the buffer changes.
   gateway::ResponseHead view() const noexcept {
@@ -39,7 +42,7 @@ class HeadBuffer {
   }
 
  private:
-  enum class Name : bool { plain, content_length };
+  enum class Name : std::uint8_t { plain, content_length, of_file };
   /// What was found out about a str. It stays true for as long as somebody owns the str.
   template <typename Finding>
   struct Known {
@@ -60,6 +63,7 @@ class HeadBuffer {
   std::string fields_;  // as on the wire
   unsigned code_ = 0;
   bool lacked_reason_ = false;
+  bool names_file_ = false;
   std::optional<std::uint64_t> content_length_;
   Extent length_extent_{};
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "runtime/gateway/exchange.hpp"
 #include "runtime/gateway/variable_name.hpp"
 #include "runtime/support/ascii.hpp"
 
@@ -84,6 +85,11 @@ bool is_servers_own(std::string_view name) noexcept {
 
 bool is_content_length(std::string_view name) noexcept {
   return support::same_ignoring_case(name, "content-length");
+}
+
+bool names_file_for_server(std::string_view name) noexcept {
+  return support::same_ignoring_case(name, gateway::kFileOfSite) ||
+         support::same_ignoring_case(name, gateway::kFileByPath);
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) noexcept {

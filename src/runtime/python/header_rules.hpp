@@ -25,6 +25,9 @@ bool is_servers_own(std::string_view name) noexcept;
 
 bool is_content_length(std::string_view name) noexcept;
 
+/// X-Accel-Redirect and X-Sendfile: the server or the front sends a file in the body's place.
+bool names_file_for_server(std::string_view name) noexcept;
+
 /// Digits only, in range.
 std::optional<std::uint64_t> parse_content_length(std::string_view value) noexcept;
 

@@ -87,6 +87,7 @@ void Response::start(PyObject* status, PyObject* headers, PyObject* exc_info) {
   heads_[other].assign(status, headers);
   current_ = other;
   if (has_no_body(head().status()) && head().status() != 304) head().remove_content_length();
+  if (head().names_file()) head().remove_content_length();
   if (head().status() == 205) head().set_content_length(0);
   const bool head_only = exchange_->request().is_head() || has_no_body(head().status());
   kind_ = head_only ? Kind::head_only : Kind::with_body;
@@ -203,7 +204,7 @@ bool Response::went_out(const gateway::Sent& sent, gateway::End end) noexcept {
   if (sent.status == gateway::SendStatus::full) return false;
   if (sent.status == gateway::SendStatus::gone) {
     end_ = End::gone;
-  } else if (end == gateway::End::last) {
+  } else if (end == gateway::End::last || sent.status == gateway::SendStatus::complete) {
     end_ = End::complete;
   }
   return true;

@@ -2,7 +2,14 @@
 
 #include "runtime/worker/environment.hpp"
 
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
 #include "runtime/config/value_formats.hpp"
+#include "runtime/files/internal_files.hpp"
+#include "runtime/files/static_files.hpp"
 
 namespace appd::worker {
 namespace {
@@ -20,6 +27,29 @@ std::optional<protocol::Wire> pinned(config::ProtocolChoice choice) {
       return protocol::Wire::scgi;
   }
   return std::nullopt;
+}
+
+/// The folders of --static; null without any.
+std::shared_ptr<const files::StaticFiles> open_static_files(const config::Settings& settings) {
+  if (settings.static_files.empty()) return nullptr;
+  std::vector<files::Mount> mounts;
+  for (const config::Folder& each : settings.static_files) {
+    mounts.push_back({each.prefix, files::FileRoot(each.path), settings.static_index});
+  }
+  const auto max_age = std::chrono::duration_cast<std::chrono::seconds>(settings.static_max_age);
+  const files::StaticOptions options{.max_age = static_cast<std::uint32_t>(max_age.count()),
+                                     .precompressed = true};
+  return std::make_shared<const files::StaticFiles>(std::move(mounts), files::MediaTypes::read(),
+                                                    options);
+}
+
+std::shared_ptr<const files::InternalFiles> open_internal_files(const config::Settings& settings) {
+  if (settings.internal_files.empty()) return nullptr;
+  std::vector<files::InternalFolder> folders;
+  for (const config::Folder& each : settings.internal_files) {
+    folders.push_back({each.prefix, std::filesystem::absolute(each.path).lexically_normal()});
+  }
+  return std::make_shared<const files::InternalFiles>(folders);
 }
 
 }  // namespace
@@ -43,6 +73,8 @@ net::ServerOptions make_server_options(const config::Settings& settings,
                                        const sockets::Admission& admission,
                                        net::SpoolQuota* spool_quota) {
   net::ServerOptions options;
+  options.static_files = open_static_files(settings);
+  options.internal_files = open_internal_files(settings);
   options.pinned = pinned(settings.protocol);
   options.admission = admission;
   options.max_connections = settings.max_connections;

@@ -16,7 +16,9 @@ inline constexpr const char* kAll =
     "allow = 10.0.0.0/8\nallow = ::1\nallow-user = www-data\nallow-user = 7\n"
     "protocol = scgi\ntrust-proxy = 10.0.0.0/8\ntrust-proxy = unix\nproxy-headers = "
     "forwarded\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
-    "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nmount = /m\ntrust-script-name = "
+    "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nstatic = /st=/d\nstatic = /=/e=f\n"
+    "static-index = i.html\nstatic-max-age = 1h\ninternal-files = /in=/i\nmount = "
+    "/m\ntrust-script-name = "
     "no\ntrust-forwarded-proto = on\n"
     "trust-uwsgi-scheme = 1\ndrop-remote-user = yes\nworkers = 2..9\nscale-up-wait = "
     "50ms\nscale-down-idle = 2m\nthreads = 3\nqueue = 5\n"
@@ -55,6 +57,10 @@ inline Settings all_settings() {
   s.virtualenv = "/v";
   s.env = {{"A", "1"}, {"B", "x = y"}};
   s.env_files = {"/e", "/f"};
+  s.static_files = {{"/st", "/d"}, {"/", "/e=f"}};
+  s.static_index = "i.html";
+  s.static_max_age = 1h;
+  s.internal_files = {{"/in", "/i"}};
   s.mount = "/m";
   s.trust_forwarded_proto = s.trust_uwsgi_scheme = s.drop_remote_user = true;
   s.workers = {2, 9};

@@ -51,6 +51,10 @@ TEST_CASE("the defaults are those that are documented") {
   CHECK(settings.pidfile == "");
   CHECK(settings.control == "");
   CHECK(settings.touch_reload == "");
+  CHECK(settings.static_files.empty());
+  CHECK(settings.internal_files.empty());
+  CHECK(settings.static_index == "");
+  CHECK(settings.static_max_age == 0s);
   CHECK(settings.warmups.empty());
   CHECK(settings.warmup_accept.empty());
   CHECK(settings.max_requests == 0);
@@ -157,6 +161,14 @@ TEST_CASE("the command line can say everything") {
                                    "--umask=27",
                                    "--pidfile",
                                    "/pid",
+                                   "--static",
+                                   "/st=/d",
+                                   "--static",
+                                   "/=/e=f",
+                                   "--static-index",
+                                   "i.html",
+                                   "--static-max-age=1h",
+                                   "--internal-files=/in=/i",
                                    "--max-params",
                                    "64K",
                                    "--max-body",
@@ -221,6 +233,9 @@ TEST_CASE("every option refuses what it cannot use") {
       {"trust-proxy", "localhost"},
       {"proxy-headers", "x"},
       {"env", "X"},
+      {"static", "/x"},
+      {"static-max-age", "x"},
+      {"internal-files", "x=/y"},
       {"mount", "app"},
       {"trust-script-name", "2"},
       {"trust-forwarded-proto", "2"},

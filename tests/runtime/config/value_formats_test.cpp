@@ -67,6 +67,17 @@ TEST_CASE("a word stands for what it says") {
   CHECK(refuses<LogLevel>("warn"));
 }
 
+TEST_CASE("static files have a prefix, without a slash at its end, and a folder") {
+  CHECK(FolderAt::parse("/static=/srv/static") == Folder{"/static", "/srv/static"});
+  CHECK(FolderAt::parse("/a/b//=files/") == Folder{"/a/b", "files/"});
+  CHECK(FolderAt::parse("/=x=y") == Folder{"/", "x=y"});
+  CHECK(FolderAt::show({"/", "x=y"}) == "/=x=y");
+  for (const char* bad : {"", "/static", "/static=", "static=/srv", "=/srv"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(FolderAt::parse(bad), BadValue);
+  }
+}
+
 TEST_CASE("a warm-up's target is a path or a whole URL") {
   const auto made = [](const char* text) { return WarmUpTarget::parse(text); };
   CHECK(made("/") == WarmUp{false, "", "/"});

@@ -40,6 +40,20 @@ def application(environ, start_response):
   CHECK(events() == "next next close");
 }
 
+TEST_CASE("a Content-Length beside the name of a file is the file's, not that of the body") {
+  for (const char* field : {"X-Accel-Redirect", "x-sendfile"}) {
+    CAPTURE(field);
+    const auto exchange = host().run(std::string(R"(
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "1000"), (")") +
+                                     field + R"(", "/file")])
+    return []
+)");
+    CHECK(exchange->head->field("Content-Length") != "1000");
+    check_complete(*exchange);
+  }
+}
+
 TEST_CASE("an iterable that has given its Content-Length is asked to its end") {
   // Code after a generator's last yield is run; a2wsgi ends the request's task there.
   const auto exchange = host().run(R"(

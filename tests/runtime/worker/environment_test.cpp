@@ -8,8 +8,12 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "fakes/temporary_folder.hpp"
+#include "runtime/files/written_file.hpp"
 
 using namespace appd;
 using namespace std::chrono_literals;
@@ -92,6 +96,31 @@ TEST_SUITE("environment") {
     CHECK(warm_ups.requests[1].host.empty());
     REQUIRE(warm_ups.accepted.size() == 1);
     CHECK(warm_ups.accepted[0] == std::pair{300u, 399u});
+  }
+
+  TEST_CASE("folders of files are opened, and must be there") {
+    test::TemporaryFolder folder;
+    files::test::write(folder / "a.txt", "a");
+    config::Settings settings;
+    CHECK(worker::make_server_options(settings, {}, nullptr).static_files == nullptr);
+    CHECK(worker::make_server_options(settings, {}, nullptr).internal_files == nullptr);
+    settings.static_files = {{"/st", folder.path()}};
+    settings.internal_files = {{"/in", folder.path() + "/."}};
+    settings.static_index = "a.txt";
+    settings.static_max_age = 90s;
+    const auto options = worker::make_server_options(settings, {}, nullptr);
+    files::FileRequest asked;
+    asked.method = "GET";
+    const auto index = options.static_files->answer("/st/", asked);
+    CHECK(index->status == "200 OK");
+    CHECK(index->fields.find("Cache-Control: max-age=90\r\n") != std::string::npos);
+    CHECK(index->fields.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+    const auto& internal = *options.internal_files;
+    CHECK(internal.answer("X-Accel-Redirect: /in/a.txt\r\n", asked)->problem.empty());
+    const std::string by_path = "X-Sendfile: " + (folder / "a.txt") + "\r\n";
+    CHECK(internal.answer(by_path, asked)->problem.empty());
+    settings.static_files = {{"/st", folder / "none"}};
+    CHECK_THROWS_AS(worker::make_server_options(settings, {}, nullptr), std::system_error);
   }
 
   TEST_CASE("a protocol can be pinned") {
