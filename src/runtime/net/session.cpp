@@ -65,8 +65,9 @@ bool Session::feed(std::string_view bytes) {
     }
     head_completed = head_completed || event.kind == Event::Kind::request;
     on_event(event);
-    // Files that go out are answered at once, so nothing else would stop the next request.
-    if (speaks_http() && !bytes.empty() && channel_.outbox().blocked() && !live_.any_unreleased()) {
+    // A file is answered at once: nothing else stops the next request while it goes out.
+    if (speaks_http() && !bytes.empty() && channel_.outbox().overloaded() &&
+        !live_.any_unreleased()) {
       wait_with(bytes);
       break;
     }

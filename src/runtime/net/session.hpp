@@ -34,9 +34,7 @@ class Session {
   /// `failed` afterwards.
   bool feed(std::string_view bytes);
   /// Input that came too early can be fed now: a further request, whose predecessor is answered.
-  bool has_input_due() const noexcept {
-    return !unread_.empty() && !live_.any_unreleased() && !channel_.outbox().blocked();
-  }
+  bool has_input_due() const noexcept { return !unread_.empty() && !live_.any_unreleased(); }
   std::string take_input_due();
   /// The front ended its sending side: complete requests are answered, others are refused or cut.
   void end_input();
