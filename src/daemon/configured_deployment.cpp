@@ -96,7 +96,7 @@ launch::WorkerStart ConfiguredDeployment::make_start(launch::Role role) const {
   start.scoreboard = scoreboard_.file();
   start.access_log = access_log_ ? access_log_->fd() : -1;
   for (const auto& [socket, caller] : sockets_) {
-    (caller == net::Caller::client ? start.http_sockets : start.sockets).push_back(socket->fd());
+    (caller == net::Caller::front ? start.sockets : start.http_sockets).push_back(socket->fd());
   }
   for (const auto& box : inboxes_.boxes()) start.inboxes.push_back({box.in.get(), box.out.get()});
   start.handover = {context_.handover_queue.in.get(), context_.handover_queue.out.get()};

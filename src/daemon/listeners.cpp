@@ -33,6 +33,21 @@ void warn_of_nobody_asked(const Listeners::Sockets& sockets, const sockets::Admi
   }
 }
 
+/// What a socket lets those do who can reach it; "" if no more than any server on the internet.
+std::string_view exposed_by(net::Caller caller) noexcept {
+  switch (caller) {
+    case net::Caller::front:
+      return "whoever connects can forge every variable, REMOTE_USER among them; name the front "
+             "with --allow, or bind to a Unix socket or 127.0.0.1";
+    case net::Caller::proxied:
+      return "whoever connects can claim to be any client, because of --proxy-protocol; name the "
+             "proxies with --allow, or let a firewall keep others out";
+    case net::Caller::client:
+      break;
+  }
+  return {};
+}
+
 }  // namespace
 
 Listeners::Sockets Listeners::open(const std::vector<ListenAddress>& addresses,
@@ -47,13 +62,11 @@ Listeners::Sockets Listeners::open(const std::vector<ListenAddress>& addresses,
       sockets = open_one(address, options);
       by_address_[key].assign(sockets.begin(), sockets.end());
       for (const auto& socket : sockets) {
-        const bool trusts_caller = caller == net::Caller::front;
-        if (!trusts_caller || socket->is_private() || !admission.networks.empty()) continue;
-        log.report(LogEvent::socket_exposed,
-                   fmt::format("{} can be reached from other machines: whoever connects can forge "
-                               "every variable, REMOTE_USER among them; name the front with "
-                               "--allow, or bind to a Unix socket or 127.0.0.1",
-                               socket->name()));
+        const std::string_view danger = exposed_by(caller);
+        if (danger.empty() || socket->is_private() || !admission.networks.empty()) continue;
+        log.report(
+            LogEvent::socket_exposed,
+            fmt::format("{} can be reached from other machines: {}", socket->name(), danger));
       }
     }
     for (auto& socket : sockets) all.push_back({std::move(socket), caller});

@@ -44,10 +44,10 @@ sockets::Address parse_address_of(const char* option, const std::string& text) {
 std::vector<ListenAddress> parse_addresses(const Settings& settings) {
   using net::Caller;
   const bool all_http = settings.protocol == config::ProtocolChoice::http;
+  const Caller client = settings.proxy_protocol ? Caller::proxied : Caller::client;
   std::vector<ListenAddress> addresses;
   for (const std::string& socket : settings.sockets) {
-    addresses.push_back(
-        {parse_address_of("socket", socket), all_http ? Caller::client : Caller::front});
+    addresses.push_back({parse_address_of("socket", socket), all_http ? client : Caller::front});
   }
   for (const std::string& text : settings.http) {
     const sockets::Address address = parse_address_of("http", text);
@@ -57,7 +57,7 @@ std::vector<ListenAddress> parse_addresses(const Settings& settings) {
                  sockets::to_string(other.address) == sockets::to_string(address);
         });
     if (is_taken) reject("http", fmt::format("{} is also given with --socket", text));
-    addresses.push_back({address, Caller::client});
+    addresses.push_back({address, client});
   }
   return addresses;
 }

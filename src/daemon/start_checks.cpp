@@ -129,6 +129,12 @@ std::vector<std::string> find_warnings(const Settings& settings) {
         "started as root without --user: the application, and anyone who exploits it, has root's "
         "rights on this machine; run it as another user with --user www-data");
   }
+  const bool speaks_http =
+      !settings.http.empty() || settings.protocol == config::ProtocolChoice::http;
+  if (settings.proxy_protocol && !speaks_http) {
+    warnings.emplace_back(
+        "--proxy-protocol has no effect: it is for HTTP sockets, and there are none");
+  }
   return warnings;
 }
 

@@ -95,6 +95,11 @@ class Decoder {
   /// True if everything taken from the connection is over. Another decoder would go on just as this
   /// one.
   virtual bool holds_nothing() const noexcept = 0;
+  /// True while the PROXY protocol's header is due, or has come in part: nothing can be answered.
+  virtual bool awaits_proxy() const noexcept { return false; }
+  /// That header, which must come first for another decoder to go on just as this one. "" if there
+  /// is none, or it is due.
+  virtual std::string_view said_by_proxy() const noexcept { return {}; }
 };
 
 /// What the first bytes of a connection are.

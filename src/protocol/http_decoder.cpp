@@ -28,6 +28,8 @@ Event HttpDecoder::next(std::string_view& input) {
   if (stage_ == Stage::ending) return end_body();
   if (input.empty()) return {};
   switch (stage_) {
+    case Stage::proxied:
+      return on_proxy_header(input);
     case Stage::answering:
       return make(Event::Kind::blocked);
     case Stage::body:
@@ -41,6 +43,26 @@ Event HttpDecoder::next(std::string_view& input) {
     default:
       return on_head(input);
   }
+}
+
+Event HttpDecoder::on_proxy_header(std::string_view& input) {
+  const std::size_t before = input.size();
+  const ProxyHeader::Result result = proxy_header_->feed(input);
+  offset_ += before - input.size();
+  if (result == ProxyHeader::Result::need_more) return {};
+  if (result == ProxyHeader::Result::malformed) {
+    Event event = make(Event::Kind::fatal);
+    event.detail = proxy_header_->problem() + "; with --proxy-protocol each connection needs one";
+    return event;
+  }
+  said_by_proxy_ = encode_proxy_header(proxy_header_->endpoints());
+  if (const auto& endpoints = proxy_header_->endpoints()) {
+    ends_.client_address = endpoints->source.address;
+    ends_.client_port = endpoints->source.port;
+  }
+  proxy_header_.reset();
+  stage_ = Stage::between;
+  return next(input);
 }
 
 Event HttpDecoder::on_head(std::string_view& input) {

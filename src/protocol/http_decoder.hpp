@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "protocol/chunked_body.hpp"
 #include "protocol/decoder.hpp"
 #include "protocol/http_head.hpp"
+#include "protocol/proxy_header.hpp"
 #include "runtime/gateway/block_pool.hpp"
 
 namespace appd::protocol {
@@ -18,12 +20,15 @@ struct HttpEnds {
   std::uint16_t client_port = 0;
   std::string server_address;
   std::uint16_t server_port = 0;
+  bool proxied = false;  ///< the PROXY protocol's header comes first, and may tell the client
 };
 
 /// HTTP/1.1 and 1.0 (RFC 9112). One request at a time: the next one is read once the one before it
 /// is released, so that responses come in order. What is malformed is refused, and ends the
 /// connection, since nobody knows where the next request would begin.
 ///
+///     (proxied)
+///        ▼
 ///     between ──► head ──► complete ──► body ──► ending ──► answering
 ///        ▲                                 └───────┬──────────┘
 ///        │                                      release
@@ -35,23 +40,31 @@ class HttpDecoder final : public Decoder {
       : max_params_(limits.max_params),
         blocks_(blocks),
         ends_(std::move(ends)),
+        proxy_header_(ends_.proxied ? std::make_unique<ProxyHeader>() : nullptr),
+        stage_(ends_.proxied ? Stage::proxied : Stage::between),
         scanner_(max_params_) {}
 
   Event next(std::string_view& input) override;
   void take_variables(RequestId id, gateway::VariableBlock& into) override;
   void expect_body(RequestId id, std::optional<std::uint64_t> length) override;
   void release(RequestId id) override;
-  bool inside_head() const noexcept override { return stage_ == Stage::head; }
+  bool inside_head() const noexcept override {
+    return stage_ == Stage::head || (stage_ == Stage::proxied && offset_ > 0);
+  }
   bool owes_body() const noexcept override {
     return stage_ == Stage::swallowing || (stage_ == Stage::over && owes_);
   }
   bool holds_only(RequestId) const noexcept override { return stage_ == Stage::answering; }
   bool holds_nothing() const noexcept override {
-    return stage_ == Stage::between && line_ends_ != 1;
+    return (stage_ == Stage::between && line_ends_ != 1) ||
+           (stage_ == Stage::proxied && offset_ == 0);
   }
+  bool awaits_proxy() const noexcept override { return stage_ == Stage::proxied; }
+  std::string_view said_by_proxy() const noexcept override { return said_by_proxy_; }
 
  private:
   enum class Stage : std::uint8_t {
+    proxied,     // the header of the PROXY protocol has not come, or only in part
     between,     // no byte of a request has come
     head,        // up to the empty line
     complete,    // `request` was given; the caller owes expect_body or release
@@ -62,6 +75,7 @@ class HttpDecoder final : public Decoder {
     over,        // everything that still comes is swallowed
   };
 
+  Event on_proxy_header(std::string_view& input);
   Event on_head(std::string_view& input);
   Event on_whole_head(std::string_view head);
   Event on_body(std::string_view& input);
@@ -78,9 +92,11 @@ class HttpDecoder final : public Decoder {
   std::size_t max_params_;
   gateway::BlockPool& blocks_;
   HttpEnds ends_;
+  std::unique_ptr<ProxyHeader> proxy_header_;  // until it is complete
+  std::string said_by_proxy_;
   gateway::BlockPool::Block block_;  // from the end of a head until it is taken
 
-  Stage stage_ = Stage::between;
+  Stage stage_;
   bool owes_ = false;           // the end of what is swallowed is not known, or has not come
   std::uint8_t line_ends_ = 0;  // bytes skipped before the request
   std::uint64_t offset_ = 0;    // bytes of the connection taken so far

@@ -56,6 +56,23 @@ TEST_SUITE("config warnings") {
     }
   }
 
+  TEST_CASE("--proxy-protocol without an HTTP socket has no effect") {
+    const auto warned = [](Settings settings) {
+      settings.user = "nobody";
+      settings.proxy_protocol = true;
+      Running running;
+      running.warnings.warn_of(settings);
+      return running.reporter.count(LogEvent::config_warning, {"--proxy-protocol"});
+    };
+    Settings http;
+    http.http = {"127.0.0.1:8000"};
+    Settings by_protocol;
+    by_protocol.protocol = config::ProtocolChoice::http;
+    CHECK(warned({}) == 1);
+    CHECK(warned(http) == 0);
+    CHECK(warned(by_protocol) == 0);
+  }
+
   TEST_CASE("what needs a restart is named by its option") {
     Running running;
     CHECK(running.takes_over({}));

@@ -54,6 +54,11 @@ TEST_SUITE("setting values") {
     REQUIRE(addresses.size() == 2);
     CHECK(addresses[0].caller == net::Caller::front);
     CHECK(addresses[1].caller == net::Caller::client);
+    settings.proxy_protocol = true;
+    addresses = parse_addresses(settings);
+    CHECK(addresses[0].caller == net::Caller::front);
+    CHECK(addresses[1].caller == net::Caller::proxied);
+    settings.proxy_protocol = false;
     settings.http = {"127.0.0.1:8000", "unix:/run/app.sock"};
     CHECK(refusal([&] { parse_addresses(settings); }) == "--http");
     settings.http = {"127.0.0.1:port"};

@@ -9,6 +9,23 @@ from appd import Appd, FromOwnBinary
 from processes import Port
 
 
+LOADED = """
+import hashlib
+VERSION = {version!r}
+
+def application(environ, start_response):
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
+    body = environ["wsgi.input"].read()
+    answer = hashlib.sha256(body).hexdigest() if environ["REQUEST_METHOD"] == "POST" else VERSION
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer.encode()]
+"""
+
+
+def write_loaded(place, version):
+    place.write("site_under_load.py", LOADED.format(version=version))
+
+
 class OverTcp:
     """An appd that has a port for HTTP clients, too."""
 
@@ -48,3 +65,15 @@ def open_site(installed):
             return opened
 
         yield open_one
+
+
+@pytest.fixture
+def loaded(open_site, place):
+    """Starts a site for Load, whose version can be written anew."""
+
+    def open_loaded(*options, **rest):
+        write_loaded(place, "1")
+        site = open_site("--pythonpath", place.path, *options, module="site_under_load", workers=2, **rest)
+        return site, lambda version: write_loaded(place, version)
+
+    return open_loaded

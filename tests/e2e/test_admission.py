@@ -74,6 +74,14 @@ def test_without_a_list_everyone_may_connect_and_what_others_reach_is_warned_of(
     assert "--allow" in server.wait_event("socket.exposed").text
 
 
+@pytest.mark.parametrize("options, warned", [([], False), (["--proxy-protocol"], True),
+                                             (["--proxy-protocol", "--allow", "10.0.0.0/8"], False)], ids=str)
+def test_clients_that_may_claim_any_address_are_warned_of(start, dual_port, options, warned):
+    server = start("--http", f"*:{dual_port.number}", *options)
+    assert bool(server.find_events("socket.exposed", "--proxy-protocol")) == warned
+    assert len(server.find_events("socket.exposed")) == warned
+
+
 def test_a_list_takes_the_warning_away(start, dual_port):
     server = start("--allow", "127.0.0.0/8", socket_option=f"*:{dual_port.number}")
     assert not server.find_events("socket.exposed")

@@ -6,38 +6,16 @@ import pytest
 
 import http_site
 import web
-from http_site import Upgraded
+from http_proxies import haproxy, nginx
+from http_site import Upgraded, write_loaded
 from load import Load
-from processes import Place, Port, Process, alive, children, wait_until
+from processes import alive, children, wait_until
 
 open_site = http_site.open_site
-LOADED = """
-import hashlib
-VERSION = {version!r}
-
-def application(environ, start_response):
-    body = environ["wsgi.input"].read()
-    answer = hashlib.sha256(body).hexdigest() if environ["REQUEST_METHOD"] == "POST" else VERSION
-    start_response("200 OK", [("Content-Length", str(len(answer)))])
-    return [answer.encode()]
-"""
+loaded = http_site.loaded
 
 
 # ---- workers that change
-
-
-@pytest.fixture
-def loaded(open_site, place):
-    """Starts a site for Load, whose version can be written anew."""
-
-    def write(version):
-        place.write("site_under_load.py", LOADED.format(version=version))
-
-    def open_loaded(**rest):
-        write("1")
-        return open_site("--pythonpath", place.path, module="site_under_load", workers=2, **rest), write
-
-    return open_loaded
 
 
 def test_kept_connections_lose_no_request_while_generations_change(loaded):
@@ -69,7 +47,7 @@ def test_kept_connections_lose_no_request_while_the_binary_changes(loaded):
 
 
 def test_kept_connections_lose_no_request_while_workers_are_recycled(open_site, place):
-    place.write("site_under_load.py", LOADED.format(version="1"))
+    write_loaded(place, "1")
     site = open_site("--pythonpath", place.path, "--max-requests", "100", module="site_under_load", workers=2)
     with Load([site.port.number]) as load:
         for _ in range(3):
@@ -80,70 +58,6 @@ def test_kept_connections_lose_no_request_while_workers_are_recycled(open_site, 
 
 
 # ---- behind proxies
-
-
-class Proxy(Process):
-    """A proxy that speaks HTTP with appd and keeps its connections."""
-
-    def __init__(self, name, command, text):
-        self.port = Port()
-        place = Place()
-        path = place.write("proxy.conf", text.format(port=self.port.number, place=place.path))
-        super().__init__(name, [*command, path], place)
-        self.wait_ready(self.port.accepts)
-
-    def stop(self):
-        try:
-            return super().stop()
-        finally:
-            self.port.release()
-            self.place.remove()
-
-
-def nginx(number) -> Proxy:
-    return Proxy("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-c"], f"""daemon off;
-pid {{place}}/nginx.pid;
-error_log stderr info;
-worker_processes 1;
-events {{{{ }}}}
-http {{{{
-  access_log off;
-  client_body_temp_path {{place}}/client_body;
-  proxy_temp_path {{place}}/proxy;
-  fastcgi_temp_path {{place}}/fastcgi;
-  uwsgi_temp_path {{place}}/uwsgi;
-  scgi_temp_path {{place}}/scgi;
-  client_max_body_size 0;
-  upstream appd {{{{ server 127.0.0.1:{number}; keepalive 16; }}}}
-  server {{{{
-    listen 127.0.0.1:{{port}};
-    location / {{{{
-      proxy_pass http://appd;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_request_buffering off;
-    }}}}
-  }}}}
-}}}}
-""")
-
-
-def haproxy(number) -> Proxy:
-    return Proxy("haproxy", ["/usr/sbin/haproxy", "-db", "-f"], f"""global
-  nbthread 1
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 10s
-frontend web
-  bind 127.0.0.1:{{port}}
-  default_backend site
-backend site
-  http-reuse always
-  server appd 127.0.0.1:{number}
-""")
 
 
 @pytest.fixture(params=[nginx, haproxy], ids=["nginx", "haproxy"])

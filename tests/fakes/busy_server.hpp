@@ -41,8 +41,9 @@ struct RecordingPeers final : net::Peers {
     given.push_back({support::UniqueFd(::dup(socket)), std::string(bytes), caller});
     return true;
   }
-  bool queue_for_handover(int socket, net::Caller) noexcept override {
-    queued.emplace_back(::dup(socket));
+  bool queue_for_handover(int socket, net::Caller caller,
+                          std::string_view bytes) noexcept override {
+    queued.push_back({support::UniqueFd(::dup(socket)), std::string(bytes), caller});
     return true;
   }
   void set_full(bool full) noexcept override { told.push_back(full); }
@@ -50,7 +51,7 @@ struct RecordingPeers final : net::Peers {
   bool idle = true;
   mutable int asked = 0;  ///< how often for an idle worker
   std::vector<Given> given;
-  std::vector<support::UniqueFd> queued;
+  std::vector<Given> queued;
   std::vector<bool> told;
 };
 

@@ -47,7 +47,9 @@ class PeersWithWayOut final : public net::Peers {
   bool give(int socket, net::Caller caller, std::string_view bytes) noexcept override {
     return peers_.give(socket, caller, bytes);
   }
-  bool queue_for_handover(int socket, net::Caller) noexcept override { return way_out_(socket); }
+  bool queue_for_handover(int socket, net::Caller, std::string_view) noexcept override {
+    return way_out_(socket);
+  }
   void set_full(bool full) noexcept override { peers_.set_full(full); }
 
  private:

@@ -19,6 +19,12 @@ namespace appd::protocol::testing {
 /// The ends of an HTTP connection under test.
 inline const HttpEnds kEnds{"192.0.2.7", 40000, "198.51.100.1", 8000};
 
+inline HttpEnds ends_with(bool proxied) {
+  HttpEnds ends = kEnds;
+  ends.proxied = proxied;
+  return ends;
+}
+
 /// How the caller of a decoder under test behaves.
 struct Driving {
   enum class Release {
@@ -28,6 +34,7 @@ struct Driving {
   };
   DecoderLimits limits = kUsualLimits;
   Release release = Release::at_end;
+  bool proxied = false;  ///< HTTP: the header of the PROXY protocol comes first
 };
 
 /// What a decoder made of its input. Adjacent portions of a body are one entry, so that the same
@@ -79,7 +86,7 @@ class Driver {
   Driver(Wire wire, const Driving& driving)
       : wire_(wire),
         driving_(driving),
-        decoder_(make_decoder(wire, driving.limits, blocks_, kEnds)) {}
+        decoder_(make_decoder(wire, driving.limits, blocks_, ends_with(driving.proxied))) {}
 
   void feed(std::string_view bytes) {
     // A copy of exactly this size: the sanitizer sees reads beyond it, or after this call.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "protocol/decoder_cases.hpp"
+#include "protocol/proxy_bytes.hpp"
 
 namespace appd::protocol {
 namespace {
@@ -307,6 +308,60 @@ TEST_SUITE("http decoder") {
     const std::string bytes = post("Content-Length: 2\r\n", "ab");
     CHECK(held_alone(Wire::http, bytes, 0) == std::vector<std::size_t>{bytes.size()});
     CHECK(held_nothing(Wire::http, bytes) == std::vector<std::size_t>{0, bytes.size()});
+  }
+
+  TEST_CASE("the PROXY protocol's header tells the client, for each request of the connection") {
+    const Driving proxied{.proxied = true};
+    const auto from = [](const std::string& target, const char* address, const char* port) {
+      Lines lines = request("GET", target);
+      lines[lines.size() - 3] = std::string("REMOTE_ADDR=") + address;
+      lines[lines.size() - 2] = std::string("REMOTE_PORT=") + port;
+      return lines + Lines{"end 0"};
+    };
+    const std::string one = "PROXY TCP4 203.0.113.5 203.0.113.9 4711 443\r\n";
+    const std::string two =
+        version_2(0x21, 0x11, bytes({203, 0, 113, 6, 203, 0, 113, 9, 0x12, 0x67, 1, 187}));
+    check_cases(
+        Wire::http,
+        {{"version 1", one + get("/1") + get("/2"),
+          from("/1", "203.0.113.5", "4711") + from("/2", "203.0.113.5", "4711"), proxied},
+         {"version 2", two + get("/1"), from("/1", "203.0.113.6", "4711"), proxied},
+         {"the proxy itself", version_2(0x20, 0, "") + get("/1"), from("/1", "192.0.2.7", "40000"),
+          proxied},
+         {"an unknown client", "PROXY UNKNOWN\r\n" + get("/1"), from("/1", "192.0.2.7", "40000"),
+          proxied},
+         {"no byte", "", {}, proxied},
+         {"a part of it", "PROXY TCP4 203.0.", {}, proxied, true},
+         {"nothing after it", one, {}, proxied},
+         {"none",
+          get("/1"),
+          {"fatal: malformed PROXY protocol header: neither \"PROXY \" nor the signature of "
+           "version "
+           "2, at byte 0 of the connection; with --proxy-protocol each connection needs one"},
+          proxied},
+         {"two",
+          one + one + get("/1"),
+          {"refused 0 400 close: the request line ends with no version of HTTP"},
+          proxied,
+          false,
+          true}});
+  }
+
+  TEST_CASE("what another decoder must be given first") {
+    Driver driver(Wire::http, {.proxied = true});
+    Decoder& decoder = driver.decoder();
+    CHECK(decoder.awaits_proxy());
+    CHECK(decoder.holds_nothing());
+    driver.feed("PROXY TCP4 203.0.113.5 203.0.113.9 4711");
+    CHECK(decoder.awaits_proxy());
+    CHECK_FALSE(decoder.holds_nothing());
+    CHECK(decoder.said_by_proxy().empty());
+    driver.feed(" 443\r\n");
+    CHECK_FALSE(decoder.awaits_proxy());
+    CHECK(decoder.holds_nothing());
+    driver.feed(get("/"));
+    CHECK(decoder.holds_nothing());
+    CHECK(decoder.said_by_proxy() == "PROXY TCP4 203.0.113.5 203.0.113.9 4711 443\r\n");
   }
 }
 

@@ -132,6 +132,10 @@ std::vector<Option> make_table() {
           sockets, {"proxy-headers", "NAME", "x-forwarded",
                     "Headers in which these proxies tell of the client: x-forwarded, or forwarded "
                     "(RFC 7239)."}),
+      flag<&S::proxy_protocol>(sockets, "proxy-protocol",
+                               "Each connection of the HTTP sockets begins with the header of the "
+                               "PROXY protocol, version 1 or 2, which tells the client's address. "
+                               "Limit with --allow who may connect."),
 
       required(single<&S::module, Text>(
           application,

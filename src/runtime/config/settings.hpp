@@ -93,6 +93,7 @@ struct Settings {
   ProtocolChoice protocol = ProtocolChoice::automatic;
   std::vector<TrustedProxy> trust_proxy;  ///< of HTTP clients; empty means none
   ProxyHeaders proxy_headers = ProxyHeaders::x_forwarded;
+  bool proxy_protocol = false;
 
   // Application
   std::string module;

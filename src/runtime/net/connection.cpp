@@ -32,6 +32,11 @@ bool closed_both_ways(int socket) {
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
 }
 
+Caller caller_with(const std::optional<protocol::HttpEnds>& client) noexcept {
+  if (!client) return Caller::front;
+  return client->proxied ? Caller::proxied : Caller::client;
+}
+
 }  // namespace
 
 Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool local,
@@ -40,6 +45,7 @@ Connection::Connection(Workspace& workspace, support::UniqueFd socket, bool loca
       socket_(std::move(socket)),
       watch_(workspace.context.loop, socket_.get(), *this),
       transport_(local ? Transport::local : Transport::tcp),
+      caller_(caller_with(client)),
       channel_(workspace.context, socket_.get()),
       session_(channel_, workspace),
       times_(workspace.context.loop.running_now()) {
@@ -70,7 +76,7 @@ HandOver Connection::try_leave_with(const WireExchange& waiting) {
   if (!workspace_.other_workers.any_idle()) return HandOver::nobody;
   const auto bytes = session_.try_reencode(waiting);
   if (!bytes) return HandOver::impossible;
-  if (!workspace_.other_workers.give(socket_.get(), caller(), *bytes)) return HandOver::nobody;
+  if (!workspace_.other_workers.give(socket_.get(), caller_, *bytes)) return HandOver::nobody;
   state_ = State::closed;
   session_.forget();
   release();
@@ -292,7 +298,7 @@ void Connection::watch() {
     watched_ = true;
     workspace_.waiting.watch(shared_from_this());
   }
-  if (caller() == Caller::client) workspace_.kept_clients.keep(*this, idle_since().has_value());
+  if (caller_ != Caller::front) workspace_.kept_clients.keep(*this, idle_since().has_value());
 }
 
 /// A call that has ended since then has not told the loop: the idle time begins only now.
@@ -311,7 +317,8 @@ bool Connection::may_end() const noexcept {
 bool Connection::try_queue_for_handover() {
   if (!workspace_.other_workers.hands_over() || state_ != State::open || outbox().blocked() ||
       !session_.holds_nothing() ||
-      !workspace_.other_workers.queue_for_handover(socket_.get(), caller())) {
+      !workspace_.other_workers.queue_for_handover(socket_.get(), caller_,
+                                                   session_.said_by_proxy())) {
     return false;
   }
   state_ = State::closed;
@@ -413,6 +420,8 @@ void Connection::on_deadline(FrontTimes::Wait wait) {
 void Connection::report_timeout(FrontTimes::Wait wait) const {
   using Wait = FrontTimes::Wait;
   const char* what = wait == Wait::room ? "took none of the response for --write-timeout"
+                     : session_.awaits_proxy()
+                         ? "did not complete the PROXY protocol's header within --header-timeout"
                      : wait == Wait::head
                          ? "did not complete a request's variables within --header-timeout"
                          : "sent none of a request's body for --body-timeout";

@@ -43,7 +43,7 @@ class Connection final : public Watcher,
   using Clock = EventLoop::Clock;
 
   /// `socket` must be non-blocking. `local` is true for a Unix socket. `client`: the two ends, if
-  /// it is a client's; std::nullopt for a front's.
+  /// it is a client's or proxied; std::nullopt for a front's.
   Connection(Workspace& workspace, support::UniqueFd socket, bool local,
              std::optional<protocol::HttpEnds> client);
 
@@ -120,7 +120,6 @@ class Connection final : public Watcher,
   void expect_room() noexcept;
   std::size_t most_to_read() const noexcept;
   void on_input(std::string_view bytes);
-  Caller caller() const noexcept { return session_.speaks_http() ? Caller::client : Caller::front; }
   void on_end_of_input();
   void on_lost(int error);
 
@@ -141,6 +140,7 @@ class Connection final : public Watcher,
   support::UniqueFd socket_;
   EventLoop::Watch watch_;
   const Transport transport_;
+  const Caller caller_;
   Channel channel_;
   Session session_;
 

@@ -12,8 +12,8 @@ constexpr std::chrono::milliseconds kHandoverPause{5};
 
 }  // namespace
 
-bool OtherWorkers::queue_for_handover(int socket, Caller caller) {
-  if (peers_->queue_for_handover(socket, caller)) return true;
+bool OtherWorkers::queue_for_handover(int socket, Caller caller, std::string_view bytes) {
+  if (peers_->queue_for_handover(socket, caller, bytes)) return true;
   if (!retry_timer_.armed()) retry_timer_.expire_after(kHandoverPause);
   return false;
 }

@@ -43,7 +43,7 @@ class OtherWorkers {
   /// True if idle connections are to be handed over.
   bool hands_over() const noexcept { return hands_over_; }
   /// Returns false if it cannot be done now; `try_again` is then called later.
-  bool queue_for_handover(int socket, Caller caller);
+  bool queue_for_handover(int socket, Caller caller, std::string_view bytes);
   void stop() { retry_timer_.cancel(); }
 
  private:

@@ -39,9 +39,10 @@ class Peers {
   /// from it and must be read again. Returns false, with nothing done, if no worker is idle, the
   /// bytes are too many, or it cannot be done now.
   virtual bool give(int socket, Caller caller, std::string_view bytes) noexcept = 0;
-  /// Puts a copy of an idle connection's descriptor into the handover queue, for whichever worker
-  /// serves next. Returns false, with nothing done, if that cannot be done now.
-  virtual bool queue_for_handover(int socket, Caller caller) noexcept = 0;
+  /// Puts a copy of an idle connection's descriptor into the handover queue, with what must be read
+  /// first, for whichever worker serves next. Returns false, with nothing done, if that cannot be
+  /// done now.
+  virtual bool queue_for_handover(int socket, Caller caller, std::string_view bytes) noexcept = 0;
   /// Tells the others whether this worker is full, that is, has no room for their connections.
   virtual void set_full(bool full) noexcept = 0;
 

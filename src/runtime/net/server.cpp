@@ -261,8 +261,9 @@ bool Server::admits(int socket, bool local) {
 
 void Server::open(support::UniqueFd socket, bool local, Caller caller, std::string_view first) {
   std::optional<protocol::HttpEnds> client;
-  if (caller == Caller::client) {
+  if (caller != Caller::front) {
     client = ends_of(socket.get());
+    client->proxied = caller == Caller::proxied;
     // It has gone already. Without an address it would pass for one on a Unix socket.
     if (!local && client->client_address.empty()) return;
   }

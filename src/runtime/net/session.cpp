@@ -258,7 +258,7 @@ void Session::end_broken_off(const WireExchange& exchange) noexcept {
 }
 
 bool Session::try_refuse_slow_head() {
-  if (!speaks_http()) return false;
+  if (!speaks_http() || awaits_proxy()) return false;
   refuse(open_exchange({}), 408,
          "the client did not complete the request's head within --header-timeout",
          LogEvent::connection_timeout);
@@ -292,8 +292,9 @@ std::optional<std::string> Session::try_reencode(const WireExchange& waiting) co
   if (pipe.arrived() > Peers::kMostBytes) return std::nullopt;  // no copy at each try
   const auto body = pipe.try_copy();
   if (!body) return std::nullopt;
-  std::string bytes = protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
-                                               waiting.request().sent_variables(), *body);
+  std::string bytes(said_by_proxy());
+  bytes += protocol::encode_request(wire_, waiting.id(), waiting.keeps_connection(),
+                                    waiting.request().sent_variables(), *body);
   bytes += unread_;
   if (bytes.size() > Peers::kMostBytes) return std::nullopt;
   return bytes;

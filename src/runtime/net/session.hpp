@@ -85,6 +85,12 @@ class Session {
   bool is_finishing() const noexcept;
   /// True if a request's head has begun and is not complete.
   bool inside_head() const noexcept;
+  /// The same of the PROXY protocol's header.
+  bool awaits_proxy() const noexcept { return decoder_ && decoder_->awaits_proxy(); }
+  /// What another session must be fed first: the PROXY protocol's header; "" if none has come.
+  std::string_view said_by_proxy() const noexcept {
+    return decoder_ ? decoder_->said_by_proxy() : std::string_view();
+  }
   /// True if the front is due to send body bytes.
   bool awaits_body() const noexcept;
   /// True if a body that somebody will read is full: the front must wait. Ask after `make_way`.

@@ -19,6 +19,18 @@ namespace {
 
 using Kind = ChannelReader::Kind;
 
+Kind kind_of(net::Caller caller) noexcept {
+  switch (caller) {
+    case net::Caller::front:
+      break;
+    case net::Caller::client:
+      return Kind::client;
+    case net::Caller::proxied:
+      return Kind::proxied;
+  }
+  return Kind::front;
+}
+
 /// A message as the system calls want it: what it is, bytes, and room for one descriptor. Views
 /// itself and the bytes.
 class Datagram {
@@ -90,7 +102,7 @@ ConnectionChannel::ConnectionChannel(ConnectionChannel&& other) noexcept
 bool ConnectionChannel::send(int socket, net::Caller caller,
                              std::string_view bytes) const noexcept {
   Datagram datagram({const_cast<char*>(bytes.data()), bytes.size()});
-  datagram.kind = caller == net::Caller::client ? Kind::client : Kind::front;
+  datagram.kind = kind_of(caller);
   support::put_descriptors(datagram.header, std::span(&socket, 1));
   return send_datagram(in.get(), datagram);
 }
@@ -128,6 +140,11 @@ ChannelReader::Found ChannelReader::look(std::span<char> buffer, Message& messag
   }
   // Something else forbids it (a security module), and would do so for ever.
   return Found::one;
+}
+
+net::Caller ChannelReader::Message::caller() const noexcept {
+  if (kind == Kind::proxied) return net::Caller::proxied;
+  return kind == Kind::client ? net::Caller::client : net::Caller::front;
 }
 
 bool ChannelReader::take_out() noexcept {

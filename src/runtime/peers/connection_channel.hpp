@@ -53,18 +53,17 @@ class ChannelReader {
   explicit operator bool() const noexcept { return out_ >= 0; }
 
   enum class Kind : char {
-    front,   ///< a connection of a front, or a wake-up: then `socket` is empty
-    offer,   ///< the sender has an idle thread
-    client,  ///< a connection of a client
+    front,    ///< a connection of a front, or a wake-up: then `socket` is empty
+    offer,    ///< the sender has an idle thread
+    client,   ///< a connection of a client
+    proxied,  ///< the same, and what is read next of it is the header of the PROXY protocol
   };
   struct Message {
     Kind kind = Kind::front;
     support::UniqueFd socket{};
     std::string_view bytes{};  ///< read of the connection already; in the buffer of `look`
 
-    net::Caller caller() const noexcept {
-      return kind == Kind::client ? net::Caller::client : net::Caller::front;
-    }
+    net::Caller caller() const noexcept;
   };
   enum class Found : std::uint8_t {
     nothing,

@@ -49,8 +49,9 @@ class PeerWorkers final : public net::Peers, private ChannelReceiver::Owner {
 
   bool any_idle() const noexcept override { return policy_.receiver().has_value(); }
   bool give(int socket, net::Caller caller, std::string_view bytes) noexcept override;
-  bool queue_for_handover(int socket, net::Caller caller) noexcept override {
-    return queue_.send(socket, caller);
+  bool queue_for_handover(int socket, net::Caller caller,
+                          std::string_view bytes) noexcept override {
+    return queue_.send(socket, caller, bytes);
   }
   void set_full(bool full) noexcept override { loads_[index_].full.store(full ? 1 : 0); }
   /// Asks the worker in which most requests wait to give some here. Any thread.

@@ -108,7 +108,8 @@ class Worker {
     if (server_.draining()) return;
     for (support::UniqueFd& socket : context_.sockets) server_.listen(std::move(socket));
     for (support::UniqueFd& socket : context_.http_sockets) {
-      server_.listen(std::move(socket), net::Caller::client);
+      server_.listen(std::move(socket),
+                     context_.settings.proxy_protocol ? net::Caller::proxied : net::Caller::client);
     }
     peers_.open(server_, [this] { pool_.share(); });
     handover_receiver_.open(server_);

@@ -15,7 +15,8 @@ inline constexpr const char* kAll =
     "g\n"
     "allow = 10.0.0.0/8\nallow = ::1\nallow-user = www-data\nallow-user = 7\n"
     "protocol = scgi\ntrust-proxy = 10.0.0.0/8\ntrust-proxy = unix\nproxy-headers = "
-    "forwarded\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = /q\nvirtualenv = /v\n"
+    "forwarded\nproxy-protocol = yes\nmodule = m:a\nchdir = /c\npythonpath = /p\npythonpath = "
+    "/q\nvirtualenv = /v\n"
     "env = A=1\nenv = B=x = y\nenv-file = /e\nenv-file = /f\nstatic = /st=/d\nstatic = /=/e=f\n"
     "static-index = i.html\nstatic-max-age = 1h\ninternal-files = /in=/i\nmount = "
     "/m\ntrust-script-name = "
@@ -51,6 +52,7 @@ inline Settings all_settings() {
   s.protocol = ProtocolChoice::scgi;
   s.trust_proxy = {Network::parse("10.0.0.0/8"), std::nullopt};
   s.proxy_headers = ProxyHeaders::forwarded;
+  s.proxy_protocol = true;
   s.module = "m:a";
   s.chdir = "/c";
   s.pythonpath = {"/p", "/q"};

@@ -107,6 +107,7 @@ TEST_CASE("the command line can say everything") {
                                    "--trust-proxy=10.0.0.0/8",
                                    "--trust-proxy=unix",
                                    "--proxy-headers=forwarded",
+                                   "--proxy-protocol",
                                    "--socket-mode=0600",
                                    "--socket-owner",
                                    "o",

@@ -107,8 +107,8 @@ TEST_CASE("the command line wins over the file, and replaces lists") {
   CHECK(origin("threads", 0) == "command line");
   CHECK(command.origins.at("env").size() == 2);
   CHECK(origin("env", 1) == "command line");
-  CHECK(origin("pythonpath", 0) == file.path() + ":19");
-  CHECK(origin("pythonpath", 1) == file.path() + ":20");
+  CHECK(origin("pythonpath", 0) == file.path() + ":20");
+  CHECK(origin("pythonpath", 1) == file.path() + ":21");
 }
 
 TEST_CASE("options that nobody gave have no origin") {

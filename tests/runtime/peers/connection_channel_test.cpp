@@ -54,6 +54,20 @@ TEST_SUITE("connection channel") {
     CHECK_FALSE(reader.take_out());
   }
 
+  TEST_CASE("a connection keeps its kind of caller") {
+    const ConnectionChannel channel;
+    const Wired wired;
+    ChannelReader reader(channel.out.get());
+    std::vector<char> buffer(100);
+    for (const auto caller : {net::Caller::front, net::Caller::client, net::Caller::proxied}) {
+      REQUIRE(channel.send(wired.server.get(), caller));
+      ChannelReader::Message message;
+      REQUIRE(reader.look(buffer, message) == Found::one);
+      CHECK(message.caller() == caller);
+      CHECK(reader.take_out());
+    }
+  }
+
   TEST_CASE("offers and wake-ups have neither descriptor nor bytes") {
     const ConnectionChannel channel;
     REQUIRE(channel.send_offer());

@@ -181,16 +181,17 @@ TEST_SUITE("peers") {
   TEST_CASE("a connection for whichever worker serves next goes into the handover queue") {
     Team team(1);
     Wired wired;
-    REQUIRE(team[0].peers.queue_for_handover(wired.server.get(), net::Caller::front));
+    REQUIRE(team[0].peers.queue_for_handover(wired.server.get(), net::Caller::proxied, "first"));
     wired.server.reset();
     std::vector<char> buffer(kMostBytes);
     peers::ChannelReader::Message message;
     peers::ChannelReader reader(team.queue.out.get());
     REQUIRE(reader.look(buffer, message) == peers::ChannelReader::Found::one);
-    CHECK(message.bytes.empty());
+    CHECK(message.caller() == net::Caller::proxied);
+    CHECK(message.bytes == "first");
     CHECK(heard(wired.front, message.socket, "from the next") == "from the next");
     peers::end_channel(team.queue.in.get());
-    CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get(), net::Caller::front));
+    CHECK_FALSE(team[0].peers.queue_for_handover(message.socket.get(), net::Caller::front, {}));
   }
 
   TEST_CASE("what lies in the box of a worker that died is its replacement's") {
