@@ -30,12 +30,33 @@ char to_variable(char c) noexcept {
   return c == '-' ? '_' : c;
 }
 
-/// uri-host and port (RFC 3986), as far as it matters: nothing that ends a host elsewhere.
-bool is_authority(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return !support::is_control(c) &&
-           std::string_view(" \"#,/<>?@\\^`{|}").find(c) == std::string_view::npos;
+/// An IP address between brackets, without the opening one; advances beyond the closing one.
+bool take_address(std::string_view& text) noexcept {
+  const std::size_t end = text.find(']');
+  if (end == 0 || end == std::string_view::npos) return false;
+  const std::string_view address = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  return address.find_first_not_of("0123456789ABCDEFabcdef:.") == std::string_view::npos;
+}
+
+/// A name, which may be that of an IPv4 address; advances to the colon of the port, if there is
+/// one.
+bool take_name(std::string_view& text) noexcept {
+  const std::string_view name = text.substr(0, text.find(':'));
+  text.remove_prefix(name.size());
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c < '\x7f' &&
+           std::string_view("\"#,/<>?@[\\]^`{|}").find(c) == std::string_view::npos;
   });
+}
+
+/// uri-host and port (RFC 3986 section 3.2), but no empty host (RFC 9110 section 4.2.1).
+bool is_authority(std::string_view text) noexcept {
+  const bool has_brackets = text.starts_with('[');
+  if (has_brackets) text.remove_prefix(1);
+  if (!(has_brackets ? take_address(text) : take_name(text))) return false;
+  return text.empty() ||
+         (text.front() == ':' && std::all_of(text.begin() + 1, text.end(), support::is_digit));
 }
 
 /// The authority of an absolute-form target; std::nullopt if the target has no scheme of HTTP.
