@@ -118,7 +118,7 @@ def columns_of(scenario: dict) -> list:
 
 
 def markdown_scenario(scenario: dict):
-    yield f"### {scenario['number']}. {scenario['title']}"
+    yield f"## {scenario['number']}. {scenario['title']}"
     yield ""
     for columns, variants in columns_of(scenario):
         rows = [["Variant", "Server", "Wire", *header(columns)]]
@@ -140,13 +140,13 @@ def markdown_targets(results: dict):
 
 
 def markdown(results: dict, chart: str) -> str:
-    """The generated part of docs/performance.md."""
+    """The generated part of docs/measurements.md."""
     machine = ", ".join(f"{name}: {value}" for name, value in results["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     lines = [
         f"Made on {results['date']} with `{results['command']}`.", "",
         f"- **Machine**: {machine}", f"- **Versions**: {versions}", "",
-        f"![The ratios and their targets]({chart})", "", "### Targets", "",
+        f"![The ratios and their targets]({chart})", "", "## Targets", "",
         *markdown_targets(results), "",
     ]
     for scenario in results["scenarios"]:
