@@ -9,7 +9,7 @@ build_packages=(
   python3 python3-dev
 )
 site_packages=(nginx python3-flask curl)
-test_packages=(apache2-bin lighttpd haproxy caddy iproute2 python3-pytest python3-h11 python3-django
+test_packages=(apache2-bin lighttpd haproxy caddy wrk iproute2 python3-pytest python3-h11 python3-django
   python3-venv systemd python3-gevent python3-eventlet python3-numpy libopenblas0-pthread python3-bottle
   python3-falcon python3-lxml python3-yaml bash-completion zsh fish man-db groff-base mandoc)
 bench_packages=(
@@ -17,7 +17,7 @@ bench_packages=(
   nginx python3-matplotlib python3-venv
 )
 check_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3-clang-14 git shellcheck
-  python3-flake8 debootstrap ccache)
+  python3-flake8 debootstrap ccache chromium)
 coverage_packages=(gcovr)
 
 as_root() {
