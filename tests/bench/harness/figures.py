@@ -34,6 +34,7 @@ FIGURES = {
         Figure("beside_per_second", "CPU requests/s", "CPU-bound requests/s", digits=1),
         # Of these the worst round counts.
         Figure("late_streams", "late streams", "streams with a late block", combine=max),
+        Figure("wake_ups", "wake-ups/s", "wake-ups of an idle worker", "/s", 1, combine=max),
         Figure("idle_wait_ms", "longest wait ms", "wait while another worker is idle", "ms", 2, combine=max),
         Figure("waits_over_limit", "of them > 5 ms", "requests that waited longer than 5 ms", combine=max),
     )

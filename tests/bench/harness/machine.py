@@ -53,9 +53,9 @@ def describe_versions(stage, revision: str) -> dict:
     versions = {"appd": f"{version} ({revision})" if revision else version}
     for name, package in PACKAGES.items():
         versions[name] = output("dpkg-query", "-W", "-f", "${Version}", package) or "absent"
-    if "newest_gunicorn" in vars(stage) and stage.newest_gunicorn:  # only if a scenario wanted it
-        (info,) = stage.newest_gunicorn.glob("gunicorn-*.dist-info")
-        versions["newest gunicorn"] = info.name.removeprefix("gunicorn-").removesuffix(".dist-info")
+    for package, folder in stage.installed_by_pip():  # only what a scenario wanted
+        (info,) = folder.glob(f"{package}-*.dist-info")
+        versions[f"newest {package}"] = info.name.removeprefix(f"{package}-").removesuffix(".dist-info")
     return versions
 
 

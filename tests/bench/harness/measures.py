@@ -5,9 +5,12 @@ wrong or failed response raises BenchError.
 """
 
 import json
+import re
 import subprocess
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import stream as streaming
 import wire
@@ -132,12 +135,39 @@ class IdleConnections:
     """What a kept connection costs that nothing comes over."""
 
     connections: int = 2
+    count: int = IDLE_CONNECTIONS
     columns = ("idle_connection_kib",)
 
     def __call__(self, running, pace) -> dict:
         pace = Pace(min(pace.seconds, 0.5), 0)
-        server = run_load(running, pace, self, running.server, "--idle", IDLE_CONNECTIONS)["server"]
-        return {"idle_connection_kib": (server["pss_kib"] - server["idle_pss_kib"]) / IDLE_CONNECTIONS}
+        server = run_load(running, pace, self, running.server, "--idle", self.count)["server"]
+        return {"idle_connection_kib": (server["pss_kib"] - server["idle_pss_kib"]) / self.count}
+
+
+@dataclass(frozen=True)
+class WakeUps:
+    """How often the threads of the workers go back to sleep while so many HTTP connections are kept and say nothing."""
+
+    idle: int
+    columns = ("wake_ups",)
+
+    def __call__(self, running, pace) -> dict:
+        workers = children(running.server.pid)
+        address = socket_address(running.server.address)
+        with ExitStack() as ends:
+            for _ in range(self.idle):
+                connection = ends.enter_context(wire.Http(address))
+                if connection.request(wire.variables()).status != 200:
+                    raise BenchError(f"{running.server.label}: a wrong response")
+            before = sum(map(sleeps, workers))
+            time.sleep(pace.seconds)
+            return {"wake_ups": (sum(map(sleeps, workers)) - before) / pace.seconds}
+
+
+def sleeps(pid) -> int:
+    """How often its threads have gone to sleep."""
+    return sum(int(number) for status in Path(f"/proc/{pid}/task").glob("*/status")
+               for number in re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.MULTILINE))
 
 
 @dataclass(frozen=True)

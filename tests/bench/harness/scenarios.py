@@ -7,11 +7,12 @@ kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.http_servers import FileNginx, Granian, HttpAppd, HttpUwsgi, StaticAppd
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
-                              IdleConnections, Memory)
+                              IdleConnections, Memory, WakeUps)
 from harness.servers import (Appd, Floor, Gunicorn, LazyUwsgi, ModWsgi, NewestGunicorn, PreloadedAppd,
                              Uwsgi)
-from harness.stage import Application, fill_library, share_progress
+from harness.stage import FILE_SIZES, Application, fill_library, share_progress
 from harness.targets import Ideal, Target, at_least, at_most
 
 MIB = 1 << 20
@@ -152,7 +153,23 @@ def fairness(threads) -> Variant:
                    (at_most("idle_wait_ms", LATE_LIMIT_MS),))
 
 
+def over_http(application, workers, threads, targets, *more) -> Variant:
+    """Servers that clients reach over HTTP."""
+    size = (workers, threads)
+    return Variant(shape(*size), application, ClosedLoop(),
+                   (Contender("appd", HttpAppd, "http", *size), Contender("granian", Granian, "http", *size),
+                    Contender("uWSGI", HttpUwsgi, "http-closed", *size), *more), tuple(targets))
+
+
+def files(name) -> Variant:
+    size = FILE_SIZES[name]
+    return Variant(f"{size >> 10} KiB", Application("hello:application", f"/static/{name}", length=size), ClosedLoop(),
+                   (Contender("appd", StaticAppd, "http", 1, 1), Contender("nginx", FileNginx, "http", 1, 1)),
+                   (faster(0.8, "nginx"),))
+
+
 ONE_THREAD = appd(KEPT, 1, 1, name="appd 1 × 1")
+OVER_FASTCGI = "appd, FastCGI"
 FRONT_TARGETS = (faster(1.6, "uWSGI"), faster(3, "gunicorn"), faster(3, "mod_wsgi"))
 
 SCENARIOS = (
@@ -216,6 +233,21 @@ SCENARIOS = (
     Scenario(15, "fairness", "4 workers, kept connections crowded in one, slow and fast requests", (
         fairness(1), fairness(4),
     )),
+    Scenario(16, "http", "hello over kept HTTP, 16 connections", tuple(
+        over_http(HELLO, 1, threads, (cpu(1.3, OVER_FASTCGI), cpu(0.35, "granian"), cpu(0.35), faster(2.5, "granian")),
+                  appd(KEPT, 1, threads, OVER_FASTCGI))
+        for threads in (1, 4)
+    )),
+    Scenario(17, "http-flask", "Flask, JSON of 20 rows, over HTTP, 16 connections", (
+        over_http(FLASK, 2, 4, (cpu(0.75, "granian"), cpu(0.6), at_most("p99_us", 1, "granian"))),
+    )),
+    Scenario(18, "http-idle", "10,000 idle kept HTTP connections", (
+        Variant("memory, 1 × 4", HELLO, IdleConnections(count=10_000), (Contender("appd", HttpAppd, "http", 1, 4),),
+                (at_most("idle_connection_kib", 1),)),
+        Variant("wake-ups, 1 × 4", HELLO, WakeUps(idle=10_000), (Contender("appd", HttpAppd, "http", 1, 4),),
+                (at_most("wake_ups", 0),)),
+    )),
+    Scenario(19, "static", "static files, 16 connections", (files("64k"), files("1m"))),
 )
 
 

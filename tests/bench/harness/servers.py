@@ -117,10 +117,11 @@ class Uwsgi(Server):
     """Imports before it forks, as it does by default."""
 
     label = "uWSGI"
+    PROTOCOLS = {"fastcgi": "fastcgi-socket", "uwsgi": "uwsgi-socket", "scgi": "scgi-socket"}
     stop_signal = signal.SIGKILL  # its master needs a second to end, and nothing is measured any more
 
     def arguments(self, place):
-        protocol = {"fastcgi": "fastcgi-socket", "uwsgi": "uwsgi-socket", "scgi": "scgi-socket"}[self.wire]
+        protocol = self.PROTOCOLS[self.wire]
         threads = ["--threads", self.job.threads, "--enable-threads"] if self.job.threads > 1 else []
         return ["/usr/bin/uwsgi", "--plugin", "python3", "--master", f"--{protocol}", self.address,
                 "--chmod-socket=660", "--vacuum", "--listen", BACKLOG, "--processes", self.job.workers,
@@ -158,7 +159,7 @@ class NewestGunicorn(Gunicorn):
 
     @staticmethod
     def lacking(stage):
-        return "" if stage.newest_gunicorn else "pip cannot get the newest gunicorn"
+        return "" if stage.from_pip("gunicorn") else "pip cannot get the newest gunicorn"
 
     def arguments(self, place):
         protocol = ["--protocol", "uwsgi", "--uwsgi-allow-from", "*"] if self.wire == "uwsgi" else []
@@ -166,7 +167,7 @@ class NewestGunicorn(Gunicorn):
         return [*arguments[:-1], *protocol, arguments[-1]]
 
     def environment(self):
-        return {"PYTHONPATH": self.stage.newest_gunicorn}
+        return {"PYTHONPATH": self.stage.from_pip("gunicorn")}
 
 
 class Floor(Server):
@@ -253,17 +254,24 @@ class Nginx(OnPort):
         super().__init__(behind.stage, behind.job)
         self.wire = "http"
 
-    def arguments(self, place):
+    def upstreams(self, place) -> str:
+        """What the http block has beside its server."""
         place.folder("snippets")
         shipped = self.stage.configs / "nginx"
         place.copy(shipped / "appd-fastcgi-kept.conf", "snippets/appd-fastcgi-kept.conf")
         for stock in ("fastcgi_params", "uwsgi_params"):
             place.copy(Path("/etc/nginx") / stock)
-        paths = "\n".join(f"  {kind}_temp_path {place.path}/{kind};"
-                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         server = f"server unix:{self.behind.address};"
         upstream = (shipped / "appd-upstream.conf").read_text()
         place.write("upstream.conf", upstream.replace("server unix:/run/app.sock;", server))
+        return f"upstream app {{ {server} }} upstream app_kept {{ {server} keepalive 32; }} include upstream.conf;"
+
+    def locations(self, place) -> str:
+        return f"location / {{ {self.PASS[self.job.wire]} }}"
+
+    def arguments(self, place):
+        paths = "\n".join(f"  {kind}_temp_path {place.path}/{kind};"
+                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         configuration = place.write("nginx.conf", f"""daemon off;
 pid {place.path}/nginx.pid;
 error_log stderr warn;
@@ -273,12 +281,10 @@ http {{
   access_log off;
 {paths}
   keepalive_requests 1000000000;
-  upstream app {{ {server} }}
-  upstream app_kept {{ {server} keepalive 32; }}
-  include upstream.conf;
+  {self.upstreams(place)}
   server {{
     listen {self.address} backlog={BACKLOG};
-    location / {{ {self.PASS[self.job.wire]} }}
+    {self.locations(place)}
   }}
 }}
 """)

@@ -14,8 +14,9 @@ from harness import BENCH, ROOT
 from processes import Place, clean_environment, give_away, unprivileged
 
 PYTHON = "/usr/bin/python3"
-DESCRIPTORS = 20_000  # scenario 14 needs 5,000 in a worker, and as many in the load generator
-GUNICORN_WITHIN = 60.0
+DESCRIPTORS = 20_000  # scenario 18 needs 10,000 in a worker, and as many in the load generator
+PIP_WITHIN = 60.0
+FILE_SIZES = {"64k": 1 << 16, "1m": 1 << 20}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Stage:
         self.configs = self.place.copy(ROOT / "configs", "configs")
         self.left_out = set()  # names of contenders that cannot take part
         self._environments = {}
+        self._from_pip = {}  # folders by package
 
     def environment(self, application: Application) -> dict:
         """What `application` finds in its environment; prepared at the first call."""
@@ -63,20 +65,35 @@ class Stage:
             self._environments[application] = application.prepare(self)
         return self._environments[application]
 
-    @cached_property
-    def newest_gunicorn(self):
-        """The folder with gunicorn as pip gets it, or None where it cannot be had."""
-        tools, target = self.place / "pip", self.place / "gunicorn"
+    def from_pip(self, package):
+        """The folder with a package as pip gets it, or None where it cannot be had."""
+        if package not in self._from_pip:
+            self._from_pip[package] = self._install(package)
+        return self._from_pip[package]
+
+    def installed_by_pip(self) -> list:
+        """(package, folder) of all that `from_pip` has got."""
+        return [(package, folder) for package, folder in self._from_pip.items() if folder]
+
+    def _install(self, package):
+        tools, target = self.place / "pip", self.place / package
         try:
-            subprocess.run([PYTHON, "-m", "venv", tools],
-                           check=True, capture_output=True, timeout=GUNICORN_WITHIN)
+            if not tools.exists():
+                subprocess.run([PYTHON, "-m", "venv", tools], check=True, capture_output=True, timeout=PIP_WITHIN)
             subprocess.run([tools / "bin" / "pip", "install", "--quiet", "--retries", "0", "--timeout", "10",
-                            "--target", target, "gunicorn"],
-                           check=True, capture_output=True, timeout=GUNICORN_WITHIN)
+                            "--target", target, package], check=True, capture_output=True, timeout=PIP_WITHIN)
         except (subprocess.SubprocessError, OSError):
             return None
         give_away(target)
         return target
+
+    @cached_property
+    def files(self) -> Path:
+        """A folder called static, with a file of each size."""
+        folder = self.place.folder("static")
+        for name, size in FILE_SIZES.items():
+            self.place.write(f"static/{name}", bytes(range(256)) * (size // 256))
+        return folder
 
     def remove(self):
         self.place.remove()

@@ -13,7 +13,7 @@ def test_an_even_number_of_rounds_takes_the_middle_of_the_two_in_the_middle():
     assert combine_rounds([{"p50_us": value} for value in (1, 2, 4, 100)]) == {"p50_us": 3}
 
 
-@pytest.mark.parametrize("key", ["idle_wait_ms", "late_streams", "waits_over_limit"])
+@pytest.mark.parametrize("key", ["idle_wait_ms", "late_streams", "waits_over_limit", "wake_ups"])
 def test_of_what_must_never_happen_the_worst_round_counts(key):
     assert combine_rounds([{key: 0}, {key: 7}, {key: 1}]) == {key: 7}
 

@@ -13,9 +13,9 @@ VARIANTS = [pytest.param(variant, id=f"{scenario.name} {variant.name}")
             for scenario in SCENARIOS for variant in scenario.variants]
 
 
-def test_scenarios_are_numbered_from_1_to_15_and_named_once():
-    assert [scenario.number for scenario in SCENARIOS] == list(range(1, 16))
-    assert len({scenario.name for scenario in SCENARIOS}) == 15
+def test_scenarios_are_numbered_from_1_to_19_and_named_once():
+    assert [scenario.number for scenario in SCENARIOS] == list(range(1, 20))
+    assert len({scenario.name for scenario in SCENARIOS}) == 19
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,0 +1,63 @@
+"""The servers that speak HTTP with clients themselves, and one that has nothing but files."""
+
+from pathlib import Path
+
+from harness.servers import BACKLOG, Appd, Nginx, OnPort, Server, Uwsgi
+from harness.stage import PYTHON, Stage
+
+
+class HttpAppd(Appd):
+    def arguments(self, place):
+        arguments = super().arguments(place)
+        arguments[arguments.index("--socket")] = "--http"
+        return [*arguments, *self.files()]
+
+    def files(self) -> list:
+        return []
+
+
+class StaticAppd(OnPort, HttpAppd):
+    """On TCP, as clients of files are."""
+
+    def files(self):
+        return ["--static", f"/static={self.stage.files}"]
+
+
+class HttpUwsgi(Uwsgi):
+    """Its http-socket closes each connection. There is an http11-socket that keeps them, but it holds a thread for
+    each, so most of 16 would wait."""
+
+    PROTOCOLS = {"http-closed": "http-socket"}
+
+
+class Granian(Server):
+    """As pip gets it."""
+
+    label = "granian"
+
+    @staticmethod
+    def lacking(stage: Stage):
+        return "" if stage.from_pip("granian") else "pip cannot get granian"
+
+    def arguments(self, place):
+        return [PYTHON, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--uds", self.address,
+                "--workers", self.job.workers, "--blocking-threads", self.job.threads, "--backlog", max(BACKLOG, 128),
+                "--log-level", "warning", self.job.application.module]
+
+    def environment(self):
+        return {"PYTHONPATH": f"{self.stage.from_pip('granian')}:{self.stage.apps}"}
+
+
+class FileNginx(Nginx):
+    """nginx with one worker, which serves the folder of files as /static."""
+
+    label = "nginx"
+
+    def __init__(self, stage: Stage, job):
+        Server.__init__(self, stage, job)
+
+    def locations(self, place):
+        return f"location /static {{ root {Path(self.stage.files).parent}; sendfile on; tcp_nopush on; }}"
+
+    def upstreams(self, place):
+        return ""
