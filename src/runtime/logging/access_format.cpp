@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "runtime/logging/brief_line.hpp"
+
 namespace appd::logging {
 namespace {
 
@@ -53,7 +55,7 @@ struct Placeholder {
   void (*append_quoted)(Line&, const AccessRecord&, Time) = nullptr;
 };
 
-constexpr std::array<Placeholder, 14> kPlaceholders{{
+constexpr std::array<Placeholder, 16> kPlaceholders{{
     {"remote", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.remote_address); }},
     {"user", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.remote_user); }},
     {"method", [](Line& l, const AccessRecord& r, Time) { append_word(l, r.method); }},
@@ -70,6 +72,8 @@ constexpr std::array<Placeholder, 14> kPlaceholders{{
     {"app_ms", [](Line& l, const AccessRecord& r, Time) { append_milliseconds(l, r.running); }},
     {"time", [](Line& l, const AccessRecord&, Time now) { append_common_time(l, now); }},
     {"time_iso", [](Line& l, const AccessRecord&, Time now) { append_iso_time(l, now); }},
+    {"brief", append_brief},
+    {"brief_color", append_brief_color},
 }};
 
 const Placeholder& find(std::string_view name) {

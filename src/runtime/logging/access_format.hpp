@@ -21,6 +21,8 @@ inline constexpr std::string_view kDefaultAccessFormat =
 ///   {status} {bytes}                                                     numbers
 ///   {queue_ms} {app_ms}                                                  milliseconds, "1.234"
 ///   {time} {time_iso}                                                    UTC, end of the request
+///   {brief} {brief_color}                                                a whole line:
+///   brief_line.hpp
 /// "{{" and "}}" stand for the braces themselves. Immutable, so any thread may use it.
 class AccessFormat {
  public:

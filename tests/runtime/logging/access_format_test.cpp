@@ -105,7 +105,7 @@ TEST_SUITE("access format") {
     CHECK(refusal("{method} {urn}") ==
           "access log format: unknown placeholder {urn}; known are {remote}, {user}, {method}, "
           "{uri}, {protocol}, {host}, {referer}, {agent}, {status}, {bytes}, {queue_ms}, {app_ms}, "
-          "{time}, {time_iso}");
+          "{time}, {time_iso}, {brief}, {brief_color}");
     CHECK(refusal("{}").find("unknown placeholder {};") != std::string::npos);
   }
 
