@@ -95,6 +95,7 @@ launch::WorkerStart ConfiguredDeployment::make_start(launch::Role role) const {
   start.places = scoreboard_.workers();
   start.scoreboard = scoreboard_.file();
   start.access_log = access_log_ ? access_log_->fd() : -1;
+  if (context_.development != nullptr) start.development = context_.development->start();
   for (const auto& [socket, caller] : sockets_) {
     (caller == net::Caller::front ? start.sockets : start.http_sockets).push_back(socket->fd());
   }

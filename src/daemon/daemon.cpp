@@ -105,8 +105,10 @@ int Daemon::run() {
   }
   set_title("master", settings_);
   service_manager_.emplace(first->describe(), first->plan().workers);
-  return supervisor::Master(logs_.log(), {signals_, control_.get(), file_watcher_.get()}, *this,
-                            std::move(first), std::move(upgrade_state_))
+  return supervisor::Master(logs_.log(),
+                            {signals_, control_.get(), file_watcher_.get(),
+                             development_ ? &development_->watcher() : nullptr},
+                            *this, std::move(first), std::move(upgrade_state_))
       .run();
 }
 
@@ -115,6 +117,9 @@ Daemon::DeploymentPtr Daemon::prepare() {
   set_umask(settings_);
   const std::optional<support::Account> account = find_account(settings_);
   logs_.follow(threshold(settings_), account);
+  if (settings_.development) {
+    development_ = std::make_unique<Development>(settings_, parse_addresses(settings_));
+  }
   DeploymentPtr first = upgrade_state_ ? inherit(account) : begin(account);
   file_watcher_ = watch_touched(settings_);
   limit_rights(account, settings_.no_new_privs);
@@ -163,7 +168,8 @@ Daemon::DeploymentPtr Daemon::deploy(const Settings& settings) {
     deployment->listen(listeners_, addresses);
   } catch (const std::system_error& error) {
     const bool in_use = error.code() == std::errc::address_in_use;
-    throw SocketError(error.what(), in_use ? LogEvent::socket_in_use : LogEvent::socket_failed);
+    if (!in_use) throw SocketError(error.what(), LogEvent::socket_failed);
+    throw SocketError(error.what() + advice_if_taken(settings), LogEvent::socket_in_use);
   } catch (const std::exception& error) {
     throw SocketError(error.what(), LogEvent::socket_failed);
   }
@@ -171,7 +177,7 @@ Daemon::DeploymentPtr Daemon::deploy(const Settings& settings) {
 }
 
 DeploymentContext Daemon::context() noexcept {
-  return {logs_, *handover_queue_, post_mortem_};
+  return {logs_, *handover_queue_, post_mortem_, development_.get()};
 }
 
 Daemon::DeploymentPtr Daemon::deploy_next() {
@@ -192,6 +198,7 @@ void Daemon::on_ready(const supervisor::Deployment& present, const std::string& 
                   present.describe(), config::Workers::show({plan.workers, plan.most_workers}),
                   plan.origin == supervisor::Origin::zygote ? ", preloaded" : "", plan.threads,
                   program));
+  if (development_) development_->on_ready(settings_.module);
   service_manager_->on_ready();
 }
 
@@ -200,11 +207,13 @@ void Daemon::on_start_failed(const std::string& why) {
 }
 
 void Daemon::on_reloading() {
+  if (development_) development_->on_reloading(logs_.log());
   service_manager_->on_reloading();
 }
 
 void Daemon::on_reloaded(const supervisor::Deployment& present) {
   support::release_unchanged_file_pages();
+  if (development_) development_->on_reloaded();
   service_manager_->on_reloaded(present.describe(), present.plan().workers);
 }
 

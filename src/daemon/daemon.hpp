@@ -9,6 +9,7 @@
 
 #include "daemon/config_warnings.hpp"
 #include "daemon/deployment_context.hpp"
+#include "daemon/development.hpp"
 #include "daemon/listeners.hpp"
 #include "daemon/master_logs.hpp"
 #include "runtime/config/settings.hpp"
@@ -77,6 +78,7 @@ class Daemon final : private supervisor::Service {
   std::unique_ptr<supervisor::ControlSocket> control_;
   std::unique_ptr<supervisor::FileWatcher> file_watcher_;
   std::unique_ptr<supervisor::PidFile> pid_file_;
+  std::unique_ptr<Development> development_;  ///< null if this is no `appd dev`
   MasterLogs logs_;
   ConfigWarnings warnings_;
   Listeners listeners_;

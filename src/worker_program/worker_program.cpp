@@ -148,10 +148,19 @@ class GenerationProcess {
   int live_as_worker(unsigned index, ipc::WorkerLink link, worker::Preloaded preloaded) {
     name_program(link);
     crash_files_.close_others_after_fork();
-    return worker::run_worker(
-        {settings_, admission_, sockets_, http_sockets_, scoreboard_.worker(index), index,
-         scoreboard_.loads(), inboxes_, handover_queue_, crash_files_.descriptor(), log_},
-        std::move(link), std::move(preloaded));
+    return worker::run_worker({settings_, admission_, sockets_, http_sockets_,
+                               scoreboard_.worker(index), index, scoreboard_.loads(), inboxes_,
+                               handover_queue_, crash_files_.descriptor(), log_, development()},
+                              std::move(link), std::move(preloaded));
+  }
+
+  /// The descriptors stay open until the process ends.
+  std::optional<python::DevelopmentOptions> development() const {
+    if (!settings_.development) return std::nullopt;
+    const launch::DevelopmentStart& given = start_.development;
+    const bool opens = settings_.open_browser && given.stands_in;
+    return python::DevelopmentOptions{given.failure, given.reports, given.stands_in, given.pages,
+                                      opens ? given.url : ""};
   }
 
   const WorkerStart start_;

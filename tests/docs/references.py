@@ -11,13 +11,14 @@ from pages import Page
 # Names of files that are not of this project.
 FOREIGN_FILES = {"appd.service.d/site.conf", "chart.png", "manage.py", "results.json", "settings.py", "urls.py"}
 # Names of types and functions that are not of this project.
-FOREIGN_NAMES = {"PrivateTmp", "Proxy", "ProxyFix", "ProxyPass", "SetEnv", "project", "select", "writev"}
-# What a running appd can be asked for.
-VERBS = {"reload", "upgrade", "stop", "status"}
+FOREIGN_NAMES = {"Forwarded", "PrivateTmp", "Proxy", "ProxyFix", "ProxyPass", "SetEnv", "Via", "project", "select",
+                 "writev"}
+# First words of a command line.
+VERBS = {"dev", "reload", "upgrade", "stop", "status"}
 # The word before it where another program starts appd.
 STARTERS = {"--", "--fork", "--kill-child", "exec"}
 # Programs of others, whose options nobody checks here.
-FOREIGN_PROGRAMS = {"cmake", "ctest", "curl", "docker", "git", "pip", "podman", "setsid", "systemctl",
+FOREIGN_PROGRAMS = {"cmake", "ctest", "curl", "docker", "flask", "git", "pip", "podman", "setsid", "systemctl",
                     "systemd-tmpfiles"}
 
 PATH = re.compile(r"^(?!\.\w+$)[\w.@+*-]+(/[\w.@+*-]+)*/?$")

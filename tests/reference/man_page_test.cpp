@@ -42,7 +42,7 @@ TEST_CASE("each group has one heading") {
        at = page.find(".SS ", at + 1)) {
     ++headings;
   }
-  CHECK(headings == 7);
+  CHECK(headings == 8);
 }
 
 TEST_SUITE_END();

@@ -37,7 +37,7 @@ _appd() {
 @bash_options@
   '
   if ((COMP_CWORD == 1)) && [[ $word != -* ]]; then
-    words='@verbs@'
+    words='dev @verbs@'
   elif [[ ${COMP_WORDS[1]} == @(@verbs_pattern@) ]]; then
     words='
 @bash_asking_options@

@@ -27,5 +27,6 @@ function __appd_python_files
 end
 
 complete -c appd -f
+complete -c appd -n __appd_begins -a dev -d 'Serve an application to its developer'
 @fish_verbs@
 @fish_options@

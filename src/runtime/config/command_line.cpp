@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/config/config_file.hpp"
+#include "runtime/config/development.hpp"
 #include "runtime/config/option_table.hpp"
 #include "runtime/config/settings_builder.hpp"
 
@@ -54,16 +55,32 @@ std::string value_of(const po::option& option) {
   return value;
 }
 
-std::vector<Given> to_given(const po::parsed_options& parsed) {
+using TakeWord = void (*)(std::vector<Given>& given, std::string_view word);
+
+/// Boost takes the word after a flag for its value.
+bool is_flag_before_word(const po::option& option) {
+  const Option* const known = find_option(option.string_key);
+  return known != nullptr && !known->takes_value() && option.original_tokens.size() > 1;
+}
+
+std::vector<Given> to_given(const po::parsed_options& parsed, TakeWord take_word) {
   std::vector<Given> all;
   for (const po::option& option : parsed.options) {
-    if (option.string_key.empty()) fail_unexpected(option.original_tokens.front());
-    all.push_back({option.string_key, value_of(option), {}});
+    if (option.string_key.empty()) {
+      if (take_word == nullptr) fail_unexpected(option.original_tokens.front());
+      take_word(all, option.original_tokens.front());
+    } else if (take_word != nullptr && is_flag_before_word(option)) {
+      all.push_back({option.string_key, "true", {}});
+      take_word(all, option.original_tokens.back());
+    } else {
+      all.push_back({option.string_key, value_of(option), {}});
+    }
   }
   return all;
 }
 
-std::vector<Given> read_arguments(int argc, const char* const* argv) {
+/// `take_word` gets each argument that is neither an option nor its value; null refuses them.
+std::vector<Given> read_arguments(int argc, const char* const* argv, TakeWord take_word) {
   using namespace po::command_line_style;
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const po::options_description description = describe_options();
@@ -72,7 +89,8 @@ std::vector<Given> read_arguments(int argc, const char* const* argv) {
     return to_given(po::command_line_parser(arguments)
                         .options(description)
                         .style(allow_long | long_allow_adjacent | long_allow_next)
-                        .run());
+                        .run(),
+                    take_word);
   } catch (const po::unknown_option& error) {
     option_of({std::string(without_dashes(error.get_option_name())), "", {}});
     throw;
@@ -147,8 +165,12 @@ Command parse_question(std::string verb, const std::vector<Given>& given, const 
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment) {
-  const bool asks = argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0';
-  std::vector<Given> given = asks ? read_arguments(argc - 1, argv + 1) : read_arguments(argc, argv);
+  const bool has_verb = argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0';
+  const bool develops = has_verb && argv[1] == std::string_view(kDevelopment);
+  const bool asks = has_verb && !develops;
+  const int verbs = has_verb ? 1 : 0;
+  std::vector<Given> given =
+      read_arguments(argc - verbs, argv + verbs, develops ? name_application : nullptr);
   const auto actions = take_actions(given);
   if (actions.contains("help")) return {.action = Action::help};
 
@@ -156,8 +178,17 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
   const std::string* const config = file == actions.end() ? nullptr : &file->second;
   if (asks) return parse_question(argv[1], given, config, environment);
 
+  std::vector<Given> file_options;
+  if (config != nullptr) file_options = read_config(*config);
   SettingsBuilder builder;
-  if (config != nullptr) builder.apply(read_config(*config));
+  if (develops) {
+    std::vector<Given> all = file_options;
+    all.insert(all.end(), given.begin(), given.end());
+    builder.develop(development_preset(environment, all));
+  } else {
+    refuse_development_options(given);
+  }
+  builder.apply(file_options);
   builder.apply(given);
   builder.finish(environment);
 

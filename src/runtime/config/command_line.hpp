@@ -30,8 +30,8 @@ struct Command {
 
 /// Reads the command line (without argv[0]) and the file that --config names. Throws ConfigError.
 /// Only `run` and `check` insist on required options. A first word without dashes is a verb for a
-/// running appd, and the options say which one. Of the file, only `control` and `pidfile` must then
-/// be right: a broken file must not keep anyone from stopping what runs.
+/// running appd, and the options say which one, unless it is `dev`. Of the file, only `control` and
+/// `pidfile` must then be right: a broken file must not keep anyone from stopping what runs.
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment);
 
 /// The settings of a command line without options. For tests.

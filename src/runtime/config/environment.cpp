@@ -2,12 +2,23 @@
 
 #include "runtime/config/environment.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string_view>
 
 #include "runtime/support/usable_cpus.hpp"
 
 namespace appd::config {
+namespace {
+
+/// no-color.org: the variable counts if it is not empty.
+bool wants_no_colors() {
+  const char* const variable = std::getenv("NO_COLOR");
+  return variable != nullptr && *variable != '\0';
+}
+
+}  // namespace
 
 Environment read_environment() {
   Environment environment;
@@ -20,6 +31,8 @@ Environment read_environment() {
     environment.runtime_directory = all.substr(0, all.find(':'));
   }
   if (const char* addresses = std::getenv(kWebServers)) environment.web_servers = addresses;
+  if (const char* folder = std::getenv("VIRTUAL_ENV")) environment.virtualenv = folder;
+  environment.colors = ::isatty(STDOUT_FILENO) == 1 && !wants_no_colors();
   return environment;
 }
 

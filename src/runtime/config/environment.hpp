@@ -16,10 +16,13 @@ struct Environment {
   std::string runtime_directory{};
   /// Addresses of fronts that may connect, separated by commas; "" for everyone.
   std::string web_servers{};
+  std::string virtualenv{};  ///< the one that the shell has activated; "" if there is none
+  bool colors = false;       ///< standard output is a terminal, and NO_COLOR is not set
 };
 
 /// Reads this process's environment: the CPUs that it may use now; TMPDIR, or else /var/tmp; the
-/// first RUNTIME_DIRECTORY; FCGI_WEB_SERVER_ADDRS.
+/// first RUNTIME_DIRECTORY; FCGI_WEB_SERVER_ADDRS; VIRTUAL_ENV; NO_COLOR, and whether standard
+/// output is a terminal.
 Environment read_environment();
 
 }  // namespace appd::config

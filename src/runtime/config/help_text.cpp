@@ -61,6 +61,7 @@ std::string verb_list() {
 std::string help_text() {
   std::string out = fmt::format(
       "Usage: appd --socket ADDRESS --module APP [options]\n"
+      "       appd dev APP [options]\n"
       "       appd {}  --control PATH\n"
       "\n"
       "Runs a WSGI application behind a web server that speaks FastCGI, uwsgi or SCGI.\n",

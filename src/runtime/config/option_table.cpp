@@ -371,6 +371,13 @@ std::vector<Option> make_table() {
                                "Also send the front what the application writes to wsgi.errors. "
                                "FastCGI only; HAProxy 2.6 crashes on it."),
 
+      list<&S::watch, Text>(
+          development, {"watch", "DIR", "",
+                        "Reload when any file below this folder changes, too. For appd dev only. "
+                        "May be given several times."}),
+      flag<&S::open_browser>(development, "open",
+                             "Open a browser when the application is ready. For appd dev only."),
+
       finds_master(action(
           "config", "FILE",
           "Read options from the section [appd] of this file: the same names, without dashes. "
@@ -413,6 +420,8 @@ std::string_view title(Group group) noexcept {
       return "Deadlines";
     case Group::logs:
       return "Logs";
+    case Group::development:
+      return "Development";
     case Group::actions:
       return "Configuration and information";
   }

@@ -10,7 +10,7 @@
 
 namespace appd::config {
 
-enum class Group { sockets, application, processes, limits, deadlines, logs, actions };
+enum class Group { sockets, application, processes, limits, deadlines, logs, development, actions };
 
 /// Everything that is known of one option. An option without `assign` is an action: it exists on
 /// the command line only and is no part of Settings.

@@ -165,6 +165,11 @@ struct Settings {
   std::string access_log_format;  ///< "" means the default format
   bool fastcgi_stderr = false;
 
+  // Development
+  bool development = false;        ///< `appd dev`; no option sets it
+  std::vector<std::string> watch;  ///< folders
+  bool open_browser = false;
+
   bool operator==(const Settings&) const = default;
 };
 

@@ -108,6 +108,11 @@ void SettingsBuilder::apply(const std::vector<Given>& source) {
   }
 }
 
+void SettingsBuilder::develop(const std::vector<Given>& preset) {
+  apply(preset);
+  settings_.development = true;
+}
+
 void SettingsBuilder::apply_one(const Option& option, const Given& given) {
   const std::string value = expanded(given);
   check_text(given, value);
@@ -125,6 +130,9 @@ void SettingsBuilder::require() const {
     throw error_at({}, "socket",
                    "is required; give --socket ADDRESS, or socket = … in the --config file; or "
                    "--http ADDRESS for HTTP clients");
+  }
+  if (settings_.development && !origins_.contains("module")) {
+    throw ConfigError("command line: appd dev needs the application: appd dev app:application");
   }
   for (const Option& option : option_table()) {
     if (option.required && !origins_.contains(option.name)) {
@@ -200,6 +208,9 @@ void SettingsBuilder::finish(const Environment& environment) {
   }
   if (!settings_.python.empty() && !settings_.virtualenv.empty()) {
     throw error_at(origins_.at("python").front(), "python", "cannot be combined with virtualenv");
+  }
+  if (settings_.development && settings_.preload != Preload::off) {
+    throw error_at(origins_.at("preload").front(), "preload", "cannot be combined with appd dev");
   }
   if (settings_.trust_script_name && !settings_.mount.empty()) {
     throw error_at(origins_.at("mount").front(), "mount",

@@ -28,6 +28,8 @@ class SettingsBuilder {
   SettingsBuilder();
 
   void apply(const std::vector<Given>& source);
+  /// The same for the preset of `appd dev`, which makes these the settings of that.
+  void develop(const std::vector<Given>& preset);
 
   /// Checks that all required options were given.
   void require() const;

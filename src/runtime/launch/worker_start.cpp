@@ -28,6 +28,17 @@ void write(std::ostream& out, const char* kind, const WorkerStart::Channel& chan
   out << kind << ' ' << channel.in << ' ' << channel.out << '\n';
 }
 
+void write(std::ostream& out, const DevelopmentStart& start) {
+  out << "development " << start.failure << ' ' << start.reports << ' ' << start.stands_in << ' '
+      << start.pages << ' ' << std::quoted(start.url) << '\n';
+}
+
+void read_development(std::istream& in, WorkerStart& into) {
+  DevelopmentStart& start = into.development;
+  into.settings.development = true;
+  in >> start.failure >> start.reports >> start.stands_in >> start.pages >> std::quoted(start.url);
+}
+
 void write(std::ostream& out, const WorkerStart& start) {
   out << "appd " << APPD_VERSION << '\n';
   out << "link " << start.link << '\n';
@@ -49,6 +60,7 @@ void write(std::ostream& out, const WorkerStart& start) {
   for (const int fd : start.crash_files) out << "crash-file " << fd << '\n';
   for (const auto& inbox : start.inboxes) write(out, "inbox", inbox);
   write(out, "handover", start.handover);
+  if (start.settings.development) write(out, start.development);
   out << "end\n";
 }
 
@@ -92,6 +104,7 @@ const support::FieldReaders<WorkerStart>& readers() {
          WorkerStart::Channel& inbox = into.inboxes.emplace_back();
          in >> inbox.in >> inbox.out;
        }},
+      {"development", read_development},
       {"handover",
        [](std::istream& in, WorkerStart& into) { in >> into.handover.in >> into.handover.out; }},
   };
@@ -140,8 +153,8 @@ void for_each_descriptor(const WorkerStart& start, const std::function<void(int)
   const auto act_on = [&act](int fd) {
     if (fd >= 0) act(fd);
   };
-  for (const int fd :
-       {start.link, start.scoreboard, start.access_log, start.handover.in, start.handover.out}) {
+  for (const int fd : {start.link, start.scoreboard, start.access_log, start.handover.in,
+                       start.handover.out, start.development.failure, start.development.reports}) {
     act_on(fd);
   }
   for (const int fd : start.sockets) act_on(fd);

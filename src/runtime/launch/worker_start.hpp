@@ -21,6 +21,17 @@ enum class Role : std::uint8_t {
   version,  ///< prints its versions, and ends
 };
 
+/// What a worker of `appd dev` gets.
+struct DevelopmentStart {
+  int failure = -1;        ///< the file in memory for the traceback of a failed load
+  int reports = -1;        ///< supervisor::ChangeWatcher::pipe
+  bool stands_in = false;  ///< nothing serves: if the load fails, a page shows why
+  bool pages = false;      ///< error pages may be shown
+  std::string url{};       ///< of the application; "" if there is none
+
+  bool operator==(const DevelopmentStart&) const = default;
+};
+
 /// All that a worker program gets from its master, beside its environment, directory and rights.
 /// The program inherits the descriptors; −1 is one that its role does not need. Many members
 /// because each is a thing of its own to hand over.
@@ -49,6 +60,7 @@ struct WorkerStart {
   std::vector<int> crash_files;   ///< a worker's own; a zygote's are of all places and its own
   std::vector<Channel> inboxes;   ///< of all workers; empty if there is one
   Channel handover;
+  DevelopmentStart development;
 
   bool operator==(const WorkerStart&) const = default;
 };

@@ -13,6 +13,7 @@
 #include "runtime/python/appd_module.hpp"
 #include "runtime/python/console_writes.hpp"
 #include "runtime/python/deferred_decrefs.hpp"
+#include "runtime/python/development.hpp"
 #include "runtime/python/errors.hpp"
 #include "runtime/python/forked_child.hpp"
 #include "runtime/python/import_guard.hpp"
@@ -50,12 +51,22 @@ struct PythonRuntime::Impl {
       end_forked_child(reporter, "import of " + options.module, exception);
     };
     try {
-      Ref callable = python::load_application(options.module);
+      Ref callable = load();
       end_if_forked("");
       return callable;
     } catch (const LoadError& error) {
       end_if_forked(error.what());
       throw;
+    }
+  }
+
+  Ref load() {
+    if (!options.development) return python::load_application(options.module);
+    try {
+      return python::load_application(options.module, *options.development);
+    } catch (const PythonError&) {
+      Failure failure = take_failure();
+      throw LoadError("cannot prepare appd dev: " + failure.line, std::move(failure.traceback));
     }
   }
 

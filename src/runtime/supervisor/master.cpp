@@ -188,7 +188,7 @@ void Master::remove_finished() {
 }
 
 void Master::enter_child() {
-  support::leave_terminal();
+  if (sources_.change_watcher == nullptr) support::leave_terminal();
   sources_.signals.prepare_child(upgrade_state_.has_value());
 }
 

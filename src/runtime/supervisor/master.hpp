@@ -9,6 +9,7 @@
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/supervisor/callers.hpp"
+#include "runtime/supervisor/change_watcher.hpp"
 #include "runtime/supervisor/control_socket.hpp"
 #include "runtime/supervisor/crash_limit.hpp"
 #include "runtime/supervisor/file_watcher.hpp"
@@ -25,6 +26,9 @@ struct EventSources {
   MasterSignals& signals;
   ControlSocket* control = nullptr;     ///< null if nobody can ask
   FileWatcher* file_watcher = nullptr;  ///< a touch is a reload; null if no file is watched
+  /// A change is a reload; null if this is no server for one developer. Then workers keep the
+  /// terminal, too.
+  ChangeWatcher* change_watcher = nullptr;
 };
 
 /// Keeps a generation of workers alive, lets the next one take its place, and stops all.

@@ -45,10 +45,12 @@ void Master::plan_turn() {
 }
 
 void Master::wait_for_events() {
-  // Signals, control socket, touched file, then each generation in order.
-  std::vector<pollfd> polled{{sources_.signals.fd().get(), POLLIN, 0},
-                             {sources_.control ? sources_.control->fd() : -1, POLLIN, 0},
-                             {sources_.file_watcher ? sources_.file_watcher->fd() : -1, POLLIN, 0}};
+  // Signals, control socket, touched file, changed files, then each generation in order.
+  std::vector<pollfd> polled{
+      {sources_.signals.fd().get(), POLLIN, 0},
+      {sources_.control ? sources_.control->fd() : -1, POLLIN, 0},
+      {sources_.file_watcher ? sources_.file_watcher->fd() : -1, POLLIN, 0},
+      {sources_.change_watcher ? sources_.change_watcher->fd() : -1, POLLIN, 0}};
   const std::size_t own = polled.size();
   for (const auto& generation : generations_) generation->add_polled(polled);
   const int timeout = poll_timeout();
@@ -66,6 +68,7 @@ void Master::wait_for_events() {
     left = left.subspan(generation->polled_size());
   }
   if (polled[2].revents != 0 && sources_.file_watcher->look()) pending_reload_.wanted = true;
+  if (polled[3].revents != 0 && sources_.change_watcher->look()) pending_reload_.wanted = true;
   if (polled[1].revents != 0) {
     for (const auto& request : sources_.control->receive(Clock::now(), reporter_))
       on_request(request);

@@ -48,11 +48,12 @@ int StartReport::fail(const std::string& what, const std::string& traceback) {
   return support::exit_code::kStart;
 }
 
-std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    int crash_descriptor,
-                                                    gateway::Reporter& reporter) {
-  return std::make_unique<python::PythonRuntime>(make_python_options(settings, crash_descriptor),
-                                                 reporter);
+std::unique_ptr<python::PythonRuntime> start_python(
+    const config::Settings& settings, int crash_descriptor, gateway::Reporter& reporter,
+    std::optional<python::DevelopmentOptions> development) {
+  python::PythonOptions options = make_python_options(settings, crash_descriptor);
+  options.development = std::move(development);
+  return std::make_unique<python::PythonRuntime>(std::move(options), reporter);
 }
 
 bool preload_application(python::PythonRuntime& python, const config::Settings& settings,

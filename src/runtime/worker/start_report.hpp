@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/config/settings.hpp"
@@ -31,9 +32,9 @@ class StartReport {
 };
 
 /// Pass what it throws to `StartReport::fail`.
-std::unique_ptr<python::PythonRuntime> start_python(const config::Settings& settings,
-                                                    int crash_descriptor,
-                                                    gateway::Reporter& reporter);
+std::unique_ptr<python::PythonRuntime> start_python(
+    const config::Settings& settings, int crash_descriptor, gateway::Reporter& reporter,
+    std::optional<python::DevelopmentOptions> development = std::nullopt);
 
 /// Imports the application as a zygote does, and reports what the import has left running. True if
 /// workers may be forked after that. Throws python::LoadError.

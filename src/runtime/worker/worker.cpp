@@ -80,7 +80,8 @@ class Worker {
     try {
       const bool preloaded = python_ != nullptr;
       if (!preloaded) {
-        python_ = start_python(context_.settings, context_.crash_descriptor, context_.reporter);
+        python_ = start_python(context_.settings, context_.crash_descriptor, context_.reporter,
+                               context_.development);
       }
       python_->set_worker(context_.index + 1);
       if (!preloaded) import_application();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,6 +31,7 @@ struct WorkerContext {
   const peers::HandoverQueue& handover_queue;
   int crash_descriptor;  ///< where Python's stacks go when a signal ends the process
   gateway::Reporter& reporter;
+  std::optional<python::DevelopmentOptions> development{};
 };
 
 /// Python with the application imported, in a process that was forked after the import.

@@ -37,7 +37,7 @@ inline constexpr const char* kAll =
     "3s\nkeep-alive-timeout = 9s\n"
     "queue-timeout = 9s\nslow-request = 7s\nrequest-timeout = 8s\ntimeout-grace = 6s\n"
     "log-level = debug\naccess-log = -\naccess-log-format = {method} # {uri}\nfastcgi-stderr = "
-    "true\n";
+    "true\nwatch = /w1\nwatch = /w2\nopen = yes\n";
 
 inline Settings all_settings() {
   using namespace std::chrono_literals;
@@ -108,6 +108,8 @@ inline Settings all_settings() {
   s.access_log = "-";
   s.access_log_format = "{method} # {uri}";
   s.fastcgi_stderr = true;
+  s.watch = {"/w1", "/w2"};
+  s.open_browser = true;
   return s;
 }
 

@@ -42,6 +42,8 @@ WorkerStart full() {
   start.crash_files = {16, 17, 18};
   start.inboxes = {{19, 20}, {21, 22}};
   start.handover = {23, 24};
+  start.settings.development = true;
+  start.development = {25, 26, true, true, "http://127.0.0.1:8000/"};
   return start;
 }
 
@@ -112,7 +114,7 @@ TEST_SUITE("worker start") {
     std::vector<int> all;
     for_each_descriptor(full(), [&all](int fd) { all.push_back(fd); });
     std::sort(all.begin(), all.end());
-    CHECK(all == std::vector<int>{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24});
+    CHECK(all == std::vector<int>{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26});
     for_each_descriptor({}, [](int) { FAIL("there is none"); });
   }
 }

@@ -162,7 +162,8 @@ class PythonHost {
     return {.module = APPD_TEST_SOURCES "/dispatch.py",
             .pythonpath = {},
             .multithread = true,
-            .multiprocess = false};
+            .multiprocess = false,
+            .development = {}};
   }
 
   void serve(unsigned thread) {
