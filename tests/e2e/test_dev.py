@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import time
 
 import pytest
 
@@ -115,6 +116,18 @@ def test_a_saved_file_is_served(dev, project, save):
     assert "app.py has changed: reloading\n" in site.said()
     site.wait_said(RELOADED)
     assert site.said().count(RELOADED) == 1
+
+
+def test_what_is_saved_within_the_same_second_is_served(dev, project):
+    """Bytecode of the file before would be taken for that of this one: neither time nor size tells them apart."""
+    path = project / "project" / "app.py"
+    later = int(time.time()) + 1000
+    os.utime(path, (later, later))
+    site = dev(env={"PYTHONDONTWRITEBYTECODE": ""})
+    for word in ("two", "six", "ten"):
+        path.write_text(HELLO.replace("one", word))
+        os.utime(path, (later, later))
+        site.wait_body(word.encode())
 
 
 def test_a_touch_and_a_template_reload(dev, project):

@@ -3,7 +3,9 @@
 import os
 import sys
 import threading
+import time
 import traceback
+from importlib.machinery import SourceFileLoader
 from urllib.parse import parse_qsl, quote, urlencode
 
 from appd._error_page import HEADERS, exception_page, failure_page, may_show, wants_page
@@ -147,6 +149,7 @@ class Development:
         """Before the application is imported."""
         if self._pages:
             os.environ.setdefault("FLASK_DEBUG", "1")  # else Flask keeps exceptions to itself
+        keep_no_fresh_bytecode()
         self._reports.watch_debuggers()
 
     def wrap(self, application):
@@ -170,6 +173,18 @@ class Development:
         self._reports.look()
         for folder in template_folders():
             self._reports.watch_tree(folder)
+
+
+def keep_no_fresh_bytecode():
+    """CPython takes bytecode for current if the source has its size and its time of change in whole seconds. So what
+    was saved within a second of another save might never be seen."""
+    keep = SourceFileLoader.set_data
+
+    def keep_older(loader, path, data, **more):
+        if time.time() - os.stat(loader.path).st_mtime > 2:
+            keep(loader, path, data, **more)
+
+    SourceFileLoader.set_data = keep_older
 
 
 def without_import_system(text):
