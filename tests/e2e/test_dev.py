@@ -321,3 +321,33 @@ application = get_wsgi_application()
     assert b"ZeroDivisionError" in site.body("/fail")
     project.write("templates/home.html", "two")
     site.wait_body(b"two")
+
+
+STREAM = """
+import threading
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return ticks() if environ["PATH_INFO"] == "/stream" else [b"one"]
+
+
+def ticks():
+    yield b"tick"
+    threading.Event().wait()
+"""
+
+
+def test_a_stream_of_the_old_code_is_broken_off_after_a_reload(dev, project):
+    project.write("project/app.py", STREAM)
+    site = dev()
+    with socket.create_connection(("127.0.0.1", site.port.number), timeout=60) as client:
+        client.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = client.recv(4096)
+        while b"tick" not in received:
+            received += client.recv(4096)
+        site.write(two(STREAM))
+        site.wait_said(RELOADED)
+        assert site.body() == b"two"
+        assert client.recv(1) == b""
+    assert "worker.killed" in site.log() and "GET /stream" in site.log()

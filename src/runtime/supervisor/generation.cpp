@@ -103,7 +103,7 @@ void Generation::retire(unsigned workers) {
 void Generation::retire(Slot& worker) {
   worker.retired_at = Clock::now();
   worker.replaces.reset();
-  perform(worker, worker.life.retire(worker.retired_at, std::nullopt), MasterOrder::retire);
+  perform(worker, worker.life.retire(worker.retired_at, plan_.retired_limit), MasterOrder::retire);
 }
 
 void Generation::stop() {

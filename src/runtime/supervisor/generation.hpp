@@ -63,7 +63,8 @@ class Generation final : public WorkerGroup {
   /// pauses. Until now any death is its failure.
   void establish() noexcept override { established_ = true; }
   /// The first `workers` of those that go on end when their requests are done, however long that
-  /// takes. They hand their idle connections over to workers that serve.
+  /// takes, unless the plan has a limit. They hand their idle connections over to workers that
+  /// serve.
   void retire(unsigned workers) override;
   /// Nothing is accepted for it any more.
   void close_listeners() noexcept override { deployment_->close_listeners(); }

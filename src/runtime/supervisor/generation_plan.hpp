@@ -25,6 +25,8 @@ struct GenerationPlan {
   unsigned queue = 0;         ///< requests that may wait for a thread in each worker
   std::chrono::nanoseconds scale_down_idle{0};
   std::chrono::nanoseconds graceful_timeout{0};
+  /// How long a retired worker may take to end; std::nullopt sets no limit.
+  std::optional<std::chrono::nanoseconds> retired_limit{};
   /// A worker that has not exited this long after its last request is killed. 0 disables the limit.
   std::chrono::nanoseconds exit_timeout{0};
   /// A process that is not ready after this time is killed. 0 disables the limit.

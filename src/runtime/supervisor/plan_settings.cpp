@@ -28,6 +28,8 @@ GenerationPlan make_plan(const config::Settings& settings) {
 GenerationPlan make_inherited_plan(const config::Settings& settings) {
   GenerationPlan plan;
   plan.graceful_timeout = settings.graceful_timeout;
+  // Nobody waits for a stream or an endless loop of the code from before.
+  if (settings.development) plan.retired_limit = settings.graceful_timeout;
   plan.exit_timeout = settings.exit_timeout;
   plan.start_timeout = settings.start_timeout;
   return plan;

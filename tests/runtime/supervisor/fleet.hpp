@@ -90,9 +90,11 @@ class Fleet final : public ForkHandler {
   static constexpr std::chrono::seconds kGrace{30};
 
   explicit Fleet(unsigned places, bool slow = false, std::chrono::nanoseconds grace = kGrace,
-                 std::chrono::nanoseconds heartbeat = {}) {
+                 std::chrono::nanoseconds heartbeat = {},
+                 std::optional<std::chrono::nanoseconds> retired_limit = {}) {
     auto deployment = deployed(places, grace);
     deployment->numbers.heartbeat = heartbeat;
+    deployment->numbers.retired_limit = retired_limit;
     deployment->worker = [this, slow](unsigned index, ipc::WorkerLink link) {
       link.send({ipc::WorkerMessage::Kind::ready, {}, {}});
       return obey(diary, index, std::move(link), slow);

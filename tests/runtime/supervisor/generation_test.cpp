@@ -158,6 +158,19 @@ TEST_SUITE("generation") {
     CHECK(fleet.reporter.count(LogEvent::worker_killed) == 0);
   }
 
+  TEST_CASE("a retired worker is killed at the limit, if there is one") {
+    Fleet fleet(1, true, 30s, {}, 100ms);
+    fleet->grow(1);
+    REQUIRE(fleet.becomes_ready(1));
+    fleet->establish();
+    fleet->serve();
+    fleet->retire(1);
+    REQUIRE(fleet->due());
+    CHECK(*fleet->due() <= Clock::now() + 100ms);
+    CHECK(fleet.finishes());
+    CHECK(fleet.reporter.count(LogEvent::worker_killed, {"worker 1"}) == 1);
+  }
+
   TEST_CASE("one that gives no sign of life is missed, also in a generation that never served") {
     Fleet fleet(1, true, 30s, 100ms);
     fleet->grow(1);

@@ -60,6 +60,13 @@ TEST_SUITE("plan settings") {
     CHECK(plan.max_crashes->within == 16ms);
   }
 
+  TEST_CASE("only with one developer there is a limit for retired workers") {
+    config::Settings settings = distinct();
+    CHECK_FALSE(make_plan(settings).retired_limit);
+    settings.development = true;
+    CHECK(make_plan(settings).retired_limit == 7ms);
+  }
+
   TEST_CASE("the master forks the workers, or with --preload a zygote does") {
     config::Settings settings = distinct();
     CHECK(make_plan(settings).origin == Origin::master);
