@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dev_site import HELLO, Terminal, get
+from dev_site import HELLO, DevSite, Terminal, get
 
 STOPS = HELLO.replace('    if environ["PATH_INFO"] == "/late"', '''    if environ["PATH_INFO"] == "/stop":
         number = 41
@@ -59,20 +59,6 @@ def test_a_breakpoint_talks_at_the_terminal(terminal):
     assert asking.wait()[::2] == (200, b"one")
 
 
-def test_a_reload_waits_for_the_debugger(terminal, place):
-    asking = Asking(terminal, "/stop")
-    at = terminal.wait_shown(PROMPT)
-    place.write("project/app.py", STOPS.replace('b"one"', 'b"two"'))
-    terminal.type("p 1000 + number\n")
-    at = terminal.wait_shown(r"1041\s", at)
-    at = terminal.wait_shown(PROMPT, at)
-    assert "reloading" not in terminal.shown
-    terminal.type("c\n")
-    assert asking.wait()[2] == b"one"
-    terminal.wait_shown("reloaded", at)
-    assert get(terminal.port)[2] == b"two"
-
-
 def test_ctrl_c_ends_it(terminal):
     terminal.type("\x03")
     assert terminal.wait_end() == 0
@@ -83,3 +69,35 @@ def test_ctrl_c_ends_it_in_the_debugger(terminal):
     terminal.wait_shown(PROMPT)
     terminal.type("\x03")
     assert terminal.wait_end() == 0
+
+
+@pytest.mark.parametrize("enter", ["breakpoint()", "import pdb, sys; pdb.post_mortem(sys.exc_info()[2])"])
+def test_a_reload_waits_for_a_debugger_of_any_kind_while_others_are_served(installed, place, enter):
+    place.folder("project")
+    code = HELLO.replace("    if", f"""    if environ["PATH_INFO"] == "/stop":
+        try:
+            raise LookupError
+        except LookupError:
+            {enter}
+    if""", 1)
+    place.write("project/app.py", code)
+    terminal = Terminal(installed, place, "--threads", "2")
+    neighbour = DevSite(installed, place)  # when it has reloaded, the other would have, too
+    try:
+        terminal.wait_shown("Ctrl-C ends it")
+        asking = Asking(terminal, "/stop")
+        at = terminal.wait_shown(PROMPT)
+        assert get(terminal.port)[2] == b"one"
+        place.write("project/app.py", code.replace('b"one"', 'b"two"'))
+        neighbour.wait_said("\nreloaded\n")
+        terminal.type("p 40 + 2\n")
+        at = terminal.wait_shown(r"42\s", at)
+        at = terminal.wait_shown(PROMPT, at)
+        assert get(terminal.port)[2] == b"one" and "reloading" not in terminal.shown
+        terminal.type("c\n")
+        assert asking.wait()[2] == b"one"
+        terminal.wait_shown("reloaded", at)
+        assert get(terminal.port)[2] == b"two"
+    finally:
+        neighbour.stop()
+        terminal.close()

@@ -4,6 +4,7 @@ import bdb
 import os
 import sys
 import sysconfig
+import threading
 
 INSTALLED = tuple({os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values()})
 PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
@@ -17,7 +18,7 @@ class Reports:
         self._modules = 0
         self._told = set()
         self._lines = []  # that the pipe did not take
-        self._busy = False
+        self._holder = None  # the thread in a debugger
 
     def look(self):
         """Tells of the folders of modules that have been imported since the last look."""
@@ -36,24 +37,25 @@ class Reports:
         self._tell("tree %s" % folder)
 
     def hold(self):
-        """No reload until `release`."""
-        self._busy = True
+        """No reload until this thread calls `release`."""
+        self._holder = threading.current_thread()
         self._tell("busy %d" % os.getpid())
 
     def release(self):
-        if self._busy:
-            self._busy = False
+        """Other requests may end while one is in a debugger."""
+        if self._holder and (self._holder is threading.current_thread() or not self._holder.is_alive()):
+            self._holder = None
             self._tell("free %d" % os.getpid())
 
     def watch_debuggers(self):
-        """pdb and its like begin with set_trace. It has to name the frame of its caller."""
-        set_trace = bdb.Bdb.set_trace
+        """pdb and its like begin with reset, in set_trace as in post_mortem."""
+        reset = bdb.Bdb.reset
 
-        def held(debugger, frame=None):
+        def held(debugger):
             self.hold()
-            return set_trace(debugger, frame or sys._getframe(1))
+            return reset(debugger)
 
-        bdb.Bdb.set_trace = held
+        bdb.Bdb.reset = held
 
     def _tell(self, line):
         if "\n" not in line:
