@@ -88,6 +88,15 @@ void check_folders(const Settings& settings) {
   }
 }
 
+void check_watched_folders(const Settings& settings) {
+  for (const std::string& folder : settings.watch) {
+    std::error_code why;
+    if (std::filesystem::is_directory(folder, why)) continue;
+    reject("watch",
+           fmt::format("{} is no folder that {} can see", folder, support::user_name(::geteuid())));
+  }
+}
+
 /// A Python that cannot be executed is found by the workers' user; one that is not there, here.
 void check_python(const Settings& settings) {
   const WorkerProgram program = WorkerProgram::choose(settings);
@@ -119,6 +128,7 @@ void check(const Settings& settings) {
   find_account(settings);
   check_socket_files(settings, addresses);
   check_folders(settings);
+  check_watched_folders(settings);
   check_python(settings);
 }
 

@@ -351,3 +351,8 @@ def test_a_stream_of_the_old_code_is_broken_off_after_a_reload(dev, project):
         assert site.body() == b"two"
         assert client.recv(1) == b""
     assert "worker.killed" in site.log() and "GET /stream" in site.log()
+
+
+def test_a_named_folder_has_to_be_there(installed, project):
+    ended = installed.run("dev", "app:application", "--watch", "nowhere", cwd=project / "project")
+    assert ended.returncode == 2 and "--watch: nowhere is no folder" in ended.stderr

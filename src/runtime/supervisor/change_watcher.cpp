@@ -71,7 +71,7 @@ ChangeWatcher::ChangeWatcher()
 
 void ChangeWatcher::watch_tree(const std::string& folder, Counts counts) {
   std::error_code ignored;
-  add({fs::absolute(folder, ignored), counts, true}, 0);
+  add({fs::weakly_canonical(folder, ignored), counts, true}, 0);
 }
 
 void ChangeWatcher::watch_folder(const std::string& folder) {
