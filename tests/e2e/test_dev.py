@@ -1,5 +1,7 @@
 """appd dev: what it serves, when it reloads, and what it shows."""
 
+import base64
+import hashlib
 import os
 import re
 import socket
@@ -356,3 +358,14 @@ def test_a_stream_of_the_old_code_is_broken_off_after_a_reload(dev, project):
 def test_a_named_folder_has_to_be_there(installed, project):
     ended = installed.run("dev", "app:application", "--watch", "nowhere", cwd=project / "project")
     assert ended.returncode == 2 and "--watch: nowhere is no folder" in ended.stderr
+
+
+def test_only_its_own_script_runs_in_the_page_of_a_failed_load(dev):
+    site = dev()
+    site.write(BROKEN)
+    wait_until(lambda: b"SyntaxError" in site.body(**BROWSER), "the reload fails")
+    _, fields, page = site.get("/", **BROWSER)
+    (script,) = re.findall(rb"<script>(.*?)</script>", page)
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    assert b"location.reload()" in script
+    assert f"script-src 'sha256-{digest}'" in fields["Content-Security-Policy"]

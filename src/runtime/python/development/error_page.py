@@ -1,5 +1,7 @@
 """Pages for a developer: an exception with source lines and variables, and a failed load."""
 
+import base64
+import hashlib
 import html
 import linecache
 import re
@@ -11,10 +13,14 @@ MOST_FRAMES = 100
 LOCAL_HOST = re.compile(r"(localhost|[^/@]+\.localhost|127(\.\d{1,3}){3}|\[::1\])\.?(:\d+)?", re.IGNORECASE)
 LOCAL_PEERS = ("127.", "::1", "::ffff:127.")
 SIGNS_OF_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_VIA")
+# Whoever comes back from the editor sees what has become of it. A page that asked again and again would fill the log.
+RETURN = "addEventListener('focus', () => location.reload())"
+RETURN_HASH = base64.b64encode(hashlib.sha256(RETURN.encode()).digest()).decode()
 HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; "
+     "script-src 'sha256-%s'; frame-ancestors 'none'" % RETURN_HASH),
     ("X-Content-Type-Options", "nosniff"),
 ]
 PAGE = """<!doctype html>
@@ -51,8 +57,8 @@ def failure_page(text, go_on=None):
     """Of code that cannot be loaded. `go_on` is the address that leads on with the old code."""
     link = '<p><a href="%s">Go on with the code from before</a></p>' % html.escape(go_on) if go_on else ""
     last = text.rstrip().rpartition("\n")[2]
-    return page(last, "<h1>%s<small>The application cannot be loaded. Mend it and save: this server notices.</small>"
-                "</h1>%s<pre>%s</pre>" % (html.escape(last), link, html.escape(text)))
+    return page(last, "<h1>%s<small>The application cannot be loaded. Mend it and save, and come back.</small>"
+                "</h1>%s<pre>%s</pre><script>%s</script>" % (html.escape(last), link, html.escape(text), RETURN))
 
 
 def exception_page(error, environ):
