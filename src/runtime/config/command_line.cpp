@@ -162,6 +162,18 @@ Command parse_question(std::string verb, const std::vector<Given>& given, const 
   return command;
 }
 
+void begin_development(SettingsBuilder& builder, const Environment& environment,
+                       std::vector<Given> all, const std::vector<Given>& given) {
+  all.insert(all.end(), given.begin(), given.end());
+  builder.develop(development_preset(environment, all));
+}
+
+Action action_of(const std::map<std::string, std::string, std::less<>>& actions) {
+  if (actions.contains("version")) return Action::version;
+  if (actions.contains("print-config")) return Action::print_config;
+  return actions.contains("check") ? Action::check : Action::run;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv, const Environment& environment) {
@@ -182,9 +194,7 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
   if (config != nullptr) file_options = read_config(*config);
   SettingsBuilder builder;
   if (develops) {
-    std::vector<Given> all = file_options;
-    all.insert(all.end(), given.begin(), given.end());
-    builder.develop(development_preset(environment, all));
+    begin_development(builder, environment, file_options, given);
   } else {
     refuse_development_options(given);
   }
@@ -192,9 +202,7 @@ Command parse_command_line(int argc, const char* const* argv, const Environment&
   builder.apply(given);
   builder.finish(environment);
 
-  Action action = actions.contains("check") ? Action::check : Action::run;
-  if (actions.contains("print-config")) action = Action::print_config;
-  if (actions.contains("version")) action = Action::version;
+  const Action action = action_of(actions);
   if (action == Action::run || action == Action::check) builder.require();
   return {action, "", builder.take_settings(), builder.take_origins()};
 }

@@ -24,7 +24,6 @@ namespace appd::supervisor {
 ///     tree /srv/templates      all files below it
 ///     busy 4711                process 4711 is in a debugger: a reload has to wait
 ///     free 4711                it no longer is
-/// Many members because five of them are descriptors.
 class ChangeWatcher {
  public:
   static constexpr std::chrono::milliseconds kQuiet{30};     ///< after the last change
