@@ -16,6 +16,13 @@ class HttpAppd(Appd):
         return []
 
 
+class QuietAppd(HttpAppd):
+    """Without the sign of life that a worker gives every five seconds."""
+
+    def arguments(self, place):
+        return [*super().arguments(place), "--heartbeat", 0]
+
+
 class StaticAppd(OnPort, HttpAppd):
     """On TCP, as clients of files are."""
 

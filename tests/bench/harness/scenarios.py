@@ -7,7 +7,7 @@ kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.http_servers import FileNginx, Granian, HttpAppd, HttpUwsgi, StaticAppd
+from harness.http_servers import FileNginx, Granian, HttpAppd, HttpUwsgi, QuietAppd, StaticAppd
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory, WakeUps)
 from harness.servers import (Appd, Floor, Gunicorn, LazyUwsgi, ModWsgi, NewestGunicorn, PreloadedAppd,
@@ -244,7 +244,7 @@ SCENARIOS = (
     Scenario(18, "http-idle", "10,000 idle kept HTTP connections", (
         Variant("memory, 1 × 4", HELLO, IdleConnections(count=10_000), (Contender("appd", HttpAppd, "http", 1, 4),),
                 (at_most("idle_connection_kib", 1),)),
-        Variant("wake-ups, 1 × 4", HELLO, WakeUps(idle=10_000), (Contender("appd", HttpAppd, "http", 1, 4),),
+        Variant("wake-ups, 1 × 4", HELLO, WakeUps(idle=10_000), (Contender("appd", QuietAppd, "http", 1, 4),),
                 (at_most("wake_ups", 0),)),
     )),
     Scenario(19, "static", "static files, 16 connections", (files("64k"), files("1m"))),
