@@ -11,9 +11,7 @@ build_packages=(
 site_packages=(nginx python3-flask curl)
 test_packages=(apache2-bin lighttpd haproxy caddy wrk iproute2 python3-pytest python3-h11 python3-django
   python3-venv systemd python3-gevent python3-eventlet python3-numpy libopenblas0-pthread python3-bottle
-  python3-falcon python3-lxml python3-yaml bash-completion zsh fish man-db groff-base mandoc wrk)
-# 125 MB to fetch and 430 MB installed, for one test, which is skipped without it.
-browser_packages=(chromium)
+  python3-falcon python3-lxml python3-yaml bash-completion zsh fish man-db groff-base mandoc)
 bench_packages=(
   uwsgi-core uwsgi-plugin-python3 gunicorn apache2-bin libapache2-mod-wsgi-py3 python3-flask python3-django
   nginx python3-matplotlib python3-venv
