@@ -1,4 +1,6 @@
-"""The servers that speak HTTP with clients themselves, and one that has nothing but files."""
+"""The servers that speak HTTP with clients themselves, and one that has nothing but files.
+
+Where they are compared they listen on TCP, since clients come that way."""
 
 from pathlib import Path
 
@@ -24,20 +26,26 @@ class QuietAppd(HttpAppd):
 
 
 class StaticAppd(OnPort, HttpAppd):
-    """On TCP, as clients of files are."""
-
     def files(self):
         return ["--static", f"/static={self.stage.files}"]
 
 
-class HttpUwsgi(Uwsgi):
+class TcpAppd(OnPort, HttpAppd):
+    pass
+
+
+class FastCgiTcpAppd(OnPort, Appd):
+    pass
+
+
+class HttpUwsgi(OnPort, Uwsgi):
     """Its http-socket closes each connection. There is an http11-socket that keeps them, but it holds a thread for
     each, so most of 16 would wait."""
 
     PROTOCOLS = {"http-closed": "http-socket"}
 
 
-class Granian(Server):
+class Granian(OnPort, Server):
     """As pip gets it."""
 
     label = "granian"
@@ -47,9 +55,9 @@ class Granian(Server):
         return "" if stage.from_pip("granian") else "pip cannot get granian"
 
     def arguments(self, place):
-        return [PYTHON, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--uds", self.address,
-                "--workers", self.job.workers, "--blocking-threads", self.job.threads, "--backlog", max(BACKLOG, 128),
-                "--log-level", "warning", self.job.application.module]
+        return [PYTHON, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", self.port.host,
+                "--port", self.port.number, "--workers", self.job.workers, "--blocking-threads", self.job.threads,
+                "--backlog", max(BACKLOG, 128), "--log-level", "warning", self.job.application.module]
 
     def environment(self):
         return {"PYTHONPATH": f"{self.stage.from_pip('granian')}:{self.stage.apps}"}

@@ -7,7 +7,7 @@ kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.http_servers import FileNginx, Granian, HttpAppd, HttpUwsgi, QuietAppd, StaticAppd
+from harness.http_servers import FastCgiTcpAppd, FileNginx, Granian, HttpAppd, HttpUwsgi, QuietAppd, StaticAppd, TcpAppd
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory, WakeUps)
 from harness.servers import (Appd, Floor, Gunicorn, LazyUwsgi, ModWsgi, NewestGunicorn, PreloadedAppd,
@@ -157,7 +157,7 @@ def over_http(application, workers, threads, targets, *more) -> Variant:
     """Servers that clients reach over HTTP."""
     size = (workers, threads)
     return Variant(shape(*size), application, ClosedLoop(),
-                   (Contender("appd", HttpAppd, "http", *size), Contender("granian", Granian, "http", *size),
+                   (Contender("appd", TcpAppd, "http", *size), Contender("granian", Granian, "http", *size),
                     Contender("uWSGI", HttpUwsgi, "http-closed", *size), *more), tuple(targets))
 
 
@@ -235,7 +235,7 @@ SCENARIOS = (
     )),
     Scenario(16, "http", "hello over kept HTTP, 16 connections", tuple(
         over_http(HELLO, 1, threads, (cpu(1.3, OVER_FASTCGI), cpu(0.35, "granian"), cpu(0.35), faster(2.5, "granian")),
-                  appd(KEPT, 1, threads, OVER_FASTCGI))
+                  Contender(OVER_FASTCGI, FastCgiTcpAppd, KEPT, 1, threads))
         for threads in (1, 4)
     )),
     Scenario(17, "http-flask", "Flask, JSON of 20 rows, over HTTP, 16 connections", (
