@@ -84,6 +84,10 @@ TEST_SUITE("http decoder") {
                  Lines{"body 0 ab", "end 0"}},
             {"nobody waits without a body", get("/", "Expect: 100-continue\r\n"),
              request("GET", "/", {"HTTP_EXPECT=100-continue"}) + end},
+            {"a client of HTTP/1.0 waits for nothing",
+             "POST / HTTP/1.0\r\n" + kHost + "Content-Length: 1\r\nExpect: 100-continue\r\n\r\nx",
+             request("POST", "/", {"CONTENT_LENGTH=1", "HTTP_EXPECT=100-continue"}, "close old") +
+                 Lines{"body 0 x", "end 0"}},
             {"the last request", get("/", "Connection: Foo, Close\r\n") + get("/lost"),
              request("GET", "/", {"HTTP_CONNECTION=Foo, Close"}, "close") + end},
             {"several, and blank lines between", get("/1") + "\r\n" + get("/2") + get("/3"),
