@@ -22,7 +22,7 @@ int hex_value(char c) noexcept {
 }  // namespace
 
 ChunkedBody::Step ChunkedBody::next(std::string_view& input) {
-  while (!input.empty()) {
+  while (!complete_ && problem_ == nullptr && !input.empty()) {
     if (state_ == State::data) {
       const auto bytes =
           input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size())));
@@ -33,10 +33,10 @@ ChunkedBody::Step ChunkedBody::next(std::string_view& input) {
     }
     const char byte = input.front();
     input.remove_prefix(1);
-    if (const char* problem = take_byte(byte)) return {Found::malformed, {}, problem};
-    if (complete_) return {Found::end};
+    problem_ = take_byte(byte);
   }
-  return {};
+  if (problem_ != nullptr) return {Found::malformed, {}, problem_};
+  return {complete_ ? Found::end : Found::starved};
 }
 
 /// Returns what is wrong, or null.

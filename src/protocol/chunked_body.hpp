@@ -23,8 +23,10 @@ class ChunkedBody {
     const char* problem = nullptr;
   };
 
-  /// Takes bytes off the front of `input`. After `end` or `malformed` it must not be called again.
+  /// Takes bytes off the front of `input`. After `end` and `malformed` it takes nothing, and says
+  /// the same again.
   Step next(std::string_view& input);
+  bool is_malformed() const noexcept { return problem_ != nullptr; }
 
   /// The longest extension of one chunk, in bytes. Nobody uses them, except to hide requests.
   static constexpr std::size_t kMostExtension = 256;
@@ -57,6 +59,7 @@ class ChunkedBody {
   std::uint64_t left_ = 0;  // of the chunk's data
   unsigned digits_ = 0;     // of the chunk's size
   std::size_t passed_ = 0;  // bytes of the extension, or of all trailers
+  const char* problem_ = nullptr;
   bool complete_ = false;
 };
 

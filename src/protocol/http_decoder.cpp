@@ -26,7 +26,8 @@ Event make(Event::Kind kind) {
 Event HttpDecoder::next(std::string_view& input) {
   assert(stage_ != Stage::complete && "expect_body or release is due before next");
   if (stage_ == Stage::ending) return end_body();
-  if (input.empty()) return {};
+  const bool is_malformed = stage_ == Stage::body && chunks_.is_malformed();
+  if (input.empty() && !is_malformed) return {};
   switch (stage_) {
     case Stage::proxied:
       return on_proxy_header(input);
@@ -72,10 +73,10 @@ Event HttpDecoder::on_head(std::string_view& input) {
     if (line_ends_ == 1) return refuse({400, "a CR before the request is followed by no LF"});
     stage_ = Stage::head;
   }
-  const std::size_t before = head_.size();
+  const std::size_t before = gathered_.size();
   // Most heads come in one piece, and are read where they are.
-  if (before > 0) head_.append(input.substr(0, max_params_ + 1 - before));
-  const std::string_view head = before > 0 ? std::string_view(head_) : input;
+  if (before > 0) gathered_.append(input.substr(0, max_params_ + 1 - before));
+  const std::string_view head = before > 0 ? std::string_view(gathered_) : input;
   if (head.front() == kTlsHandshake) {
     return refuse(
         {400, "these are bytes of TLS, and this is plain HTTP: put TLS in front of appd"});
@@ -86,13 +87,13 @@ Event HttpDecoder::on_head(std::string_view& input) {
   HttpHeadScanner::Found found = scanner_.look(head);
   if (found.refusal) return refuse(std::move(*found.refusal));
   if (found.size == 0) {
-    if (before == 0) head_.assign(input);
+    if (before == 0) gathered_.assign(input);
     take(input, input.size());
     return {};
   }
   Event event = on_whole_head(head.substr(0, found.size));
   take(input, found.size - before);
-  std::string().swap(head_);
+  std::string().swap(gathered_);
   return event;
 }
 
@@ -148,22 +149,26 @@ Event HttpDecoder::on_body(std::string_view& input) {
 
 Event HttpDecoder::on_chunks(std::string_view& input) {
   const std::size_t before = input.size();
-  const ChunkedBody::Step step = chunks_.next(input);
-  offset_ += before - input.size();
-  switch (step.found) {
-    case ChunkedBody::Found::starved:
-      break;
-    case ChunkedBody::Found::bytes: {
-      Event event = make(Event::Kind::body);
-      event.bytes = step.bytes;
-      return event;
-    }
-    case ChunkedBody::Found::end:
-      return end_body();
-    case ChunkedBody::Found::malformed:
-      return cut_body(step.problem);
+  std::string_view bytes;
+  ChunkedBody::Step step = chunks_.next(input);
+  for (; step.found == ChunkedBody::Found::bytes; step = chunks_.next(input)) {
+    bytes = bytes.empty() ? step.bytes : gather(bytes, step.bytes);
   }
-  return {};
+  offset_ += before - input.size();
+  if (!bytes.empty()) {
+    if (step.found == ChunkedBody::Found::end) stage_ = Stage::ending;
+    Event event = make(Event::Kind::body);
+    event.bytes = bytes;
+    return event;
+  }
+  if (step.found == ChunkedBody::Found::malformed) return cut_body(step.problem);
+  return step.found == ChunkedBody::Found::end ? end_body() : Event{};
+}
+
+/// Small chunks that come together are given together: each event may cost a system call.
+std::string_view HttpDecoder::gather(std::string_view before, std::string_view bytes) {
+  if (before.data() != gathered_.data()) gathered_.assign(before);
+  return gathered_.append(bytes);
 }
 
 Event HttpDecoder::end_body() {
@@ -187,7 +192,7 @@ Event HttpDecoder::refuse(HttpRefusal refusal) {
   }
   stage_ = Stage::over;
   owes_ = true;
-  std::string().swap(head_);
+  std::string().swap(gathered_);
   Event event = make(Event::Kind::refused);
   event.status = refusal.status;
   event.http = framing_.terms;
@@ -210,6 +215,7 @@ void HttpDecoder::expect_body(RequestId, std::optional<std::uint64_t> length) {
 
 void HttpDecoder::release(RequestId) {
   blocks_.give_back(std::move(block_));
+  std::string().swap(gathered_);
   const bool whole = stage_ == Stage::answering || stage_ == Stage::ending;
   if (stage_ == Stage::over) return;
   if (stage_ == Stage::complete) {

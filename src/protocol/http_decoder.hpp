@@ -80,6 +80,7 @@ class HttpDecoder final : public Decoder {
   Event on_whole_head(std::string_view head);
   Event on_body(std::string_view& input);
   Event on_chunks(std::string_view& input);
+  std::string_view gather(std::string_view before, std::string_view bytes);
   Event end_body();
   Event cut_body(const char* problem);
   Event refuse(HttpRefusal refusal);
@@ -100,7 +101,7 @@ class HttpDecoder final : public Decoder {
   bool owes_ = false;           // the end of what is swallowed is not known, or has not come
   std::uint8_t line_ends_ = 0;  // bytes skipped before the request
   std::uint64_t offset_ = 0;    // bytes of the connection taken so far
-  std::string head_;            // what has come of a head that is incomplete
+  std::string gathered_;        // what has come of an incomplete head; chunks that came together
   HttpHeadScanner scanner_;
   HttpFraming framing_;  // of the present request
   std::uint64_t body_left_ = 0;

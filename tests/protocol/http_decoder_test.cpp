@@ -288,6 +288,43 @@ TEST_SUITE("http decoder") {
                   true}});
   }
 
+  TEST_CASE("chunks that come together are one portion of the body, with what ends them after it") {
+    gateway::BlockPool blocks;
+    gateway::VariableBlock block;
+    const std::string head = post("Transfer-Encoding: chunked\r\n");
+    std::string many;
+    for (int i = 0; i < 1000; ++i) many += "1\r\nx\r\n";
+    struct Row {
+      std::string end;
+      Event::Kind kind;
+    };
+    for (const auto& [end, kind] :
+         {Row{"", Event::Kind::starved}, Row{"0\r\n\r\n", Event::Kind::body_end},
+          Row{"x", Event::Kind::body_cut}}) {
+      for (const bool released : {false, true}) {
+        CAPTURE(end);
+        CAPTURE(released);
+        HttpDecoder decoder(kUsualLimits, blocks, kEnds);
+        const std::string bytes = head + many + end;
+        std::string_view input = bytes;
+        REQUIRE(decoder.next(input).kind == Event::Kind::request);
+        decoder.take_variables(0, block);
+        decoder.expect_body(0, std::nullopt);
+        const Event body = decoder.next(input);
+        CHECK(body.kind == Event::Kind::body);
+        CHECK(body.bytes == std::string(1000, 'x'));
+        CHECK(input.empty());
+        if (released) {
+          decoder.release(0);
+          CHECK(decoder.owes_body() == (kind != Event::Kind::body_end));
+          CHECK(decoder.holds_nothing() == (kind == Event::Kind::body_end));
+        } else {
+          CHECK(decoder.next(input).kind == kind);
+        }
+      }
+    }
+  }
+
   TEST_CASE("the rest of a released body is swallowed, and the next request served") {
     const Driving at_once{.release = Driving::Release::at_once};
     const Lines second = request("GET", "/2");
