@@ -100,9 +100,14 @@ std::string encode_http(Variables variables, std::string_view body) {
                                     [name](const auto& each) { return each.name == name; });
     return found == variables.end() ? std::string_view() : found->value;
   };
-  std::string out = fmt::format("{} {} {}\r\n", value_of("REQUEST_METHOD"), value_of("REQUEST_URI"),
-                                value_of("SERVER_PROTOCOL"));
+  const std::string_view target = value_of("REQUEST_URI");
+  const std::string_view version = value_of("SERVER_PROTOCOL");
+  const bool has_authority = !target.starts_with('/') && target != "*";
+  std::string out = fmt::format("{} {} {}\r\n", value_of("REQUEST_METHOD"), target, version);
+  // Not twice: the head may be as large as heads may be.
+  if (has_authority && version == "HTTP/1.1") out += "Host:\r\n";
   for (const auto& [name, value] : variables) {
+    if (has_authority && name == "HTTP_HOST") continue;
     const std::string field = field_name(name);
     if (!field.empty()) out.append(field).append(":").append(value).append("\r\n");
   }
