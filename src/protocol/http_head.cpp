@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "protocol/variable_parsers.hpp"
+#include "runtime/gateway/variable_name.hpp"
 #include "runtime/support/ascii.hpp"
 
 namespace appd::protocol {
@@ -312,6 +313,10 @@ void HeadReader::refuse_syntax(const Error& error) {
 /// A line without a version may be all that the client sends: it is refused before the head is
 /// complete.
 std::optional<HttpRefusal> check_version(std::string_view request_line) {
+  // What every connection of HTTP/2 begins with (RFC 9113 section 3.4).
+  if (request_line == "PRI * HTTP/2.0") {
+    return HttpRefusal{505, "this is HTTP/2, and appd speaks HTTP/1.1 with proxies and clients"};
+  }
   const std::string_view version = request_line.substr(request_line.rfind(' ') + 1);
   if (version == "HTTP/1.1" || version == "HTTP/1.0") return std::nullopt;
   const bool is_other = version.size() == 8 && version.starts_with("HTTP/") &&
@@ -321,13 +326,26 @@ std::optional<HttpRefusal> check_version(std::string_view request_line) {
   return HttpRefusal{400, "the request line ends with no version of HTTP"};
 }
 
+/// The longest line after the first.
+std::string_view largest_field(std::string_view head) noexcept {
+  std::string_view largest;
+  std::size_t begin = head.find('\n');
+  while (begin != std::string_view::npos) {
+    const std::size_t end = head.find('\n', ++begin);
+    const std::string_view line = head.substr(begin, end - begin);
+    if (line.size() > largest.size()) largest = line;
+    begin = end;
+  }
+  return largest.substr(0, largest.find('\r'));
+}
+
 }  // namespace
 
 HttpHeadScanner::Found HttpHeadScanner::look(std::string_view head) {
   for (;;) {
     const std::size_t end = head.find('\n', std::max(line_, scanned_));
     if (end == std::string_view::npos) break;
-    if (end >= most_) return {0, too_large()};
+    if (end >= most_) return {0, too_large(head)};
     if (end == line_ || head[end - 1] != '\r')
       return {0, HttpRefusal{400, "a line of the request's head ends in LF without CR"}};
     const std::string_view line = head.substr(line_, end - 1 - line_);
@@ -339,12 +357,20 @@ HttpHeadScanner::Found HttpHeadScanner::look(std::string_view head) {
   if (lines_ == 0 && head.size() > kMostRequestLine + 1) {
     return {0, check_line(head)};
   }
-  if (head.size() > most_) return {0, too_large()};
+  if (head.size() > most_) return {0, too_large(head)};
   return {};
 }
 
-HttpRefusal HttpHeadScanner::too_large() const {
-  return {431, fmt::format("the request's head has more than --max-params {} bytes", most_)};
+HttpRefusal HttpHeadScanner::too_large(std::string_view head) const {
+  // As much of it as is there at every split.
+  const std::string_view field = largest_field(head.substr(0, most_ + 1));
+  const std::string_view name = field.substr(0, field.find(':'));
+  const std::string largest =
+      gateway::is_token(name)
+          ? fmt::format("; the largest field so far is {} with {} bytes", name, field.size())
+          : std::string();
+  return {431,
+          fmt::format("the request's head has more than --max-params {} bytes{}", most_, largest)};
 }
 
 std::optional<HttpRefusal> HttpHeadScanner::check_line(std::string_view line) {

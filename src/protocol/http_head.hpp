@@ -42,7 +42,7 @@ class HttpHeadScanner {
 
  private:
   std::optional<HttpRefusal> check_line(std::string_view line);
-  HttpRefusal too_large() const;
+  HttpRefusal too_large(std::string_view head) const;
 
   std::size_t most_;
   std::size_t line_ = 0;     // where the present line begins

@@ -136,7 +136,7 @@ TEST_SUITE("http decoder") {
                     "a CR before the request is followed by no LF"),
             refused("a third blank line", "\r\n\r\n", 400, "the bytes are no request of HTTP"),
             refused("HTTP/2", "PRI * HTTP/2.0\r\n", 505,
-                    "only HTTP/1.1 and HTTP/1.0 are spoken here"),
+                    "this is HTTP/2, and appd speaks HTTP/1.1 with proxies and clients"),
             refused("HTTP/1.2", "GET / HTTP/1.2\r\n", 505,
                     "only HTTP/1.1 and HTTP/1.0 are spoken here"),
             refused("HTTP/0.9", "GET /\r\n", 400, line),
@@ -241,10 +241,22 @@ TEST_SUITE("http decoder") {
     limited.limits.max_params = 64;
     const std::string too_large = "the request's head has more than --max-params 64 bytes";
     const std::string fits = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(64 - 32, 'x');
-    DecoderCase row = refused("too large", fits + "x\r\n\r\n", 431, too_large);
+    DecoderCase row = refused("too large", fits + "x\r\n\r\n", 431,
+                              too_large + "; the largest field so far is X with 36 bytes");
     row.driving = limited;
     check_case(Wire::http, row);
-    row = refused("too large, and without an end", std::string(20, 'A') + fits, 431, too_large);
+    row = refused("too large, and without an end", std::string(20, 'A') + fits, 431,
+                  too_large + "; the largest field so far is X with 20 bytes");
+    row.driving = limited;
+    check_case(Wire::http, row);
+    row = refused(
+        "the largest is not the last",
+        "GET / HTTP/1.1\r\nLong-One: " + std::string(20, 'l') + "\r\nX: " + std::string(20, 'x'),
+        431, too_large + "; the largest field so far is Long-One with 30 bytes");
+    row.driving = limited;
+    check_case(Wire::http, row);
+    row = refused("too large, and no field", "GET / HTTP/1.1\r\n" + std::string(60, ' '), 431,
+                  too_large);
     row.driving = limited;
     check_case(Wire::http, row);
     CHECK(decode(Wire::http, fits + "\r\n\r\n", 7, limited).events.front() == "request 0 keep");
