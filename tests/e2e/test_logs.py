@@ -144,7 +144,6 @@ def test_status_and_size_are_those_of_the_response(logged, protocol, path, query
     assert line["bytes"] == (size if size is not None else str(len(response.body)))
 
 
-@of_fronts  # of a client's request that is refused, nothing is known
 def test_refused_requests_are_in_the_access_log_too(logged, protocol):
     logged.call(protocol, f"/refused-{protocol}", extra=[("CONTENT_LENGTH", "abc")])
     assert the_line(logged, f"/refused-{protocol}")["status"] == "400"
