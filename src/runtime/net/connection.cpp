@@ -167,6 +167,7 @@ void Connection::advance() {
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
     times_.count(wanted, context().loop.running_now());
+    times_.count_body(!channel_.continue_due(), context().loop.running_now());
     if (!wanted && front_ == Front::gone) on_lost(0);  // no read will tell
     if (!wanted || !readable_) break;
     if (turn >= kReadTurns) {

@@ -44,7 +44,7 @@ std::optional<FrontTimes::Deadline> FrontTimes::next(const Waits& waits,
   if (waits.room) consider(Wait::room, last_output_ + options.write_timeout);
   if (unread_since_) return first;
   if (waits.head) consider(Wait::head, head_since_ + options.header_timeout);
-  if (waits.body) consider(Wait::body, last_input_ + options.body_timeout);
+  if (waits.body && asked_) consider(Wait::body, last_input_ + options.body_timeout);
   return first;
 }
 

@@ -44,6 +44,13 @@ class FrontTimes {
   /// Called at each turn: `reading` says whether the front is read from.
   void count(bool reading, Clock::time_point now) noexcept;
 
+  /// Called at each turn: `asked` says whether the front may send the body that it owes. The time
+  /// for that begins once it may.
+  void count_body(bool asked, Clock::time_point now) noexcept {
+    if (asked && !asked_) last_input_ = now;
+    asked_ = asked;
+  }
+
   /// No byte has come yet.
   bool silent() const noexcept { return silent_; }
   /// The limit that runs out first; std::nullopt if none does. Those of heads and bodies do not
@@ -59,6 +66,7 @@ class FrontTimes {
   Clock::time_point linger_until_{};
   std::optional<Clock::time_point> unread_since_;  // std::nullopt while the front is read from
   bool silent_ = true;
+  bool asked_ = true;  // for the body
 };
 
 }  // namespace appd::net

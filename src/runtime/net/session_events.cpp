@@ -78,8 +78,10 @@ void Session::on_request(const Event& event) {
   decoder_->expect_body(event.id, length);
   // The client sends its body when it is asked to: when the application reads. A body without a
   // length must be complete before, so that the application learns its length.
+  const bool asks_at_once = options.spool_bodies || !length;
+  channel_.set_continue_due(event.http.awaits_continue && !asks_at_once);
   if (!event.http.awaits_continue) return;
-  if (options.spool_bodies || !length) {
+  if (asks_at_once) {
     channel_.outbox().write_always(protocol::kContinue);
   } else {
     submit(live);

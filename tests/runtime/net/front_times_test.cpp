@@ -80,6 +80,17 @@ TEST_SUITE("front times") {
     check_next(times, {.body = true}, Wait::body, 121);
   }
 
+  TEST_CASE("a body's time begins once it may be sent") {
+    FrontTimes times(kOpened);
+    times.on_input(at(2));
+    times.count_body(false, at(2));
+    CHECK_FALSE(times.next({.body = true}, limits()).has_value());
+    times.count_body(true, at(50));
+    check_next(times, {.body = true}, Wait::body, 70);
+    times.count_body(true, at(60));
+    check_next(times, {.body = true}, Wait::body, 70);
+  }
+
   TEST_CASE("lingering ends after a silence, and at last in any case") {
     FrontTimes times(kOpened);
     times.on_linger(at(10));
