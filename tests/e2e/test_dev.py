@@ -365,7 +365,7 @@ def test_only_its_own_script_runs_in_the_page_of_a_failed_load(dev):
     site.write(BROKEN)
     wait_until(lambda: b"SyntaxError" in site.body(**BROWSER), "the reload fails")
     _, fields, page = site.get("/", **BROWSER)
-    (script,) = re.findall(rb"<script>(.*?)</script>", page)
+    (script,) = re.findall(rb"<script.*?>(.*?)</script>", page)
     digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
     assert b"location.reload()" in script
     assert f"script-src 'sha256-{digest}'" in fields["Content-Security-Policy"]

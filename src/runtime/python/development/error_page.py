@@ -58,7 +58,8 @@ def failure_page(text, go_on=None):
     link = '<p><a href="%s">Go on with the code from before</a></p>' % html.escape(go_on) if go_on else ""
     last = text.rstrip().rpartition("\n")[2]
     return page(last, "<h1>%s<small>The application cannot be loaded. Mend it and save, and come back.</small>"
-                "</h1>%s<pre>%s</pre><script>%s</script>" % (html.escape(last), link, html.escape(text), RETURN))
+                "</h1>%s<pre>%s</pre><script type='module'>%s</script>"
+                % (html.escape(last), link, html.escape(text), RETURN))
 
 
 def exception_page(error, environ):
