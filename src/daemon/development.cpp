@@ -68,8 +68,8 @@ void Development::on_reloading(gateway::Reporter& log) {
   if (const std::string failure = watcher_.take_failure(); !failure.empty()) {
     log.report(gateway::LogEvent::config_warning, failure);
   }
-  if (watcher_.changed().empty()) return;
-  fmt::print("{} has changed: reloading\n", watcher_.changed());
+  const std::string changed = watcher_.take_changed();
+  fmt::print("{}reloading\n", changed.empty() ? "" : changed + " has changed: ");
   std::fflush(stdout);
 }
 

@@ -44,8 +44,8 @@ class ChangeWatcher {
   /// Reads what has happened. Whether there are changes that nobody has been told of, and they are
   /// complete.
   bool look();
-  /// The last of the changed files; "" if none has changed yet.
-  const std::string& changed() const noexcept { return changed_; }
+  /// The last of the changed files, told once; "" if none has changed since.
+  std::string take_changed() { return std::exchange(changed_, {}); }
   /// Why some folder is not watched, told once; "" if all are.
   std::string take_failure() { return std::exchange(failure_, {}); }
 

@@ -71,7 +71,7 @@ TEST_SUITE("change watcher") {
     CHECK(count(at.watcher) == 0);
     write(file, "in place");
     CHECK(count(at.watcher) == 1);
-    CHECK(at.watcher.changed() == file);
+    CHECK(at.watcher.take_changed() == file);
     write(at.folder / "other");
     fs::rename(at.folder / "other", file);
     CHECK(count(at.watcher) == 1);
@@ -102,7 +102,7 @@ TEST_SUITE("change watcher") {
     CHECK(count(at.watcher) == 1);
     fs::rename(at.folder / "package", at.folder / "renamed");
     CHECK(count(at.watcher) == 1);
-    CHECK(at.watcher.changed().find("/renamed/") != std::string::npos);
+    CHECK(at.watcher.take_changed().find("/renamed/") != std::string::npos);
   }
 
   TEST_CASE("data, caches and virtual environments do not count") {
