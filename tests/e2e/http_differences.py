@@ -100,7 +100,7 @@ EXPLANATIONS = (
             part("target", lambda ours, theirs: theirs in (without_authority(ours), without_authority(ours).lstrip("/")))),
     explain("nginx leaves the port of an absolute target out of $host (RFC 9112 3.2.2)", "absolute",
             part("HTTP_HOST", lambda ours, theirs: theirs == without_port(ours))),
-    explain("nginx has no OPTIONS * (RFC 9112 3.2.4)", "asterisk", status(200, 400)),
+    explain("nginx has no OPTIONS * (RFC 9112 3.2.4)", "asterisk", status(204, 400)),
     explain("nginx decodes the path for its locations and refuses what leads above the root or is no escape; an "
             "application gets the target as it came", "climbing, escape", status(200, 400)),
     explain("nginx accepts any scheme; appd serves http and https (RFC 9110 7.4)", "odd absolute", status(400, 200)),

@@ -132,6 +132,8 @@ class Session {
 
   LiveRequest& open_exchange(const protocol::Event& event);
   bool try_answer_file(LiveRequest& live);
+  void answer_for_server(LiveRequest& live);
+  void answer_here(LiveRequest& live, files::FileAnswer answer);
   void let_go(LiveRequest& live);
   void submit(LiveRequest& live);
   void refuse(LiveRequest& live, unsigned status, std::string_view reason);

@@ -64,6 +64,7 @@ void Session::on_request(const Event& event) {
   }
   for (const std::string_view name : request.overridden()) tell_of_override(live, name);
   const std::optional<std::uint64_t> length = request.content_length();
+  if (speaks_http() && request.find("REQUEST_URI") == "*") return answer_for_server(live);
   if (options.static_files != nullptr && try_answer_file(live)) return;
   if (options.max_body > 0 && length && *length > options.max_body) {
     refuse(live, 413,
@@ -102,13 +103,27 @@ bool Session::try_answer_file(LiveRequest& live) {
     report(LogEvent::static_file_failed, live,
            fmt::format("a static file cannot be opened: {}", std::strerror(answer->error)));
   }
-  if (request.content_length() == 0u) {
+  answer_here(live, std::move(*answer));
+  return true;
+}
+
+/// OPTIONS * is about the server, which no path of an application stands for (RFC 9110 section
+/// 9.3.7).
+void Session::answer_for_server(LiveRequest& live) {
+  answer_here(live, {.status = "204 No Content",
+                     .fields = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+                     .announces_length = false});
+}
+
+/// Responds in the application's place. A body that may still come is not waited for.
+void Session::answer_here(LiveRequest& live, files::FileAnswer answer) {
+  WireExchange& exchange = live.exchange();
+  if (exchange.request().content_length() == 0u) {
     exchange.body().open(0, Overflow::pause, {});
     exchange.body().end();
   }
-  exchange.respond(std::move(*answer));
+  exchange.respond(std::move(answer));
   let_go(live);
-  return true;
 }
 
 /// Logs a name once: the front is configured that way, so each of its requests repeats it.

@@ -1,4 +1,4 @@
-// Tests of files that are served without the application, over a real server.
+// Tests of what is answered without the application, files above all, over a real server.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -269,5 +269,16 @@ TEST_SUITE("served files") {
     for (const Speech speech : kSpeeches) {
       CHECK(server.ask(speech, asked).has("X-Accel-Redirect: /in/a.txt\r\n"));
     }
+  }
+
+  TEST_CASE("OPTIONS of the server is not the application's") {
+    Site site;
+    RunningServer server(site, site.setup(net::Caller::client));
+    FrontSocket client = server.connect();
+    const std::string got =
+        client.exchange("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n" + get("/hello"), dots(1));
+    CHECK(got.starts_with("HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, POST, "));
+    CHECK(got.ends_with("hello!"));
+    CHECK(site.calls() == 1);
   }
 }
