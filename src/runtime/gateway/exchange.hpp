@@ -52,8 +52,8 @@ class Keeper {
 enum class SendStatus : std::uint8_t {
   ok,
   complete,  ///< the server has sent something else as the whole response; the rest is not needed
-  full,  ///< the outgoing buffer is full: call `wait_room` before sending the rest
-  gone,  ///< the front went away, or the exchange was given up; nothing more is sent
+  full,      ///< the outgoing buffer is full: call `wait_room` before sending the rest
+  gone,      ///< the front went away, or the exchange was given up; nothing more is sent
 };
 
 struct Sent {
