@@ -89,6 +89,7 @@ std::string merged(std::string_view own, std::string_view of_file) {
 
 StaticFiles open(const std::vector<InternalFolder>& folders, std::string InternalFolder::*prefix) {
   std::vector<Mount> mounts;
+  mounts.reserve(folders.size());
   for (const InternalFolder& each : folders) {
     mounts.push_back({each.*prefix, FileRoot(each.path), ""});
   }
