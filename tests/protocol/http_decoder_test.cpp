@@ -310,14 +310,13 @@ TEST_SUITE("http decoder") {
       std::string end;
       Event::Kind kind;
     };
-    for (const auto& [end, kind] :
-         {Row{"", Event::Kind::starved}, Row{"0\r\n\r\n", Event::Kind::body_end},
-          Row{"x", Event::Kind::body_cut}}) {
+    for (const Row& row : {Row{"", Event::Kind::starved}, Row{"0\r\n\r\n", Event::Kind::body_end},
+                           Row{"x", Event::Kind::body_cut}}) {
       for (const bool released : {false, true}) {
-        CAPTURE(end);
+        CAPTURE(row.end);
         CAPTURE(released);
         HttpDecoder decoder(kUsualLimits, blocks, kEnds);
-        const std::string bytes = head + many + end;
+        const std::string bytes = head + many + row.end;
         std::string_view input = bytes;
         REQUIRE(decoder.next(input).kind == Event::Kind::request);
         decoder.take_variables(0, block);
@@ -328,10 +327,10 @@ TEST_SUITE("http decoder") {
         CHECK(input.empty());
         if (released) {
           decoder.release(0);
-          CHECK(decoder.owes_body() == (kind != Event::Kind::body_end));
-          CHECK(decoder.holds_nothing() == (kind == Event::Kind::body_end));
+          CHECK(decoder.owes_body() == (row.kind != Event::Kind::body_end));
+          CHECK(decoder.holds_nothing() == (row.kind == Event::Kind::body_end));
         } else {
-          CHECK(decoder.next(input).kind == kind);
+          CHECK(decoder.next(input).kind == row.kind);
         }
       }
     }

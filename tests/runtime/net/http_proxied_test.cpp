@@ -125,15 +125,14 @@ TEST_SUITE("proxied http connections") {
     struct Row {
       std::string sent, first;
     };
-    for (const auto& [sent, first] :
-         {Row{"", ""}, Row{kOne, kOne}, Row{kLocal, "PROXY UNKNOWN\r\n"},
-          Row{kTwo, "PROXY TCP4 203.0.113.6 203.0.113.9 4711 443\r\n"}}) {
-      CAPTURE(sent);
-      Busy busy(sent);
+    for (const Row& row : {Row{"", ""}, Row{kOne, kOne}, Row{kLocal, "PROXY UNKNOWN\r\n"},
+                           Row{kTwo, "PROXY TCP4 203.0.113.6 203.0.113.9 4711 443\r\n"}}) {
+      CAPTURE(row.sent);
+      Busy busy(row.sent);
       busy.here.server.drain([] {}, net::Server::Idle::left);
       REQUIRE(busy.here.peers.queued.size() == 1);
       CHECK(busy.here.peers.queued.front().caller == net::Caller::proxied);
-      CHECK(busy.here.peers.queued.front().bytes == first);
+      CHECK(busy.here.peers.queued.front().bytes == row.first);
     }
     Busy partly(kOne.substr(0, 20));
     partly.here.server.drain([] {}, net::Server::Idle::left);
