@@ -130,6 +130,18 @@ def test_a_file_that_becomes_shorter_while_it_is_sent_is_visibly_cut(site, files
     assert site.wait_event("response.file_short")
 
 
+@pytest.mark.parametrize("option", ["--static", "--internal-files"])
+def test_a_folder_that_the_workers_may_not_enter_stops_the_start(installed, option):
+    place = Place()
+    locked = place.folder("locked")
+    locked.chmod(0)
+    started = installed.run("--socket", place / "app.sock", "--pythonpath", installed.apps, "--module",
+                            "wsgi_probe:application", option, f"/st={locked}")
+    place.remove()
+    assert started.returncode != 0
+    assert f"cannot enter the directory {locked}: Permission denied" in started.stderr
+
+
 # ---- files of which the application decides who gets them
 
 LEAVES = '''
@@ -149,6 +161,15 @@ def by_path(name):
 @app.get("/by-url/<path:name>")
 def by_url(name):
     return "", {"X-Accel-Redirect": f"/protected/{name}", "Content-Type": "application/x-own"}
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] != "/written":
+        return app(environ, start_response)
+    write = start_response("200 OK", [("X-Accel-Redirect", "/protected/css/site.css")])
+    write(b"not this")
+    write(b"nor this")
+    return [b"nor that"]
 '''
 
 
@@ -156,7 +177,7 @@ def by_url(name):
 def leaving(installed, files):
     (files.parent / "leaves.py").write_text(LEAVES)
     running = Site(installed, "--chdir", files.parent, "--pythonpath", files.parent,
-                   "--internal-files", "/protected=files", module="leaves:app", http=True)
+                   "--internal-files", "/protected=files", module="leaves:application", http=True)
     yield running
     running.stop()
 
@@ -175,6 +196,13 @@ def test_as_nginx_takes_it(leaving):
     assert (response.body, response.field("Content-Type")) == (b"body { color: red }\n", "application/x-own")
     assert leaving.call("http", "/by-url/none").status == 404
     assert leaving.wait_event("response.file_refused", "/by-url/none", "there is no such file").level == "error"
+
+
+def test_what_the_application_writes_beside_it_is_dropped(leaving):
+    with wire.open_client("http", leaving.address) as client:
+        for _ in range(3):
+            assert client.request(wire.variables(path="/written")).body == b"body { color: red }\n"
+    assert not leaving.find_events("application.raised")
 
 
 def test_a_client_cannot_ask_for_it(leaving):

@@ -114,6 +114,10 @@ FileRoot::FileRoot(const std::string& path) : FileRoot(path, best_lookup(path)) 
 FileRoot::FileRoot(const std::string& path, Lookup lookup)
     : root_(::open(path.c_str(), kLook | O_DIRECTORY)), lookup_(lookup) {
   if (!root_) support::throw_error(fmt::format("cannot open the directory {}", path));
+  // Else every file in it would be forbidden, and only its clients would notice.
+  if (::faccessat(root_.get(), ".", X_OK, AT_EACCESS) != 0) {
+    support::throw_error(fmt::format("cannot enter the directory {}", path));
+  }
 }
 
 Opened FileRoot::open(std::string_view path) const {

@@ -53,7 +53,7 @@ class FileRoot {
   };
 
   /// Chooses `beneath` where the kernel has it. Throws std::system_error if there is no such
-  /// directory.
+  /// directory, or this process may not enter it.
   explicit FileRoot(const std::string& path);
   FileRoot(const std::string& path, Lookup lookup);
 

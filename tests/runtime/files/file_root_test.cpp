@@ -309,6 +309,21 @@ TEST_SUITE("file root") {
     CHECK_THROWS_AS(FileRoot(site / "a.css", Lookup::without_links), std::system_error);
   }
 
+  TEST_CASE("a root must be one that the process may enter") {
+    const TemporaryFolder folder;
+    std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_read);
+    CHECK(in_process([&] {
+            if (::geteuid() == 0 && ::setuid(54'321) != 0) return 1;
+            try {
+              const FileRoot root(folder.path());
+            } catch (const std::system_error& error) {
+              return error.code() == std::errc::permission_denied ? 42 : 2;
+            }
+            return 3;
+          }) == 42);
+    std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
+  }
+
   TEST_CASE("links are followed unless the kernel or a filter does not know how") {
     const Site site;
     CHECK(FileRoot(site.root).lookup() == Lookup::beneath);
