@@ -1,12 +1,14 @@
 """An appd with a port for HTTP clients, for the tests of what only HTTP has."""
 
+import signal
 from contextlib import ExitStack
 
 import pytest
 
 import wire
 from appd import Appd, FromOwnBinary
-from processes import Port
+from load import Load
+from processes import Port, alive, children, wait_until
 
 
 LOADED = """
@@ -77,3 +79,20 @@ def loaded(open_site, place):
         return site, lambda version: write_loaded(place, version)
 
     return open_loaded
+
+
+def reload_under_load(ports, site, write, last):
+    """Reloads the site of `loaded` with each version up to `last`, while clients of `ports` ask for it without end.
+    All answers are right, and each version has given some."""
+    with Load(ports) as load:
+        load.wait_more(100)
+        for version in range(2, last + 1):
+            write(str(version))
+            before = children(site.pid)
+            site.forget_log()
+            site.send_signal(signal.SIGHUP)
+            site.wait_event("reload.finished", within=60)
+            load.wait_more(50)
+            wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
+    assert load.wrong == []
+    assert set(load.bodies) == {str(version) for version in range(1, last + 1)}

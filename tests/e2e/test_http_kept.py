@@ -7,7 +7,7 @@ import pytest
 import http_site
 import web
 from http_proxies import haproxy, nginx
-from http_site import Upgraded, write_loaded
+from http_site import Upgraded, reload_under_load, write_loaded
 from load import Load
 from processes import alive, children, wait_until
 
@@ -20,18 +20,7 @@ loaded = http_site.loaded
 
 def test_kept_connections_lose_no_request_while_generations_change(loaded):
     site, write = loaded()
-    with Load([site.port.number]) as load:
-        load.wait_more(200)
-        for version in range(2, 12):
-            write(str(version))
-            before = children(site.pid)
-            site.forget_log()
-            site.send_signal(signal.SIGHUP)
-            site.wait_event("reload.finished", within=60)
-            load.wait_more(50)
-            wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
-    assert load.wrong == []
-    assert set(load.bodies) == {str(version) for version in range(1, 12)}
+    reload_under_load([site.port.number], site, write, last=11)
 
 
 def test_kept_connections_lose_no_request_while_the_binary_changes(loaded):

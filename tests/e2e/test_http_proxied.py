@@ -8,7 +8,7 @@ import http_site
 import web
 import wire
 from http_proxies import haproxy
-from load import Load
+from http_site import reload_under_load
 from processes import alive, children, wait_until
 
 open_site = http_site.open_site
@@ -58,18 +58,7 @@ def test_without_the_option_it_is_the_proxy(open_site):
 
 def test_no_request_is_lost_and_each_is_the_clients_while_generations_change(loaded, proxy):
     site, write = loaded("--proxy-protocol")
-    with Load([proxy(site.port.number)]) as load:
-        load.wait_more(100)
-        for version in range(2, 7):
-            write(str(version))
-            before = children(site.pid)
-            site.forget_log()
-            site.send_signal(signal.SIGHUP)
-            site.wait_event("reload.finished", within=60)
-            load.wait_more(50)
-            wait_until(lambda: not any(map(alive, before)), "the old workers have ended")
-    assert load.wrong == []
-    assert set(load.bodies) == {str(version) for version in range(1, 7)}
+    reload_under_load([proxy(site.port.number)], site, write, last=6)
 
 
 @pytest.mark.parametrize("before, after", [("yes", "no"), ("no", "yes")])
