@@ -130,13 +130,14 @@ def test_a_file_that_becomes_shorter_while_it_is_sent_is_visibly_cut(site, files
     assert site.wait_event("response.file_short")
 
 
+@pytest.mark.parametrize("action", [(), ("--check",)], ids=["start", "check"])
 @pytest.mark.parametrize("option", ["--static", "--internal-files"])
-def test_a_folder_that_the_workers_may_not_enter_stops_the_start(installed, option):
+def test_a_folder_that_the_workers_may_not_enter_stops_the_start(installed, option, action):
     place = Place()
     locked = place.folder("locked")
     locked.chmod(0)
     started = installed.run("--socket", place / "app.sock", "--pythonpath", installed.apps, "--module",
-                            "wsgi_probe:application", option, f"/st={locked}")
+                            "wsgi_probe:application", option, f"/st={locked}", *action)
     place.remove()
     assert started.returncode != 0
     assert f"cannot enter the directory {locked}: Permission denied" in started.stderr

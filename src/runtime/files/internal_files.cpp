@@ -115,7 +115,12 @@ std::optional<InternalAnswer> InternalFiles::answer(std::string_view fields,
   const bool by_prefix = named.has_value();
   if (!named) named = find_field(fields, gateway::kFileByPath);
   if (!named) return std::nullopt;
-  if (!request.is_head()) request.method = "GET";
+  if (request.method != "GET" && !request.is_head()) {  // its conditions are not about the file
+    const Seconds now = request.now;
+    request = FileRequest();
+    request.method = "GET";
+    request.now = now;
+  }
   gateway::StringPool made;
   auto answer = by_prefix
                     ? by_prefix_.answer(

@@ -138,7 +138,7 @@ class WireExchange final : public gateway::Exchange,
   Dispatcher& dispatcher() const noexcept;
   bool try_send_internal(const gateway::ResponseHead& head);
   void send_answer(files::FileAnswer answer);
-  bool send_part(const support::UniqueFd& file, const files::FilePart& part);
+  void send_parts(const files::FileAnswer& answer);
   bool queue_file(gateway::FileRange range, gateway::End end, Outbox::FileTold told);
   Outbox::FileTold report_when_sent(std::uint64_t length) const;
 

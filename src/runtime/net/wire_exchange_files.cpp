@@ -1,8 +1,13 @@
 // Sends files: the application's, and those that go out in its place.
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/gateway/request_text.hpp"
@@ -11,6 +16,21 @@
 #include "runtime/net/wire_exchange.hpp"
 
 namespace appd::net {
+namespace {
+
+/// None if there is no descriptor left for one of them; errno says why.
+std::vector<support::UniqueFd> copies_of(const support::UniqueFd& file, std::size_t count) {
+  std::vector<support::UniqueFd> copies;
+  copies.reserve(count);
+  while (copies.size() < count) {
+    support::UniqueFd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return {};
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
+}  // namespace
 
 gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
                                             gateway::FileRange range) noexcept {
@@ -82,25 +102,40 @@ bool WireExchange::try_send_internal(const gateway::ResponseHead& head) {
 }
 
 void WireExchange::send_answer(files::FileAnswer answer) {
+  if (answer.parts.size() > 1) return send_parts(answer);
   take_head({answer.status, answer.fields, answer.announces_length});
   if (answer.parts.size() == 1) {
     const files::ByteRange range = answer.parts.front().range;
     send_file(nullptr, {std::move(answer.file), range.offset, range.length});
     return;
   }
-  for (const files::FilePart& part : answer.parts) {
-    if (!send_part(answer.file, part)) break;
-  }
   const std::string_view text = answer.text;
   write({&text, text.empty() ? 0u : 1u}, Rest::nothing, nullptr);
 }
 
-bool WireExchange::send_part(const support::UniqueFd& file, const files::FilePart& part) {
-  const std::string_view text = part.text;
-  support::UniqueFd own(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
-  if (!own || write({&text, 1}, Rest::body, nullptr) != gateway::SendStatus::ok) return false;
-  add_body_bytes(part.range.length);
-  return queue_file({std::move(own), part.range.offset, part.range.length}, gateway::End::more, {});
+/// Each part has a descriptor of its own. All are there before the head, which announces all parts.
+void WireExchange::send_parts(const files::FileAnswer& answer) {
+  std::vector<support::UniqueFd> copies = copies_of(answer.file, answer.parts.size());
+  if (copies.empty()) {
+    const int error = errno;
+    channel_->context().reporter.report(
+        gateway::LogEvent::static_file_failed,
+        gateway::message_about(request_, fmt::format("a static file's parts cannot be sent: {}",
+                                                     std::strerror(error))));
+    return send_answer(files::make_refusal(files::make_file_request(request_, std::time(nullptr)),
+                                           503, "The file cannot be opened."));
+  }
+  take_head({answer.status, answer.fields, answer.announces_length});
+  auto copy = copies.begin();
+  for (const files::FilePart& part : answer.parts) {
+    const std::string_view text = part.text;
+    if (write({&text, 1}, Rest::body, nullptr) != gateway::SendStatus::ok) return;
+    add_body_bytes(part.range.length);
+    gateway::FileRange range{std::move(*copy++), part.range.offset, part.range.length};
+    if (!queue_file(std::move(range), gateway::End::more, {})) return;
+  }
+  const std::string_view text = answer.text;
+  write({&text, 1}, Rest::nothing, nullptr);
 }
 
 }  // namespace appd::net

@@ -224,7 +224,8 @@ gateway::Sent Response::send_with_care(Pieces pieces, bool is_short, gateway::En
   const bool head_due = !exchange_->head_sent();
   if (head_due) view = head().view();
   const gateway::ResponseHead* const first = head_due ? &view : nullptr;
-  if (is_short) return exchange_->send(first, pieces, end, nullptr);
+  const bool opens_file = head_due && head().names_file();
+  if (is_short && !opens_file) return exchange_->send(first, pieces, end, nullptr);
   std::optional<BodyKeeper> keeper;
   if (end == gateway::End::last && owner != nullptr) keeper.emplace(deferred_decrefs_, owner);
   GilRelease released;

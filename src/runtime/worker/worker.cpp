@@ -259,6 +259,7 @@ class Worker {
 int try_out(python::PythonRuntime& python, const config::Settings& settings,
             gateway::Reporter& reporter) {
   try {
+    make_server_options(settings, {}, nullptr);  // opens the folders of files
     if (settings.preload == config::Preload::off) {
       python.load_application();
     } else if (!preload_application(python, settings, reporter)) {

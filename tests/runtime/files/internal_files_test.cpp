@@ -116,6 +116,11 @@ TEST_SUITE("internal files") {
     CHECK(
         vault.files().answer("X-Accel-Redirect: /in/page.css\r\n", asking("POST"))->answer.status ==
         "200 OK");
+    FileRequest posted = asking("POST");
+    posted.range = "bytes=0-1";
+    posted.if_none_match = "*";
+    CHECK(vault.files().answer("X-Accel-Redirect: /in/page.css\r\n", posted)->answer.status ==
+          "200 OK");
     const auto head = vault.files().answer("X-Accel-Redirect: /in/page.css\r\n", asking("HEAD"));
     CHECK(head->answer.parts.empty());
     CHECK(has(head->answer.fields, "Content-Length: 4\r\n"));

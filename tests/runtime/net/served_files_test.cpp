@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/no_descriptors.hpp"
 #include "fakes/open_files.hpp"
 #include "fakes/running_server.hpp"
 #include "http_requests.hpp"
@@ -150,6 +151,24 @@ TEST_SUITE("served files") {
     CHECK(has(body, "bytes 10-10/11\r\n\r\n!\r\n--"));
     CHECK(body.ends_with("--\r\n"));
     CHECK(several.substr(several.find("\r\n\r\n") + 4 + length).starts_with("HTTP/1.1 200 OK\r\n"));
+  }
+
+  TEST_CASE("parts for which there are no descriptors are refused before any is sent") {
+    Site site;
+    RunningServer server(site, site.setup(net::Caller::client));
+    FrontSocket client = server.connect();
+    client.exchange(get("/static/a.txt"), dots(1));
+    const std::string asked = get("/static/a.txt", "Range: bytes=0-1,4-5,8-9\r\n") + get("/hello");
+    for (std::size_t left = 2; left < 4; ++left) {  // enough for the file itself
+      CAPTURE(left);
+      const NoDescriptors few(left);
+      const std::string got = client.exchange(asked, dots(1));
+      CHECK(got.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+      CHECK(got.ends_with("hello!"));
+      CHECK_FALSE(has(got, "206"));
+    }
+    CHECK(server.reporter().count(LogEvent::static_file_failed, {"Too many open files"}) == 2);
+    CHECK(has(client.exchange(asked, dots(1)), "HTTP/1.1 206 "));
   }
 
   TEST_CASE("pipelined files come in order") {
