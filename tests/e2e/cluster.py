@@ -54,7 +54,8 @@ class HostAppd(FromOwnBinary):
         """As if the machine had lost its power: master and workers at once."""
         pids = [self.pid, *children(self.pid)]
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # a worker ends by itself without its master
+                os.kill(pid, signal.SIGKILL)
         self.wait_exit()
         wait_until(lambda: not any(map(alive, pids)), "master and workers are dead")
 
