@@ -46,7 +46,7 @@ class HttpUwsgi(OnPort, Uwsgi):
 
 
 class Granian(OnPort, Server):
-    """As pip gets it."""
+    """As pip gets it, with the threads that it chooses itself."""
 
     label = "granian"
 
@@ -55,12 +55,22 @@ class Granian(OnPort, Server):
         return "" if stage.from_pip("granian") else "pip cannot get granian"
 
     def arguments(self, place):
-        return [PYTHON, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", self.port.host,
-                "--port", self.port.number, "--workers", self.job.workers, "--blocking-threads", self.job.threads,
-                "--backlog", max(BACKLOG, 128), "--log-level", "warning", self.job.application.module]
+        return [PYTHON, "-m", "granian", "--interface", "wsgi", "--host", self.port.host, "--port", self.port.number,
+                "--workers", self.job.workers, "--backlog", max(BACKLOG, 128), "--log-level", "warning",
+                *self.tuning(), self.job.application.module]
+
+    def tuning(self) -> list:
+        return []
 
     def environment(self):
         return {"PYTHONPATH": f"{self.stage.from_pip('granian')}:{self.stage.apps}"}
+
+
+class TunedGranian(Granian):
+    """With as many threads as the others, and without what HTTP/1.1 does not need."""
+
+    def tuning(self):
+        return ["--http", "1", "--no-ws", "--blocking-threads", self.job.threads]
 
 
 class FileNginx(Nginx):

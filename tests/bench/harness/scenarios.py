@@ -7,7 +7,8 @@ kept FastCGI connections, uWSGI over uwsgi, the others over HTTP.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.http_servers import FastCgiTcpAppd, FileNginx, Granian, HttpAppd, HttpUwsgi, QuietAppd, StaticAppd, TcpAppd
+from harness.http_servers import (FastCgiTcpAppd, FileNginx, Granian, HttpAppd, HttpUwsgi, QuietAppd, StaticAppd,
+                                  TcpAppd, TunedGranian)
 from harness.measures import (LATE_LIMIT_MS, BehindFront, Beside, BlockOrder, ClosedLoop, Fairness,
                               IdleConnections, Memory, WakeUps)
 from harness.servers import (Appd, Floor, Gunicorn, LazyUwsgi, ModWsgi, NewestGunicorn, PreloadedAppd,
@@ -158,6 +159,7 @@ def over_http(application, workers, threads, targets, *more) -> Variant:
     size = (workers, threads)
     return Variant(shape(*size), application, ClosedLoop(),
                    (Contender("appd", TcpAppd, "http", *size), Contender("granian", Granian, "http", *size),
+                    Contender("granian, tuned", TunedGranian, "http", *size),
                     Contender("uWSGI", HttpUwsgi, "http-closed", *size), *more), tuple(targets))
 
 
