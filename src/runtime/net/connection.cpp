@@ -393,7 +393,15 @@ std::optional<FrontTimes::Deadline> Connection::next_deadline() const {
 
 bool Connection::check_deadline(Clock::time_point now) {
   if (state_ == State::closed) return false;
-  const auto next = next_deadline();
+  auto next = next_deadline();
+  if (next && next->wait == FrontTimes::Wait::room && next->end <= now) {
+    // The kernel tells of room once much of its buffer is free, for which a slow reader may need
+    // longer.
+    expect_room();
+    advance();
+    if (state_ == State::closed) return false;
+    next = next_deadline();
+  }
   if (!next) {
     watched_ = false;
     return false;

@@ -1,7 +1,9 @@
 // Tests of the times that a server gives its fronts: for a head, a body, and a response.
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -147,6 +149,26 @@ TEST_SUITE("server") {
       std::this_thread::sleep_for(100ms);  // the pace of this front, four times the timeout in all
       got += front.receive(
           [&](const std::string& part) { return got.size() + part.size() >= wanted; });
+    }
+    got += front.receive();
+    CHECK(response_in(Speech::scgi, got).body().size() == 16 << 20);
+    CHECK(server.reporter().count(LogEvent::connection_timeout) == 0);
+  }
+
+  TEST_CASE("nor is one that takes too little for the kernel to tell of room") {
+    Scripts scripts;
+    UsualOptions options;
+    options.write_timeout = 1s;
+    RunningServer server(scripts, {options});
+    FrontSocket front = server.connect();
+    REQUIRE(front.send(request(Speech::scgi, {"/stream"})));
+    std::string got;
+    for (int read = 0; read < 3; ++read) {
+      std::this_thread::sleep_for(500ms);  // the pace of this front
+      std::array<char, 40'000> some{};
+      const ssize_t n = ::recv(front.fd(), some.data(), some.size(), MSG_DONTWAIT);
+      REQUIRE(n > 0);
+      got.append(some.data(), static_cast<std::size_t>(n));
     }
     got += front.receive();
     CHECK(response_in(Speech::scgi, got).body().size() == 16 << 20);
