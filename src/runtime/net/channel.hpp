@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/net/context.hpp"
+#include "runtime/net/front_times.hpp"
 #include "runtime/net/outbox.hpp"
 
 namespace appd::net {
@@ -50,9 +51,9 @@ class Channel {
   /// A further request has come, and waits until the present one is answered (HTTP). Loop's.
   void set_request_waits(bool waits) noexcept { request_waits_.store(waits); }
   bool request_waits() const noexcept { return request_waits_.load(); }
-  /// The client has not been asked yet for the body that it owes ("100 Continue").
-  void set_continue_due(bool due) noexcept { continue_due_.store(due); }
-  bool continue_due() const noexcept { return continue_due_.load(); }
+  /// Whether the client waits to be asked for its body.
+  void set_asking(Asking asking) noexcept { asking_.store(asking); }
+  Asking asking() const noexcept { return asking_.load(); }
   /// True if the loop must be told at once when an exchange becomes free: the connection is to end,
   /// in this worker at least, or to go on with its next request.
   bool awaits_responses() const noexcept {
@@ -68,7 +69,7 @@ class Channel {
   std::atomic<unsigned> in_flight_{0};
   std::atomic<Ending> ending_{Ending::none};
   std::atomic<bool> request_waits_{false};
-  std::atomic<bool> continue_due_{false};
+  std::atomic<Asking> asking_{Asking::not_needed};
 };
 
 }  // namespace appd::net

@@ -167,7 +167,7 @@ void Connection::advance() {
     if (try_queue_for_handover()) return;
     const bool wanted = may_read();
     times_.count(wanted, context().loop.running_now());
-    times_.count_body(!channel_.continue_due(), context().loop.running_now());
+    times_.count_body(channel_.asking(), context().loop.running_now());
     if (!wanted && front_ == Front::gone) on_lost(0);  // no read will tell
     if (!wanted || !readable_) break;
     if (turn >= kReadTurns) {
@@ -243,7 +243,7 @@ void Connection::expect_room() noexcept {
 }
 
 void Connection::on_input(std::string_view bytes) {
-  times_.on_input(context().loop.running_now());
+  times_.on_input(context().loop.running_now(), bytes.size());
   if (state_ == State::lingering) return;  // nobody needs them
   const bool was_inside = session_.inside_head();
   const bool head_completed = session_.feed(bytes);
@@ -251,6 +251,7 @@ void Connection::on_input(std::string_view bytes) {
     close();
     return;
   }
+  if (head_completed) times_.on_head_completed();
   // When one read ends a head and begins the next, the next has its whole time from here.
   if (session_.inside_head() && (head_completed || !was_inside)) times_.on_head_begun();
 }

@@ -13,6 +13,9 @@ namespace {
 /// after kLingerTotal.
 constexpr std::chrono::seconds kLingerIdle{5};
 constexpr std::chrono::seconds kLingerTotal{60};
+/// Bytes a second of a body for which a thread waits, beyond --body-timeout: whoever sends a byte
+/// now and then must not have the thread for as long as it likes.
+constexpr std::uint64_t kLeastPace = 500;
 /// A front that has just connected is about to send; draining waits this long for its first byte.
 constexpr std::chrono::seconds kFirstByteGrace{1};
 
@@ -23,6 +26,14 @@ void FrontTimes::on_linger(Clock::time_point now) noexcept {
   linger_until_ = now + kLingerTotal;
 }
 
+void FrontTimes::count_body(Asking asking, Clock::time_point now) noexcept {
+  if (asking == Asking::done && asking_ != Asking::done) {
+    last_input_ = asked_since_ = now;
+    came_since_asked_ = 0;
+  }
+  asking_ = asking;
+}
+
 void FrontTimes::count(bool reading, Clock::time_point now) noexcept {
   if (reading == !unread_since_) return;
   if (!reading) {
@@ -31,6 +42,7 @@ void FrontTimes::count(bool reading, Clock::time_point now) noexcept {
   }
   const Clock::duration still = now - *std::exchange(unread_since_, std::nullopt);
   head_since_ += still;
+  asked_since_ += still;
   last_input_ += still;
 }
 
@@ -44,7 +56,12 @@ std::optional<FrontTimes::Deadline> FrontTimes::next(const Waits& waits,
   if (waits.room) consider(Wait::room, last_output_ + options.write_timeout);
   if (unread_since_) return first;
   if (waits.head) consider(Wait::head, head_since_ + options.header_timeout);
-  if (waits.body && asked_) consider(Wait::body, last_input_ + options.body_timeout);
+  if (!waits.body || asking_ == Asking::due) return first;
+  consider(Wait::body, last_input_ + options.body_timeout);
+  if (asking_ == Asking::done) {
+    const std::chrono::seconds earned(came_since_asked_ / kLeastPace);
+    consider(Wait::body, asked_since_ + options.body_timeout + earned);
+  }
   return first;
 }
 

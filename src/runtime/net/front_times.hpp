@@ -9,8 +9,16 @@
 
 namespace appd::net {
 
-/// The time limits of a connection's front: for its first byte, for a head, for a body byte, and
-/// for taking a response. Those of heads and bodies stand still while the front is not read from.
+/// How a client is asked for its body ("100 Continue", RFC 9110 section 10.1.1).
+enum class Asking : std::uint8_t {
+  not_needed,  ///< it sends the body at once, or there is none
+  due,         ///< it waits to be asked
+  done,        ///< it has been asked, by a thread that now waits for the body
+};
+
+/// The time limits of a connection's front: for its first byte, for a head, for a body byte, for
+/// the pace of a body that a thread waits for, and for taking a response. Those of heads and bodies
+/// stand still while the front is not read from.
 /// Loop's thread; all times are the loop's running time.
 class FrontTimes {
  public:
@@ -31,12 +39,15 @@ class FrontTimes {
 
   explicit FrontTimes(Clock::time_point opened) noexcept : opened_(opened) {}
 
-  void on_input(Clock::time_point now) noexcept {
+  void on_input(Clock::time_point now, std::size_t bytes) noexcept {
     last_input_ = now;
+    came_since_asked_ += bytes;
     silent_ = false;
   }
   /// A head has begun, or may have begun, with the last input.
   void on_head_begun() noexcept { head_since_ = last_input_; }
+  /// What was asked concerns the request before.
+  void on_head_completed() noexcept { asking_ = Asking::not_needed; }
   /// The front has taken something, or has been given something to take.
   void on_output(Clock::time_point now) noexcept { last_output_ = now; }
   /// From now on input is only dropped.
@@ -44,12 +55,8 @@ class FrontTimes {
   /// Called at each turn: `reading` says whether the front is read from.
   void count(bool reading, Clock::time_point now) noexcept;
 
-  /// Called at each turn: `asked` says whether the front may send the body that it owes. The time
-  /// for that begins once it may.
-  void count_body(bool asked, Clock::time_point now) noexcept {
-    if (asked && !asked_) last_input_ = now;
-    asked_ = asked;
-  }
+  /// Called at each turn. The time for the body that the front owes begins once it may send it.
+  void count_body(Asking asking, Clock::time_point now) noexcept;
 
   /// No byte has come yet.
   bool silent() const noexcept { return silent_; }
@@ -66,7 +73,9 @@ class FrontTimes {
   Clock::time_point linger_until_{};
   std::optional<Clock::time_point> unread_since_;  // std::nullopt while the front is read from
   bool silent_ = true;
-  bool asked_ = true;  // for the body
+  Asking asking_ = Asking::not_needed;
+  Clock::time_point asked_since_{};  // while asking_ is `done`, as is the next
+  std::uint64_t came_since_asked_ = 0;
 };
 
 }  // namespace appd::net

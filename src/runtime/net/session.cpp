@@ -179,8 +179,8 @@ void Session::cut_stalled_bodies() {
   for (LiveRequest& live : live_) {
     if (!live.awaits_body()) continue;
     const std::string text =
-        fmt::format("the {} sent no body byte for --body-timeout ({} bytes came)", peer(),
-                    live.exchange().body().arrived());
+        fmt::format("the {} sent no body byte, or too few, within --body-timeout ({} bytes came)",
+                    peer(), live.exchange().body().arrived());
     if (live.exchange().waits_for_body()) {
       refuse(live, 408, text);
     } else {

@@ -80,7 +80,8 @@ void Session::on_request(const Event& event) {
   // The client sends its body when it is asked to: when the application reads. A body without a
   // length must be complete before, so that the application learns its length.
   const bool asks_at_once = options.spool_bodies || !length;
-  channel_.set_continue_due(event.http.awaits_continue && !asks_at_once);
+  channel_.set_asking(event.http.awaits_continue && !asks_at_once ? Asking::due
+                                                                  : Asking::not_needed);
   if (!event.http.awaits_continue) return;
   if (asks_at_once) {
     channel_.outbox().write_always(protocol::kContinue);

@@ -158,7 +158,7 @@ gateway::BodyRead WireExchange::try_read_body(std::span<char> into) noexcept {
 /// Once the response has begun, it is too late.
 void WireExchange::ask_for_body() {
   wire_.continue_due = false;
-  channel_->set_continue_due(false);
+  channel_->set_asking(Asking::done);
   dispatcher().notify(connection_);
   if (head_.taken()) return;
   gather_.clear();
