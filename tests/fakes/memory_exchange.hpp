@@ -152,7 +152,7 @@ class MemoryExchange final : public gateway::Exchange {
     if (ended || broken) breaches.emplace_back("send_file after the end");
     std::string bytes(range.length, '\0');
     const ssize_t got =
-        pread(range.file.get(), bytes.data(), bytes.size(), static_cast<off_t>(range.offset));
+        pread(range.file->get(), bytes.data(), bytes.size(), static_cast<off_t>(range.offset));
     if (got != static_cast<ssize_t>(bytes.size())) breaches.emplace_back("file too short");
     pieces.push_back({bytes, with != nullptr, true});
     sent += bytes;

@@ -211,10 +211,11 @@ class ConnectionScript {
     Call* one = call();
     if (one == nullptr || one->ended) return;
     const gateway::ResponseHead head{"200 OK", {}};
-    support::UniqueFd file(::memfd_create("file", MFD_CLOEXEC));
-    if (::ftruncate(file.get(), 90'000) != 0) return;
+    const auto file =
+        std::make_shared<const support::UniqueFd>(::memfd_create("file", MFD_CLOEXEC));
+    if (::ftruncate(file->get(), 90'000) != 0) return;
     one->exchange->send_file(one->exchange->head_sent() ? nullptr : &head,
-                             {std::move(file), 0, script_.byte() == 7 ? 95'000U : 90'000U});
+                             {file, 0, script_.byte() == 7 ? 95'000U : 90'000U});
     one->ended = true;
   }
   void break_off() {

@@ -26,9 +26,9 @@ struct ResponseHead {
 inline constexpr std::string_view kFileOfSite = "x-accel-redirect";
 inline constexpr std::string_view kFileByPath = "x-sendfile";
 
-/// A part of a regular file that is sent as body. Owns its descriptor (a dup).
+/// A part of a regular file that is sent as body. Shares its descriptor with other parts alone.
 struct FileRange {
-  support::UniqueFd file;
+  std::shared_ptr<const support::UniqueFd> file;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };

@@ -58,7 +58,7 @@ Sending OutgoingItem::send(int socket, gateway::Reporter& reporter) {
 Sending OutgoingItem::send_file(int socket, gateway::Reporter& reporter) {
   auto offset = static_cast<off_t>(file_.offset);
   const std::size_t wanted = std::min<std::uint64_t>(file_.length, kFileBudget);
-  const ssize_t n = ::sendfile(socket, file_.file.get(), &offset, wanted);
+  const ssize_t n = ::sendfile(socket, file_.file->get(), &offset, wanted);
   if (n < 0 && cannot_sendfile(errno)) {
     reporter.report(
         gateway::LogEvent::response_file_read,
@@ -105,7 +105,7 @@ bool OutgoingItem::stage_block() {
 std::size_t OutgoingItem::read_block(std::span<char> block) {
   ssize_t n = 0;
   do {
-    n = ::pread(file_.file.get(), block.data(), block.size(), static_cast<off_t>(file_.offset));
+    n = ::pread(file_.file->get(), block.data(), block.size(), static_cast<off_t>(file_.offset));
   } while (n < 0 && errno == EINTR);
   if (n <= 0) return 0;
   const auto got = static_cast<std::size_t>(n);

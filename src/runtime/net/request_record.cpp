@@ -30,4 +30,11 @@ KeptRecord::KeptRecord(const gateway::AccessRecord& from) : record(from) {
   }
 }
 
+FilesRecord::~FilesRecord() {
+  gateway::AccessRecord& record = kept_.record;
+  if (!waited_for_) record.status = kFrontGone;
+  record.running = Clock::now() - started_;
+  reporter_.access(record);
+}
+
 }  // namespace appd::net

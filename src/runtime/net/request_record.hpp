@@ -58,4 +58,30 @@ struct KeptRecord {
   gateway::AccessRecord record;
 };
 
+/// The record of a response with files. It goes to the log with the last of its owners, when all
+/// files are out or given up. All calls are under the lock of one outbox.
+class FilesRecord {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `record` is what there is to say if the front waits for the end; `started` is when the call
+  /// began.
+  FilesRecord(gateway::Reporter& reporter, const gateway::AccessRecord& record,
+              Clock::time_point started)
+      : reporter_(reporter), kept_(record), started_(started) {}
+  ~FilesRecord();
+  FilesRecord(const FilesRecord&) = delete;
+  FilesRecord& operator=(const FilesRecord&) = delete;
+
+  void add_body_bytes(std::uint64_t more) noexcept { kept_.record.body_bytes += more; }
+  /// The front has waited for the end.
+  void set_waited_for() noexcept { waited_for_ = true; }
+
+ private:
+  gateway::Reporter& reporter_;
+  KeptRecord kept_;
+  Clock::time_point started_;
+  bool waited_for_ = false;
+};
+
 }  // namespace appd::net

@@ -47,12 +47,12 @@ std::optional<OutgoingItem> spool_response(std::span<const iovec> parts, Outgoin
   }
   std::shared_ptr<const void> share;
   if (quota != nullptr) share = std::make_shared<SpoolPart>(*quota, size);
-  gateway::FileRange file{open_spool_file(memory.spool_dir()), 0, size};
-  if (!file.file || !write_parts(file.file.get(), parts)) {
+  auto file = std::make_shared<const support::UniqueFd>(open_spool_file(memory.spool_dir()));
+  if (!*file || !write_parts(file->get(), parts)) {
     report(memory, std::strerror(errno));
     return std::nullopt;
   }
-  return OutgoingItem(std::move(file), std::move(share));
+  return OutgoingItem({std::move(file), 0, size}, std::move(share));
 }
 
 }  // namespace appd::net

@@ -66,7 +66,7 @@ void WireExchange::open(std::shared_ptr<Connection> connection, Channel* channel
   head_.clear();
   errors_.clear();
   pace_.start({});
-  reported_by_file_ = false;
+  reported_by_files_ = false;
   body_bytes_.store(0, std::memory_order_relaxed);
   state_.open();
 }
@@ -115,7 +115,7 @@ void WireExchange::wait_for_front(Wait wait) noexcept {
 
 void WireExchange::finish() noexcept {
   // Only an exchange whose front is gone may come back without a response.
-  if (state_.on_returned() && !reported_by_file_) report_access();
+  if (state_.on_returned() && !reported_by_files_) report_access();
   std::shared_ptr<Connection> connection = std::move(connection_);
   Channel& channel = *channel_;
   const bool ends = broken_off() || ends_connection() || channel.outbox().gave_up();

@@ -138,9 +138,9 @@ class WireExchange final : public gateway::Exchange,
   Dispatcher& dispatcher() const noexcept;
   bool try_send_internal(const gateway::ResponseHead& head);
   void send_answer(files::FileAnswer answer);
-  void send_parts(const files::FileAnswer& answer);
+  void send_parts(files::FileAnswer answer);
   bool queue_file(gateway::FileRange range, gateway::End end, Outbox::FileTold told);
-  Outbox::FileTold report_when_sent(std::uint64_t length) const;
+  std::shared_ptr<FilesRecord> make_files_record();
 
   /// What the front's protocol says of the request.
   struct OnWire {
@@ -171,7 +171,7 @@ class WireExchange final : public gateway::Exchange,
   protocol::Gather gather_;
   std::vector<std::string_view> taken_;
   StreamPace pace_;
-  bool reported_by_file_ = false;  // the access log's line is written when the file is out
+  bool reported_by_files_ = false;  // the access log's line is written when the files are out
 };
 
 }  // namespace appd::net

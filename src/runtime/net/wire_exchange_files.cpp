@@ -1,13 +1,8 @@
 // Sends files: the application's, and those that go out in its place.
 
-#include <fcntl.h>
-#include <fmt/format.h>
-
-#include <cerrno>
-#include <cstring>
 #include <ctime>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "runtime/gateway/reporter.hpp"
 #include "runtime/gateway/request_text.hpp"
@@ -18,16 +13,18 @@
 namespace appd::net {
 namespace {
 
-/// None if there is no descriptor left for one of them; errno says why.
-std::vector<support::UniqueFd> copies_of(const support::UniqueFd& file, std::size_t count) {
-  std::vector<support::UniqueFd> copies;
-  copies.reserve(count);
-  while (copies.size() < count) {
-    support::UniqueFd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
-    if (!copy) return {};
-    copies.push_back(std::move(copy));
-  }
-  return copies;
+/// Counts `bytes` of the response once the file is out, or what of them is.
+Outbox::FileTold count_in(const std::shared_ptr<FilesRecord>& record, std::uint64_t bytes,
+                          bool last) {
+  if (!record) return {};
+  return [record, bytes, last](Outbox::FileEnd end, std::uint64_t left) {
+    record->add_body_bytes(bytes - left);
+    if (last && end != Outbox::FileEnd::front_gone) record->set_waited_for();
+  };
+}
+
+std::shared_ptr<const support::UniqueFd> share(support::UniqueFd file) {
+  return std::make_shared<const support::UniqueFd>(std::move(file));
 }
 
 }  // namespace
@@ -43,12 +40,11 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
   const gateway::SendStatus status = write({}, Rest::file, nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!try_end()) return gateway::SendStatus::gone;
-  Outbox::FileTold told = report_when_sent(range.length);
-  const bool queued = queue_file(std::move(range), gateway::End::last, std::move(told));
+  const std::uint64_t bytes = body_bytes_.load(std::memory_order_relaxed) + range.length;
+  const bool queued =
+      queue_file(std::move(range), gateway::End::last, count_in(make_files_record(), bytes, true));
   set_out();
-  if (!queued) return gateway::SendStatus::gone;
-  reported_by_file_ = true;
-  return gateway::SendStatus::ok;
+  return queued ? gateway::SendStatus::ok : gateway::SendStatus::gone;
 }
 
 bool WireExchange::queue_file(gateway::FileRange range, gateway::End end, Outbox::FileTold told) {
@@ -62,28 +58,20 @@ bool WireExchange::queue_file(gateway::FileRange range, gateway::End end, Outbox
   return true;
 }
 
-/// Keeps a record of its own: the call is over before its file is out, and this exchange may then
-/// serve another request.
-Outbox::FileTold WireExchange::report_when_sent(std::uint64_t length) const {
+/// The call is over before its files are out, and this exchange may then serve another request.
+std::shared_ptr<FilesRecord> WireExchange::make_files_record() {
+  reported_by_files_ = true;
   gateway::Reporter& reporter = channel_->context().reporter;
-  if (!reporter.wants_access()) return {};
-  const std::uint64_t before = body_bytes_.load(std::memory_order_relaxed);
-  return [kept = std::make_shared<KeptRecord>(
-              make_access_record(request_, times_, head_.status(), before + length)),
-          &reporter, started = times_.started()](Outbox::FileEnd end, std::uint64_t left) {
-    gateway::AccessRecord& record = kept->record;
-    if (end == Outbox::FileEnd::front_gone) record.status = kFrontGone;
-    record.body_bytes -= left;
-    record.running = Clock::now() - started;
-    reporter.access(record);
-  };
+  if (!reporter.wants_access()) return nullptr;
+  return std::make_shared<FilesRecord>(
+      reporter, make_access_record(request_, times_, head_.status(), 0), times_.started());
 }
 
 void WireExchange::respond(files::FileAnswer answer) {
   times_.set_started_here(Clock::now());
   state_.try_give_up();
   send_answer(std::move(answer));
-  if (!reported_by_file_) report_access();
+  if (!reported_by_files_) report_access();
 }
 
 /// A front does this itself.
@@ -102,40 +90,36 @@ bool WireExchange::try_send_internal(const gateway::ResponseHead& head) {
 }
 
 void WireExchange::send_answer(files::FileAnswer answer) {
-  if (answer.parts.size() > 1) return send_parts(answer);
+  if (answer.parts.size() > 1) return send_parts(std::move(answer));
   take_head({answer.status, answer.fields, answer.announces_length});
   if (answer.parts.size() == 1) {
     const files::ByteRange range = answer.parts.front().range;
-    send_file(nullptr, {std::move(answer.file), range.offset, range.length});
+    send_file(nullptr, {share(std::move(answer.file)), range.offset, range.length});
     return;
   }
   const std::string_view text = answer.text;
   write({&text, text.empty() ? 0u : 1u}, Rest::nothing, nullptr);
 }
 
-/// Each part has a descriptor of its own. All are there before the head, which announces all parts.
-void WireExchange::send_parts(const files::FileAnswer& answer) {
-  std::vector<support::UniqueFd> copies = copies_of(answer.file, answer.parts.size());
-  if (copies.empty()) {
-    const int error = errno;
-    channel_->context().reporter.report(
-        gateway::LogEvent::static_file_failed,
-        gateway::message_about(request_, fmt::format("a static file's parts cannot be sent: {}",
-                                                     std::strerror(error))));
-    return send_answer(files::make_refusal(files::make_file_request(request_, std::time(nullptr)),
-                                           503, "The file cannot be opened."));
-  }
+void WireExchange::send_parts(files::FileAnswer answer) {
   take_head({answer.status, answer.fields, answer.announces_length});
-  auto copy = copies.begin();
+  // Before the first part: a response in its stead would come between them.
+  if (!try_end()) return;
+  const auto file = share(std::move(answer.file));
+  const std::shared_ptr<FilesRecord> record = make_files_record();
+  const std::string_view closing = answer.text;
   for (const files::FilePart& part : answer.parts) {
+    const bool last = &part == &answer.parts.back();
     const std::string_view text = part.text;
     if (write({&text, 1}, Rest::body, nullptr) != gateway::SendStatus::ok) return;
-    add_body_bytes(part.range.length);
-    gateway::FileRange range{std::move(*copy++), part.range.offset, part.range.length};
-    if (!queue_file(std::move(range), gateway::End::more, {})) return;
+    const std::uint64_t bytes = text.size() + part.range.length + (last ? closing.size() : 0);
+    gateway::FileRange range{file, part.range.offset, part.range.length};
+    if (!queue_file(std::move(range), gateway::End::more, count_in(record, bytes, last))) return;
   }
-  const std::string_view text = answer.text;
-  write({&text, 1}, Rest::nothing, nullptr);
+  gather_.clear();
+  wire_.framer.frame({}, {&closing, 1}, true, gather_);
+  put(nullptr, kNeverCancelled, Outbox::Urgency::now);
+  set_out();
 }
 
 }  // namespace appd::net

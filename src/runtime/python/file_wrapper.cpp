@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <memory>
+
 #include "runtime/python/boxed.hpp"
 #include "runtime/python/errors.hpp"
 
@@ -53,7 +55,8 @@ std::optional<gateway::FileRange> range_of(PyObject* file) {
   support::UniqueFd own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
   if (!own) return std::nullopt;
   const std::int64_t length = status.st_size > position ? status.st_size - position : 0;
-  return gateway::FileRange{std::move(own), static_cast<std::uint64_t>(position),
+  return gateway::FileRange{std::make_shared<const support::UniqueFd>(std::move(own)),
+                            static_cast<std::uint64_t>(position),
                             static_cast<std::uint64_t>(length)};
 }
 

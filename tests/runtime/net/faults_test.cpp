@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ struct Scripts : ScriptedApplication {
       const std::string length = "Content-Length: " + std::to_string(file.size()) + "\r\n";
       const gateway::ResponseHead head{"200 OK", length, true};
       std::ofstream(folder / "file") << file;
-      support::UniqueFd fd(::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC));
-      exchange.send_file(&head, {std::move(fd), 0, file.size()});
+      const int fd = ::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC);
+      exchange.send_file(&head, {std::make_shared<const support::UniqueFd>(fd), 0, file.size()});
     });
     on("/large", [](gateway::Exchange& exchange) { respond(exchange, std::string(4 << 20, 'l')); });
     for (std::size_t i = 0; i < 3'000'000; ++i) file += static_cast<char>('a' + i / 1000 % 26);

@@ -129,7 +129,7 @@ inline gateway::FileRange file_of(const TemporaryFolder& folder, std::string_vie
   support::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   REQUIRE(::write(fd.get(), content.data(), content.size()) ==
           static_cast<ssize_t>(content.size()));
-  return {std::move(fd), offset, length};
+  return {std::make_shared<const support::UniqueFd>(std::move(fd)), offset, length};
 }
 
 }  // namespace appd::test

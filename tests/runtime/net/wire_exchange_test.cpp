@@ -36,10 +36,11 @@ std::string file_in(const TemporaryFolder& folder, std::size_t size) {
 ScriptedApplication::Script sending_file(const std::string& path, std::uint64_t offset,
                                          std::uint64_t length) {
   return [=](gateway::Exchange& exchange) {
-    support::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto file =
+        std::make_shared<const support::UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     const std::string field = "Content-Length: " + std::to_string(length) + "\r\n";
     const gateway::ResponseHead head{"200 OK", field, true};
-    CHECK(exchange.send_file(&head, {std::move(file), offset, length}) == gateway::SendStatus::ok);
+    CHECK(exchange.send_file(&head, {file, offset, length}) == gateway::SendStatus::ok);
   };
 }
 
