@@ -78,7 +78,7 @@ Outbox::Status Outbox::write(std::span<const iovec> parts, gateway::Keeper* keep
   std::size_t taken = 0;
   const bool as_one = parts.empty() || size <= kSmall;
   if (as_one && queue_.empty()) {
-    taken = send_as_one(parts);
+    taken = send_as_one(parts, urgency == Urgency::with_the_file);
     if (taken == size) {
       held_.size = 0;
       return Status::sent;
@@ -197,7 +197,7 @@ void Outbox::break_connection(FileEnd why) {
 
 /// Sends `parts`, or what is held if there are none, in one piece. Returns how much the socket
 /// took; what kept it from taking all is met again with the rest.
-std::size_t Outbox::send_as_one(std::span<const iovec> parts) {
+std::size_t Outbox::send_as_one(std::span<const iovec> parts, bool more) {
   std::array<char, kSmall> together;
   iovec whole = held_.part();
   if (parts.size() == 1) {
@@ -206,7 +206,7 @@ std::size_t Outbox::send_as_one(std::span<const iovec> parts) {
     copy(parts, together.data());
     whole = {together.data(), size_of(parts)};
   }
-  const ssize_t n = send_some(socket_, {&whole, 1});
+  const ssize_t n = send_some(socket_, {&whole, 1}, more);
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 

@@ -49,7 +49,8 @@ class Outbox {
   };
   enum class Urgency : std::uint8_t {
     now,
-    may_wait,  ///< for the next write, when it is small and nothing is held yet
+    may_wait,       ///< for the next write, when it is small and nothing is held yet
+    with_the_file,  ///< that is written next: one packet of TCP takes both
   };
 
   /// Writes all `parts`, after what is held. What the socket does not take is
@@ -124,7 +125,7 @@ class Outbox {
   void drop_first(FileEnd end) APPD_REQUIRES(mutex_);
   void add_waiting(std::size_t bytes) noexcept;
   void take_waiting(std::size_t bytes) noexcept;
-  std::size_t send_as_one(std::span<const iovec> parts) APPD_REQUIRES(mutex_);
+  std::size_t send_as_one(std::span<const iovec> parts, bool more) APPD_REQUIRES(mutex_);
   Sending send_first() APPD_REQUIRES(mutex_);
   bool keep_rest(std::span<const iovec> rest, gateway::Keeper* keeper) APPD_REQUIRES(mutex_);
   OutgoingItem make_item(std::span<const iovec> rest, std::size_t size, gateway::Keeper* keeper)

@@ -26,13 +26,13 @@ void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) noexcept
   while (first < parts.size() && parts[first].iov_len == 0) ++first;
 }
 
-ssize_t send_some(int socket, std::span<iovec> parts) noexcept {
-  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
-  if (parts.size() == 1) return ::send(socket, parts[0].iov_base, parts[0].iov_len, kFlags);
+ssize_t send_some(int socket, std::span<iovec> parts, bool more) noexcept {
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+  if (parts.size() == 1) return ::send(socket, parts[0].iov_base, parts[0].iov_len, flags);
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = std::min<std::size_t>(parts.size(), IOV_MAX);
-  return ::sendmsg(socket, &message, kFlags);
+  return ::sendmsg(socket, &message, flags);
 }
 
 Sending send_parts(int socket, std::span<iovec> parts, std::size_t& first) noexcept {

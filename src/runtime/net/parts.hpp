@@ -35,8 +35,9 @@ inline void copy(std::span<const iovec> parts, char* to) noexcept {
 /// Takes `n` sent bytes off the parts from `first` on.
 void advance(std::span<iovec> parts, std::size_t& first, std::size_t n) noexcept;
 
-/// One non-blocking call. Returns what send(2) returns.
-ssize_t send_some(int socket, std::span<iovec> parts) noexcept;
+/// One non-blocking call. Returns what send(2) returns. With `more`, TCP may wait for the next call
+/// before it sends a packet that is not full (MSG_MORE).
+ssize_t send_some(int socket, std::span<iovec> parts, bool more = false) noexcept;
 /// Sends the parts from `first` on until all are sent or the socket takes no more.
 Sending send_parts(int socket, std::span<iovec> parts, std::size_t& first) noexcept;
 /// Writes all parts to a file. Returns false if it cannot; errno says why.

@@ -287,8 +287,9 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   if (last && !try_end()) return gateway::SendStatus::gone;
   // Before the bytes: a loop that responds instead must know that it cannot stop the head any more.
   head_.set_out();
-  const gateway::SendStatus status =
-      put(keeper, last ? kNeverCancelled : state_, Outbox::Urgency::now);
+  using Urgency = Outbox::Urgency;
+  const Urgency urgency = rest == Rest::file ? Urgency::with_the_file : Urgency::now;
+  const gateway::SendStatus status = put(keeper, last ? kNeverCancelled : state_, urgency);
   if (last) set_out();
   if (status != gateway::SendStatus::ok) return status;
   if (!last) errors_.on_sent();

@@ -111,7 +111,7 @@ void WireExchange::send_parts(files::FileAnswer answer) {
   for (const files::FilePart& part : answer.parts) {
     const bool last = &part == &answer.parts.back();
     const std::string_view text = part.text;
-    if (write({&text, 1}, Rest::body, nullptr) != gateway::SendStatus::ok) return;
+    if (write({&text, 1}, Rest::file, nullptr) != gateway::SendStatus::ok) return;
     const std::uint64_t bytes = text.size() + part.range.length + (last ? closing.size() : 0);
     gateway::FileRange range{file, part.range.offset, part.range.length};
     if (!queue_file(std::move(range), gateway::End::more, count_in(record, bytes, last))) return;
