@@ -78,6 +78,31 @@ void check_folder(const char* option, const std::filesystem::path& folder) {
   }
 }
 
+void check_prefixes(const char* option, const std::vector<config::Folder>& folders) {
+  for (auto each = folders.begin(); each != folders.end(); ++each) {
+    const auto same = [each](const config::Folder& other) { return other.prefix == each->prefix; };
+    if (std::any_of(folders.begin(), each, same)) {
+      reject(option, fmt::format("{} has two folders", each->prefix));
+    }
+  }
+}
+
+bool is_within(const std::filesystem::path& folder, const std::filesystem::path& other) {
+  std::error_code ignored;
+  const auto inner = std::filesystem::weakly_canonical(folder, ignored);
+  const auto outer = std::filesystem::weakly_canonical(other, ignored);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+void check_not_public(const config::Folder& internal, const Settings& settings,
+                      const std::filesystem::path& base) {
+  for (const config::Folder& each : settings.static_files) {
+    if (!is_within(base / internal.path, base / each.path)) continue;
+    reject("internal-files", fmt::format("{} is within {}, whose files --static gives to everybody",
+                                         internal.path, each.path));
+  }
+}
+
 void check_folders(const Settings& settings) {
   check_folder("spool-dir", spool_folder(settings));
   std::error_code ignored;
@@ -85,7 +110,10 @@ void check_folders(const Settings& settings) {
   for (const config::Folder& each : settings.static_files) check_folder("static", base / each.path);
   for (const config::Folder& each : settings.internal_files) {
     check_folder("internal-files", base / each.path);
+    check_not_public(each, settings, base);
   }
+  check_prefixes("static", settings.static_files);
+  check_prefixes("internal-files", settings.internal_files);
 }
 
 void check_watched_folders(const Settings& settings) {

@@ -217,6 +217,9 @@ def other_group():
     ((*GOOD, "--spool-dir", "/etc/passwd"), ["--spool-dir: /etc/passwd is not a folder"]),
     ((*GOOD, "--static", "/st=none"), ["--static: the folder ", "/none does not exist"]),
     ((*GOOD, "--internal-files", "/in=/etc/passwd"), ["--internal-files: /etc/passwd is not a folder"]),
+    ((*GOOD, "--static", "/st=/etc", "--static", "/st/=/usr"), ["--static: /st has two folders"]),
+    ((*GOOD, "--static", "/st=/usr", "--internal-files", "/in=/usr"), ["/usr is within /usr, whose files --static"]),
+    ((*GOOD, "--static", "/st=/usr/", "--internal-files", "/in=/usr/lib/../share"), ["--internal-files: /usr/lib/"]),
 ], ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "")
 def test_check_finds_what_fails_at_the_start(run, place, action, arguments, named):
     group = other_group()

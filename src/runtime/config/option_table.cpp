@@ -167,11 +167,11 @@ std::vector<Option> make_table() {
           application, {"static", "/PREFIX=DIR", "",
                         "Answer GET and HEAD below this path with the files of the folder, without "
                         "the application. May be given several times; the longest prefix counts."}),
-      single<&S::static_index, Text>(
+      single<&S::static_index, FileName>(
           application, {"static-index", "NAME", "",
                         "File that answers a path of --static that ends in a slash, such as "
                         "index.html. Default: none."}),
-      single<&S::static_max_age, Duration>(
+      single<&S::static_max_age, WholeSeconds>(
           application, {"static-max-age", "TIME", "0",
                         "How long browsers may keep static files. Those with a hash in their name "
                         "are kept for ever. 0 says nothing."}),

@@ -116,12 +116,22 @@ support::IpNetwork Network::parse(std::string_view text) {
       "10.0.0.0/8 or fd00::/8");
 }
 
+std::string FileName::parse(std::string_view text) {
+  if (text.starts_with('.') || text.find('/') != std::string_view::npos) {
+    throw BadValue("a file's name without a path, such as index.html");
+  }
+  return std::string(text);
+}
+
 Folder FolderAt::parse(std::string_view text) {
   const std::size_t equals = text.find('=');
   const bool is_mount =
       text.starts_with('/') && equals != std::string_view::npos && equals + 1 < text.size();
   if (!is_mount) throw BadValue("/prefix=DIR, such as /static=/srv/site/static");
   std::string_view prefix = text.substr(0, equals);
+  if (prefix.find('%') != std::string_view::npos) {
+    throw BadValue("/prefix=DIR, with a prefix that is not percent-encoded");
+  }
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   return {std::string(prefix.empty() ? "/" : prefix), std::string(text.substr(equals + 1))};
 }
@@ -229,6 +239,12 @@ std::string Duration::show(std::chrono::milliseconds value) {
 std::chrono::milliseconds SomeDuration::parse(std::string_view text) {
   const std::chrono::milliseconds duration = Duration::parse(text);
   if (duration.count() == 0) throw BadValue("a duration above 0, such as 30s");
+  return duration;
+}
+
+std::chrono::milliseconds WholeSeconds::parse(std::string_view text) {
+  const std::chrono::milliseconds duration = Duration::parse(text);
+  if (duration.count() % 1000 != 0) throw BadValue("a duration of whole seconds, such as 1h");
   return duration;
 }
 

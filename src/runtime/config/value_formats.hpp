@@ -129,13 +129,23 @@ struct SomeDuration : Duration {
   static std::chrono::milliseconds parse(std::string_view text);
 };
 
+/// A duration without a part of a second.
+struct WholeSeconds : Duration {
+  static std::chrono::milliseconds parse(std::string_view text);
+};
+
 /// "N/TIME", such as 5/60s; std::nullopt if not set.
 struct CrashesWithin {
   static std::optional<MaxCrashes> parse(std::string_view text);
   static std::string show(const std::optional<MaxCrashes>& value);
 };
 
-/// /prefix=DIR
+/// The name of a file that clients may have: no path, and no dot before it.
+struct FileName : Text {
+  static std::string parse(std::string_view text);
+};
+
+/// /prefix=DIR; the prefix is percent-decoded.
 struct FolderAt {
   static Folder parse(std::string_view text);
   static std::string show(const Folder& value);

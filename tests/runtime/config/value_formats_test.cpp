@@ -72,9 +72,18 @@ TEST_CASE("static files have a prefix, without a slash at its end, and a folder"
   CHECK(FolderAt::parse("/a/b//=files/") == Folder{"/a/b", "files/"});
   CHECK(FolderAt::parse("/=x=y") == Folder{"/", "x=y"});
   CHECK(FolderAt::show({"/", "x=y"}) == "/=x=y");
-  for (const char* bad : {"", "/static", "/static=", "static=/srv", "=/srv"}) {
+  for (const char* bad : {"", "/static", "/static=", "static=/srv", "=/srv", "/a%20b=/srv"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(FolderAt::parse(bad), BadValue);
+  }
+}
+
+TEST_CASE("the name of a file that clients may have is no path") {
+  CHECK(FileName::parse("index.html") == "index.html");
+  CHECK(FileName::parse("") == "");
+  for (const char* bad : {".", "..", ".index.html", "a/b", "/a", "../a"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(FileName::parse(bad), BadValue);
   }
 }
 
