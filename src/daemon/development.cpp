@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/support/ip_address.hpp"
 #include "runtime/support/memory_file.hpp"
 
 namespace appd {
@@ -17,15 +18,20 @@ namespace {
 
 using supervisor::Counts;
 
-bool is_loopback(const sockets::TcpEndpoint& endpoint) {
-  return endpoint.host == "localhost" || endpoint.host == "::1" ||
-         endpoint.host.starts_with("127.");
+/// False for sockets of a service manager: nobody knows where they listen.
+bool is_local(const sockets::Address& address) {
+  if (std::holds_alternative<sockets::PassedName>(address)) return false;
+  const auto* const endpoint = std::get_if<sockets::TcpEndpoint>(&address);
+  if (endpoint == nullptr || endpoint->host == "localhost") return true;
+  const auto ip = support::parse_ip_address(endpoint->host);
+  return ip && ip->is_loopback();
 }
 
 std::string url_of(const sockets::TcpEndpoint& endpoint) {
-  const bool is_any = endpoint.host.empty() || endpoint.host == "*" || endpoint.host == "0.0.0.0";
-  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
-  const std::string host = is_any ? "127.0.0.1" : endpoint.host;
+  std::string host = endpoint.host;
+  if (host.empty() || host == "*" || host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  const bool is_v6 = host.find(':') != std::string::npos;
   return fmt::format("http://{}:{}/", is_v6 ? fmt::format("[{}]", host) : host, endpoint.port);
 }
 
@@ -36,9 +42,9 @@ Development::Development(const config::Settings& settings,
     : failure_(support::make_memory_file("appd-failure", "")) {
   for (const ListenAddress& each : addresses) {
     const auto* const endpoint = std::get_if<sockets::TcpEndpoint>(&each.address);
-    if (endpoint == nullptr) continue;
-    if (each.caller == net::Caller::client && url_.empty()) url_ = url_of(*endpoint);
-    if (!is_loopback(*endpoint)) pages_ = false;
+    const bool has_url = endpoint != nullptr && each.caller == net::Caller::client;
+    if (has_url && url_.empty()) url_ = url_of(*endpoint);
+    pages_ = pages_ && is_local(each.address);
   }
   watcher_.watch_tree(settings.chdir.empty() ? "." : settings.chdir, Counts::code);
   for (const std::string& folder : settings.watch) watcher_.watch_tree(folder, Counts::all_files);
