@@ -158,6 +158,15 @@ def test_all_passed_sockets_are_served_without_a_name_beside_an_own_one(activate
         assert wire.call("fastcgi", str(address), "/hello").status == 200
 
 
+def test_a_passed_socket_speaks_what_its_option_says(activate, place):
+    activate({"web": place / "web.sock", "app": place / "app.sock"}, "--http", "systemd:web", "--socket", "systemd:app")
+    assert wire.call("uwsgi", str(place / "app.sock"), "/hello").status == 200
+    for name, status in (("web", 200), ("app", 400)):
+        with wire.Http(str(place / f"{name}.sock")) as client:
+            client.send(b"GET /hello HTTP/1.1\r\nHost: example.test\r\n\r\n")
+            assert client.read_response().status == status
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
 def test_the_file_of_a_passed_socket_is_somebody_elses(activate, place, end):
     path = place / "web.sock"
