@@ -288,7 +288,7 @@ gateway::SendStatus WireExchange::write(std::span<const std::string_view> pieces
   // Before the bytes: a loop that responds instead must know that it cannot stop the head any more.
   head_.set_out();
   using Urgency = Outbox::Urgency;
-  const Urgency urgency = rest == Rest::file ? Urgency::with_the_file : Urgency::now;
+  const Urgency urgency = rest == Rest::small_file ? Urgency::with_the_file : Urgency::now;
   const gateway::SendStatus status = put(keeper, last ? kNeverCancelled : state_, urgency);
   if (last) set_out();
   if (status != gateway::SendStatus::ok) return status;

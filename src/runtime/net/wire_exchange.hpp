@@ -124,7 +124,8 @@ class WireExchange final : public gateway::Exchange,
   void set_out() noexcept;
   bool try_end(RequestState::End how = RequestState::End::complete) noexcept;
   /// What comes after the pieces of a `write`.
-  enum class Rest : std::uint8_t { body, file, nothing };
+  enum class Rest : std::uint8_t { body, small_file, file, nothing };
+  static Rest rest_of(const gateway::FileRange& range) noexcept;
   gateway::SendStatus write(std::span<const std::string_view> pieces, Rest rest,
                             gateway::Keeper* keeper);
   gateway::Sent send_block(std::span<const std::string_view> pieces, std::size_t size);

@@ -37,7 +37,7 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
     take_head(*head);
   }
   if (range.length == 0) return write({}, Rest::nothing, nullptr);
-  const gateway::SendStatus status = write({}, Rest::file, nullptr);
+  const gateway::SendStatus status = write({}, rest_of(range), nullptr);
   if (status != gateway::SendStatus::ok) return status;
   if (!try_end()) return gateway::SendStatus::gone;
   const std::uint64_t bytes = body_bytes_.load(std::memory_order_relaxed) + range.length;
@@ -45,6 +45,13 @@ gateway::SendStatus WireExchange::send_file(const gateway::ResponseHead* head,
       queue_file(std::move(range), gateway::End::last, count_in(make_files_record(), bytes, true));
   set_out();
   return queued ? gateway::SendStatus::ok : gateway::SendStatus::gone;
+}
+
+WireExchange::Rest WireExchange::rest_of(const gateway::FileRange& range) noexcept {
+  // The packet that is saved counts for a small file. A head in front splits the pages of a large
+  // one between packets, which took 1.3 to 2.4 times as long for 1 MiB over loopback.
+  constexpr std::uint64_t kSmall = 256 * 1024;
+  return range.length <= kSmall ? Rest::small_file : Rest::file;
 }
 
 bool WireExchange::queue_file(gateway::FileRange range, gateway::End end, Outbox::FileTold told) {
@@ -111,9 +118,9 @@ void WireExchange::send_parts(files::FileAnswer answer) {
   for (const files::FilePart& part : answer.parts) {
     const bool last = &part == &answer.parts.back();
     const std::string_view text = part.text;
-    if (write({&text, 1}, Rest::file, nullptr) != gateway::SendStatus::ok) return;
-    const std::uint64_t bytes = text.size() + part.range.length + (last ? closing.size() : 0);
     gateway::FileRange range{file, part.range.offset, part.range.length};
+    if (write({&text, 1}, rest_of(range), nullptr) != gateway::SendStatus::ok) return;
+    const std::uint64_t bytes = text.size() + range.length + (last ? closing.size() : 0);
     if (!queue_file(std::move(range), gateway::End::more, count_in(record, bytes, last))) return;
   }
   gather_.clear();
