@@ -288,6 +288,14 @@ def fail():
     site.wait_body(b"<p>4</p>")
 
 
+DJANGO_WSGI = """
+import os
+from django.core.wsgi import get_wsgi_application
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+application = get_wsgi_application()
+"""
+
+
 def test_django_serves_static_files_of_its_applications_and_shows_its_own_page(dev, project):
     project.write("project/settings.py", """
 from pathlib import Path
@@ -305,12 +313,7 @@ from django.shortcuts import render
 from django.urls import path
 urlpatterns = [path("", lambda request: render(request, "home.html")), path("fail", lambda request: 1 / 0)]
 """)
-    project.write("project/wsgi.py", """
-import os
-from django.core.wsgi import get_wsgi_application
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
-application = get_wsgi_application()
-""")
+    project.write("project/wsgi.py", DJANGO_WSGI)
     for folder in ("project/shop", "project/shop/static", "templates"):
         project.folder(folder)
     project.write("project/shop/__init__.py", "")
@@ -323,6 +326,33 @@ application = get_wsgi_application()
     assert b"ZeroDivisionError" in site.body("/fail")
     project.write("templates/home.html", "two")
     site.wait_body(b"two")
+
+
+def test_django_names_mistakes_and_missing_migrations(dev, project):
+    settings = """
+SECRET_KEY = "x"
+ROOT_URLCONF = "urls"
+INSTALLED_APPS = ["django.contrib.contenttypes"]
+"""
+    project.write("project/settings.py", settings)
+    project.write("project/urls.py", """
+from django.http import HttpResponse
+from django.urls import path
+urlpatterns = [path("", lambda request: HttpResponse("one")), path("/x", lambda request: None)]
+""")
+    project.write("project/wsgi.py", DJANGO_WSGI)
+    site = dev(module="wsgi:application")
+    assert "urls.W002" in site.log() and "unapplied" not in site.log()
+    site.write(settings + 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}\n',
+               "settings.py")
+    site.wait_said(RELOADED)
+    assert re.search(r"You have 2 unapplied migration\(s\).*contenttypes", site.log())
+    site.write(settings + 'LANGUAGES = [("no tongue", "")]\n', "settings.py")
+    site.wait_said(RELOADED, 2)
+    assert re.search("(?m)^SystemCheckError.*(?s:.*)translation.E002", site.log())
+    site.write("broken", "urls.py")
+    site.wait_said(RELOADED, 3)
+    assert "NameError: name 'broken' is not defined" in site.log()
 
 
 STREAM = """

@@ -154,6 +154,7 @@ class Development:
 
     def wrap(self, application):
         self._failure.set("")
+        check_django()
         self._loaded()
         return Application(with_static_files(application), self._failure, self._reports, self._pages)
 
@@ -233,6 +234,25 @@ def with_static_files(application):
         return application
     from django.contrib.staticfiles.handlers import StaticFilesHandler
     return StaticFilesHandler(application)
+
+
+def check_django():
+    """Says in the terminal what runserver says at a start: mistakes in the project, migrations that are missing."""
+    apps = getattr(sys.modules.get("django.apps"), "apps", None)
+    if apps is None or not apps.ready:
+        return
+    from django.core.management.base import BaseCommand, SystemCheckError
+    from django.db import connections
+    command = BaseCommand(stdout=sys.stderr, stderr=sys.stderr)
+    for look in (command.check, command.check_migrations):
+        try:
+            look()
+        except SystemCheckError as mistakes:
+            print(mistakes, file=sys.stderr)
+        except Exception as error:
+            print("".join(traceback.format_exception_only(type(error), error)), end="", file=sys.stderr)
+    connections.close_all()
+    sys.stderr.flush()
 
 
 def open_browser(url):
