@@ -61,16 +61,10 @@ Listeners::Sockets Listeners::open(const std::vector<ListenAddress>& addresses,
     if (sockets.empty()) {
       sockets = open_one(address, options);
       by_address_[key].assign(sockets.begin(), sockets.end());
-      for (const auto& socket : sockets) {
-        const std::string_view danger = exposed_by(caller);
-        if (danger.empty() || socket->is_private() || !admission.networks.empty()) continue;
-        log.report(
-            LogEvent::socket_exposed,
-            fmt::format("{} can be reached from other machines: {}", socket->name(), danger));
-      }
     }
     for (auto& socket : sockets) all.push_back({std::move(socket), caller});
   }
+  warn_of_exposed(all, admission, log);
   warn_of_nobody_asked(all, admission, log);
   for (const std::string& name : passed_->left()) {
     log.report(LogEvent::socket_unused,
@@ -79,6 +73,20 @@ Listeners::Sockets Listeners::open(const std::vector<ListenAddress>& addresses,
                            name, name));
   }
   return all;
+}
+
+void Listeners::warn_of_exposed(const Sockets& all, const sockets::Admission& admission,
+                                gateway::Reporter& log) {
+  std::map<std::string, std::string_view> exposed;
+  for (const auto& [socket, caller] : all) {
+    const std::string_view danger = exposed_by(caller);
+    if (danger.empty() || socket->is_private() || !admission.networks.empty()) continue;
+    exposed[socket->name()] = danger;
+    if (exposed_[socket->name()] == danger) continue;  // the last generation's was, too
+    log.report(LogEvent::socket_exposed,
+               fmt::format("{} can be reached from other machines: {}", socket->name(), danger));
+  }
+  exposed_ = std::move(exposed);
 }
 
 void Listeners::export_to(supervisor::UpgradeState& upgrade_state) const {

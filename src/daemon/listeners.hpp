@@ -29,7 +29,7 @@ class Listeners {
   using Sockets = std::vector<Listener>;
 
   /// The sockets of `addresses` in order. Those that are not open yet are opened. Warns of sockets
-  /// that other machines can reach, of an `admission` without effect, and of sockets from the
+  /// that other machines can reach now, of an `admission` without effect, and of sockets from the
   /// service manager that no address names. Throws what ListeningSocket and PassedSockets throw;
   /// nothing has changed then.
   Sockets open(const std::vector<ListenAddress>& addresses,
@@ -46,9 +46,12 @@ class Listeners {
 
   Shared find(const std::string& address) const;
   Shared open_one(const sockets::Address& address, const sockets::SocketFileOptions& options);
+  void warn_of_exposed(const Sockets& all, const sockets::Admission& admission,
+                       gateway::Reporter& log);
 
   std::optional<sockets::PassedSockets> passed_;  ///< std::nullopt until the first use
   std::map<std::string, std::vector<std::weak_ptr<sockets::ListeningSocket>>> by_address_;
+  std::map<std::string, std::string_view> exposed_;  ///< by name, what has been warned of
 };
 
 /// "/run/app.sock, 127.0.0.1:8000"

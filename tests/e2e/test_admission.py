@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from processes import Port, unprivileged
+from processes import Port, unprivileged, wait_until
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs to act for several users")
 EXIT_CONFIGURATION = 2
@@ -80,6 +80,17 @@ def test_clients_that_may_claim_any_address_are_warned_of(start, dual_port, opti
     server = start("--http", f"*:{dual_port.number}", *options)
     assert bool(server.find_events("socket.exposed", "--proxy-protocol")) == warned
     assert len(server.find_events("socket.exposed")) == warned
+
+
+def test_a_reload_that_opens_a_socket_to_everyone_is_warned_of_once(start, dual_port, place):
+    config = place.write("appd.ini", "[appd]\nproxy-protocol = yes\nallow = 127.0.0.0/8\n")
+    server = start("--config", config, "--http", f"*:{dual_port.number}")
+    assert not server.find_events("socket.exposed")
+    place.write("appd.ini", "[appd]\nproxy-protocol = yes\n")
+    for reloads in (1, 2):
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(server.find_events("reload.finished")) == reloads, "a reload")
+        assert len(server.find_events("socket.exposed", "--proxy-protocol")) == 1
 
 
 def test_a_list_takes_the_warning_away(start, dual_port):
